@@ -1,0 +1,28 @@
+"""Taipan: Open Data ntuples to a fitted signal strength."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/skim.smk"
+include: "workflow/rules/corrections.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/templates.smk"
+include: "workflow/rules/fit.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    """Make everything a run promises."""
+    default_target: True
+    input:
+        final_outputs(),

@@ -1,0 +1,87 @@
+"""Add the datasets' histograms, estimate QCD and list the yields."""
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from taipan.atomic import read_json, write_text
+from taipan.config.slices import restore_slice
+from taipan.errors import TaipanError
+from taipan.events.variations import NOMINAL, template_variations
+from taipan.scripting import run_script
+from taipan.templates.combine import (
+    TransferFactor,
+    add_datasets,
+    add_same_sign,
+    check_variations,
+    list_yields,
+)
+from taipan.templates.fill import DATA
+from taipan.templates.store import read_histograms, write_histograms
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+
+def combine(
+    observables: list[str],
+    control: list[str],
+    transfer_factor: str,
+    config: dict[str, Any],
+    templates: str,
+    control_plots: str,
+    yields: str,
+) -> None:
+    """Write the templates, the control histograms and ``yields.csv``."""
+    settings = restore_slice(config)
+    variations = template_variations(settings.systematics)
+    labels = [NOMINAL, *(variation.name for variation in variations)]
+    processes = [*settings.samples, DATA]
+    measured = read_json(transfer_factor)
+    results = {}
+    for output, paths, defined, names, varied in (
+        (templates, observables, settings.observables, labels, variations),
+        (control_plots, control, settings.control_plots, [NOMINAL], []),
+    ):
+        parts = [read_histograms(path) for path in paths]
+        total = add_datasets(parts, defined, processes, list(settings.regions), names)
+        if measured is not None:
+            factor = TransferFactor(
+                **{key: measured[key] for key in ("value", "stat", "numerator", "denominator")}
+            )
+            total = {
+                name: add_same_sign(item, settings.samples, settings.regions, varied, factor)
+                for name, item in total.items()
+            }
+        results[output] = total
+    filled = results[templates]
+    found = list_yields(next(iter(filled.values())))
+    empty = [
+        region
+        for region in settings.regions
+        if not any(item.value for item in found if item.region == region)
+    ]
+    if empty:
+        raise TaipanError(f"regions.{empty[0]}: no event of any process passes its cut")
+    check_variations(filled, settings.samples, settings.regions, variations)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["region", "process", "yield", "stat"])
+    table.writerows([item.region, item.process, item.value, item.stat] for item in found)
+    for output, histograms in results.items():
+        write_histograms(output, histograms)
+    write_text(yields, text.getvalue())
+
+
+if __name__ == "__main__":
+    run_script(
+        combine,
+        observables=list(snakemake.input.observables),
+        control=list(snakemake.input.control),
+        transfer_factor=snakemake.input.transfer_factor,
+        config=snakemake.params.config,
+        templates=snakemake.output.templates,
+        control_plots=snakemake.output.control,
+        yields=snakemake.output.yields,
+        log=snakemake.log[0],
+    )

@@ -1,0 +1,65 @@
+"""Fill the histograms of one dataset with every variation."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from taipan.analysis import load_analysis
+from taipan.config.slices import restore_slice
+from taipan.events.inputs import open_datasets
+from taipan.events.variations import template_variations
+from taipan.nn.scorer import FoldScorer
+from taipan.scripting import run_script
+from taipan.templates.fill import FillSettings, fill_dataset
+from taipan.templates.store import write_histograms
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+logger = logging.getLogger("taipan.histogram")
+
+
+def histogram(
+    dataset: str,
+    events: list[str],
+    models: list[str],
+    normalisation: str,
+    pileup: str,
+    config: dict[str, Any],
+    threads: int,
+    observables: str,
+    control: str,
+) -> None:
+    """Write the histograms of the observables and of the control plots."""
+    settings = restore_slice(config)
+    analysis = load_analysis(settings.module)
+    (loaded,) = open_datasets({dataset: events}, normalisation, pileup, analysis, len(models))
+    scorer = FoldScorer(models, threads=threads, features=settings.features)
+    fill = FillSettings(
+        settings.samples,
+        settings.regions,
+        settings.features,
+        settings.observables,
+        settings.control_plots,
+        template_variations(settings.systematics),
+    )
+    filled, nominal = fill_dataset(loaded, analysis, fill, scorer.score)
+    count = len(loaded.folds)
+    logger.info("%s: %d events, %d variations", dataset, count, len(fill.variations))
+    write_histograms(observables, filled)
+    write_histograms(control, nominal)
+
+
+if __name__ == "__main__":
+    run_script(
+        histogram,
+        dataset=snakemake.wildcards.dataset,
+        events=list(snakemake.input.events),
+        models=list(snakemake.input.models),
+        normalisation=snakemake.input.normalisation,
+        pileup=snakemake.input.pileup,
+        config=snakemake.params.config,
+        threads=snakemake.threads,
+        observables=snakemake.output.observables,
+        control=snakemake.output.control,
+        log=snakemake.log[0],
+    )

@@ -1,0 +1,62 @@
+"""Measure the opposite-sign/same-sign factor of the QCD background."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from taipan.analysis import load_analysis
+from taipan.atomic import write_json
+from taipan.config.slices import restore_slice
+from taipan.events.inputs import open_datasets
+from taipan.events.selection import region_masks, sample_masks
+from taipan.scripting import run_script
+from taipan.templates.combine import measure_transfer_factor
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+logger = logging.getLogger("taipan.measure_transfer_factor")
+
+
+def measure(
+    events: dict[str, list[str]],
+    normalisation: str,
+    pileup: str,
+    config: dict[str, Any],
+    output: str,
+) -> None:
+    """Write factor, uncertainty and the yields it comes from."""
+    settings = restore_slice(config)
+    regions = settings.transfer_factor
+    if regions is None:
+        write_json(output, None)
+        return
+    analysis = load_analysis(settings.module)
+    totals = {name: np.zeros(2) for name in (regions.numerator, regions.denominator)}
+    chosen = {name: settings.regions[name] for name in totals}
+    for dataset in open_datasets(events, normalisation, pileup, analysis, folds=2):
+        quantities = analysis.compute(dataset.columns)
+        for region, mask in region_masks(quantities, chosen).items():
+            if dataset.weights is None:
+                totals[region] += mask.sum()
+                continue
+            for selected in sample_masks(quantities, settings.samples, dataset.name).values():
+                weights = dataset.weights.nominal[mask & selected]
+                totals[region] += (-weights.sum(), (weights**2).sum())
+    above, below = (tuple(map(float, totals[name])) for name in totals)
+    factor = measure_transfer_factor(above, below, (regions.numerator, regions.denominator))
+    logger.info("OS/SS factor %.3f ± %.3f", factor.value, factor.stat)
+    write_json(output, factor.to_dict())
+
+
+if __name__ == "__main__":
+    run_script(
+        measure,
+        events=snakemake.params.events,
+        normalisation=snakemake.input.normalisation,
+        pileup=snakemake.input.pileup,
+        config=snakemake.params.config,
+        output=snakemake.output[0],
+        log=snakemake.log[0],
+    )

@@ -1,0 +1,1 @@
+"""Analysis modules: object selection and derived quantities, one module an analysis."""

@@ -1,0 +1,475 @@
+"""H→ττ→μτ_h on CMS 2012 Open Data: selection, event quantities and kinematic shifts.
+
+The selection is that of the public CMS outreach analysis of the same nine samples (CERN Open Data
+record 12350): the μ+τ_h cross trigger, a tight muon, a tight hadronic tau, the pair with the muon
+of highest pT and then the best isolated tau. It differs in two ways: objects below the thresholds
+are kept as far as a kinematic variation can lift them, and jets within ΔR = 0.5 of the selected
+muon or tau are not counted as jets (the tau itself is in the jet collection of these files).
+
+Energies, momenta and masses are in GeV, angles in rad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.analysis import Analysis, Column, Columns, Quantity, Shift
+from taipan.event_identity import hash_columns, hash_event_numbers
+from taipan.kinematics import (
+    cartesian,
+    delta_phi,
+    delta_r,
+    invariant_mass,
+    transverse_mass,
+)
+
+Array = NDArray[Any]
+
+TRIGGER = "HLT_IsoMu17_eta2p1_LooseIsoPFTau20"
+MUON_PT, MUON_ETA = 17.0, 2.1
+TAU_PT, TAU_ETA = 20.0, 2.3
+JET_PT, JET_ETA = 30.0, 4.7
+SOFT_JET_PT = 15.0
+"""Jets above this pT carry the jet energy scale into the MET; softer ones are unclustered."""
+CONE = 0.5
+"""ΔR of the pair, and of jets from the pair's legs."""
+TAU_PDG_ID = 15
+
+_MUON = ("pt", "eta", "phi", "mass", "charge", "pfRelIso03_all")
+_TAU = ("pt", "eta", "phi", "mass", "charge", "relIso_all", "decayMode")
+_TAU_ID = ("idDecayMode", "idIsoTight", "idAntiEleTight", "idAntiMuTight")
+_JET = ("pt", "eta", "phi", "mass", "btag")
+_MISSING_JET = -900.0
+"""Flat ntuples write -999 for a jet that is not there."""
+
+
+def preselect(arrays: Any, envelope: Mapping[str, float]) -> Any:
+    """Trigger decision and at least one muon and one tau, from the first-stage branches."""
+    return (arrays[TRIGGER] != 0) & (arrays["nMuon"] > 0) & (arrays["nTau"] > 0)
+
+
+def select(
+    arrays: Any, envelope: Mapping[str, float], is_data: bool
+) -> tuple[Any, list[tuple[str, Any]]]:
+    """Apply the loosened selection.
+
+    Parameters
+    ----------
+    arrays
+        Awkward record array of the branches, events that pass `preselect`.
+    envelope
+        Relative loosening of each threshold.
+    is_data
+        True for collision data, which have no generator record.
+
+    Returns
+    -------
+    columns
+        Awkward record array of the skim columns of the surviving events.
+    cuts
+        In order, (name of cut, mask over the events handed in); each mask includes those before.
+    """
+    muon = (
+        arrays["Muon_tightId"]
+        & (arrays["Muon_pt"] > MUON_PT / (1.0 + envelope["muon_pt"]))
+        & (abs(arrays["Muon_eta"]) < MUON_ETA)
+    )
+    tau = (
+        (arrays["Tau_pt"] > TAU_PT / (1.0 + envelope["tau_pt"]))
+        & (abs(arrays["Tau_eta"]) < TAU_ETA)
+        & (arrays["Tau_charge"] != 0)
+    )
+    for flag in _TAU_ID:
+        tau = tau & arrays[f"Tau_{flag}"]
+    has_muon = ak.any(muon, axis=1)
+    has_tau = has_muon & ak.any(tau, axis=1)
+    survivors = arrays[has_tau]
+    muon, tau = muon[has_tau], tau[has_tau]
+    muons = {name: survivors[f"Muon_{name}"][muon] for name in _MUON}
+    taus = {name: survivors[f"Tau_{name}"][tau] for name in _TAU}
+    muon_eta, tau_eta = ak.unzip(ak.cartesian([muons["eta"], taus["eta"]]))
+    muon_phi, tau_phi = ak.unzip(ak.cartesian([muons["phi"], taus["phi"]]))
+    separated = delta_r(muon_eta, muon_phi, tau_eta, tau_phi) > CONE
+    has_pair = ak.to_numpy(ak.any(separated, axis=1))
+    mask = np.zeros(len(arrays), dtype=bool)
+    mask[np.flatnonzero(ak.to_numpy(has_tau))[has_pair]] = True
+    jets = (
+        (survivors["Jet_pt"] > SOFT_JET_PT)
+        & (abs(survivors["Jet_eta"]) < JET_ETA)
+        & (survivors["Jet_puId"] != 0)
+    )
+    columns = {
+        **{f"Muon_{name}": values for name, values in muons.items()},
+        **{f"Tau_{name}": values for name, values in taus.items()},
+        **{f"Jet_{name}": survivors[f"Jet_{name}"][jets] for name in _JET},
+        "Muon_genuine": _genuine(survivors, "Muon", muon, is_data),
+        "Tau_genuine": _genuine(survivors, "Tau", tau, is_data),
+        **{
+            name: survivors[name]
+            for name in ("run", "luminosityBlock", "event", "PV_npvs", "MET_pt", "MET_phi")
+        },
+        "n_jets_unstored": np.zeros(len(survivors), dtype=np.int32),
+        "genWeight": survivors["genWeight"]
+        if "genWeight" in survivors.fields
+        else np.ones(len(survivors), dtype=np.float32),
+    }
+    columns["event_hash"] = hash_event_numbers(
+        *(ak.to_numpy(survivors[name]) for name in ("run", "luminosityBlock", "event"))
+    )
+    record = ak.zip({c.name: columns[c.name] for c in COLUMNS}, depth_limit=1)[has_pair]
+    return record, [("muon", has_muon), ("tau", has_tau), ("pair", mask)]
+
+
+def _genuine(arrays: Any, collection: str, chosen: Any, is_data: bool) -> Any:
+    """Whether each chosen object is matched to the visible decay of a generated tau."""
+    index = arrays[f"{collection}_pt"][chosen]
+    if is_data:
+        return ak.zeros_like(index, dtype=bool)
+    index = arrays[f"{collection}_genPartIdx"][chosen]
+    matched = (index >= 0) & (index < ak.num(arrays["GenPart_pdgId"]))
+    pdg_id = arrays["GenPart_pdgId"][ak.mask(index, matched)]
+    return ak.fill_none(abs(pdg_id) == TAU_PDG_ID, False)
+
+
+def read_flat(arrays: Mapping[str, Array], is_data: bool) -> Any:
+    """Turn an already skimmed flat ntuple into skim columns.
+
+    The files hold one pair and the two leading jets of each event, selected at nominal thresholds,
+    and no event number; the event's identity is a hash of its stored kinematics.
+
+    Parameters
+    ----------
+    arrays
+        Branch → array of shape (n,).
+    is_data
+        True for collision data.
+
+    Returns
+    -------
+    awkward.Array
+        Record array of the skim columns.
+    """
+    n = len(arrays["pt_1"])
+    stored = np.stack([arrays[f"jpt_{i}"] > _MISSING_JET for i in (1, 2)], axis=1)
+    counts = stored.sum(axis=1)
+
+    def single(values: Array) -> Any:
+        return ak.unflatten(values, np.ones(n, dtype=np.int64))
+
+    def jets(name: str) -> Any:
+        values = np.stack([arrays[f"{name}_{i}"] for i in (1, 2)], axis=1)
+        return ak.unflatten(values[stored].astype(np.float32), counts)
+
+    genuine = np.zeros(n, dtype=bool) if is_data else arrays["gen_match"].astype(bool)
+    flat = {"pt": "pt", "eta": "eta", "phi": "phi", "mass": "m", "charge": "q"}
+    columns = {
+        **{f"Muon_{name}": single(arrays[f"{branch}_1"]) for name, branch in flat.items()},
+        **{f"Tau_{name}": single(arrays[f"{branch}_2"]) for name, branch in flat.items()},
+        "Muon_pfRelIso03_all": single(arrays["iso_1"]),
+        "Tau_relIso_all": single(arrays["iso_2"]),
+        "Tau_decayMode": single(arrays["dm_2"]),
+        "Muon_genuine": single(genuine),
+        "Tau_genuine": single(genuine),
+        **{f"Jet_{name}": jets(f"j{flat.get(name, name)}") for name in _JET},
+        "run": arrays["run"].astype(np.uint32),
+        "luminosityBlock": np.zeros(n, dtype=np.uint32),
+        "event": np.zeros(n, dtype=np.uint64),
+        "PV_npvs": arrays["npv"],
+        "MET_pt": arrays["pt_met"],
+        "MET_phi": arrays["phi_met"],
+        "n_jets_unstored": (arrays["njets"] - counts).astype(np.int32),
+        "genWeight": np.ones(n, dtype=np.float32),
+        "event_hash": hash_columns([arrays[name] for name in _FLAT_IDENTITY]),
+    }
+    return ak.zip({c.name: columns[c.name] for c in COLUMNS}, depth_limit=1)
+
+
+_FLAT_IDENTITY = (
+    *("run", "pt_1", "eta_1", "phi_1", "pt_2", "eta_2", "phi_2", "pt_met", "phi_met"),
+)
+_FLAT_BRANCHES = (
+    *("run", "npv", "njets", "pt_met", "phi_met", "gen_match", "iso_1", "iso_2", "dm_2"),
+    *(f"{name}_{leg}" for leg in (1, 2) for name in ("pt", "eta", "phi", "m", "q")),
+    *(f"j{name}_{i}" for i in (1, 2) for name in ("pt", "eta", "phi", "m", "btag")),
+)
+
+
+def _choose_pair(columns: Columns) -> tuple[Array, Array, Array]:
+    """Indices of muon and tau, shape (n,), and whether the event has a pair at all."""
+    muon_pt, tau_pt = columns["Muon_pt"], columns["Tau_pt"]
+    distance = delta_r(
+        columns["Muon_eta"][:, :, None],
+        columns["Muon_phi"][:, :, None],
+        columns["Tau_eta"][:, None, :],
+        columns["Tau_phi"][:, None, :],
+    )
+    valid = (muon_pt > MUON_PT)[:, :, None] & (tau_pt > TAU_PT)[:, None, :] & (distance > CONE)
+    rows = np.arange(len(muon_pt))
+    muon = np.argmax(np.where(valid.any(axis=2), muon_pt, -1.0), axis=1)
+    partners = valid[rows, muon]
+    tau = np.argmin(np.where(partners, columns["Tau_relIso_all"], np.inf), axis=1)
+    return muon, tau, partners.any(axis=1)
+
+
+def compute(columns: Columns) -> dict[str, Array]:
+    """Compute every quantity of every event.
+
+    Parameters
+    ----------
+    columns
+        Skim columns, objects padded with NaN.
+
+    Returns
+    -------
+    dict
+        Quantity → array of shape (n,), and ``passes``: whether the event has a pair above the
+        nominal thresholds. Quantities of events that do not pass are meaningless.
+    """
+    muon, tau, passes = _choose_pair(columns)
+    rows = np.arange(len(muon))
+    out: dict[str, Array] = {"passes": passes, "npv": columns["PV_npvs"]}
+    legs = (("Muon", muon, 1, "pfRelIso03_all"), ("Tau", tau, 2, "relIso_all"))
+    for collection, index, leg, isolation in legs:
+        for name, short in (("pt", "pt"), ("eta", "eta"), ("phi", "phi"), ("mass", "m")):
+            value = columns[f"{collection}_{name}"][rows, index]
+            # float64: m² = E² - p² loses half the digits of a light pair at high momentum
+            out[f"{short}_{leg}"] = value.astype(np.float64)
+        out[f"q_{leg}"] = columns[f"{collection}_charge"][rows, index]
+        out[f"iso_{leg}"] = columns[f"{collection}_{isolation}"][rows, index]
+    out["dm_2"] = columns["Tau_decayMode"][rows, tau]
+    genuine = columns["Muon_genuine"][rows, muon] * columns["Tau_genuine"][rows, tau]
+    out["gen_match"] = np.nan_to_num(genuine)
+    met, phi_met = (columns[name].astype(np.float64) for name in ("MET_pt", "MET_phi"))
+    first = cartesian(out["pt_1"], out["eta_1"], out["phi_1"], out["m_1"])
+    second = cartesian(out["pt_2"], out["eta_2"], out["phi_2"], out["m_2"])
+    px, py = first[0] + second[0], first[1] + second[1]
+    mt_pair = transverse_mass(out["pt_1"], out["phi_1"], out["pt_2"], out["phi_2"])
+    out["met"], out["phi_met"] = met, phi_met
+    out["mt_1"] = transverse_mass(out["pt_1"], out["phi_1"], met, phi_met)
+    out["mt_2"] = transverse_mass(out["pt_2"], out["phi_2"], met, phi_met)
+    out["mt_tot"] = np.sqrt(out["mt_1"] ** 2 + out["mt_2"] ** 2 + mt_pair**2)
+    out["m_vis"] = invariant_mass(first, second)
+    out["pt_vis"] = np.hypot(px, py)
+    out["pt_tt"] = np.hypot(px + met * np.cos(phi_met), py + met * np.sin(phi_met))
+    out["delta_r"] = delta_r(out["eta_1"], out["phi_1"], out["eta_2"], out["phi_2"])
+    out["delta_eta"] = np.abs(out["eta_1"] - out["eta_2"])
+    out["delta_phi"] = np.abs(delta_phi(out["phi_1"], out["phi_2"]))
+    out.update(_jet_quantities(columns, out))
+    return out
+
+
+def _jet_quantities(columns: Columns, pair: Mapping[str, Array]) -> dict[str, Array]:
+    """Count jets away from the pair and describe the two leading ones (NaN if absent)."""
+    pt, eta, phi = columns["Jet_pt"], columns["Jet_eta"], columns["Jet_phi"]
+    clean = pt > JET_PT
+    for leg in (1, 2):
+        distance = delta_r(eta, phi, pair[f"eta_{leg}"][:, None], pair[f"phi_{leg}"][:, None])
+        clean &= distance > CONE
+    out = {"njets": clean.sum(axis=1) + columns["n_jets_unstored"]}
+    n = len(pt)
+    if pt.shape[1] < 2:
+        pad = ((0, 0), (0, 2 - pt.shape[1]))
+        clean = np.pad(clean, pad)
+        pt = np.pad(pt, pad, constant_values=np.nan)
+    order = np.argsort(np.where(clean, -pt, np.inf), axis=1, kind="stable")
+    momenta = []
+    for rank in (0, 1):
+        index = order[:, rank]
+        present = clean[np.arange(n), index]
+        values = {}
+        for name, short in (
+            ("pt", "jpt"),
+            ("eta", "jeta"),
+            ("phi", "jphi"),
+            ("mass", "jm"),
+            ("btag", "jbtag"),
+        ):
+            column = columns[f"Jet_{name}"]
+            if column.shape[1] < 2:
+                column = np.pad(column, ((0, 0), (0, 2 - column.shape[1])), constant_values=np.nan)
+            values[short] = np.where(present, column[np.arange(n), index].astype(np.float64), np.nan)
+        out.update({f"{short}_{rank + 1}": value for short, value in values.items()})
+        momenta.append(cartesian(values["jpt"], values["jeta"], values["jphi"], values["jm"]))
+    out["mjj"] = invariant_mass(momenta[0], momenta[1])
+    out["ptjj"] = np.hypot(momenta[0][0] + momenta[1][0], momenta[0][1] + momenta[1][1])
+    out["jdeta"] = np.abs(out["jeta_1"] - out["jeta_2"])
+    return out
+
+
+def _sum_xy(columns: Columns, collection: str, keep: Array | None = None) -> tuple[Array, Array]:
+    """Vector sum of transverse momenta of a collection, shape (n,) each."""
+    pt, phi = columns[f"{collection}_pt"], columns[f"{collection}_phi"]
+    weight = np.where(np.isnan(pt), 0.0, pt) if keep is None else np.where(keep, pt, 0.0)
+    angle = np.nan_to_num(phi)
+    return (weight * np.cos(angle)).sum(axis=1), (weight * np.sin(angle)).sum(axis=1)
+
+
+def _shifted_met(columns: Columns, dx: Array, dy: Array) -> dict[str, Array]:
+    """MET after the visible momentum changed by (dx, dy)."""
+    x = columns["MET_pt"] * np.cos(columns["MET_phi"]) - dx
+    y = columns["MET_pt"] * np.sin(columns["MET_phi"]) - dy
+    return {"MET_pt": np.hypot(x, y), "MET_phi": np.arctan2(y, x)}
+
+
+def _isolated_jets(columns: Columns) -> Array:
+    """Jets above the soft threshold away from every selected muon and tau, shape (n, jets)."""
+    keep = columns["Jet_pt"] > SOFT_JET_PT
+    for collection in ("Muon", "Tau"):
+        for i in range(columns[f"{collection}_eta"].shape[1]):
+            eta = columns[f"{collection}_eta"][:, i, None]
+            phi = columns[f"{collection}_phi"][:, i, None]
+            near = delta_r(columns["Jet_eta"], columns["Jet_phi"], eta, phi) < CONE
+            keep &= ~near  # a padded object is at NaN, near nothing
+    return keep
+
+
+def shift_leptons(columns: Columns, size: float, collection: str) -> Columns:
+    """Scale pT and mass of all muons or taus by 1 + `size`; the MET balances it."""
+    if size == 0.0:
+        return columns
+    x, y = _sum_xy(columns, collection)
+    scaled = {
+        f"{collection}_{name}": columns[f"{collection}_{name}"] * (1.0 + size)
+        for name in ("pt", "mass")
+    }
+    return {**columns, **scaled, **_shifted_met(columns, size * x, size * y)}
+
+
+def shift_muons(columns: Columns, size: float) -> Columns:
+    """Scale the muon momenta."""
+    return shift_leptons(columns, size, "Muon")
+
+
+def shift_taus(columns: Columns, size: float) -> Columns:
+    """Scale the energies of hadronic taus."""
+    return shift_leptons(columns, size, "Tau")
+
+
+def shift_jets(columns: Columns, size: float) -> Columns:
+    """Scale all jets; those away from muons and taus change the MET."""
+    if size == 0.0:
+        return columns
+    x, y = _sum_xy(columns, "Jet", _isolated_jets(columns))
+    scaled = {f"Jet_{name}": columns[f"Jet_{name}"] * (1.0 + size) for name in ("pt", "mass")}
+    return {**columns, **scaled, **_shifted_met(columns, size * x, size * y)}
+
+
+def shift_unclustered(columns: Columns, size: float) -> Columns:
+    """Scale the momentum that belongs to no muon, tau or jet; only the MET changes."""
+    if size == 0.0:
+        return columns
+    x = -columns["MET_pt"] * np.cos(columns["MET_phi"])
+    y = -columns["MET_pt"] * np.sin(columns["MET_phi"])
+    for collection, keep in (("Muon", None), ("Tau", None), ("Jet", _isolated_jets(columns))):
+        dx, dy = _sum_xy(columns, collection, keep)
+        x, y = x - dx, y - dy
+    return {**columns, **_shifted_met(columns, size * x, size * y)}
+
+
+COLUMNS = (
+    Column("run", "uint32", "", "run number"),
+    Column("luminosityBlock", "uint32", "", "luminosity block"),
+    Column("event", "uint64", "", "event number"),
+    Column("event_hash", "uint64", "", "hash of the event's identity; decides the fold"),
+    Column("genWeight", "float32", "", "generator weight, 1 in data"),
+    Column("PV_npvs", "int32", "", "reconstructed primary vertices"),
+    Column("MET_pt", "float32", "GeV", "missing transverse momentum"),
+    Column("MET_phi", "float32", "rad", "azimuth of the missing transverse momentum"),
+    Column("n_jets_unstored", "int32", "", "jets above 30 GeV that the source does not list"),
+    *(
+        Column(f"{collection}_{name}", "float32", unit, f"{collection} {meaning}", jagged=True)
+        for collection in ("Muon", "Tau", "Jet")
+        for name, unit, meaning in (
+            ("pt", "GeV", "transverse momentum"),
+            ("eta", "", "pseudorapidity"),
+            ("phi", "rad", "azimuth"),
+            ("mass", "GeV", "mass"),
+        )
+    ),
+    Column("Muon_charge", "int32", "e", "muon charge", jagged=True),
+    Column("Muon_pfRelIso03_all", "float32", "", "muon relative isolation, ΔR < 0.3", jagged=True),
+    Column("Muon_genuine", "bool", "", "muon from a generated tau", jagged=True),
+    Column("Tau_charge", "int32", "e", "tau charge", jagged=True),
+    Column("Tau_relIso_all", "float32", "", "tau relative isolation", jagged=True),
+    Column("Tau_decayMode", "int32", "", "tau decay mode", jagged=True),
+    Column("Tau_genuine", "bool", "", "tau matched to a generated tau", jagged=True),
+    Column("Jet_btag", "float32", "", "b-tag discriminator", jagged=True),
+)
+
+_PAIR = (
+    *("Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge", "Muon_pfRelIso03_all"),
+    *("Tau_pt", "Tau_eta", "Tau_phi", "Tau_mass", "Tau_charge", "Tau_relIso_all"),
+    *("Muon_genuine", "Tau_genuine", "Tau_decayMode"),
+)
+_MET = (*_PAIR, "MET_pt", "MET_phi")
+_JETS = (*_PAIR, "n_jets_unstored", *(f"Jet_{name}" for name in _JET))
+
+
+def _quantities() -> dict[str, Quantity]:
+    found = []
+    for leg, name in ((1, "muon"), (2, "tau")):
+        found += [
+            Quantity(f"pt_{leg}", "GeV", f"{name} transverse momentum", _PAIR),
+            Quantity(f"eta_{leg}", "", f"{name} pseudorapidity", _PAIR),
+            Quantity(f"phi_{leg}", "rad", f"{name} azimuth", _PAIR),
+            Quantity(f"m_{leg}", "GeV", f"{name} mass", _PAIR),
+            Quantity(f"q_{leg}", "e", f"{name} charge", _PAIR),
+            Quantity(f"iso_{leg}", "", f"{name} relative isolation", _PAIR),
+            Quantity(f"mt_{leg}", "GeV", f"transverse mass of {name} and MET", _MET),
+            Quantity(f"jpt_{leg}", "GeV", f"jet {leg} transverse momentum", _JETS, True),
+            Quantity(f"jeta_{leg}", "", f"jet {leg} pseudorapidity", _JETS, True),
+            Quantity(f"jphi_{leg}", "rad", f"jet {leg} azimuth", _JETS, True),
+            Quantity(f"jm_{leg}", "GeV", f"jet {leg} mass", _JETS, True),
+            Quantity(f"jbtag_{leg}", "", f"jet {leg} b-tag discriminator", _JETS, True),
+        ]
+    found += [
+        Quantity("dm_2", "", "tau decay mode", _PAIR),
+        Quantity("gen_match", "", "1 if both legs come from generated taus", _PAIR),
+        Quantity("m_vis", "GeV", "invariant mass of muon and tau", _PAIR),
+        Quantity("pt_vis", "GeV", "transverse momentum of muon and tau", _PAIR),
+        Quantity("delta_r", "", "ΔR of muon and tau", _PAIR),
+        Quantity("delta_eta", "", "|Δη| of muon and tau", _PAIR),
+        Quantity("delta_phi", "rad", "|Δφ| of muon and tau", _PAIR),
+        Quantity("met", "GeV", "missing transverse momentum", ("MET_pt",)),
+        Quantity("phi_met", "rad", "azimuth of the MET", ("MET_phi",)),
+        Quantity("pt_tt", "GeV", "transverse momentum of muon, tau and MET", _MET),
+        Quantity("mt_tot", "GeV", "total transverse mass of muon, tau and MET", _MET),
+        Quantity("njets", "", "jets with pT > 30 GeV away from the pair", _JETS),
+        Quantity("mjj", "GeV", "invariant mass of the two leading jets", _JETS, True),
+        Quantity("ptjj", "GeV", "transverse momentum of the two leading jets", _JETS, True),
+        Quantity("jdeta", "", "|Δη| of the two leading jets", _JETS, True),
+        Quantity("npv", "", "reconstructed primary vertices", ("PV_npvs",)),
+    ]
+    return {quantity.name: quantity for quantity in found}
+
+
+ANALYSIS = Analysis(
+    name="htautau",
+    trigger_branches=(TRIGGER, "nMuon", "nTau"),
+    branches=(
+        *("run", "luminosityBlock", "event", "PV_npvs", "MET_pt", "MET_phi", "Muon_tightId"),
+        *(f"Muon_{name}" for name in _MUON),
+        *(f"Tau_{name}" for name in (*_TAU, *_TAU_ID)),
+        *(f"Jet_{name}" for name in (*_JET, "puId")),
+    ),
+    simulation_branches=("Muon_genPartIdx", "Tau_genPartIdx", "GenPart_pdgId"),
+    optional_branches=("genWeight",),
+    columns=COLUMNS,
+    quantities=_quantities(),
+    shifts={
+        "tau_pt": Shift(shift_taus, "tau_pt", "tau energy, propagated to the MET"),
+        "muon_pt": Shift(shift_muons, "muon_pt", "muon momentum, propagated to the MET"),
+        "jet_pt": Shift(shift_jets, None, "jet energy, propagated to the MET"),
+        "met_unclustered": Shift(shift_unclustered, None, "unclustered part of the MET"),
+    },
+    preselect=preselect,
+    select=select,
+    compute=compute,
+    flat=read_flat,
+    flat_branches=_FLAT_BRANCHES,
+)

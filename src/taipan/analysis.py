@@ -1,0 +1,148 @@
+"""What an analysis module provides: branches, skim columns, quantities, shifts and the selection.
+
+An analysis is one Python module with an attribute ``ANALYSIS`` of type :class:`Analysis`; the
+configuration names the module. Everything else about an analysis is YAML.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from taipan.errors import TaipanError
+
+Columns = Mapping[str, NDArray[Any]]
+"""Event columns: scalars have shape (n,), objects (n, m) padded with NaN (numbers) at the end."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the skim.
+
+    Attributes
+    ----------
+    name, unit, meaning
+        Name, unit (empty if it has none) and what it is.
+    dtype
+        NumPy type in the Parquet file.
+    jagged
+        True if an event has a list of values (one an object).
+    """
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+    jagged: bool = False
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number per event computed from skim columns, usable in cuts, features and plots.
+
+    Attributes
+    ----------
+    name, unit, meaning
+        Name, unit (empty if it has none) and what it is.
+    requires
+        Skim columns it is computed from.
+    may_be_missing
+        True if it is NaN for some events (a jet that is not there).
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    requires: tuple[str, ...]
+    may_be_missing: bool = False
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A kinematic variation: a pure function of the columns and a relative size.
+
+    Attributes
+    ----------
+    function
+        ``(columns, size) -> columns``; size > 0 is the up variation, 0 the identity.
+    envelope
+        Key of ``skim.envelope`` that must cover the size, or None if no threshold moves.
+    meaning
+        What is shifted and what it is propagated to.
+    """
+
+    function: Callable[[Columns, float], Columns]
+    envelope: str | None
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """An analysis module's definitions.
+
+    Attributes
+    ----------
+    name
+        Name of the analysis.
+    trigger_branches
+        Branches read first; they decide which events are read further.
+    branches
+        Branches needed of data and simulation, after the trigger.
+    simulation_branches
+        Branches needed of simulation only.
+    optional_branches
+        Branches read where they exist.
+    columns
+        Columns of the skim.
+    quantities
+        Name → quantity available to cuts, features and observables.
+    shifts
+        Name → kinematic shift.
+    preselect
+        ``(arrays, envelope) -> mask`` on the first-stage branches.
+    select
+        ``(arrays, envelope, is_data) -> (columns, cuts)``: awkward arrays of the surviving events
+        and, in order, (name of cut, mask over the events handed in).
+    compute
+        ``(columns, names) -> quantities`` for every event, plus ``passes``: true where the nominal
+        thresholds are met.
+    flat
+        ``(arrays, is_data) -> columns`` reading an already skimmed flat ntuple, or None.
+    flat_branches
+        Branches of such a file.
+    """
+
+    name: str
+    trigger_branches: tuple[str, ...]
+    branches: tuple[str, ...]
+    simulation_branches: tuple[str, ...]
+    optional_branches: tuple[str, ...]
+    columns: tuple[Column, ...]
+    quantities: Mapping[str, Quantity]
+    shifts: Mapping[str, Shift]
+    preselect: Callable[[Any, Mapping[str, float]], Any]
+    select: Callable[[Any, Mapping[str, float], bool], tuple[Any, list[tuple[str, Any]]]]
+    compute: Callable[[Columns], dict[str, NDArray[Any]]]
+    flat: Callable[[Mapping[str, NDArray[Any]], bool], Any] | None = None
+    flat_branches: tuple[str, ...] = field(default=())
+
+
+def load_analysis(module: str) -> Analysis:
+    """Import an analysis module and return its ``ANALYSIS``.
+
+    Raises
+    ------
+    TaipanError
+        If the module cannot be imported or has no such attribute.
+    """
+    try:
+        analysis = getattr(importlib.import_module(module), "ANALYSIS", None)
+    except ImportError as error:
+        raise TaipanError(f"module: '{module}' cannot be imported ({error})") from error
+    if not isinstance(analysis, Analysis):
+        raise TaipanError(f"module: '{module}' has no attribute ANALYSIS of type Analysis")
+    return analysis

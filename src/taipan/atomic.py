@@ -1,0 +1,99 @@
+"""Writing files so that a reader never sees half of one.
+
+A file is written under a temporary name in its own folder, flushed to disk and renamed. A job that
+is killed leaves the old file, or none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from taipan.errors import TaipanError
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path whose file replaces `path` when the block ends without an error.
+
+    Parameters
+    ----------
+    path
+        File to make; its folder is created.
+
+    Yields
+    ------
+    Path
+        Temporary file in the same folder, with the same suffix.
+
+    Raises
+    ------
+    TaipanError
+        If the folder cannot be written.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix
+        )
+    except OSError as error:
+        raise TaipanError(f"cannot write {target}: {error.strerror}") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` (UTF-8) to `path` atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    """Write `content` to `path` atomically as JSON; NaN and infinities are refused.
+
+    Raises
+    ------
+    TaipanError
+        If `content` has a NaN or an infinity, which JSON cannot hold.
+    """
+    try:
+        text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+    except ValueError as error:
+        raise TaipanError(f"{path}: {error}") from error
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    TaipanError
+        If the file is missing or is not valid JSON; names the file.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TaipanError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise TaipanError(f"{path} is not valid JSON: {error}") from error

@@ -1,0 +1,116 @@
+"""The command ``taipan``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from taipan.analysis import load_analysis
+from taipan.config import document
+from taipan.config.checks import check_config, fitted_regions
+from taipan.config.load import load_catalogue, read_config
+from taipan.datasets import total_luminosity
+from taipan.errors import TaipanError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments
+        Command line without the name of the program; that of the process by default.
+
+    Returns
+    -------
+    int
+        0, or 1 after an error that the message on standard error names.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except TaipanError as error:
+        print(f"taipan: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="taipan", description="Open data to a fitted Higgs boson signal strength."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    config = commands.add_parser("config", help="the configuration: check it, document it")
+    actions = config.add_subparsers(title="actions", required=True, metavar="ACTION")
+    for name, run, text in (
+        ("check", _check, "check the configuration, with overlays, and say what it holds"),
+        ("quantities", _print_quantities, "list the quantities and shifts of the analysis"),
+        ("defaults", _print_defaults, "print config/config.yaml with every default"),
+        ("schema", _print_schema, "print the JSON schema of a configuration file"),
+        ("manual", _print_manual, "print the tables of the manual"),
+        ("write", _write, "write the three generated documents where they changed"),
+    ):
+        action = actions.add_parser(name, help=text, description=text)
+        action.set_defaults(run=run)
+        if name in ("check", "quantities"):
+            action.add_argument(
+                "--config",
+                nargs="+",
+                action="extend",
+                default=[],
+                metavar="FILE",
+                help="overlay, merged over config/config.yaml in the order given",
+            )
+        if name in ("check", "quantities", "write"):
+            action.add_argument(
+                "--root",
+                type=Path,
+                default=Path(),
+                metavar="FOLDER",
+                help="folder that holds config/ (default: the working directory)",
+            )
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    config = read_config(options.config, options.root)
+    catalogue = load_catalogue(config, options.root)
+    check_config(config, catalogue, load_analysis(config.module))
+    print(
+        f"{config.analysis} on {catalogue.name}: {total_luminosity(config, catalogue):g} fb⁻¹, "
+        f"{len(config.samples)} samples, {len(config.regions)} regions "
+        f"({len(fitted_regions(config))} fitted), {len(config.features)} features, "
+        f"{len(config.systematics)} systematics; no problem found"
+    )
+
+
+def _print_quantities(options: argparse.Namespace) -> None:
+    analysis = load_analysis(read_config(options.config, options.root).module)
+    print("Quantities (cuts, features, observables, control_plots):")
+    for quantity in sorted(analysis.quantities.values(), key=lambda q: q.name):
+        unit = f" [{quantity.unit}]" if quantity.unit else ""
+        absent = "; missing for some events" if quantity.may_be_missing else ""
+        print(f"  {quantity.name:<12} {quantity.meaning}{unit}{absent}")
+    print("Shifts (systematics of kind kinematic):")
+    for name, shift in analysis.shifts.items():
+        limit = f"; at most skim.envelope.{shift.envelope}" if shift.envelope else ""
+        print(f"  {name:<16} {shift.meaning}{limit}")
+
+
+def _print_defaults(_: argparse.Namespace) -> None:
+    print(document.default_text(), end="")
+
+
+def _print_schema(_: argparse.Namespace) -> None:
+    print(document.schema_text(), end="")
+
+
+def _print_manual(_: argparse.Namespace) -> None:
+    print(document.tables_text())
+
+
+def _write(options: argparse.Namespace) -> None:
+    for path in document.write_documents(options.root):
+        print(f"wrote {path}")

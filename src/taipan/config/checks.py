@@ -1,0 +1,366 @@
+"""Checks that need more than one key: what a key names must exist and make sense there.
+
+Each check yields one line a problem, ``key path: bad value ... (what is allowed)``;
+:func:`check_config` collects them all, so that one run of ``taipan config check`` shows them all.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from taipan.analysis import Analysis
+from taipan.config.check_systematics import check_systematics
+from taipan.config.fields import unknown
+from taipan.config.model import Config, Observable, Region
+from taipan.datasets import Catalogue
+from taipan.errors import TaipanError
+from taipan.expressions import Expression, parse_expression, provably_disjoint
+
+SCORE = "nn_score"
+RESERVED_SAMPLES = ("data", "total", "signal", "background")
+"""Names with a meaning of their own in histograms, plots and yields."""
+TRANSFER_PARAMETER = "qcd_os_ss"
+"""Fit parameter of the measured opposite-sign/same-sign factor."""
+
+Problems = Iterator[str]
+
+
+def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> None:
+    """Check a validated configuration against its dataset catalogue and analysis module.
+
+    Parameters
+    ----------
+    config
+        Configuration; relative paths in it count from the working directory.
+    catalogue
+        Dataset catalogue that it names.
+    analysis
+        Analysis module that it names.
+
+    Raises
+    ------
+    TaipanError
+        If anything is wrong; one line a problem, with key path, bad value and allowed values.
+    """
+    problems = [
+        *_check_names(config),
+        *_check_datasets(config, catalogue),
+        *_check_samples(config, analysis),
+        *_check_regions(config, analysis),
+        *_check_same_sign(config),
+        *_check_features(config, analysis),
+        *_check_observables(config, analysis),
+        *_check_envelope(config, analysis),
+        *check_systematics(config, catalogue, analysis),
+        *_check_fit(config),
+        *_check_source(config, catalogue, analysis),
+        *_check_results(config, catalogue),
+    ]
+    if problems:
+        raise TaipanError("\n".join(problems))
+
+
+def _check_names(config: Config) -> Problems:
+    for name in config.samples:
+        if name in RESERVED_SAMPLES:
+            yield f"samples.{name}: a sample may not be called {', '.join(RESERVED_SAMPLES)}"
+        if name in config.regions:
+            yield f"samples.{name}: '{name}' is also the name of a region; names must be unique"
+    free = [f"fit.free_normalisations.{name}" for name in config.fit.free_normalisations]
+    used: dict[str, str] = {TRANSFER_PARAMETER: "transfer_factor"} if config.transfer_factor else {}
+    for path, name in [
+        *((f"fit.poi[{i}]", name) for i, name in enumerate(config.fit.poi)),
+        *zip(free, config.fit.free_normalisations, strict=True),
+        *((f"systematics.{name}", name) for name in config.systematics),
+    ]:
+        if name in used:
+            yield f"{path}: '{name}' is already the fit parameter of {used[name]}"
+        if name.startswith("staterror_"):
+            yield f"{path}: '{name}': names with staterror_ belong to the statistical parameters"
+        used.setdefault(name, path)
+
+
+def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
+    known = catalogue.datasets
+    simulated = [name for name, dataset in known.items() if not dataset.is_data]
+    collisions = [name for name, dataset in known.items() if dataset.is_data]
+    yield from _duplicates("data", config.data)
+    for i, name in enumerate(config.data):
+        if name not in collisions:
+            what = f"dataset of collision data in catalogue '{catalogue.name}'"
+            yield unknown(f"data[{i}]", name, what, collisions)
+        elif catalogue.kind != "fastsim" and known[name].luminosity is None:
+            yield f"data[{i}]: '{name}' has no luminosity in catalogue '{catalogue.name}'"
+    for sample, settings in config.samples.items():
+        path = f"samples.{sample}.datasets"
+        yield from _duplicates(path, settings.datasets)
+        for i, name in enumerate(settings.datasets):
+            if name not in simulated:
+                what = f"simulated dataset of catalogue '{catalogue.name}'"
+                yield unknown(f"{path}[{i}]", name, what, simulated)
+            elif not _has_event_count(name, config, catalogue):
+                yield (
+                    f"{path}[{i}]: '{name}' has no generated_events in catalogue "
+                    f"'{catalogue.name}', so it cannot be normalised"
+                )
+    for name in config.fastsim.events if catalogue.kind == "fastsim" else ():
+        if name not in simulated:
+            what = f"simulated dataset of catalogue '{catalogue.name}'"
+            yield unknown(f"fastsim.events.{name}", name, what, simulated)
+
+
+def _has_event_count(name: str, config: Config, catalogue: Catalogue) -> bool:
+    dataset = catalogue.datasets[name]
+    if catalogue.kind == "fastsim":
+        return dataset.generated_events is not None or name in config.fastsim.events
+    if catalogue.kind == "skims":
+        return dataset.generated_events is not None or dataset.sumw is not None
+    return True  # a file of unskimmed events can be counted
+
+
+def _check_samples(config: Config, analysis: Analysis) -> Problems:
+    for role in ("signal", "background"):
+        if not any(sample.role == role for sample in config.samples.values()):
+            yield f"samples: no sample has role {role}; at least one is needed"
+    for name, sample in config.samples.items():
+        if sample.select is None:
+            continue
+        yield from _check_expression(f"samples.{name}.select", sample.select, analysis)
+        if sample.estimate == "same_sign":
+            yield f"samples.{name}.select: a data-driven sample takes no `select`"
+    for (a, first), (b, second) in itertools.combinations(config.samples.items(), 2):
+        shared = sorted(set(first.datasets) & set(second.datasets))
+        if shared and not _disjoint(first.select or "True", second.select or "True"):
+            yield (
+                f"samples.{b}.datasets: '{shared[0]}' also belongs to sample '{a}': its events "
+                "would count twice unless `select` of both confines one term to ranges without "
+                f"overlap ({a}: {first.select}, {b}: {second.select})"
+            )
+
+
+def _check_regions(config: Config, analysis: Analysis) -> Problems:
+    regions = config.regions
+    for name, region in regions.items():
+        yield from _check_expression(f"regions.{name}.cut", region.cut, analysis)
+    if not any(region.role == "signal" for region in regions.values()):
+        yield "regions: no region has role signal; at least one is needed"
+    fitted = fitted_regions(config)
+    for (a, first), (b, second) in itertools.combinations(fitted.items(), 2):
+        if not _disjoint(first.cut, second.cut):
+            yield (
+                f"regions.{b}.cut: '{second.cut}' is not shown to be disjoint from region '{a}' "
+                f"('{first.cut}'); both are fitted, so their cuts must confine one term (such as "
+                "mt_1) to ranges without overlap"
+            )
+    if config.training.region not in regions:
+        yield unknown("training.region", config.training.region, "region", regions)
+
+
+def _check_same_sign(config: Config) -> Problems:
+    regions, factor = config.regions, config.transfer_factor
+    for name, region in regions.items():
+        partner, path = region.same_sign, f"regions.{name}.same_sign"
+        if partner is None:
+            continue
+        if partner not in regions:
+            yield unknown(path, partner, "region", regions)
+        elif not _disjoint(region.cut, regions[partner].cut):
+            yield (
+                f"{path}: '{partner}' is not shown to be disjoint from '{name}'; their cuts must "
+                "confine one term (such as q_1 * q_2) to ranges without overlap"
+            )
+    if factor is not None:
+        for key in ("numerator", "denominator"):
+            chosen = getattr(factor, key)
+            if chosen not in regions:
+                yield unknown(f"transfer_factor.{key}", chosen, "region", regions)
+        if factor.numerator == factor.denominator:
+            yield f"transfer_factor.denominator: '{factor.denominator}' is also the numerator"
+    needed = {**fitted_regions(config)}
+    if config.training.region in regions:
+        needed[config.training.region] = regions[config.training.region]
+    for name, sample in config.samples.items():
+        if sample.estimate != "same_sign":
+            continue
+        if factor is None:
+            yield f"samples.{name}.estimate: same_sign needs the section transfer_factor"
+        for region_name, region in needed.items():
+            if region.same_sign is None:
+                yield (
+                    f"regions.{region_name}.same_sign: missing; the data-driven sample '{name}' "
+                    f"needs the partner of every fitted or trained region ({', '.join(regions)})"
+                )
+
+
+def _check_features(config: Config, analysis: Analysis) -> Problems:
+    yield from _duplicates("features", config.features)
+    for i, name in enumerate(config.features):
+        yield from _check_quantity(f"features[{i}]", name, analysis)
+
+
+def _check_observables(config: Config, analysis: Analysis) -> Problems:
+    sections: Mapping[str, Mapping[str, Observable]] = {
+        "observables": config.observables,
+        "control_plots": config.control_plots,
+    }
+    for section, observables in sections.items():
+        for name, observable in observables.items():
+            path = f"{section}.{name}"
+            if name != SCORE:
+                yield from _check_quantity(path, name, analysis, (SCORE,))
+            edges = observable.binning
+            for i, (low, high) in enumerate(itertools.pairwise(edges)):
+                if not low < high:
+                    yield (
+                        f"{path}.binning[{i + 1}]: {high:g} after {low:g}; edges must be strictly "
+                        "increasing"
+                    )
+            if name == SCORE and not (min(edges) >= 0.0 and max(edges) <= 1.0):
+                yield f"{path}.binning: {min(edges):g} to {max(edges):g} is not within 0 to 1"
+
+
+def _check_envelope(config: Config, analysis: Analysis) -> Problems:
+    needed = sorted({s.envelope for s in analysis.shifts.values() if s.envelope is not None})
+    for key in config.skim.envelope:
+        if key not in needed:
+            yield unknown(f"skim.envelope.{key}", key, "threshold of the analysis module", needed)
+    for key in needed:
+        if key not in config.skim.envelope:
+            yield f"skim.envelope.{key}: missing (number, > 0, < 1)"
+
+
+def _check_fit(config: Config) -> Problems:
+    fit = config.fit
+    if len(fit.poi) != 1:
+        yield f"fit.poi: {len(fit.poi)} parameters of interest; exactly one is allowed"
+    low, high = fit.poi_range
+    if not low < 1.0 < high:
+        yield (
+            f"fit.poi_range: [{low:g}, {high:g}] must increase and contain 1, the value expected "
+            "in the standard model"
+        )
+    for key in ("observable", "reference"):
+        name = getattr(fit, key)
+        if name is not None and name not in config.observables:
+            yield unknown(f"fit.{key}", name, "observable", config.observables)
+    if fit.observable == fit.reference:
+        yield f"fit.reference: '{fit.reference}' is already fit.observable; set it to null for none"
+    floating: dict[str, str] = {}
+    for parameter, sample in fit.free_normalisations.items():
+        path = f"fit.free_normalisations.{parameter}"
+        if sample not in config.samples:
+            yield unknown(path, sample, "sample", config.samples)
+        elif sample in floating:
+            yield f"{path}: the normalisation of '{sample}' is already free ({floating[sample]})"
+        floating.setdefault(sample, parameter)
+
+
+def _check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Problems:
+    found = _source_key(config, catalogue)
+    if found is None:
+        return
+    key, source = found
+    if key == "skims" and analysis.flat is None:
+        yield f"catalogue: module '{config.module}' cannot read flat ntuples (kind skims)"
+    if source is None:
+        yield (
+            f"{key}: missing; catalogue '{catalogue.name}' of kind {catalogue.kind} needs the "
+            "folder of its files"
+        )
+        return
+    if "://" in source:
+        return  # a remote folder is looked at when its files are opened
+    folder = Path(source)
+    if not folder.is_dir():
+        yield f"{key}: '{source}' is not a folder (seen from {Path.cwd()})"
+        return
+    used = [*config.data, *(name for s in config.samples.values() for name in s.datasets)]
+    for name in dict.fromkeys(used):
+        for file in catalogue.datasets[name].files if name in catalogue.datasets else ():
+            if not (folder / file).is_file():
+                yield f"{key}: '{source}' has no file {file} (dataset {name})"
+
+
+def _check_results(config: Config, catalogue: Catalogue) -> Problems:
+    text = config.results
+    if not text.strip():
+        yield "results: '' is not a folder"
+        return
+    results = Path(text).resolve()
+    if results == Path(results.anchor):
+        yield f"results: '{text}' is the root of the file system; name a folder of its own"
+        return
+    key, source = _source_key(config, catalogue) or ("", None)
+    if source is not None and "://" not in source:
+        folder = Path(source).resolve()
+        if results == folder or folder in results.parents:
+            yield f"results: '{text}' is inside the folder of the input ({key}: '{source}')"
+    existing = next(path for path in (results, *results.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        what = "is not writable" if existing.is_dir() else "is a file"
+        yield f"results: '{text}' cannot be written: {existing} {what}"
+
+
+def _source_key(config: Config, catalogue: Catalogue) -> tuple[str, str | None] | None:
+    if catalogue.kind == "fastsim":
+        return None
+    return ("skims", config.skims) if catalogue.kind == "skims" else ("files", config.files)
+
+
+def fitted_regions(config: Config) -> dict[str, Region]:
+    """Give the regions that enter the fit: those with role signal or control."""
+    return {name: r for name, r in config.regions.items() if r.role in ("signal", "control")}
+
+
+def _duplicates(path: str, names: Sequence[str]) -> Problems:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield f"{path}[{i}]: '{name}' is a duplicate of {path}[{names.index(name)}]"
+
+
+def _check_quantity(
+    path: str, name: str, analysis: Analysis, also_allowed: Collection[str] = ()
+) -> Problems:
+    quantity = analysis.quantities.get(name)
+    if quantity is None:
+        yield unknown(path, name, "quantity", [*also_allowed, *sorted(analysis.quantities)])
+        return
+    columns = {column.name for column in analysis.columns}
+    missing = [column for column in quantity.requires if column not in columns]
+    if missing:
+        yield (
+            f"{path}: '{name}' cannot be computed from the skim: it needs the column "
+            f"'{missing[0]}' ({', '.join(sorted(columns))})"
+        )
+
+
+def _check_expression(path: str, text: str, analysis: Analysis) -> Problems:
+    try:
+        expression = parse_expression(text)
+    except TaipanError as error:
+        yield f"{path}: {error}"
+        return
+    if not _is_condition(expression.tree):
+        yield f"{path}: '{text}' is not a condition (compare it with a number)"
+    for name in expression.names:
+        yield from _check_quantity(path, name, analysis)
+
+
+def _is_condition(tree: ast.expr) -> bool:
+    if isinstance(tree, ast.UnaryOp):
+        return isinstance(tree.op, ast.Not)
+    return isinstance(tree, ast.Compare | ast.BoolOp)
+
+
+def _disjoint(first: str, second: str) -> bool:
+    parsed: list[Expression] = []
+    for text in (first, second):
+        try:
+            parsed.append(parse_expression(text))
+        except TaipanError:
+            return True  # reported where the expression stands
+    return provably_disjoint(*parsed)

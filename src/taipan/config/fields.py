@@ -1,0 +1,200 @@
+"""Looking up a key of a model and saying in words what it allows.
+
+Both the messages of the loader and the tables of the manual come from the JSON schema of the
+pydantic models, read through the functions here, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema, to_jsonable_python
+
+Schema = Mapping[str, Any]
+KeyPath = Sequence[str | int]
+
+_PATTERNS = {
+    r"^[A-Za-z][A-Za-z0-9_]*$": "name (letters, digits and _)",
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "name of a file, without .yaml",
+    r"^#[0-9a-fA-F]{6}$": "colour such as #e42536",
+    r"^[A-Za-z_][A-Za-z0-9_.]*$": "name of a module, with dots",
+}
+_TYPES = {
+    "string": "text",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_PLURALS = {"integer": "integers", "number": "numbers", "name": "names", "section": "sections"}
+_LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+_LONGEST_VALUE = 60
+
+
+class AllDefaults(GenerateJsonSchema):
+    """Writes also those defaults into a schema that a factory makes."""
+
+    def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
+        """Give a default as a plain value."""
+        factory: Any = schema.get("default_factory")
+        if factory is None:
+            return super().get_default_value(schema)
+        return to_jsonable_python(factory())
+
+
+class Fields:
+    """The keys of a model, by path.
+
+    Parameters
+    ----------
+    model
+        Model of a YAML file.
+    """
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self.root: Schema = model.model_json_schema(schema_generator=AllDefaults)
+        self._definitions: Schema = self.root.get("$defs", {})
+
+    def resolve(self, node: Schema) -> Schema:
+        """Follow references; of an optional value, give what it is when it is there."""
+        while "$ref" in node:
+            described = {k: v for k, v in node.items() if k != "$ref"}
+            node = {**self._definitions[node["$ref"].rsplit("/", 1)[-1]], **described}
+        options = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
+        if len(options) == 1:
+            outer = {k: v for k, v in node.items() if k != "anyOf"}
+            return self.resolve({**options[0], **outer})
+        return node
+
+    def find(self, path: KeyPath) -> Schema | None:
+        """Give the schema at a path of keys and list indices, or None if there is no such key."""
+        node = self.resolve(self.root)
+        for part in path:
+            child = _child(node, part)
+            if child is None:
+                return None
+            node = self.resolve(child)
+        return node
+
+    def real_path(self, path: KeyPath) -> list[str | int]:
+        """Drop the parts of an error's location that are no keys (tags of union members)."""
+        kept: list[str | int] = []
+        for part in path:
+            if self.find([*kept, part]) is not None:
+                kept.append(part)
+        return kept
+
+    def describe(self, node: Schema) -> str:
+        """Say in words what a value may be, e.g. ``integer, ≥ 2, ≤ 20``."""
+        if "anyOf" in node:
+            if len(node["anyOf"]) > 2 or not is_optional(node):
+                return " or ".join(self.describe(option) for option in node["anyOf"])
+            return f"{self.describe(self.resolve(node))}, or null"
+        node = self.resolve(node)
+        if "enum" in node:
+            return "one of " + ", ".join(str(value) for value in node["enum"])
+        if "const" in node:
+            return str(node["const"])
+        kind = node.get("type")
+        if kind == "array":
+            return self._describe_list(node)
+        if kind == "object":
+            inner = entries(node)
+            if inner is None:
+                return "section"
+            return f"mapping of names to {self._plural(inner)}"
+        if "pattern" in node:
+            return _PATTERNS.get(node["pattern"], f"text matching {node['pattern']}")
+        words = [_TYPES.get(str(kind), "any value")]
+        words += [f"{sign} {node[key]:g}" for key, sign in _LIMITS.items() if key in node]
+        if node.get("minLength"):
+            words.append("not empty")
+        return ", ".join(words)
+
+    def _describe_list(self, node: Schema) -> str:
+        if "prefixItems" in node:
+            return f"list of {len(node['prefixItems'])} {self._plural(node['prefixItems'][0])}"
+        text = f"list of {self._plural(node['items'])}"
+        return f"{text}, at least {node['minItems']}" if node.get("minItems") else text
+
+    def _plural(self, node: Schema) -> str:
+        words = self.describe(node)
+        for singular, plural in _PLURALS.items():
+            if words == singular or words.startswith(f"{singular} ("):
+                return plural + words.removeprefix(singular)
+            if words.startswith(f"{singular}, "):
+                return f"{plural} ({words.removeprefix(f'{singular}, ')})"
+        return words
+
+
+def _child(node: Schema, part: str | int) -> Schema | None:
+    found: Schema | None
+    if isinstance(part, int):
+        found = node.get("items")
+        prefix = node.get("prefixItems", ())
+        return prefix[part] if part < len(prefix) else found
+    found = node.get("properties", {}).get(part)
+    return found if found is not None else entries(node)
+
+
+def is_optional(node: Schema) -> bool:
+    """Tell whether null is a value of the key."""
+    return any(option.get("type") == "null" for option in node.get("anyOf", ()))
+
+
+def entries(node: Schema) -> Schema | None:
+    """Give the schema of the entries of a mapping with free names, None for a section."""
+    for values in node.get("patternProperties", {}).values():
+        found: Schema = values
+        return found
+    extra = node.get("additionalProperties")
+    return extra if isinstance(extra, Mapping) else None
+
+
+def format_path(path: KeyPath) -> str:
+    """Write a path as it reads in a message: ``systematics.tau_energy_scale.samples[2]``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def format_value(value: Any) -> str:
+    """Write a value as it reads in YAML, quoted if text, shortened if long."""
+    if isinstance(value, str):
+        text = f"'{value}'"
+    else:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Ask, as the continuation of a message, whether the nearest allowed name was meant."""
+    match = difflib.get_close_matches(name, list(allowed), n=1)
+    return f"; did you mean '{match[0]}'?" if match else ""
+
+
+def unknown(path: str, value: str, what: str, allowed: Iterable[str]) -> str:
+    """Write the message for a name that does not exist.
+
+    Parameters
+    ----------
+    path
+        Key path.
+    value
+        The name found there.
+    what
+        What it should have been the name of, without article.
+    allowed
+        Names that exist.
+    """
+    names = list(allowed)
+    return (
+        f"{path}: '{value}' is not a {what}{nearest(value, names)} "
+        f"({', '.join(names) or 'there is none'})"
+    )

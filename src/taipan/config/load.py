@@ -1,0 +1,293 @@
+"""Reading, merging and validating configuration files, with errors that a physicist can act on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from taipan.config.fields import Fields, KeyPath, entries, format_path, format_value, nearest
+from taipan.config.model import Config, Run
+from taipan.datasets import Catalogue
+from taipan.errors import TaipanError
+
+RUN_FILE = Path("config/config.yaml")
+ANALYSES = Path("config/analyses")
+CATALOGUES = Path("config/datasets")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML loader that refuses a key written twice (YAML would keep the last in silence)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.tag != "tag:yaml.org,2002:str":
+                written = getattr(key, "value", "?")
+                raise TaipanError(f"line {line}: key {written} is not text; put it in quotes")
+            if key.value in seen:
+                raise TaipanError(
+                    f"line {line}: key '{key.value}' is a duplicate of line {seen[key.value]}; "
+                    "keys must be unique"
+                )
+            seen[key.value] = line
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file whose top level is a mapping; an empty file is an empty mapping.
+
+    Raises
+    ------
+    TaipanError
+        If the file is missing, is not valid YAML, has a duplicate key or is no mapping; names the
+        file and the line.
+    """
+    try:
+        # the loader is a SafeLoader: it builds plain values only
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    except OSError as error:
+        raise TaipanError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TaipanError(f"{path}: is not UTF-8 text ({error.reason})") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise TaipanError(f"{path}: {line}not valid YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise TaipanError(f"{path}: not valid YAML: {error}") from error
+    except TaipanError as error:
+        raise TaipanError(f"{path}: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise TaipanError(f"{path}: {format_value(content)} is not a mapping of keys to values")
+    return content
+
+
+def check_files(paths: Iterable[Path | str]) -> None:
+    """Check that each YAML file can be read and has no duplicate key.
+
+    Snakemake merges the files it is given itself, with a reader that keeps the last of two equal
+    keys in silence.
+
+    Raises
+    ------
+    TaipanError
+        One line a bad file.
+    """
+    problems: list[str] = []
+    for path in paths:
+        try:
+            read_yaml(Path(path))
+        except TaipanError as error:
+            problems.append(str(error))
+    _raise(problems)
+
+
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge `overrides` over `base`: mappings key by key, anything else replaces."""
+    merged = dict(base)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping):
+            merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
+    """Load an analysis and put the run's keys over it.
+
+    Parameters
+    ----------
+    overrides
+        ``config/config.yaml`` with the overlays merged over it. A null removes an entry of a
+        mapping with free names (``systematics: {pileup: null}``).
+    root
+        Folder that holds ``config/``.
+
+    Returns
+    -------
+    Config
+        Validated configuration; :func:`taipan.config.checks.check_config` checks what needs more
+        than one key.
+
+    Raises
+    ------
+    TaipanError
+        One line a problem: key path, bad value, what is allowed.
+    """
+    analysis = overrides.get("analysis", Run.model_fields["analysis"].default)
+    path = _choose(root, ANALYSES, analysis, "analysis")
+    content = read_yaml(path)
+    misplaced = sorted(content.keys() & Run.model_fields.keys())
+    if misplaced:
+        raise TaipanError(
+            f"{path}: {', '.join(misplaced)}: not a key of an analysis; "
+            f"write it in {RUN_FILE} or an overlay"
+        )
+    base = merge(Run().model_dump(mode="json"), content)
+    problems: list[str] = []
+    merged = _remove_nulls(merge(base, overrides), base, (), problems)
+    _raise(problems)
+    return _validate(Config, merged)
+
+
+def read_config(files: Sequence[Path | str], root: Path) -> Config:
+    """Read ``config/config.yaml`` under `root`, merge the overlays `files` and load the result.
+
+    Raises
+    ------
+    TaipanError
+        As :func:`load_config` and :func:`check_files`.
+    """
+    paths = [root / RUN_FILE, *map(Path, files)]
+    check_files(paths)
+    return load_config(functools.reduce(merge, map(read_yaml, paths), {}), root)
+
+
+def load_catalogue(config: Config, root: Path) -> Catalogue:
+    """Load the dataset catalogue that the configuration names.
+
+    Raises
+    ------
+    TaipanError
+        One line a problem, each with the name of the file.
+    """
+    path = _choose(root, CATALOGUES, config.catalogue, "catalogue")
+    content = read_yaml(path)
+    try:
+        catalogue = _validate(Catalogue, content)
+    except TaipanError as error:
+        lines = str(error).splitlines()
+        raise TaipanError("\n".join(f"{path}: {line}" for line in lines)) from error
+    if catalogue.name != path.stem:
+        raise TaipanError(
+            f"{path}: name: '{catalogue.name}' is not the name of the file ({path.stem})"
+        )
+    return catalogue
+
+
+def dump(config: Config) -> dict[str, Any]:
+    """Give the complete configuration as plain values that JSON can hold."""
+    return config.model_dump(mode="json")
+
+
+def _choose(root: Path, folder: Path, name: Any, key: str) -> Path:
+    available = sorted(path.stem for path in (root / folder).glob("*.yaml"))
+    if name not in available:
+        raise TaipanError(
+            f"{key}: {format_value(name)} is not a file of {root / folder} "
+            f"({', '.join(available) or 'there is none'})"
+        )
+    return root / folder / f"{name}.yaml"
+
+
+def _remove_nulls(
+    content: Mapping[str, Any], base: Any, path: tuple[str, ...], problems: list[str]
+) -> dict[str, Any]:
+    node = _fields(Config).find(path)
+    free_names = node is not None and entries(node) is not None
+    known = base if isinstance(base, Mapping) else {}
+    kept: dict[str, Any] = {}
+    for key, value in content.items():
+        here = (*path, key)
+        if isinstance(value, Mapping):
+            kept[key] = _remove_nulls(value, known.get(key), here, problems)
+        elif value is not None or not free_names:
+            kept[key] = value
+        elif key not in known:
+            problems.append(
+                f"{format_path(here)}: null removes an entry, but there is none of that name"
+                f"{nearest(key, known)} ({', '.join(known)})"
+            )
+    return kept
+
+
+@functools.cache
+def _fields(model: type[BaseModel]) -> Fields:
+    return Fields(model)
+
+
+def _validate(model: type[Model], content: Mapping[str, Any]) -> Model:
+    fields = _fields(model)
+    problems = {
+        format_path(path): f"{format_path(path)}: {format_value(value)} is not allowed "
+        f"({fields.describe(node)})"
+        for path, value in _leaves(content)
+        if isinstance(value, bool)  # Python counts true as the number 1
+        and (node := fields.find(path)) is not None
+        and node.get("type") in ("integer", "number")
+    }
+    details: list[Any] = []
+    try:
+        validated = model.model_validate(content)
+    except ValidationError as error:
+        details += error.errors(include_url=False)
+    for detail in details:
+        path = fields.real_path(detail["loc"])
+        is_key = detail["type"] == "extra_forbidden"  # a path that exists in no model
+        location = format_path(detail["loc"] if is_key else path)
+        problems.setdefault(location, _explain(detail, path, fields))
+    _raise(problems.values())
+    return validated
+
+
+def _leaves(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[KeyPath, Any]]:
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            yield from _leaves(value, (*path, key))
+    elif isinstance(content, list | tuple):
+        for i, value in enumerate(content):
+            yield from _leaves(value, (*path, i))
+    else:
+        yield path, content
+
+
+def _explain(detail: Mapping[str, Any], path: KeyPath, fields: Fields) -> str:
+    """Turn one of pydantic's errors into a line that says key, value and what is allowed."""
+    location = format_path(path)
+    node = fields.find(path) or {}
+    match detail["type"]:
+        case "extra_forbidden":
+            allowed = (fields.find(detail["loc"][:-1]) or {}).get("properties", {})
+            bad = str(detail["loc"][-1])
+            return (
+                f"{format_path(detail['loc'])}: '{bad}' is not a key{nearest(bad, allowed)} "
+                f"({', '.join(allowed)})"
+            )
+        case "missing":
+            about = node.get("description")
+            return f"{location}: missing ({fields.describe(node)}{': ' + about if about else ''})"
+        case "value_error":
+            return f"{location}: {detail['ctx']['error']}"
+        case "recursion_loop":
+            return f"{location}: refers to itself"
+    if detail["loc"] and detail["loc"][-1] == "[key]":
+        name = format_value(path[-1]) if path else "?"
+        return f"{location}: {name} is not a valid name (letters, digits and _, a letter first)"
+    return f"{location}: {format_value(detail['input'])} is not allowed ({_allowed(node, fields)})"
+
+
+def _allowed(node: Mapping[str, Any], fields: Fields) -> str:
+    keys = node.get("properties")
+    if keys:
+        return f"section with the keys {', '.join(keys)}"
+    return fields.describe(node)
+
+
+def _raise(problems: Iterable[str]) -> None:
+    text = "\n".join(problems)
+    if text:
+        raise TaipanError(text)

@@ -1,0 +1,330 @@
+"""The configuration: every key, its type, default, unit and meaning.
+
+This module is the only place that knows the keys. The JSON schema, the default
+``config/config.yaml`` and the tables of ``config/README.md`` are generated from it. Checks that
+need more than one key (does a systematic's sample exist?) live in :mod:`taipan.config.checks`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class Strict(BaseModel):
+    """Base of every section: unknown keys are errors and values cannot be changed in place."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Mismodelling(Strict):
+    """A known difference between fastsim's pseudo-data and its simulation."""
+
+    family: Literal["none", "jets", "met", "tau"] = Field(
+        "none",
+        description="Which inputs of the pseudo-data differ from the simulation. `jets` and `met` "
+        "are visible in the W control region, `tau` (genuine tau energy) is not.",
+    )
+    size: float = Field(
+        1.0, description="Size in units of the default distortion (truth.json has physical units)."
+    )
+
+
+class Fastsim(Strict):
+    """The embedded parametric simulation (used when `catalogue` is of kind `fastsim`)."""
+
+    luminosity: Positive = Field(
+        2.0, description="Luminosity of the pseudo-data in fb⁻¹ (CMS 2012 B+C: 11.467)."
+    )
+    mu: NonNegative = Field(1.0, description="Signal strength injected into the pseudo-data.")
+    mismodelling: Mismodelling = Field(
+        default_factory=Mismodelling, description="Known data/simulation difference."
+    )
+    negative_fraction: Annotated[float, Field(ge=0.0, lt=0.5)] = Field(
+        0.2, description="Fraction of events with genWeight = -1 in the NLO-like sample."
+    )
+    events: dict[str, Annotated[int, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="Events to simulate per dataset, where it differs from the catalogue's "
+        "`generated_events`.",
+    )
+
+
+class Skim(Strict):
+    """Event selection, made once, loose enough for every kinematic variation."""
+
+    chunk_events: Annotated[int, Field(ge=1)] = Field(
+        2_000_000, description="Largest number of input events read by one skim job."
+    )
+    step_events: Annotated[int, Field(ge=1)] = Field(
+        200_000, description="Input events held in memory at a time."
+    )
+    envelope: dict[str, Fraction] = Field(
+        default_factory=lambda: {"tau_pt": 0.06, "muon_pt": 0.02},
+        description="Relative loosening of each threshold. A kinematic systematic larger than "
+        "its envelope is an error; one within it does not re-run the skim.",
+    )
+
+
+class Pileup(Strict):
+    """Correction of the simulated number of primary vertices to the one seen in data."""
+
+    enabled: bool = Field(True, description="Apply the correction to the nominal weights.")
+    max_weight: Positive = Field(3.0, description="Largest weight given to an event.")
+
+
+class Training(Strict):
+    """The k-fold network."""
+
+    region: Name = Field("signal", description="Region whose events are trained on.")
+    folds: Annotated[int, Field(ge=2, le=20)] = Field(
+        5, description="Number of folds k; each network is applied only to the fold it never saw."
+    )
+    hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
+        default_factory=lambda: [64, 64, 64],
+        min_length=1,
+        description="Units of each hidden layer.",
+    )
+    activation: Literal["relu", "gelu", "silu", "elu", "tanh"] = Field(
+        "relu", description="Activation of the hidden layers."
+    )
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.1, description="Dropout after each hidden layer."
+    )
+    l2: NonNegative = Field(1e-5, description="L2 penalty on the kernels.")
+    logit_bound: Positive = Field(
+        6.0, description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below."
+    )
+    batch_size: Annotated[int, Field(ge=1)] = Field(1024, description="Events per training step.")
+    learning_rate: Positive = Field(1e-3, description="Learning rate of Adam.")
+    epochs: Annotated[int, Field(ge=1)] = Field(100, description="Largest number of epochs.")
+    patience: Annotated[int, Field(ge=1)] = Field(
+        15, description="Epochs without a better validation metric before training stops."
+    )
+    early_stopping_metric: Literal["brier", "bounded_bce"] = Field(
+        "brier",
+        description="Metric of the validation fold that picks the best epoch; both are bounded "
+        "for signed weights.",
+    )
+
+
+class Overtraining(Strict):
+    """Gate on the final networks: score of training against held-out events."""
+
+    min_ks_probability: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        1e-3,
+        description="Smallest weighted Kolmogorov-Smirnov probability, per class, between the "
+        "score of training and held-out events.",
+    )
+    max_auc_gap: Positive = Field(
+        0.03, description="Largest AUC(train) - AUC(held out) that is accepted."
+    )
+    min_sigma: Positive = Field(
+        2.0, description="The gap counts only if it exceeds so many standard deviations."
+    )
+    on_failure: Literal["stop", "warn"] = Field(
+        "warn", description="`stop` ends the workflow on failure; `warn` records it in the report."
+    )
+
+
+class Templates(Strict):
+    """How histograms become templates."""
+
+    min_effective_events: NonNegative = Field(
+        10.0,
+        description="Neighbouring bins are merged until the summed background has at least this "
+        "n_eff = (Σw)²/Σw² and every sample a non-negative yield.",
+    )
+
+
+class Run(Strict):
+    """Keys of `config/config.yaml` and its overlays."""
+
+    analysis: Name = Field(
+        "htautau", description="Name of the analysis: `config/analyses/<analysis>.yaml`."
+    )
+    catalogue: str = Field(
+        "fastsim",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="Name of the dataset catalogue: `config/datasets/<catalogue>.yaml`.",
+    )
+    skims: str | None = Field(
+        None, description="Folder of flat, already skimmed ntuples (catalogues of kind `skims`)."
+    )
+    files: str | None = Field(
+        None, description="Folder of reduced-NanoAOD files (catalogues of kind `nanoaod`)."
+    )
+    results: str = Field(
+        "results", min_length=1, description="Folder that receives everything a run makes."
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(
+        20120704, description="The one seed; every stage derives its own from it by name."
+    )
+    fastsim: Fastsim = Field(default_factory=Fastsim, description="The embedded simulation.")
+    skim: Skim = Field(default_factory=Skim, description="Event selection.")
+    pileup: Pileup = Field(default_factory=Pileup, description="Pile-up correction.")
+    training: Training = Field(default_factory=Training, description="The k-fold network.")
+    overtraining: Overtraining = Field(
+        default_factory=Overtraining, description="Gate on the final networks."
+    )
+    templates: Templates = Field(
+        default_factory=Templates, description="How histograms become templates."
+    )
+
+
+class Sample(Strict):
+    """A physics process: what is stacked in a plot and fitted."""
+
+    label: str = Field(description="Name on plots (LaTeX allowed).")
+    colour: str = Field("#bdbdbd", pattern=r"^#[0-9a-fA-F]{6}$", description="Colour on plots.")
+    role: Literal["signal", "background"] = Field("background", description="Class it belongs to.")
+    datasets: list[str] = Field(
+        default_factory=list, description="Simulated datasets of the catalogue that make it up."
+    )
+    select: str | None = Field(
+        None, description="Cut that picks this sample's events out of its datasets."
+    )
+    estimate: Literal["simulation", "same_sign"] = Field(
+        "simulation",
+        description="`simulation`, or `same_sign`: data minus simulation in the region's "
+        "`same_sign` partner, times the measured opposite-sign/same-sign factor.",
+    )
+
+    @model_validator(mode="after")
+    def _datasets_match_estimate(self) -> Sample:
+        if self.estimate == "simulation" and not self.datasets:
+            raise ValueError("a simulated sample needs at least one entry in `datasets`")
+        if self.estimate == "same_sign" and self.datasets:
+            raise ValueError("a data-driven sample takes no `datasets`")
+        return self
+
+
+class Region(Strict):
+    """A selection of events."""
+
+    cut: str = Field(description="Boolean expression of event quantities.")
+    label: str = Field("", description="Text on plots.")
+    role: Literal["signal", "control", "estimate"] = Field(
+        "estimate",
+        description="`signal` and `control` regions are fitted (they must be disjoint); "
+        "`estimate` regions feed data-driven estimates.",
+    )
+    same_sign: Name | None = Field(
+        None, description="Region with the same cuts and equal charges (QCD estimate)."
+    )
+
+
+class TransferFactor(Strict):
+    """Measured opposite-sign/same-sign factor of the QCD estimate."""
+
+    numerator: Name = Field(description="Region of opposite sign in which it is measured.")
+    denominator: Name = Field(description="Region of same sign in which it is measured.")
+
+
+class Observable(Strict):
+    """A histogrammed quantity."""
+
+    label: str = Field(description="Axis label.")
+    unit: str = Field("", description="Unit on the axis, empty if it has none.")
+    binning: list[float] = Field(min_length=2, description="Bin edges, strictly increasing.")
+
+
+class Systematic(Strict):
+    """One source of systematic uncertainty, correlated over samples and regions by its name."""
+
+    kind: Literal["rate", "weight", "kinematic", "sample"] = Field(
+        description="`rate`: a normalisation; `weight`: a change of event weights; `kinematic`: a "
+        "shift of objects with migration across cuts; `sample`: an alternative dataset."
+    )
+    group: Literal["experimental", "theory", "normalisation"] = Field(
+        "experimental", description="Group in the uncertainty breakdown."
+    )
+    samples: list[str] = Field(min_length=1, description="Samples it acts on.")
+    regions: list[str] | None = Field(None, description="Regions it acts on; all if absent.")
+    size: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="Relative size of ±1σ (rate: of the yield; kinematic: of the scale)."
+    )
+    up: Annotated[float, Field(gt=-1)] | None = Field(
+        None, description="Relative change at +1σ of an asymmetric rate."
+    )
+    down: Annotated[float, Field(gt=-1)] | None = Field(
+        None, description="Relative change at -1σ of an asymmetric rate."
+    )
+    shift: str | None = Field(
+        None, description="Kinematic shift of the analysis module (kind `kinematic`)."
+    )
+    weight: str | None = Field(
+        None, description="Weight of the analysis (kind `weight`): `pileup`."
+    )
+    datasets: list[str] | None = Field(
+        None, description="Alternative datasets (kind `sample`), in place of the sample's own."
+    )
+    symmetrize: bool = Field(
+        False, description="Mirror the up variation onto down (implied for one-sided kinds)."
+    )
+    source: str = Field("", description="Where the size comes from.")
+
+
+class FitRegion(Strict):
+    """What is fitted in one region."""
+
+    region: Name = Field(description="Name of the region.")
+    observable: Name | Literal["yield"] = Field(
+        description="Observable, or `yield` for a single bin."
+    )
+
+
+class Fit(Strict):
+    """The statistical model and what is computed from it."""
+
+    unblind: bool = Field(False, description="Use the data of the signal regions.")
+    poi: list[Name] = Field(
+        default_factory=lambda: ["mu"], description="Parameter of interest (exactly one)."
+    )
+    poi_range: tuple[float, float] = Field(
+        (-20.0, 40.0), description="Bounds of the parameter of interest."
+    )
+    observable: Name = Field("nn_score", description="Observable of the signal regions.")
+    reference: Name | None = Field(
+        "m_vis", description="Observable of the reference fit, absent for none."
+    )
+    free_normalisations: dict[Name, Name] = Field(
+        default_factory=dict,
+        description="Normalisation factors that float without constraint: parameter → sample.",
+    )
+    mc_statistics: bool = Field(True, description="One parameter per bin for Σw² (staterror).")
+    confidence_level: Fraction = Field(0.95, description="Level of the upper limit.")
+
+
+class Config(Run):
+    """The complete configuration: run keys and those of `config/analyses/<analysis>.yaml`."""
+
+    module: str = Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$",
+        description="Importable Python module with the object selection and derived quantities.",
+    )
+    title: str = Field(description="Title on the report.")
+    data: list[str] = Field(min_length=1, description="Datasets of collision data.")
+    samples: dict[Name, Sample] = Field(min_length=1, description="Samples in stacking order.")
+    regions: dict[Name, Region] = Field(min_length=1, description="Regions.")
+    transfer_factor: TransferFactor | None = Field(
+        None, description="Regions of the opposite-sign/same-sign factor."
+    )
+    features: list[str] = Field(min_length=1, description="Inputs of the network, in order.")
+    observables: dict[Name, Observable] = Field(
+        min_length=1,
+        description="Fitted quantities, filled for every variation (`nn_score`: the network).",
+    )
+    control_plots: dict[Name, Observable] = Field(
+        default_factory=dict, description="Quantities plotted in every region, nominal only."
+    )
+    systematics: dict[Name, Systematic] = Field(
+        default_factory=dict, description="Systematic uncertainties by name."
+    )
+    fit: Fit = Field(default_factory=Fit, description="The statistical model.")

@@ -1,0 +1,219 @@
+"""The dataset catalogue: files, events, cross sections, luminosity, and what they normalise to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from taipan.config.model import Config, Strict
+from taipan.errors import TaipanError
+
+PB_PER_FB = 1000.0
+
+
+class Cited(Strict):
+    """A number with its unit and source."""
+
+    value: Annotated[float, Field(gt=0)]
+    unit: str = ""
+    source: str = Field(min_length=3)
+
+
+class Dataset(Strict):
+    """One dataset of a catalogue.
+
+    Attributes
+    ----------
+    files
+        File names, relative to the folder of the source.
+    is_data
+        True for collision data.
+    luminosity
+        Integrated luminosity (data; absent in fastsim, where the configuration sets it).
+    cross_section
+        Inclusive cross section in pb.
+    branching_ratio
+        Fraction of the cross section that this final state has.
+    filter_efficiency
+        Fraction of generated events that a generator filter kept.
+    generated_events
+        Events in the unskimmed sample.
+    sumw
+        Σ genWeight of the unskimmed sample; absent where every weight is 1.
+    record, licence, sha256
+        Origin of the files.
+    """
+
+    files: list[str] = Field(min_length=1)
+    is_data: bool
+    luminosity: Cited | None = None
+    cross_section: Cited | None = None
+    branching_ratio: Cited | None = None
+    filter_efficiency: Cited | None = None
+    generated_events: Annotated[int, Field(gt=0)] | None = None
+    sumw: float | None = None
+    record: str | int | None = None
+    licence: str | None = None
+    sha256: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _normalisable(self) -> Dataset:
+        if not self.is_data and self.cross_section is None:
+            raise ValueError("a simulated dataset needs `cross_section`")
+        if self.is_data and self.cross_section is not None:
+            raise ValueError("a dataset of collision data takes no `cross_section`")
+        return self
+
+    @property
+    def effective_cross_section(self) -> float:
+        """Cross section times branching ratio times filter efficiency, in pb."""
+        if self.cross_section is None:
+            raise TaipanError("collision data have no cross section")
+        product = self.cross_section.value
+        for factor in (self.branching_ratio, self.filter_efficiency):
+            product *= factor.value if factor is not None else 1.0
+        return product
+
+
+class Catalogue(Strict):
+    """A file of ``config/datasets``.
+
+    Attributes
+    ----------
+    kind
+        ``fastsim``: made on the spot; ``skims``: flat, already skimmed ntuples; ``nanoaod``:
+        reduced-NanoAOD files.
+    """
+
+    name: str
+    kind: Literal["fastsim", "skims", "nanoaod"]
+    description: str
+    licence: str
+    record: str | int | None = None
+    citation: str | None = None
+    datasets: dict[str, Dataset] = Field(min_length=1)
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a dataset.
+
+        Raises
+        ------
+        TaipanError
+            If there is none of that name; lists those there are.
+        """
+        if name not in self.datasets:
+            raise TaipanError(
+                f"'{name}' is not a dataset of catalogue '{self.name}' ({', '.join(self.datasets)})"
+            )
+        return self.datasets[name]
+
+
+def total_luminosity(config: Config, catalogue: Catalogue) -> float:
+    """Luminosity of the analysed collision data in fb⁻¹.
+
+    Raises
+    ------
+    TaipanError
+        If a dataset of collision data has no luminosity.
+    """
+    if catalogue.kind == "fastsim":
+        return config.fastsim.luminosity
+    total = 0.0
+    for name in config.data:
+        luminosity = catalogue.dataset(name).luminosity
+        if luminosity is None:
+            raise TaipanError(f"datasets.{name}.luminosity is missing in '{catalogue.name}'")
+        total += luminosity.value
+    return total
+
+
+def event_scale(dataset: Dataset, luminosity: float, sumw: float) -> float:
+    """Factor that turns a generator weight into an expected number of events.
+
+    Parameters
+    ----------
+    dataset
+        Simulated dataset.
+    luminosity
+        Integrated luminosity in fb⁻¹.
+    sumw
+        Σ genWeight over the *unskimmed* sample.
+
+    Returns
+    -------
+    float
+        σ·B·ε·L / Σ genWeight.
+
+    Raises
+    ------
+    TaipanError
+        If Σ genWeight is not positive.
+    """
+    if not sumw > 0.0:
+        raise TaipanError(f"Σ genWeight of the unskimmed sample is {sumw}; it must be positive")
+    return dataset.effective_cross_section * luminosity * PB_PER_FB / sumw
+
+
+def source_folder(config: Config, catalogue: Catalogue) -> Path:
+    """Folder that holds the catalogue's files.
+
+    Raises
+    ------
+    TaipanError
+        If the key that names it (`skims` or `files`) is not set.
+    """
+    if catalogue.kind == "fastsim":
+        return Path(config.results) / "fastsim"
+    key = "skims" if catalogue.kind == "skims" else "files"
+    folder: str | None = getattr(config, key)
+    if folder is None:
+        raise TaipanError(f"{key}: catalogue '{catalogue.name}' needs the folder of its files")
+    return Path(folder)
+
+
+@dataclass(frozen=True)
+class ChunkPlan:
+    """A part of a dataset that one skim job reads.
+
+    Attributes
+    ----------
+    file
+        File name within the source's folder.
+    start, stop
+        Range of entries; `stop` None means to the end of the file.
+    """
+
+    file: str
+    start: int
+    stop: int | None
+
+
+def plan_chunks(dataset: Dataset, events: int | None, chunk_events: int) -> list[ChunkPlan]:
+    """Divide a dataset into chunks of at most `chunk_events` entries.
+
+    Parameters
+    ----------
+    dataset
+        Its files.
+    events
+        Entries of the dataset, if known; entry ranges need it and a single file.
+    chunk_events
+        Largest number of entries a chunk.
+
+    Returns
+    -------
+    list of ChunkPlan
+        Covers every entry once. Files whose entries are not known one by one are one chunk each.
+    """
+    if events is None or len(dataset.files) > 1 or events <= chunk_events:
+        return [ChunkPlan(file, 0, None) for file in dataset.files]
+    number = -(-events // chunk_events)
+    edges = [events * i // number for i in range(number + 1)]
+    stops: list[int | None] = [*edges[1:-1], None]
+    return [
+        ChunkPlan(dataset.files[0], low, high)
+        for low, high in zip(edges[:-1], stops, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Events after the skim: columns, weights, variations, regions, training sets."""

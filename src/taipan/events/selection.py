@@ -1,0 +1,58 @@
+"""Regions and samples of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.config.model import Region, Sample
+from taipan.expressions import parse_expression
+
+Array = NDArray[Any]
+
+
+def region_masks(
+    quantities: Mapping[str, Array], regions: Mapping[str, Region]
+) -> dict[str, Array]:
+    """Mask of the events in each region.
+
+    Parameters
+    ----------
+    quantities
+        Quantity → array of shape (n,), with ``passes``.
+    regions
+        Definitions.
+
+    Returns
+    -------
+    dict
+        Region → bool array of shape (n,).
+    """
+    passes = quantities["passes"]
+    return {
+        name: passes & parse_expression(region.cut).evaluate(quantities).astype(bool)
+        for name, region in regions.items()
+    }
+
+
+def sample_masks(
+    quantities: Mapping[str, Array], samples: Mapping[str, Sample], dataset: str
+) -> dict[str, Array]:
+    """Mask of the events of a dataset that belong to each simulated sample using it.
+
+    Returns
+    -------
+    dict
+        Sample → bool array of shape (n,), for the samples that list `dataset`.
+    """
+    everything = np.ones(len(quantities["passes"]), dtype=bool)
+    return {
+        name: everything
+        if sample.select is None
+        else parse_expression(sample.select).evaluate(quantities).astype(bool)
+        for name, sample in samples.items()
+        if dataset in sample.datasets
+    }

@@ -1,0 +1,127 @@
+"""Samples of the simulation: cross sections, filter efficiencies, generators.
+
+A filter efficiency is the share of the produced events that pass the generator filter *with* a
+reconstructed muon and a hadronic-tau candidate; for samples whose candidate is a jet it contains
+the probability of the misidentification. The efficiencies are set so that the selected yields
+agree with the public 2012 skims (CERN Open Data record 12350) at the same luminosity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from taipan.fastsim import resonances
+from taipan.fastsim.generator_filter import Generator
+from taipan.fastsim.other_processes import generate_multijets, generate_top_pairs
+
+HIGGS_TO_TAUS = 0.0632
+"""B(H -> tau tau) at 125 GeV, LHC Higgs Cross Section Working Group, Yellow Report 3."""
+
+LUMINOSITY_2012 = 11.467
+"""Integrated luminosity of both collision datasets in fb^-1 (CERN Open Data record 12350)."""
+
+COLLISION_SHARES = {
+    "Run2012B_TauPlusX": 4.412 / LUMINOSITY_2012,
+    "Run2012C_TauPlusX": 7.055 / LUMINOSITY_2012,
+}
+"""Share of each collision dataset in the luminosity (4.412 and 7.055 fb^-1, record 12350)."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One process of a sample.
+
+    Attributes
+    ----------
+    name : str
+        Name of the process.
+    generate : callable
+        Generator of unfiltered events.
+    filter_efficiency : float
+        Share of the cross section of the sample that this process has after the filter.
+    signal : bool
+        Whether the signal strength scales the process.
+    """
+
+    name: str
+    generate: Generator
+    filter_efficiency: float
+    signal: bool = False
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One simulated sample: cross section in pb, branching ratio and its processes."""
+
+    cross_section: float
+    components: tuple[Component, ...]
+    branching_ratio: float = 1.0
+    signed: bool = False
+
+    @property
+    def filter_efficiency(self) -> float:
+        """Share of the cross section that passes the generator filter."""
+        return sum(component.filter_efficiency for component in self.components)
+
+
+# Cross sections in pb: outreach analysis of CERN Open Data record 12350.
+_DRELL_YAN = 3503.7
+_ZTT_EFFICIENCY = 0.0030
+_ZTT = Component("ZTT", resonances.generate_z_to_taus, _ZTT_EFFICIENCY)
+
+
+def _w_plus_jets(jets: Literal[1, 2, 3], efficiency: float) -> Component:
+    generate = partial(resonances.generate_w_plus_jets, sample=resonances.W_PLUS_JETS[jets])
+    return Component(f"W{jets}", generate, efficiency)
+
+
+SAMPLES: dict[str, Sample] = {
+    "GluGluToHToTauTau": Sample(
+        19.6,
+        (Component("ggH", resonances.generate_gluon_fusion, 0.04, signal=True),),
+        HIGGS_TO_TAUS,
+    ),
+    "VBF_HToTauTau": Sample(
+        1.55,
+        (Component("qqH", resonances.generate_boson_fusion, 0.05, signal=True),),
+        HIGGS_TO_TAUS,
+    ),
+    "DYJetsToLL": Sample(
+        _DRELL_YAN,
+        (_ZTT, Component("ZLL", resonances.generate_z_to_leptons, 0.0010)),
+    ),
+    "TTbar": Sample(225.2, (Component("TT", generate_top_pairs, 0.012),)),
+    "W1JetsToLNu": Sample(6381.2, (_w_plus_jets(1, 0.0020),)),
+    "W2JetsToLNu": Sample(2039.8, (_w_plus_jets(2, 0.0030),)),
+    "W3JetsToLNu": Sample(612.5, (_w_plus_jets(3, 0.0035),)),
+    "DYToTauTau_NLO": Sample(
+        _DRELL_YAN,
+        # The branching ratio is the share of taus among three leptons, so the efficiency is
+        # three times the one of the same events in DYJetsToLL.
+        (Component("ZTT", resonances.generate_z_to_taus, 3.0 * _ZTT_EFFICIENCY),),
+        1.0 / 3.0,
+        signed=True,
+    ),
+}
+"""All simulated samples by dataset name."""
+
+DATASETS: tuple[str, ...] = (*SAMPLES, *COLLISION_SHARES)
+"""Names of all datasets, simulation first."""
+
+QCD_CROSS_SECTION = 25.0
+"""Multijet events that pass the filter, in pb; they exist in the pseudo-data only."""
+
+_QCD = Component("QCD", generate_multijets, 1.0)
+
+
+def collision_components() -> tuple[tuple[Component, float], ...]:
+    """Return every process of the pseudo-data with its cross section after the filter, in pb."""
+    simulated = tuple(
+        (component, sample.cross_section * sample.branching_ratio * component.filter_efficiency)
+        for sample in SAMPLES.values()
+        if not sample.signed
+        for component in sample.components
+    )
+    return (*simulated, (_QCD, QCD_CROSS_SECTION))

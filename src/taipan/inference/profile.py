@@ -1,0 +1,235 @@
+"""The profile likelihood of the parameter of interest, and what is read from it.
+
+Interval from 2ΔlnL (S. S. Wilks, Ann. Math. Stat. 9 (1938) 60); discovery significance from q₀ and
+CLs upper limits from q̃_μ with the asymptotic distributions of Cowan, Cranmer, Gross and Vitells,
+Eur. Phys. J. C 71 (2011) 1554 (arXiv:1007.1727), the equations quoted below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+from scipy.stats import norm
+
+from taipan.inference.errors import FitError
+from taipan.inference.fit import FitResult, find_minimum, fit
+from taipan.inference.model import CompiledModel
+
+Array = npt.NDArray[np.float64]
+
+# 2ΔlnL at the ends of the central 68.27 % interval of one parameter.
+INTERVAL_RISE = 1.0
+# Precision of roots in units of σ(μ): far below what is printed.
+ROOT_PRECISION = 1e-5
+MAX_EXPANSIONS = 40
+BAND = (-2.0, -1.0, 0.0, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """CLs upper limit.
+
+    Attributes
+    ----------
+    level
+        Confidence level.
+    observed
+        Limit from the data that were fitted.
+    band
+        Expected limits if there is no signal, at -2, -1, 0, +1 and +2 standard deviations.
+    """
+
+    level: float
+    observed: float
+    band: tuple[float, ...]
+
+
+class Profile:
+    """Profile likelihood for one data vector; every conditional fit starts from the nearest one.
+
+    Parameters
+    ----------
+    model
+        The compiled model.
+    data
+        Data vector.
+    best
+        Global fit to `data`; made if absent.
+    """
+
+    def __init__(self, model: CompiledModel, data: Array, best: FitResult | None = None) -> None:
+        self.model = model
+        self.data = data
+        self.best = fit(model, data) if best is None else best
+        self._known: dict[float, tuple[Array, float]] = {
+            self.mu_hat: (self.best.values, self.best.nll)
+        }
+
+    @property
+    def mu_hat(self) -> float:
+        """Estimate of the parameter of interest."""
+        return float(self.best.values[self.model.poi])
+
+    @property
+    def sigma(self) -> float:
+        """Hesse standard deviation of the parameter of interest."""
+        return float(self.best.sigma[self.model.poi])
+
+    def conditional(self, mu: float) -> tuple[Array, float]:
+        """Fit all other parameters at `mu`, which may lie outside the bounds.
+
+        Returns
+        -------
+        values
+            Parameters.
+        nll
+            −ln L.
+        """
+        if mu not in self._known:
+            poi = self.model.poi
+            nearest = min(self._known, key=lambda known: abs(known - mu))
+            variance = self.best.covariance[poi, poi]
+            slope = self.best.covariance[:, poi] / variance if variance > 0 else 0.0
+            start = self._known[nearest][0] + slope * (mu - nearest)
+            minimum, _ = find_minimum(self.model, self.data, start=start, fixed={poi: mu})
+            self._known[mu] = (minimum.values, minimum.nll)
+        return self._known[mu]
+
+    def rise(self, mu: float) -> float:
+        """2ΔlnL between `mu` and the global minimum."""
+        return max(0.0, 2.0 * (self.conditional(mu)[1] - self.best.nll))
+
+    def rise_from(self, mu: float, reference: float) -> float:
+        """2ΔlnL between `mu` and `reference`."""
+        return max(0.0, 2.0 * (self.conditional(mu)[1] - self.conditional(reference)[1]))
+
+
+def interval(profile: Profile) -> tuple[float, float]:
+    """Central 68.27 % interval: where 2ΔlnL = 1.
+
+    An end that the bounds of the parameter of interest cut off is the bound.
+
+    Raises
+    ------
+    FitError
+        If 2ΔlnL does not reach 1.
+    """
+    poi = profile.model.poi
+    lower = float(profile.model.parameters.lower[poi])
+    upper = float(profile.model.parameters.upper[poi])
+    ends = []
+    for sign, bound in ((-1.0, lower), (1.0, upper)):
+        if profile.rise(bound) <= INTERVAL_RISE:
+            ends.append(bound)
+            continue
+        ends.append(
+            _solve(
+                lambda mu: np.sqrt(profile.rise(mu)) - np.sqrt(INTERVAL_RISE),
+                profile.mu_hat,
+                min(profile.mu_hat + profile.sigma, bound)
+                if sign > 0
+                else max(profile.mu_hat - profile.sigma, bound),
+                ROOT_PRECISION * profile.sigma,
+            )
+        )
+    return ends[0], ends[1]
+
+
+def significance(profile: Profile) -> tuple[float, float]:
+    """Significance of an excess over no signal and its one-sided p-value.
+
+    q₀ = 2ΔlnL(μ = 0) if μ̂ > 0, else 0 (eq. 12); Z = √q₀ (eq. 53).
+
+    Returns
+    -------
+    z
+        Standard deviations.
+    p_value
+        1 − Φ(z).
+    """
+    z = float(np.sqrt(profile.rise(0.0))) if profile.mu_hat > 0 else 0.0
+    return z, float(norm.sf(z))
+
+
+def upper_limit(profile: Profile, level: float) -> Limit:
+    """CLs upper limit on the signal strength with the test statistic q̃_μ.
+
+    q̃_μ (eq. 16) compares with μ = 0 where μ̂ < 0. The distributions (eqs. 64 to 66) need the
+    Asimov data without signal, made with the nuisance parameters fitted to the data at μ = 0.
+
+    Parameters
+    ----------
+    profile
+        Profile likelihood of the data.
+    level
+        Confidence level, for instance 0.95.
+
+    Returns
+    -------
+    Limit
+        Observed limit and expected band.
+
+    Raises
+    ------
+    FitError
+        If a fit fails, or no signal strength is excluded.
+    """
+    model, alpha = profile.model, 1.0 - level
+    background = model.asimov(profile.conditional(0.0)[0])
+    asimov = Profile(model, background)
+    reference = max(profile.mu_hat, 0.0)
+
+    def excess_of_cls(mu: float) -> float:
+        root_q = np.sqrt(profile.rise_from(mu, reference)) if mu > reference else 0.0
+        root_asimov = np.sqrt(asimov.rise_from(mu, 0.0))
+        # eqs. 65, 66: q̃ is quadratic in its Gaussian only up to q_A
+        if root_q <= root_asimov:
+            shifted = root_q - root_asimov
+        else:
+            shifted = (root_q**2 - root_asimov**2) / (2.0 * root_asimov)
+        # in logarithms: CLs falls like a Gaussian tail, its logarithm almost like a parabola
+        return float(norm.logsf(shifted + root_asimov) - norm.logsf(shifted) - np.log(alpha))
+
+    precision = ROOT_PRECISION * asimov.sigma
+    # Expected CLs at n standard deviations: Φ(-(√q_A - n))/Φ(n) = α, solved for √q_A.
+    roots = [float(norm.isf(alpha * norm.cdf(n)) + n) for n in BAND]
+    band = [
+        _solve(
+            lambda mu, root=root: np.sqrt(asimov.rise_from(mu, 0.0)) - root,  # type: ignore[misc]
+            0.0,
+            root * asimov.sigma,
+            precision,
+        )
+        for root in roots
+    ]
+    start = max(reference, 1e-3 * asimov.sigma)
+    # μ ≤ μ̂ has q̃ = 0 and CLs = 1, so the limit lies above
+    observed = _solve(
+        excess_of_cls, start, start + float(norm.isf(alpha)) * asimov.sigma, precision
+    )
+    return Limit(level, observed, tuple(band))
+
+
+def _solve(
+    function: Callable[[float], float], start: float, guess: float, precision: float
+) -> float:
+    """Find the root beyond `start` in the direction of `guess`, near `guess`.
+
+    `function` has one sign at `start` and the other beyond the root.
+    """
+    sign = np.sign(function(start))
+    inner, outer = start, guess
+    for _ in range(MAX_EXPANSIONS):
+        value = function(outer)
+        if not np.isfinite(value):
+            raise FitError(f"profile likelihood is not finite at {outer:.4g}")
+        if np.sign(value) != sign:
+            break
+        inner, outer = outer, outer + 0.5 * (outer - start)
+    else:
+        raise FitError(f"profile likelihood does not reach the wanted level up to {outer:.4g}")
+    return float(scipy.optimize.brentq(function, inner, outer, xtol=precision, rtol=1e-12))

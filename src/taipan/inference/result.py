@@ -1,0 +1,167 @@
+"""Everything that is computed from a workspace, as a dictionary for JSON."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taipan.inference.errors import FitError
+from taipan.inference.fit import FitResult
+from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.profile import Profile, interval, significance, upper_limit
+from taipan.inference.yields import postfit_yields, prefit_yields
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[np.float64]
+
+
+def run_inference(
+    workspace: Mapping[str, Any],
+    record: Mapping[str, Any],
+    *,
+    confidence_level: float = 0.95,
+    model: CompiledModel | None = None,
+) -> dict[str, Any]:
+    """Fit a workspace: expected (Asimov data with signal strength 1) and observed results.
+
+    Parameters
+    ----------
+    workspace
+        pyhf workspace.
+    record
+        Record of :func:`taipan.likelihood.build_workspace`; ``observable``, ``blinded`` and the
+        bin edges of each region are used.
+    confidence_level
+        Level of the upper limit.
+    model
+        Compiled model of the workspace, to save compiling it again.
+
+    Returns
+    -------
+    dict
+        ``observable``, ``poi``, ``blinded``, ``expected`` and ``observed`` (None if blinded);
+        the layout is described in ``docs/fit.md``. Plain numbers only.
+
+    Raises
+    ------
+    FitError
+        If a fit fails; says which and why.
+    """
+    compiled = compile_model(workspace) if model is None else model
+    edges = _edges(compiled, record)
+    poi = compiled.parameters.names[compiled.poi]
+    asimov = compiled.asimov(compiled.nominal(1.0))
+    blinded = bool(record["blinded"])
+    return {
+        "observable": str(record["observable"]),
+        "poi": poi,
+        "blinded": blinded,
+        "expected": _result("expected", compiled, asimov, edges, confidence_level),
+        "observed": None
+        if blinded
+        else _result("observed", compiled, compiled.observed, edges, confidence_level),
+    }
+
+
+def describe_parameters(model: CompiledModel, data: Array, best: FitResult) -> list[dict[str, Any]]:
+    """List estimates, pulls and constraints of all parameters.
+
+    ``pull`` is (value - auxiliary measurement) / σ before the fit and ``constraint`` the ratio
+    of σ after to σ before the fit; both are None for unconstrained and constant parameters.
+    """
+    parameters = model.parameters
+    centre = parameters.initial.copy()
+    factors = np.where(model.auxiliary_factor > 0, model.auxiliary_factor, 1.0)
+    centre[model.auxiliary] = data[model.n_bins :] / factors
+    described = []
+    for i, name in enumerate(parameters.names):
+        constrained = bool(parameters.constrained[i] and not parameters.fixed[i])
+        prefit = parameters.sigma[i]
+        described.append(
+            {
+                "name": name,
+                "value": float(best.values[i]),
+                "sigma": float(best.sigma[i]),
+                "initial": float(parameters.initial[i]),
+                "constrained": constrained,
+                "pull": float((best.values[i] - centre[i]) / prefit) if constrained else None,
+                "constraint": float(best.sigma[i] / prefit) if constrained else None,
+                "at_bound": bool(best.at_bound[i]),
+            }
+        )
+    return described
+
+
+def describe_correlation(model: CompiledModel, best: FitResult) -> dict[str, Any]:
+    """Give the correlation matrix of the parameters that were free, with their names."""
+    free = np.flatnonzero(best.sigma > 0)
+    sigma = best.sigma[free]
+    matrix = best.covariance[np.ix_(free, free)] / np.outer(sigma, sigma)
+    return {
+        "names": [model.parameters.names[i] for i in free],
+        "matrix": np.clip(matrix, -1.0, 1.0).tolist(),
+    }
+
+
+def _result(
+    title: str,
+    model: CompiledModel,
+    data: Array,
+    edges: Mapping[str, Sequence[float]],
+    level: float,
+) -> dict[str, Any]:
+    start = time.perf_counter()
+    try:
+        profile = Profile(model, data)
+        low, high = interval(profile)
+        z, p_value = significance(profile)
+        limit = upper_limit(profile, level)
+    except FitError as error:
+        raise FitError(f"{title} result: {error}") from error
+    best = profile.best
+    bounded = [n for n, b in zip(model.parameters.names, best.at_bound, strict=True) if b]
+    if bounded:
+        logger.warning("%s: at a bound: %s", title, ", ".join(bounded))
+    logger.info(
+        "%s: mu = %.3f ± %.3f, interval [%.3f, %.3f], %.2f sd, limit %.3f (expected %.3f), %.1f s",
+        title, profile.mu_hat, profile.sigma, low, high, z, limit.observed, limit.band[2],
+        time.perf_counter() - start,
+    )  # fmt: skip
+    return {
+        "mu_hat": profile.mu_hat,
+        "sigma": profile.sigma,
+        "interval": [low, high],
+        "significance": z,
+        "p_value": p_value,
+        "limit": {
+            "level": limit.level,
+            "observed": limit.observed,
+            "expected": limit.band[2],
+            "expected_band": list(limit.band),
+        },
+        "converged": True,
+        "nll": best.nll,
+        "parameters": describe_parameters(model, data, best),
+        "correlation": describe_correlation(model, best),
+        "prefit": prefit_yields(model, data, edges),
+        "postfit": postfit_yields(model, data, edges, best),
+    }
+
+
+def _edges(model: CompiledModel, record: Mapping[str, Any]) -> dict[str, list[float]]:
+    edges = {}
+    for region, bins in model.regions.items():
+        known = record["regions"].get(region)
+        if known is None or len(known["edges_after"]) != bins.stop - bins.start + 1:
+            raise FitError(
+                f"record: bin edges of region {region} do not belong to the workspace's "
+                f"{bins.stop - bins.start} bins"
+            )
+        edges[region] = list(known["edges_after"])
+    return edges

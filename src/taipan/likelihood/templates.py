@@ -1,0 +1,332 @@
+"""The templates of the fitted regions, as arrays with the merged binning.
+
+Reads a filled histogram with axes (process, region, variation, observable), folds the flow bins
+into the edge bins, drops data-driven samples without events, and merges bins.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import hist
+import numpy as np
+import numpy.typing as npt
+
+from taipan.config.model import Config, Systematic
+from taipan.likelihood.errors import LikelihoodError
+from taipan.templates.merge import Counts, Merging, find_merging, merge_values
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[np.float64]
+
+FITTED_ROLES = ("signal", "control")
+DATA = "data"
+NOMINAL = "nominal"
+# Relative differences below this are floating-point noise of sums taken in another order.
+SMALLEST_CHANGE = 1e-9
+
+
+@dataclass(frozen=True)
+class Table:
+    """A histogram as arrays, flow bins folded into the edge bins.
+
+    Attributes
+    ----------
+    processes, regions, variations
+        Position of each category on its axis.
+    edges
+        Bin edges of the observable, ``n_bins + 1``.
+    values, variances
+        Σw and Σw², shape ``(process, region, variation, n_bins)``.
+    """
+
+    processes: Mapping[str, int]
+    regions: Mapping[str, int]
+    variations: Mapping[str, int]
+    edges: tuple[float, ...]
+    values: Array
+    variances: Array
+
+    def counts(self, process: str, region: str, variation: str = NOMINAL) -> Counts:
+        """Give the yields of one template."""
+        index = (self.processes[process], self.regions[region], self.variations[variation])
+        return Counts(self.values[index], self.variances[index])
+
+    def is_filled(self, process: str, variation: str) -> bool:
+        """Tell whether the template has an entry in any region."""
+        if variation not in self.variations:
+            return False
+        index = (self.processes[process], slice(None), self.variations[variation])
+        return bool(np.any(self.variances[index] > 0))
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A template at ±1σ of a systematic; shape ``(n_bins,)`` each."""
+
+    up: Array
+    down: Array
+
+
+@dataclass(frozen=True)
+class RegionTemplates:
+    """What is fitted in one region.
+
+    Attributes
+    ----------
+    region
+        Name of the region.
+    nominal
+        Sample → yields in merged bins.
+    varied
+        (systematic, sample) → templates at ±1σ in merged bins.
+    data
+        Observed counts in merged bins.
+    merging
+        The binning and how it came about.
+    warnings
+        What a reader of the result should know.
+    """
+
+    region: str
+    nominal: Mapping[str, Counts]
+    varied: Mapping[tuple[str, str], Variation]
+    data: Array
+    merging: Merging
+    warnings: tuple[str, ...] = field(default=())
+
+
+def read_table(histogram: hist.Hist, observable: str) -> Table:
+    """Turn a histogram into arrays with under- and overflow folded into the edge bins.
+
+    Parameters
+    ----------
+    histogram
+        Weight storage; category axes ``process``, ``region``, ``variation``, then the observable.
+    observable
+        Name of the last axis.
+
+    Returns
+    -------
+    Table
+        New arrays; Σw and Σw² including flow are conserved.
+
+    Raises
+    ------
+    LikelihoodError
+        If the axes or the storage are not as described.
+    """
+    names = [axis.name for axis in histogram.axes]
+    expected = ["process", "region", "variation", observable]
+    if names != expected:
+        raise LikelihoodError(f"histogram of {observable}: axes are {names}, expected {expected}")
+    if not isinstance(histogram.storage_type(), hist.storage.Weight):
+        raise LikelihoodError(
+            f"histogram of {observable}: storage is {histogram.storage_type.__name__}, "
+            "expected Weight"
+        )
+    categories = histogram.axes[:3]
+    inner = tuple(slice(0, len(axis)) for axis in categories)
+    view = histogram.view(flow=True)[inner]
+    traits = histogram.axes[3].traits
+    positions = [{str(label): i for i, label in enumerate(axis)} for axis in categories]
+    return Table(
+        processes=positions[0],
+        regions=positions[1],
+        variations=positions[2],
+        edges=tuple(float(edge) for edge in histogram.axes[3].edges),
+        values=_fold(view["value"], traits.underflow, traits.overflow),
+        variances=_fold(view["variance"], traits.underflow, traits.overflow),
+    )
+
+
+def collect_regions(table: Table, config: Config) -> list[RegionTemplates]:
+    """Collect and merge the templates of every fitted region.
+
+    Parameters
+    ----------
+    table
+        The filled templates.
+    config
+        Samples, regions, systematics and `templates.min_effective_events`.
+
+    Returns
+    -------
+    list of RegionTemplates
+        In the order of the configuration.
+
+    Raises
+    ------
+    LikelihoodError
+        If a template is missing, or a simulated sample has Σw ≤ 0 in a fitted region.
+    MergeError
+        If a region cannot be made fittable.
+    """
+    fitted = [name for name, region in config.regions.items() if region.role in FITTED_ROLES]
+    if not any(config.regions[name].role == "signal" for name in fitted):
+        raise LikelihoodError("regions: none has `role: signal`, so there is nothing to fit")
+    for kind, wanted, present in (
+        ("process", [*config.samples, DATA], table.processes),
+        ("region", fitted, table.regions),
+        ("variation", [NOMINAL], table.variations),
+    ):
+        missing = [name for name in wanted if name not in present]
+        if missing:
+            raise LikelihoodError(
+                f"templates: {kind} {', '.join(missing)} is missing; present: {', '.join(present)}"
+            )
+    shifted = {
+        name: _affected_samples(table, config, name, systematic)
+        for name, systematic in config.systematics.items()
+        if systematic.kind != "rate"
+    }
+    return [_collect_region(table, config, region, shifted) for region in fitted]
+
+
+def acts_in(systematic: Systematic, region: str) -> bool:
+    """Tell whether a systematic acts in a region (`regions` absent: in all)."""
+    return systematic.regions is None or region in systematic.regions
+
+
+def largest_change(nominal: Array, varied: Array) -> float:
+    """Largest change of a bin relative to its nominal yield (infinite if that is zero)."""
+    difference = np.abs(varied - nominal)
+    scale = np.abs(nominal)
+    relative = np.divide(
+        difference, scale, out=np.where(difference > 0, np.inf, 0.0), where=scale > 0
+    )
+    return float(relative.max())
+
+
+def _fold(contents: npt.ArrayLike, underflow: bool, overflow: bool) -> Array:
+    array = np.asarray(contents, dtype=np.float64)
+    n_bins = array.shape[-1] - int(underflow) - int(overflow)
+    first = int(underflow)
+    folded = array[..., first : first + n_bins].copy()
+    if underflow:
+        folded[..., 0] += array[..., 0]
+    if overflow:
+        folded[..., -1] += array[..., -1]
+    return folded
+
+
+def _affected_samples(
+    table: Table, config: Config, name: str, systematic: Systematic
+) -> dict[str, bool]:
+    """Give the samples a systematic varies, and whether its up template is to be mirrored."""
+    up, down = f"{name}_up", f"{name}_down"
+    simulated = [sample for sample in systematic.samples if sample in config.samples]
+    unfilled = [s for s in simulated if not table.is_filled(s, up) and table.is_filled(s, NOMINAL)]
+    if unfilled:
+        raise LikelihoodError(
+            f"systematics.{name}: no template {up!r} for sample {', '.join(unfilled)}"
+        )
+    has_down = {sample: table.is_filled(sample, down) for sample in simulated}
+    if any(has_down.values()) and not all(has_down.values()):
+        lacking = ", ".join(sample for sample, present in has_down.items() if not present)
+        raise LikelihoodError(
+            f"systematics.{name}: sample {lacking} has no template {down!r}, the others have"
+        )
+    driven = [
+        sample
+        for sample, description in config.samples.items()
+        if description.estimate == "same_sign"
+        and sample not in simulated
+        and table.is_filled(sample, up)
+    ]
+    return {
+        sample: systematic.symmetrize or not table.is_filled(sample, down)
+        for sample in [*simulated, *driven]
+    }
+
+
+def _collect_region(
+    table: Table, config: Config, region: str, shifted: Mapping[str, Mapping[str, bool]]
+) -> RegionTemplates:
+    nominal, warnings = _nominal_yields(table, config, region)
+    varied = {
+        (name, sample): _variation(table, name, sample, region, mirrored)
+        for name, samples in shifted.items()
+        if acts_in(config.systematics[name], region)
+        for sample, mirrored in samples.items()
+        if sample in nominal
+    }
+    directions = {
+        (f"{name}_{direction}", sample): getattr(variation, direction)
+        for (name, sample), variation in varied.items()
+        for direction in ("up", "down")
+    }
+    merging = find_merging(
+        region,
+        table.edges,
+        nominal,
+        directions,
+        backgrounds=[name for name, s in config.samples.items() if s.role == "background"],
+        min_effective_events=config.templates.min_effective_events,
+        single_bin=config.regions[region].role == "control",
+    )
+    for bin_ in merging.merged:
+        if config.regions[region].role == "signal":
+            logger.info(
+                "%s: bins %d-%d merged into [%g, %g): %s",
+                region, bin_.bins[0], bin_.bins[-1], bin_.low, bin_.high, "; ".join(bin_.reasons),
+            )  # fmt: skip
+    for warning in (*warnings, *merging.warnings):
+        logger.warning("%s", warning)
+    starts = merging.starts
+    return RegionTemplates(
+        region=region,
+        nominal={
+            name: Counts(
+                merge_values(counts.values, starts), merge_values(counts.variances, starts)
+            )
+            for name, counts in nominal.items()
+        },
+        varied={
+            key: Variation(merge_values(variation.up, starts), merge_values(variation.down, starts))
+            for key, variation in varied.items()
+        },
+        data=merge_values(table.counts(DATA, region).values, starts),
+        merging=merging,
+        warnings=(*warnings, *merging.warnings),
+    )
+
+
+def _nominal_yields(
+    table: Table, config: Config, region: str
+) -> tuple[dict[str, Counts], tuple[str, ...]]:
+    nominal: dict[str, Counts] = {}
+    warnings: list[str] = []
+    everything = {name: table.counts(name, region) for name in config.samples}
+    if not any(np.any(counts.variances > 0) for counts in everything.values()):
+        raise LikelihoodError(
+            f"region {region}: no simulated or data-driven event passes its cut "
+            f"({config.regions[region].cut})"
+        )
+    for name, counts in everything.items():
+        sumw = float(counts.values.sum())
+        if not np.isfinite(sumw):
+            raise LikelihoodError(f"sample {name}, region {region}: Σw is {sumw}")
+        if sumw > 0:
+            nominal[name] = counts
+        elif config.samples[name].estimate == "same_sign":
+            warnings.append(
+                f"data-driven sample {name} has Σw = {sumw:.6g} in region {region}: left out there"
+            )
+        else:
+            raise LikelihoodError(
+                f"sample {name}, region {region}: Σw = {sumw:.6g}; the yield of a simulated "
+                "process must be positive"
+            )
+    return nominal, tuple(warnings)
+
+
+def _variation(table: Table, name: str, sample: str, region: str, mirrored: bool) -> Variation:
+    nominal = table.counts(sample, region).values
+    up = table.counts(sample, region, f"{name}_up").values
+    if mirrored:
+        return Variation(up, 2.0 * nominal - up)
+    return Variation(up, table.counts(sample, region, f"{name}_down").values)

@@ -1,0 +1,1 @@
+"""The network: training data, signed-weight metrics, k-fold training, ONNX export and scoring."""

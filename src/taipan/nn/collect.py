@@ -1,0 +1,108 @@
+"""Training events: every sample's events in the training region, with signed weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.analysis import Analysis
+from taipan.config.model import Region, Sample
+from taipan.errors import TaipanError
+from taipan.events.load import DatasetEvents
+from taipan.events.selection import region_masks, sample_masks
+from taipan.nn.data import TrainingSet
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class CollectSettings:
+    """Which events are trained on."""
+
+    region: str
+    features: Sequence[str]
+    samples: Mapping[str, Sample]
+    regions: Mapping[str, Region]
+
+
+def collect_training_set(
+    datasets: Sequence[DatasetEvents],
+    analysis: Analysis,
+    settings: CollectSettings,
+    transfer_factor: float,
+) -> TrainingSet:
+    """Collect the events of every sample in the training region.
+
+    A data-driven sample consists of the data (weight +factor) and the simulation (−factor × w) of
+    the region's same-sign partner.
+
+    Parameters
+    ----------
+    datasets
+        Events of all datasets, data among them.
+    analysis
+        Gives the quantities.
+    settings
+        Region, features and samples.
+    transfer_factor
+        Opposite-sign/same-sign factor.
+
+    Returns
+    -------
+    TrainingSet
+        Signed physical weights (expected events at the analysed luminosity).
+
+    Raises
+    ------
+    TaipanError
+        If no event is selected; names the region.
+    """
+    partner = settings.regions[settings.region].same_sign
+    driven = [name for name, item in settings.samples.items() if item.estimate == "same_sign"]
+    parts: list[tuple[str, Array, Array, Array, Array]] = []
+    for events in datasets:
+        quantities = analysis.compute(events.columns)
+        masks = region_masks(quantities, settings.regions)
+        features = np.stack([quantities[name] for name in settings.features], axis=1)
+        features = features.astype(np.float32)
+        identity = events.columns["event_hash"]
+
+        def take(
+            sample: str,
+            mask: Array,
+            weights: Array,
+            features: Array = features,
+            folds: Array = events.folds,
+            identity: Array = identity,
+        ) -> None:
+            parts.append((sample, features[mask], weights[mask], folds[mask], identity[mask]))
+
+        if events.weights is None:
+            ones = np.ones(len(features))
+            for sample in driven:
+                if partner is not None:
+                    take(sample, masks[partner], transfer_factor * ones)
+            continue
+        for sample, chosen in sample_masks(quantities, settings.samples, events.name).items():
+            take(sample, chosen & masks[settings.region], events.weights.nominal)
+            for name in driven:
+                if partner is not None:
+                    take(name, chosen & masks[partner], -transfer_factor * events.weights.nominal)
+    signal = {name for name, item in settings.samples.items() if item.role == "signal"}
+    labels = [np.full(len(w), int(name in signal)) for name, _, w, _, _ in parts]
+    names = [np.full(len(w), name) for name, _, w, _, _ in parts]
+    if not sum(len(w) for _, _, w, _, _ in parts):
+        raise TaipanError(f"training.region: no events are selected in region '{settings.region}'")
+    return TrainingSet(
+        features=np.concatenate([part[1] for part in parts]),
+        names=tuple(settings.features),
+        labels=np.concatenate(labels),
+        weights=np.concatenate([part[2] for part in parts]).astype(np.float64),
+        folds=np.concatenate([part[3] for part in parts]),
+        samples=np.concatenate(names),
+        identifiers=np.concatenate([part[4] for part in parts]),
+    )

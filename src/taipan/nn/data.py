@@ -1,0 +1,290 @@
+"""Events the networks are trained on: checks, weights and the split into folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.errors import TaipanError
+
+BACKGROUND, SIGNAL = 0, 1
+CLASSES = ("background", "signal")  # index = label
+
+# Share of the only other fold that is held out for early stopping when there are two folds.
+_TWO_FOLD_VALIDATION = 0.25
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Events of every class, sample and fold.
+
+    Parameters
+    ----------
+    features
+        Shape (n, f), float32, in the units of the analysis; NaN where a quantity is missing.
+    names
+        The f names of the features, in order.
+    labels
+        Shape (n,), 1 for signal and 0 for background.
+    weights
+        Shape (n,), signed physical weights (expected events).
+    folds
+        Shape (n,), fold of each event in [0, k).
+    samples
+        Shape (n,), name or code of the sample of each event.
+    identifiers
+        Shape (n,), uint64, a number that belongs to the event whatever the order of the files.
+    may_be_missing
+        f flags: whether a feature may be NaN. Empty: none may.
+    """
+
+    features: NDArray[np.float32]
+    names: tuple[str, ...]
+    labels: NDArray[np.integer[Any]]
+    weights: FloatArray
+    folds: NDArray[np.integer[Any]]
+    samples: NDArray[Any]
+    identifiers: NDArray[np.uint64]
+    may_be_missing: tuple[bool, ...] = ()
+
+    def __len__(self) -> int:
+        """Give the number of events."""
+        return len(self.labels)
+
+    @property
+    def missing_flags(self) -> tuple[bool, ...]:
+        """Whether each feature may be missing, shape (f,)."""
+        return tuple(self.may_be_missing) or (False,) * len(self.names)
+
+    def validate(self, folds: int) -> None:
+        """Check that networks can be trained on these events.
+
+        Parameters
+        ----------
+        folds
+            Number of folds k.
+
+        Raises
+        ------
+        TaipanError
+            If shapes disagree, a name is repeated, there are fewer events than folds, a fold or
+            label is out of range, a weight is not finite, a class is empty or has Σw <= 0 in a
+            fold, or a feature is infinite, missing where it may not be, or constant. Names the
+            feature, fold or class, and the value.
+        """
+        self._check_shapes()
+        if len(self) < folds:
+            raise TaipanError(f"training set: {len(self)} events for {folds} folds")
+        _check_range("fold", self.folds, folds)
+        _check_range("label", self.labels, len(CLASSES))
+        bad = np.flatnonzero(~np.isfinite(self.weights))
+        if len(bad):
+            raise TaipanError(
+                f"training set: weight of event {bad[0]} is {self.weights[bad[0]]}, "
+                f"must be finite ({len(bad)} such events)"
+            )
+        self._check_classes(folds)
+        for column, name in enumerate(self.names):
+            _check_feature(name, self.features[:, column], self.missing_flags[column])
+
+    def _check_shapes(self) -> None:
+        n = len(self.labels)
+        if self.features.shape != (n, len(self.names)):
+            raise TaipanError(
+                f"training set: features have shape {self.features.shape}, "
+                f"expected ({n}, {len(self.names)})"
+            )
+        if self.features.dtype != np.float32:
+            raise TaipanError(f"training set: features are {self.features.dtype}, not float32")
+        for name in ("weights", "folds", "samples", "identifiers"):
+            shape = getattr(self, name).shape
+            if shape != (n,):
+                raise TaipanError(f"training set: {name} has shape {shape}, expected ({n},)")
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise TaipanError(f"training set: feature {repeated[0]!r} is listed twice")
+        if len(self.missing_flags) != len(self.names):
+            raise TaipanError(
+                f"training set: may_be_missing has {len(self.may_be_missing)} flags for "
+                f"{len(self.names)} features"
+            )
+
+    def _check_classes(self, folds: int) -> None:
+        for label, class_name in enumerate(CLASSES):
+            for fold in range(folds):
+                chosen = (self.labels == label) & (self.folds == fold)
+                if not chosen.any():
+                    raise TaipanError(f"training set: no {class_name} event in fold {fold}")
+                total = float(self.weights[chosen].sum())
+                if total <= 0.0:
+                    raise TaipanError(
+                        f"training set: sum of weights of {class_name} in fold {fold} is "
+                        f"{total:.6g} ({int(chosen.sum())} events), must be positive"
+                    )
+
+    def training_weights(self) -> FloatArray:
+        """Give the weights of the loss: signed, both classes with the same total.
+
+        One global factor per class, n / (2 Σw): every class sums to n/2 and signs are kept. Never
+        normalised per batch, where Σw may vanish or change sign.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n,), float64.
+
+        Raises
+        ------
+        TaipanError
+            If the sum of weights of a class is not positive.
+        """
+        factors = np.empty(len(CLASSES))
+        for label, class_name in enumerate(CLASSES):
+            # Sorted, so that the sum has the same rounding whatever the order of the events.
+            total = float(np.sort(self.weights[self.labels == label]).sum())
+            if not total > 0.0:
+                raise TaipanError(
+                    f"training set: sum of weights of {class_name} is {total:.6g}, must be positive"
+                )
+            factors[label] = 0.5 * len(self) / total
+        return np.asarray(self.weights * factors[self.labels], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which events one network sees, as boolean masks of shape (n,) that do not overlap."""
+
+    fold: int
+    training: NDArray[np.bool_]
+    validation: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+
+
+def split_folds(
+    folds: NDArray[np.integer[Any]], identifiers: NDArray[np.uint64], fold: int, n_folds: int
+) -> Split:
+    """Divide the events for the network that is applied to `fold`.
+
+    The network of fold i never sees fold i, stops early on fold (i+1) mod k and is trained on the
+    rest. With two folds there is no rest: a quarter of the other fold, picked by a hash of the
+    identifier, is held out for early stopping.
+
+    Parameters
+    ----------
+    folds, identifiers
+        Shape (n,): fold and identifier of each event.
+    fold, n_folds
+        Index i of the network and number of folds k.
+
+    Returns
+    -------
+    Split
+        Masks of the training, validation and held-out events.
+    """
+    held_out = folds == fold
+    if n_folds > 2:
+        validation = folds == (fold + 1) % n_folds
+    else:
+        validation = ~held_out & (_uniform_hash(identifiers) < _TWO_FOLD_VALIDATION)
+    return Split(fold, ~held_out & ~validation, validation, held_out)
+
+
+def _uniform_hash(identifiers: NDArray[np.uint64]) -> FloatArray:
+    """Map identifiers to [0, 1): splitmix64 finaliser (Steele, Lea, Flood, OOPSLA 2014).
+
+    Consecutive identifiers, and identifiers that share the low bits folds were made from, give
+    unrelated numbers.
+    """
+    mixed = np.asarray(identifiers, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed = mixed ^ (mixed >> np.uint64(31))
+    return np.asarray(mixed >> np.uint64(11), dtype=np.float64) * 2.0**-53
+
+
+def _check_range(what: str, values: NDArray[np.integer[Any]], stop: int) -> None:
+    bad = np.flatnonzero((values < 0) | (values >= stop))
+    if len(bad):
+        raise TaipanError(
+            f"training set: {what} of event {bad[0]} is {values[bad[0]]}, "
+            f"allowed are 0 to {stop - 1} ({len(bad)} such events)"
+        )
+
+
+def _check_feature(name: str, column: NDArray[np.float32], may_be_missing: bool) -> None:
+    missing = np.isnan(column)
+    bad = np.flatnonzero(np.isinf(column))
+    if len(bad):
+        raise TaipanError(
+            f"training set: feature {name!r} of event {bad[0]} is {column[bad[0]]}, "
+            f"must be finite or NaN ({len(bad)} such events)"
+        )
+    if missing.any() and not may_be_missing:
+        raise TaipanError(
+            f"training set: feature {name!r} of event {np.flatnonzero(missing)[0]} is NaN, but "
+            f"may not be missing ({int(missing.sum())} such events)"
+        )
+    present = column[~missing]
+    if not len(present):
+        raise TaipanError(f"training set: feature {name!r} is missing in every event")
+    if present.min() == present.max():
+        raise TaipanError(f"training set: feature {name!r} is constant ({present[0]:.6g})")
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """Affine map of each feature to mean 0 and variance 1; arrays of shape (f,), float64."""
+
+    mean: FloatArray
+    inverse_sigma: FloatArray
+
+
+def standardisation(
+    features: NDArray[np.float32], weights: FloatArray, names: tuple[str, ...], fold: int
+) -> Standardisation:
+    """Measure mean and 1/σ of each feature where it is present.
+
+    Events count with |w|: with signed weights a variance may come out negative, and only the
+    scale of the inputs matters here.
+
+    Parameters
+    ----------
+    features
+        Shape (n, f), training events of one fold, NaN for missing.
+    weights
+        Shape (n,), signed.
+    names
+        Names of the features, for the error.
+    fold
+        Index of the network, for the error.
+
+    Returns
+    -------
+    Standardisation
+        Constants of the map, shape (f,).
+
+    Raises
+    ------
+    TaipanError
+        If a feature has no spread in these events; names feature and fold.
+    """
+    present = ~np.isnan(features)
+    values = np.where(present, features, 0.0).astype(np.float64)
+    size = np.where(present, np.abs(weights)[:, None], 0.0)
+    total = size.sum(axis=0)
+    safe = np.where(total > 0.0, total, 1.0)
+    mean = (size * values).sum(axis=0) / safe
+    variance = (size * (values - mean) ** 2).sum(axis=0) / safe
+    sigma = np.sqrt(variance)
+    for column, name in enumerate(names):
+        if not sigma[column] > 1e-12 * max(1.0, abs(mean[column])):
+            raise TaipanError(
+                f"training of fold {fold}: feature {name!r} is constant "
+                f"({mean[column]:.6g}) in the training events"
+            )
+    return Standardisation(mean, 1.0 / sigma)

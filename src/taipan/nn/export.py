@@ -1,0 +1,154 @@
+"""Writing a trained network as ONNX: the file that is published and that scores events.
+
+Imports TensorFlow: used by training alone.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from taipan.atomic import replacing
+from taipan.errors import TaipanError
+from taipan.nn.model import Network
+
+OPSET = 17  # read by every onnxruntime since 1.12 (2022)
+_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is written into the ONNX file beside the graph."""
+
+    features: tuple[str, ...]
+    may_be_missing: tuple[bool, ...]
+    fold: int
+    folds: int
+    seed: int
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def metadata(self) -> dict[str, str]:
+        """Give the metadata of the ONNX file; lists as JSON."""
+        own = {
+            "features": json.dumps(self.features),
+            "may_be_missing": json.dumps(self.may_be_missing),
+            "fold": str(self.fold),
+            "folds": str(self.folds),
+            "seed": str(self.seed),
+        }
+        return {**{f"provenance.{key}": text for key, text in self.provenance.items()}, **own}
+
+
+def export_network(
+    network: Network, path: Path, card: ModelCard, reference: NDArray[np.float32]
+) -> None:
+    """Write a network to an ONNX file after checking that it scores as the Keras model does.
+
+    The bytes depend on the weights and the card alone.
+
+    Parameters
+    ----------
+    network
+        Trained network.
+    path
+        File to write.
+    card
+        Metadata.
+    reference
+        Shape (m, f): events, some with missing features, on which the two are compared.
+
+    Raises
+    ------
+    TaipanError
+        If a score differs by more than 1e-5 or the graph has inputs besides `features`.
+    """
+    model = _convert(network, len(card.features))
+    onnx.helper.set_model_props(model, card.metadata())
+    content = model.SerializeToString(deterministic=True)
+    _compare(network, content, card, reference)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _convert(network: Network, n_features: int) -> Any:
+    signature = [tf.TensorSpec((None, n_features), tf.float32, name="features")]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # np.object in tf2onnx 1.17
+        file = Path(folder) / "network.onnx"
+        network.score.export(
+            file, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET
+        )
+        converted = onnx.load(file)
+    return _canonical(converted)
+
+
+def _canonical(model: Any) -> Any:
+    """Copy a model with names that depend on the graph alone, and no trace of the converter.
+
+    The converter numbers names over the life of the process, which would make the bytes of a
+    network depend on what was exported before it.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    if len(graph.input) != 1 or len(graph.output) != 1:
+        names = [item.name for item in graph.input]
+        raise TaipanError(f"exported network has inputs {names}, expected only 'features'")
+    names = {graph.input[0].name: "features", graph.output[0].name: "score"}
+    ordered = sorted(graph.initializer, key=lambda tensor: _first_use(graph, tensor.name))
+    names.update({tensor.name: f"constant_{index}" for index, tensor in enumerate(ordered)})
+    for index, node in enumerate(graph.node):
+        node.name = f"{node.op_type.lower()}_{index}"
+        for output in node.output:
+            names.setdefault(output, f"tensor_{index}")
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+    for item in (*graph.initializer, *graph.input, *graph.output):
+        item.name = names[item.name]
+    for item in (*graph.input, *graph.output):
+        item.type.tensor_type.shape.dim[0].ClearField("dim_value")
+        item.type.tensor_type.shape.dim[0].dim_param = "events"
+    initialisers = sorted(graph.initializer, key=lambda tensor: int(tensor.name.split("_")[1]))
+    del graph.initializer[:]
+    graph.initializer.extend(initialisers)
+    del graph.value_info[:]
+    graph.name = "taipan"
+    result.producer_name = "taipan"
+    result.producer_version = ""
+    result.doc_string = graph.doc_string = ""
+    onnx.checker.check_model(result)
+    return result
+
+
+def _first_use(graph: Any, name: str) -> tuple[int, int]:
+    for index, node in enumerate(graph.node):
+        for position, item in enumerate(node.input):
+            if item == name:
+                return index, position
+    return len(graph.node), 0
+
+
+def _compare(
+    network: Network, content: bytes, card: ModelCard, reference: NDArray[np.float32]
+) -> None:
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    exported = np.asarray(session.run(["score"], {"features": reference})[0])
+    expected = np.asarray(network.score(reference, training=False))
+    difference = float(np.max(np.abs(exported - expected), initial=0.0))
+    if not difference <= _TOLERANCE:
+        raise TaipanError(
+            f"network of fold {card.fold}: ONNX and Keras scores differ by {difference:.3g} on "
+            f"{len(reference)} reference events, allowed is {_TOLERANCE:g}"
+        )

@@ -1,0 +1,162 @@
+"""Scoring events with exported networks, each event by the one that never saw it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from taipan.errors import TaipanError
+
+_BATCH = 65536  # hidden layers of a batch stay within tens of MB
+
+
+class FoldScorer:
+    """The k networks of a training.
+
+    Parameters
+    ----------
+    paths
+        ONNX files of all k networks, in any order.
+    features
+        Names of the features that will be passed, in order.
+    threads
+        Threads of a network (0: as many as there are cores).
+
+    Raises
+    ------
+    TaipanError
+        If a file cannot be read or was not written by this package, its features are not those
+        asked for, or the files are not exactly one for each fold.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path | str], features: Sequence[str], threads: int = 1
+    ) -> None:
+        self.features = tuple(features)
+        self._sessions: dict[int, Any] = {}
+        counts = set()
+        for path in paths:
+            session = _open(path, threads)
+            fold, folds = _identify(path, session, self.features)
+            if fold in self._sessions:
+                raise TaipanError(f"{path}: a second network for fold {fold}")
+            self._sessions[fold] = session
+            counts.add(folds)
+        if len(counts) != 1 or sorted(self._sessions) != list(range(*counts)):
+            raise TaipanError(
+                f"networks for folds {sorted(self._sessions)} of trainings with {sorted(counts)} "
+                "folds; expected one network for each fold of one training"
+            )
+        self.folds = len(self._sessions)
+
+    def score(
+        self, features: NDArray[np.float32], folds: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
+        """Score each event by the network of its fold, which never saw that fold.
+
+        Parameters
+        ----------
+        features
+            Shape (n, f), float32, raw features, NaN for missing.
+        folds
+            Shape (n,), fold of each event in [0, k).
+
+        Returns
+        -------
+        numpy.ndarray
+            Scores in (0, 1), shape (n,), float32.
+
+        Raises
+        ------
+        TaipanError
+            If the shapes do not fit or a fold is out of range.
+        """
+        if folds.shape != features.shape[:1]:
+            raise TaipanError(f"{len(features)} events but folds of shape {folds.shape}")
+        outside = np.flatnonzero((folds < 0) | (folds >= self.folds))
+        if len(outside):
+            raise TaipanError(
+                f"fold of event {outside[0]} is {folds[outside[0]]}, "
+                f"allowed are 0 to {self.folds - 1}"
+            )
+        scores = np.empty(len(features), dtype=np.float32)
+        for fold in range(self.folds):
+            chosen = np.flatnonzero(folds == fold)
+            scores[chosen] = self.score_with(fold, features[chosen])
+        return scores
+
+    def score_with(self, fold: int, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Score all events by the network of one fold.
+
+        Parameters
+        ----------
+        fold
+            Index of the network.
+        features
+            Shape (n, f), float32, raw features, NaN for missing.
+
+        Returns
+        -------
+        numpy.ndarray
+            Scores in (0, 1), shape (n,), float32.
+
+        Raises
+        ------
+        TaipanError
+            If the shape does not fit.
+        """
+        if features.ndim != 2 or features.shape[1] != len(self.features):
+            raise TaipanError(
+                f"features have shape {features.shape}, expected (n, {len(self.features)})"
+            )
+        scores = np.empty(len(features), dtype=np.float32)
+        for start in range(0, len(features), _BATCH):
+            batch = np.ascontiguousarray(features[start : start + _BATCH], dtype=np.float32)
+            output = self._sessions[fold].run(["score"], {"features": batch})[0]
+            scores[start : start + len(batch)] = np.asarray(output)[:, 0]
+        return scores
+
+
+def _open(path: Path | str, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise TaipanError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has one unrelated class for each status code
+        raise TaipanError(f"{path} is not a readable ONNX model: {error}") from error
+
+
+def _identify(path: Path | str, session: Any, features: tuple[str, ...]) -> tuple[int, int]:
+    metadata = session.get_modelmeta().custom_metadata_map
+    try:
+        trained = tuple(json.loads(metadata["features"]))
+        fold, folds = int(metadata["fold"]), int(metadata["folds"])
+    except (KeyError, ValueError) as error:
+        raise TaipanError(f"{path}: no metadata of a trained network ({error})") from error
+    if trained != features:
+        raise TaipanError(f"{path}: {_describe_difference(trained, features)}")
+    return fold, folds
+
+
+def _describe_difference(trained: tuple[str, ...], asked: tuple[str, ...]) -> str:
+    missing = [name for name in trained if name not in asked]
+    extra = [name for name in asked if name not in trained]
+    if missing or extra:
+        return f"trained on features that are not given: {missing}; given but not known: {extra}"
+    pairs = enumerate(zip(trained, asked, strict=False))
+    position = next((index for index, (left, right) in pairs if left != right), 0)
+    return (
+        f"features are in another order: number {position} is {asked[position]!r}, "
+        f"trained with {trained[position]!r}"
+    )

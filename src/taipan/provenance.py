@@ -1,0 +1,189 @@
+"""Where a result comes from: code version, configuration hash, seed, package versions."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import taipan
+from taipan.errors import TaipanError
+
+_PACKAGE = Path(taipan.__file__).parent
+_RECORDED = (
+    *("awkward", "hist", "jax", "keras", "numpy", "onnxruntime", "pyarrow", "pyhf", "scipy"),
+    *("snakemake", "tensorflow", "uproot"),
+)
+
+
+def code_version(*modules: str) -> str:
+    """Hash of modules and of every module of this package that they import.
+
+    Comments, docstrings and layout do not count, so that mending a sentence re-runs nothing.
+
+    Parameters
+    ----------
+    modules
+        Dotted names, such as ``taipan.skim.run``.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits.
+
+    Raises
+    ------
+    TaipanError
+        If a module does not exist.
+    """
+    found: set[str] = set()
+    pending = list(modules)
+    while pending:
+        name = pending.pop()
+        if name in found:
+            continue
+        found.add(name)
+        pending.extend(_imports(name))
+    digest = hashlib.sha256()
+    for name in sorted(found):
+        digest.update(f"{name}:{_fingerprint(name)};".encode())
+    return digest.hexdigest()[:16]
+
+
+def _file_of(name: str) -> Path | None:
+    if name.split(".")[0] != "taipan":
+        return _external_file(name)
+    path = _PACKAGE.joinpath(*name.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _external_file(name: str) -> Path | None:
+    """File of an analysis module that lives outside the package."""
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin else None
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    path = _file_of(name)
+    if path is None:
+        raise TaipanError(f"module '{name}' does not exist")
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _imports(name: str) -> tuple[str, ...]:
+    """Modules of this package that a module imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(name)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    own = (item for item in names if item.split(".")[0] == "taipan")
+    return tuple(sorted(item for item in own if _file_of(item) is not None))
+
+
+@cache
+def _fingerprint(name: str) -> str:
+    tree = _tree(name)
+    bodies = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    code = ast.dump(_WithoutDocstrings(bodies).visit(tree))
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+class _WithoutDocstrings(ast.NodeTransformer):
+    """Copies a tree without the string statements that only document."""
+
+    def __init__(self, bodies: tuple[type[ast.AST], ...]) -> None:
+        self._bodies = bodies
+
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, self._bodies):
+            body = [
+                item
+                for item in node.body  # type: ignore[attr-defined]
+                if not (
+                    isinstance(item, ast.Expr)
+                    and isinstance(item.value, ast.Constant)
+                    and isinstance(item.value.value, str)
+                )
+            ]
+            fields = {name: value for name, value in ast.iter_fields(node) if name != "body"}
+            node = type(node)(**fields, body=body)
+        return self.generic_visit(node)
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that numbers depend on."""
+    versions = {"taipan": taipan.__version__}
+    for name in _RECORDED:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "absent"
+    return versions
+
+
+def hash_content(content: Any) -> str:
+    """Hash of a JSON-able object, sixteen hexadecimal digits."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def hash_file(path: Path | str) -> str:
+    """SHA-256 of a file, sixteen hexadecimal digits.
+
+    Raises
+    ------
+    TaipanError
+        If it cannot be read.
+    """
+    try:
+        with open(path, "rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise TaipanError(f"cannot read {path}: {error.strerror}") from error
+
+
+def describe(
+    stage: str, parameters: Mapping[str, Any], inputs: Iterable[Path | str] = ()
+) -> dict[str, Any]:
+    """Provenance of an output.
+
+    Parameters
+    ----------
+    stage
+        Name of the rule.
+    parameters
+        What the rule was given (configuration slice, code version, seed).
+    inputs
+        Files it read; hashed.
+
+    Returns
+    -------
+    dict
+        JSON-able and free of dates, so that equal runs give equal files.
+    """
+    return {
+        "stage": stage,
+        "parameters": hash_content(parameters),
+        "code": parameters.get("code", ""),
+        "seed": parameters.get("seed"),
+        "inputs": {Path(path).name: hash_file(path) for path in inputs},
+        "packages": package_versions(),
+    }

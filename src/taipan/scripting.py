@@ -1,0 +1,48 @@
+"""Running the function of a rule: log file, short errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from taipan.errors import TaipanError
+
+logger = logging.getLogger("taipan")
+
+
+def configure_logging(log: str | None = None) -> None:
+    """Send the package's log lines to standard error and, if given, to the file `log`."""
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if log:
+        os.makedirs(os.path.dirname(log) or ".", exist_ok=True)
+        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+    formatter = logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S")
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    logger.handlers = handlers
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def run_script(function: Callable[..., Any], *, log: str | None = None, **arguments: Any) -> None:
+    """Call `function(**arguments)` as the body of a rule.
+
+    A :class:`~taipan.errors.TaipanError` becomes one line in the log and on standard error and
+    exit status 1; anything else keeps its traceback, because it is a bug.
+    """
+    configure_logging(log)
+    start = time.perf_counter()
+    name = getattr(function, "__name__", "script")
+    try:
+        function(**arguments)
+    except TaipanError as error:
+        logger.error("%s: error: %s", name, error)
+        sys.exit(1)
+    except Exception:
+        logger.exception("%s: unexpected error", name)
+        raise
+    logger.info("%s: done in %.1f s", name, time.perf_counter() - start)

@@ -1,0 +1,1 @@
+"""Event selection: ROOT files to Parquet columns and cutflows."""

@@ -1,0 +1,197 @@
+"""The skim: one chunk of a ROOT file to a Parquet file and a cutflow."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import uproot
+
+from taipan.analysis import Analysis
+from taipan.atomic import write_json
+from taipan.errors import TaipanError
+from taipan.skim.cutflow import Cut, Cutflow, count, merge_cutflows
+from taipan.skim.storage import EventWriter, to_table
+
+logger = logging.getLogger(__name__)
+TREE = "Events"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Part of a file: entries `start` up to, not including, `stop` (None: to the end)."""
+
+    path: Path
+    start: int = 0
+    stop: int | None = None
+
+    def __str__(self) -> str:
+        """Return file and entry range, for messages."""
+        return f"{self.path} (entries {self.start} to {'end' if self.stop is None else self.stop})"
+
+
+@dataclass(frozen=True)
+class SkimSettings:
+    """What a skim depends on besides the chunk."""
+
+    dataset: str
+    is_data: bool
+    kind: str
+    envelope: Mapping[str, float]
+    step_events: int
+
+
+def skim_chunk(
+    chunk: Chunk,
+    analysis: Analysis,
+    settings: SkimSettings,
+    events: Path,
+    cutflow: Path,
+    provenance: Mapping[str, Any],
+) -> Cutflow:
+    """Select the events of a chunk and write their columns and the cutflow.
+
+    Parameters
+    ----------
+    chunk
+        What to read.
+    analysis
+        Selection and columns.
+    settings
+        Dataset, kind of file (``skims``: flat ntuple, otherwise NanoAOD) and loosening.
+    events, cutflow
+        Parquet and JSON files to write; neither appears unless both are complete.
+    provenance
+        Stored in both files.
+
+    Returns
+    -------
+    Cutflow
+        Events and weights after each cut.
+
+    Raises
+    ------
+    TaipanError
+        If the file is missing, damaged, empty or lacks a branch, or a column has NaN; names the
+        file, the entries and the branch.
+    """
+    began = time.perf_counter()
+    parts: list[Cutflow] = []
+    step = _flat_steps if settings.kind == "skims" else _nano_steps
+    with EventWriter(events, analysis.columns, provenance) as writer:
+        for record, flow in step(chunk, analysis, settings):
+            try:
+                writer.write(to_table(record, analysis.columns))
+            except TaipanError as error:
+                raise TaipanError(f"{chunk}: {error}") from error
+            parts.append(flow)
+        merged = merge_cutflows(parts)
+        write_json(
+            cutflow,
+            {
+                **merged.to_dict(),
+                "file": chunk.path.name,
+                "start": chunk.start,
+                "stop": chunk.start + merged.cuts[0].events,
+                "provenance": dict(provenance),
+            },
+        )
+    seconds = time.perf_counter() - began
+    first, last = merged.cuts[0], merged.cuts[-1]
+    logger.info("%s: %d events read, %d kept", settings.dataset, first.events, last.events)
+    logger.info("Σ genWeight %.8g before, %.8g after", first.sumw, last.sumw)
+    logger.info("%.2f s, %.0f events/s", seconds, first.events / max(seconds, 1e-9))
+    return merged
+
+
+def _open_tree(chunk: Chunk) -> tuple[Any, int, int]:
+    """Open the tree and return it with the range of entries; refuses an empty one."""
+    if not chunk.path.is_file():
+        raise TaipanError(f"{chunk.path} does not exist")
+    try:
+        source = uproot.open(chunk.path)
+    except Exception as error:  # uproot raises many types on damaged files
+        raise TaipanError(f"{chunk.path} is not a readable ROOT file: {_brief(error)}") from error
+    if TREE not in source:
+        names = ", ".join(key.split(";")[0] for key in source)
+        raise TaipanError(f"{chunk.path} has no tree '{TREE}' (found: {names or 'nothing'})")
+    tree = source[TREE]
+    total = int(tree.num_entries)
+    stop = total if chunk.stop is None else chunk.stop
+    if total == 0:
+        raise TaipanError(f"{chunk.path} has no events")
+    if not 0 <= chunk.start < stop <= total:
+        raise TaipanError(f"{chunk}: the file has {total} entries")
+    return tree, chunk.start, stop
+
+
+def _brief(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _require(tree: Any, branches: tuple[str, ...], chunk: Chunk) -> None:
+    present = set(tree.keys())
+    absent = [name for name in branches if name not in present]
+    if absent:
+        raise TaipanError(f"{chunk.path}: missing branch {', '.join(map(repr, absent))}")
+
+
+def _read(tree: Any, names: tuple[str, ...], start: int, stop: int, chunk: Chunk) -> Any:
+    try:
+        return tree.arrays(list(names), entry_start=start, entry_stop=stop)
+    except Exception as error:  # a damaged basket fails in uproot, NumPy or a codec
+        raise TaipanError(
+            f"{chunk.path}: entries {start} to {stop} cannot be read: {_brief(error)}"
+        ) from error
+
+
+def _nano_steps(
+    chunk: Chunk, analysis: Analysis, settings: SkimSettings
+) -> Iterator[tuple[Any, Cutflow]]:
+    tree, start, stop = _open_tree(chunk)
+    wanted = analysis.branches + (() if settings.is_data else analysis.simulation_branches)
+    _require(tree, analysis.trigger_branches + wanted, chunk)
+    present = set(tree.keys())
+    optional = tuple(name for name in analysis.optional_branches if name in present)
+    weighted = "genWeight" in optional and not settings.is_data
+    for low in range(start, stop, settings.step_events):
+        high = min(low + settings.step_events, stop)
+        stage_one = analysis.trigger_branches + (("genWeight",) if weighted else ())
+        first = _read(tree, stage_one, low, high, chunk)
+        weights = ak.to_numpy(first["genWeight"]) if weighted else np.ones(high - low, np.float32)
+        if not np.isfinite(weights).all():
+            raise TaipanError(f"{chunk.path}: genWeight is NaN or infinite in {low} to {high}")
+        passed = ak.to_numpy(analysis.preselect(first, settings.envelope))
+        names = wanted + (("genWeight",) if weighted else ())
+        arrays = _read(tree, names, low, high, chunk)[passed]
+        record, cuts = analysis.select(arrays, settings.envelope, settings.is_data)
+        kept = weights[passed]
+        flow = [count("all", weights), count("trigger", kept)]
+        flow += [count(name, kept[ak.to_numpy(mask)]) for name, mask in cuts]
+        logger.info("entries %d to %d: %d of %d kept", low, high, flow[-1].events, high - low)
+        yield record, Cutflow(settings.dataset, tuple(flow))
+
+
+def _flat_steps(
+    chunk: Chunk, analysis: Analysis, settings: SkimSettings
+) -> Iterator[tuple[Any, Cutflow]]:
+    if analysis.flat is None:
+        raise TaipanError(f"analysis '{analysis.name}' cannot read flat ntuples")
+    tree, start, stop = _open_tree(chunk)
+    _require(tree, analysis.flat_branches, chunk)
+    for low in range(start, stop, settings.step_events):
+        high = min(low + settings.step_events, stop)
+        arrays = _read(tree, analysis.flat_branches, low, high, chunk)
+        record = analysis.flat(
+            {name: ak.to_numpy(arrays[name]) for name in analysis.flat_branches}, settings.is_data
+        )
+        ones = np.ones(high - low)
+        cuts: tuple[Cut, ...] = (count("all", ones), count("pair", ones))
+        yield record, Cutflow(settings.dataset, cuts)

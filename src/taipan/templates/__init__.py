@@ -1,0 +1,1 @@
+"""Histograms of every sample, region and variation."""

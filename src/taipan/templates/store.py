@@ -1,0 +1,61 @@
+"""Files of named histograms.
+
+A ZIP archive in the UHI serialisation format: one JSON header and NumPy arrays a histogram. The
+bytes depend on the content alone (no time stamps), and nothing in it is a pickle.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import hist
+import uhi.io.zip
+
+from taipan.atomic import replacing
+from taipan.errors import TaipanError
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a ZIP entry can carry
+
+
+def write_histograms(path: Path | str, histograms: Mapping[str, hist.Hist]) -> None:
+    """Write histograms under their names to one file, atomically and reproducibly.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    histograms
+        Name → histogram.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, histogram in histograms.items():
+            uhi.io.zip.write(archive, name, histogram)
+    with (
+        replacing(path) as temporary,
+        zipfile.ZipFile(buffer) as source,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for entry in source.namelist():
+            target.writestr(
+                zipfile.ZipInfo(entry, _EPOCH), source.read(entry), zipfile.ZIP_DEFLATED
+            )
+
+
+def read_histograms(path: Path | str) -> dict[str, hist.Hist]:
+    """Read every histogram of a file made by :func:`write_histograms`.
+
+    Raises
+    ------
+    TaipanError
+        If the file is missing, truncated or not such an archive; names the file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [entry[:-5] for entry in archive.namelist() if entry.endswith(".json")]
+            return {name: hist.Hist(uhi.io.zip.read(archive, name)) for name in names}
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise TaipanError(f"{path} is not a readable histogram file: {error}") from error

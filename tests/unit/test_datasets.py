@@ -1,0 +1,151 @@
+"""The dataset catalogue: numbers of the shipped catalogues and what they normalise to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from taipan.config.load import load_catalogue, load_config
+from taipan.datasets import (
+    Cited,
+    Dataset,
+    event_scale,
+    plan_chunks,
+    source_folder,
+    total_luminosity,
+)
+from taipan.errors import TaipanError
+
+ROOT = Path(__file__).parents[2]
+REAL = ["cms-2012-skims", "cms-2012-reduced"]
+
+
+def load(name, **keys):
+    config = load_config({"catalogue": name, **keys}, ROOT)
+    return config, load_catalogue(config, ROOT)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_luminosity_is_a_tenth_of_2012_b_and_c(name):
+    config, catalogue = load(name)
+    assert total_luminosity(config, catalogue) == pytest.approx(1.1467, abs=1e-12)
+
+
+def test_luminosity_of_fastsim_is_that_of_the_configuration():
+    config, catalogue = load("fastsim", fastsim={"luminosity": 3.5})
+    assert total_luminosity(config, catalogue) == 3.5
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize(
+    ("dataset", "pb", "events"),
+    [
+        ("GluGluToHToTauTau", 19.6 * 0.0632, 47_696),
+        ("VBF_HToTauTau", 1.55 * 0.0632, 49_165),
+        ("DYJetsToLL", 3503.7, 3_045_887),
+        ("TTbar", 225.2, 642_310),
+        ("W1JetsToLNu", 6381.2, 2_978_480),
+        ("W2JetsToLNu", 2039.8, 3_069_385),
+        ("W3JetsToLNu", 612.5, 1_524_114),
+    ],
+)
+def test_weight_of_a_simulated_event(name, dataset, pb, events):
+    config, catalogue = load(name)
+    entry = catalogue.dataset(dataset)
+    scale = event_scale(entry, total_luminosity(config, catalogue), entry.generated_events)
+    assert scale == pytest.approx(pb * 1146.7 / events, rel=1e-12)
+
+
+def test_branching_ratio_is_in_the_signal_only():
+    """The public `weight` branch leaves B(H→ττ) out: a signal 1 / 0.0632 = 15.8 times too large."""
+    _, catalogue = load("cms-2012-skims")
+    with_ratio = [name for name, d in catalogue.datasets.items() if d.branching_ratio is not None]
+    assert with_ratio == ["GluGluToHToTauTau", "VBF_HToTauTau"]
+    higgs = catalogue.dataset("GluGluToHToTauTau")
+    assert higgs.cross_section.value / higgs.effective_cross_section == pytest.approx(15.823, 1e-4)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_number_and_file_has_its_origin(name):
+    _, catalogue = load(name)
+    assert catalogue.licence == "CC0-1.0"
+    assert catalogue.record == 12350
+    assert sorted(d.record for d in catalogue.datasets.values()) == list(range(12351, 12360))
+    for dataset in catalogue.datasets.values():
+        assert dataset.generated_events
+        assert dataset.filter_efficiency is None
+    if catalogue.kind == "skims":
+        for dataset in catalogue.datasets.values():
+            assert list(dataset.sha256) == dataset.files
+            assert all(len(digest) == 64 for digest in dataset.sha256.values())
+
+
+def test_data_events_of_the_tenth():
+    _, catalogue = load("cms-2012-reduced")
+    assert catalogue.dataset("Run2012B_TauPlusX").generated_events == 3_564_750
+    assert catalogue.dataset("Run2012C_TauPlusX").generated_events == 5_130_317
+
+
+def simulated(**keys):
+    return Dataset(
+        files=["a.root"], is_data=False, cross_section=Cited(value=2.0, source="test"), **keys
+    )
+
+
+def test_scale_multiplies_ratio_and_filter_efficiency():
+    dataset = simulated(
+        branching_ratio=Cited(value=0.1, source="test"),
+        filter_efficiency=Cited(value=0.5, source="test"),
+    )
+    assert event_scale(dataset, 3.0, 600.0) == pytest.approx(2.0 * 0.1 * 0.5 * 3000.0 / 600.0)
+
+
+@pytest.mark.parametrize("sumw", [0.0, -1.0, float("nan")])
+def test_sum_of_weights_must_be_positive(sumw):
+    with pytest.raises(TaipanError, match="must be positive"):
+        event_scale(simulated(), 1.0, sumw)
+
+
+def test_collision_data_have_no_cross_section():
+    with pytest.raises(TaipanError, match="no cross section"):
+        _ = Dataset(files=["a.root"], is_data=True).effective_cross_section
+    with pytest.raises(ValidationError, match="takes no `cross_section`"):
+        Dataset(files=["a"], is_data=True, cross_section=Cited(value=2.0, source="test"))
+    with pytest.raises(ValidationError, match="needs `cross_section`"):
+        Dataset(files=["a"], is_data=False)
+
+
+def test_unknown_dataset_lists_the_known_ones():
+    _, catalogue = load("cms-2012-skims")
+    with pytest.raises(TaipanError, match=r"'TTBar' is not a dataset .* \(GluGlu.*, TTbar, "):
+        catalogue.dataset("TTBar")
+
+
+def test_source_folder():
+    assert source_folder(*load("cms-2012-skims", skims="here")) == Path("here")
+    assert source_folder(*load("cms-2012-reduced", files="there")) == Path("there")
+    with pytest.raises(TaipanError, match="skims: catalogue 'cms-2012-skims' needs the folder"):
+        source_folder(*load("cms-2012-skims"))
+
+
+@given(events=st.integers(1, 10_000_000), size=st.integers(1_000, 3_000_000))
+def test_chunks_cover_every_entry_once(events, size):
+    chunks = plan_chunks(simulated(), events, size)
+    assert chunks[0].start == 0
+    assert chunks[-1].stop is None
+    for before, after in zip(chunks[:-1], chunks[1:], strict=True):
+        assert before.stop == after.start
+    edges = [chunk.start for chunk in chunks] + [events]
+    assert all(0 < high - low <= size for low, high in zip(edges[:-1], edges[1:], strict=True))
+
+
+def test_files_without_known_entries_are_a_chunk_each():
+    dataset = Dataset(
+        files=["a", "b"], is_data=False, cross_section=Cited(value=1.0, source="test")
+    )
+    assert [chunk.file for chunk in plan_chunks(dataset, 10_000, 10)] == ["a", "b"]
+    assert [chunk.stop for chunk in plan_chunks(simulated(), None, 10)] == [None]

@@ -1,0 +1,127 @@
+"""Configuration and the names of all files: each path is written here, once."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from taipan.analysis import load_analysis
+from taipan.config.checks import check_config
+from taipan.config.load import check_files, load_catalogue, load_config
+from taipan.config.slices import slice_config
+from taipan.datasets import plan_chunks, source_folder, total_luminosity
+from taipan.errors import TaipanError
+from taipan.provenance import code_version, hash_content
+from taipan.seeds import derive_seed
+
+ROOT = Path(workflow.basedir)
+ENVIRONMENT = "../../envs/taipan.yaml"
+
+try:
+    check_files(workflow.configfiles)
+    CONFIG = load_config(config, ROOT)
+    CATALOGUE = load_catalogue(CONFIG, ROOT)
+    check_config(CONFIG, CATALOGUE, load_analysis(CONFIG.module))
+except TaipanError as error:
+    raise WorkflowError(f"The configuration is not valid.\n{error}") from None
+
+OUT = f"{CONFIG.results}/{CONFIG.analysis}"
+IS_FASTSIM = CATALOGUE.kind == "fastsim"
+SEED = CONFIG.seed
+FOLDS = range(CONFIG.training.folds)
+OBSERVABLES = [CONFIG.fit.observable] + (
+    [CONFIG.fit.reference] if CONFIG.fit.reference else []
+)
+
+
+def used_datasets():
+    """Datasets of the catalogue that a sample, a systematic or the data refer to."""
+    names = list(CONFIG.data)
+    for sample in CONFIG.samples.values():
+        names += sample.datasets
+    for systematic in CONFIG.systematics.values():
+        names += systematic.datasets or []
+    return list(dict.fromkeys(names))
+
+
+def generated_events(dataset):
+    """Entries of the unskimmed dataset, None where only the file knows."""
+    entry = CATALOGUE.dataset(dataset)
+    if IS_FASTSIM and not entry.is_data:
+        return CONFIG.fastsim.events.get(dataset, entry.generated_events)
+    return None if CATALOGUE.kind == "skims" else entry.generated_events
+
+
+DATASETS = used_datasets()
+CHUNKS = {
+    name: plan_chunks(
+        CATALOGUE.dataset(name), generated_events(name), CONFIG.skim.chunk_events
+    )
+    for name in DATASETS
+}
+
+
+def log_file(name):
+    """Log of a rule."""
+    return f"{OUT}/logs/{name}.log"
+
+
+def benchmark_file(name):
+    """Time and memory of a rule."""
+    return f"{OUT}/benchmarks/{name}.tsv"
+
+
+def source_file(name):
+    """Input ROOT file."""
+    return str(source_folder(CONFIG, CATALOGUE) / name)
+
+
+def events_of(dataset):
+    """Parquet files of a dataset, a file a chunk."""
+    return [f"{OUT}/events/{dataset}/{i}.parquet" for i in range(len(CHUNKS[dataset]))]
+
+
+def cutflows_of(dataset):
+    """Cutflows of a dataset, a file a chunk."""
+    return [f"{OUT}/cutflow/{dataset}/{i}.json" for i in range(len(CHUNKS[dataset]))]
+
+
+def all_events():
+    """Parquet files of every dataset."""
+    return [path for name in DATASETS for path in events_of(name)]
+
+
+def events_by_dataset():
+    """Dataset to its Parquet files."""
+    return {name: events_of(name) for name in DATASETS}
+
+
+def plot(name):
+    """A figure as PDF and PNG, with its numbers."""
+    return {kind: f"{OUT}/plots/{name}.{kind}" for kind in ("pdf", "png", "json")}
+
+
+NORMALISATION = f"{OUT}/normalisation.json"
+CUTFLOW = f"{OUT}/cutflow/cutflow.json"
+PILEUP = f"{OUT}/corrections/pileup.json"
+TRANSFER = f"{OUT}/corrections/transfer_factor.json"
+TRUTH = f"{CONFIG.results}/fastsim/truth.json"
+MODELS = [f"{OUT}/models/fold{i}.onnx" for i in FOLDS]
+TRAINING_RECORD = f"{OUT}/models/training.json"
+OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"
+TEMPLATES = f"{OUT}/templates/templates.zip"
+CONTROL = f"{OUT}/templates/control.zip"
+YIELDS = f"{OUT}/yields.csv"
+SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md"]
+
+
+def workspace_of(observable):
+    """Workspace of the fit of an observable; the main one has no suffix."""
+    suffix = "" if observable == CONFIG.fit.observable else f"_{observable}"
+    return f"{OUT}/workspace{suffix}.json"
+
+
+wildcard_constraints:
+    dataset="[A-Za-z0-9_]+",
+    chunk=r"\d+",
+    observable="[A-Za-z0-9_]+",

@@ -1,0 +1,55 @@
+"""Corrections measured in data: vertex weights and the OS/SS factor."""
+
+
+rule measure_pileup:
+    """Measure the data/simulation ratio against the number of vertices."""
+    input:
+        events=all_events(),
+        normalisation=NORMALISATION,
+    output:
+        PILEUP,
+    params:
+        events=events_by_dataset(),
+        pileup=CONFIG.pileup.model_dump(),
+        module=CONFIG.module,
+        code=code_version(
+            "taipan.events.weights",
+            "taipan.normalisation",
+            "taipan.skim.storage",
+            CONFIG.module,
+        ),
+    log:
+        log_file("measure_pileup"),
+    benchmark:
+        benchmark_file("measure_pileup")
+    conda:
+        ENVIRONMENT
+    script:
+        "../../scripts/measure_pileup.py"
+
+
+rule measure_transfer_factor:
+    """Measure the opposite-sign/same-sign factor of the QCD background."""
+    input:
+        events=all_events(),
+        normalisation=NORMALISATION,
+        pileup=PILEUP,
+    output:
+        TRANSFER,
+    params:
+        events=events_by_dataset(),
+        config=slice_config(CONFIG, "module", "samples", "regions", "transfer_factor"),
+        code=code_version(
+            "taipan.events.inputs",
+            "taipan.events.selection",
+            "taipan.templates.combine",
+            CONFIG.module,
+        ),
+    log:
+        log_file("measure_transfer_factor"),
+    benchmark:
+        benchmark_file("measure_transfer_factor")
+    conda:
+        ENVIRONMENT
+    script:
+        "../../scripts/measure_transfer_factor.py"

@@ -1,0 +1,6 @@
+"""Figures, tables and the report."""
+
+
+def final_outputs():
+    """Everything that a complete run leaves."""
+    return [TRANSFER]
