@@ -1,12 +1,10 @@
 """Build the pyhf workspace of one observable from its templates."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
 from taipan.atomic import read_json, write_json
-from taipan.config.model import Config
+from taipan.config.slices import restore_slice
 from taipan.errors import TaipanError
 from taipan.likelihood import build_workspace as build
 from taipan.scripting import run_script
@@ -30,7 +28,7 @@ def build_workspace(
     transfer
         JSON record of the opposite-sign/same-sign factor, None if no sample needs it.
     config
-        Configuration (a dump of :class:`taipan.config.model.Config`).
+        Sections `samples`, `regions`, `systematics`, `templates` and `fit`.
     observable
         Observable of the signal regions.
     workspace, record
@@ -48,7 +46,7 @@ def build_workspace(
         )
     model, made = build(
         histograms[observable],
-        Config.model_validate(dict(config)),
+        restore_slice(config),
         observable,
         None if transfer is None else read_json(transfer),
     )

@@ -1,7 +1,5 @@
 """Fit a workspace: expected and observed results."""
 
-from __future__ import annotations
-
 from taipan.atomic import read_json, write_json
 from taipan.inference import run_inference
 from taipan.scripting import run_script

@@ -14,13 +14,15 @@ Array = NDArray[Any]
 
 
 def delta_phi(phi_a: Array, phi_b: Array) -> Array:
-    """Difference of azimuths, in [-π, π)."""
-    return np.asarray((phi_a - phi_b + np.pi) % (2.0 * np.pi) - np.pi)
+    """Difference of azimuths, in [-π, π); awkward arrays are accepted too."""
+    difference: Array = (phi_a - phi_b + np.pi) % (2.0 * np.pi) - np.pi
+    return difference
 
 
 def delta_r(eta_a: Array, phi_a: Array, eta_b: Array, phi_b: Array) -> Array:
-    """Angular distance √(Δη² + Δφ²)."""
-    return np.hypot(eta_a - eta_b, delta_phi(phi_a, phi_b))
+    """Angular distance √(Δη² + Δφ²); awkward arrays are accepted too."""
+    distance: Array = np.hypot(eta_a - eta_b, delta_phi(phi_a, phi_b))
+    return distance
 
 
 def cartesian(pt: Array, eta: Array, phi: Array, mass: Array) -> tuple[Array, Array, Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -137,10 +138,10 @@ def test_chunks_cover_every_entry_once(events, size):
     chunks = plan_chunks(simulated(), events, size)
     assert chunks[0].start == 0
     assert chunks[-1].stop is None
-    for before, after in zip(chunks[:-1], chunks[1:], strict=True):
+    for before, after in itertools.pairwise(chunks):
         assert before.stop == after.start
     edges = [chunk.start for chunk in chunks] + [events]
-    assert all(0 < high - low <= size for low, high in zip(edges[:-1], edges[1:], strict=True))
+    assert all(0 < high - low <= size for low, high in itertools.pairwise(edges))
 
 
 def test_files_without_known_entries_are_a_chunk_each():

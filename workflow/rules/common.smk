@@ -115,12 +115,6 @@ YIELDS = f"{OUT}/yields.csv"
 SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md"]
 
 
-def workspace_of(observable):
-    """Workspace of the fit of an observable; the main one has no suffix."""
-    suffix = "" if observable == CONFIG.fit.observable else f"_{observable}"
-    return f"{OUT}/workspace{suffix}.json"
-
-
 wildcard_constraints:
     dataset="[A-Za-z0-9_]+",
     chunk=r"\d+",

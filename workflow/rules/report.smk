@@ -3,4 +3,4 @@
 
 def final_outputs():
     """Everything that a complete run leaves."""
-    return [TRANSFER]
+    return [f"{OUT}/fit/{name}.json" for name in OBSERVABLES]

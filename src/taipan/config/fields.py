@@ -194,7 +194,8 @@ def unknown(path: str, value: str, what: str, allowed: Iterable[str]) -> str:
         Names that exist.
     """
     names = list(allowed)
+    article = "an" if what[0] in "aeiou" else "a"
     return (
-        f"{path}: '{value}' is not a {what}{nearest(value, names)} "
+        f"{path}: '{value}' is not {article} {what}{nearest(value, names)} "
         f"({', '.join(names) or 'there is none'})"
     )

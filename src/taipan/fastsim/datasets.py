@@ -50,9 +50,7 @@ _FIRST_RUN = {"Run2012B_TauPlusX": 193833, "Run2012C_TauPlusX": 198022}
 _RUNS = 400
 
 
-def write_dataset(
-    dataset: str, path: Path, settings: FastsimSettings, seed: int
-) -> dict[str, Any]:
+def write_dataset(dataset: str, path: Path, settings: FastsimSettings, seed: int) -> dict[str, Any]:
     """Simulate a dataset and write it as a ROOT file, atomically.
 
     The same dataset, settings and seed give the same bytes.

@@ -103,7 +103,8 @@ def draw_hadron_mass(rng: np.random.Generator, mode: Ints, *, jet: bool) -> Floa
     mean, width = numbers[2:4] if jet else numbers[0:2]
     mass = mean + width * rng.standard_normal(count)
     flat = rng.uniform(low, high)
-    return np.where((mass < low) | (mass > high), flat, mass)
+    inside: Floats = np.where((mass < low) | (mass > high), flat, mass)
+    return inside
 
 
 def draw_modes(
@@ -131,6 +132,4 @@ def decay_to_leptons(
     """Decay bosons into two leptons of the same mass (GeV), flat in cos for a scalar."""
     count = len(boson.px)
     cosine = rng.uniform(-1.0, 1.0, count) if scalar else draw_vector_cosine(rng, count)
-    return decay_in_two(
-        boson, lepton_mass, lepton_mass, cosine, rng.uniform(-np.pi, np.pi, count)
-    )
+    return decay_in_two(boson, lepton_mass, lepton_mass, cosine, rng.uniform(-np.pi, np.pi, count))

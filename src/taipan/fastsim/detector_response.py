@@ -55,9 +55,9 @@ def draw_muon_isolation(
     have a broad relative isolation that does not depend on pT.
     """
     count = len(pt)
-    remnants = (0.3 + 1.2 * rng.exponential(1.0, count)) * (0.7 + 0.3 * vertices / 16.0)
-    remnants = remnants * (pt / 25.0) ** 0.5
-    prompt_value = np.where(rng.random(count) < 0.27, 0.0, remnants / pt)
+    remnants = (0.3 + 1.15 * rng.exponential(1.0, count)) * (0.7 + 0.3 * vertices / 16.0)
+    remnants = remnants * (pt / 25.0) ** 0.65
+    prompt_value = np.where(rng.random(count) < 0.33, 0.0, remnants / pt)
     jet_value = rng.gamma(1.5, 0.155, count)
     # One prompt muon in a hundred is close to a jet.
     jet_nearby = rng.random(count) < 0.01
@@ -76,9 +76,7 @@ class TauIdentification:
     anti_muon: dict[str, Bools]
 
 
-def identify_taus(
-    rng: np.random.Generator, source: Ints, raw_scale: Floats
-) -> TauIdentification:
+def identify_taus(rng: np.random.Generator, source: Ints, raw_scale: Floats) -> TauIdentification:
     """Draw isolation and discriminators of tau candidates.
 
     Parameters
@@ -93,8 +91,8 @@ def identify_taus(
     shape = source.shape
     raw = raw_scale * rng.exponential(1.0, shape)
     genuine = source == SOURCE_TAU
-    relative = np.where(genuine, 0.072, 0.14) * rng.exponential(1.0, shape)
-    relative = np.where(rng.random(shape) < np.where(genuine, 0.27, 0.09), 0.0, relative)
+    relative = 0.012 + np.where(genuine, 0.068, 0.133) * rng.exponential(1.0, shape)
+    relative = np.where(rng.random(shape) < np.where(genuine, 0.39, 0.15), 0.0, relative)
     relative = relative + np.where(
         raw > ISOLATION_CUTS["Tight"], 0.3 * rng.exponential(1.0, shape), 0.0
     )
@@ -120,7 +118,7 @@ def _draw_discriminator(
 
 def isolation_scale(events: HardEvents) -> Floats:
     """Mean isolation sum (GeV) of the tau candidates, shape ``(n,)``."""
-    return np.where(events.tau_source == SOURCE_JET, 0.75, 0.5)
+    return np.where(events.tau_source == SOURCE_JET, 0.6, 0.45)
 
 
 def fires_cross_trigger(
@@ -132,9 +130,7 @@ def fires_cross_trigger(
     return rng.random(len(muon_pt)) < muon * tau
 
 
-def fires_muon_trigger(
-    rng: np.random.Generator, muon_pt: Floats, muon_isolation: Floats
-) -> Bools:
+def fires_muon_trigger(rng: np.random.Generator, muon_pt: Floats, muon_isolation: Floats) -> Bools:
     """Whether an isolated 24 GeV single-muon trigger fires."""
     efficiency = 0.90 * _turn_on(muon_pt, 24.0, 0.6)
     return rng.random(len(muon_pt)) < efficiency * (muon_isolation < 0.15)
@@ -147,10 +143,11 @@ def _turn_on(pt: Floats, threshold: float, width: float) -> Floats:
 def met_width(vertices: Ints) -> Floats:
     """Resolution in GeV of each component of the missing momentum, shape ``(n,)``.
 
-    A constant and a part that grows with the square root of the number of vertices (CMS, JINST 10
-    (2015) P02006: 3.3 to 3.6 GeV a vertex in quadrature for particle-flow missing momentum).
+    A constant and a part that grows with the square root of the number of vertices: 2.65 GeV a
+    vertex in quadrature, set to the public skims (CMS, JINST 10 (2015) P02006, has 3.3 to 3.6).
     """
-    return np.sqrt(8.0**2 + 2.5**2 * vertices)
+    width: Floats = np.sqrt(8.3**2 + 2.65**2 * vertices)
+    return width
 
 
 def jet_resolution(pt: Floats) -> Floats:

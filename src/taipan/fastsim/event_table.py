@@ -40,10 +40,7 @@ def keep_filled(columns: Mapping[str, Column], order: Ints, filled: Bools) -> Co
     kept = np.take_along_axis(filled, order, axis=1)
     return Collection(
         np.sum(kept, axis=1),
-        {
-            name: np.take_along_axis(column, order, axis=1)[kept]
-            for name, column in columns.items()
-        },
+        {name: np.take_along_axis(column, order, axis=1)[kept] for name, column in columns.items()},
     )
 
 

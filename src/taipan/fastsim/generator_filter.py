@@ -18,8 +18,8 @@ Generator = Callable[[np.random.Generator, int], HardEvents]
 
 # Looser than the selection (17 GeV, 2.1, 20 GeV, 2.3, 0.5) by more than any energy-scale
 # variation of an analysis.
-_MUON_PT, _MUON_ETA = 16.0, 2.15
-_TAU_PT, _TAU_ETA = 18.0, 2.35
+_MUON_PT, _MUON_ETA = 16.5, 2.12
+_TAU_PT, _TAU_ETA = 18.8, 2.32
 _SEPARATION = 0.45
 
 # Relative resolutions: muon 1.2 % (CMS, JINST 7 (2012) P10002), tau_h 5 % around 30 GeV for one

@@ -74,7 +74,11 @@ def boost(particle: FourMomentum, frame: FourMomentum) -> FourMomentum:
 
 
 def decay_in_two(
-    parent: FourMomentum, mass_1: Floats | float, mass_2: Floats | float, cosine: Floats, phi: Floats
+    parent: FourMomentum,
+    mass_1: Floats | float,
+    mass_2: Floats | float,
+    cosine: Floats,
+    phi: Floats,
 ) -> tuple[FourMomentum, FourMomentum]:
     """Decay each parent into two particles.
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from taipan.fastsim import decays
-from taipan.fastsim.hard_events import SOURCE_JET, SOURCE_TAU, HardEvents
-from taipan.fastsim.hard_jets import HardJets, JetSpectrum, draw_falling_pt, draw_jets, merge_jets, oppose_jets
-from taipan.fastsim.kinematics import Floats, FourMomentum, decay_in_two, from_transverse
-from taipan.fastsim.resonances import (
+from taipan.fastsim.candidates import (
     draw_charges,
     draw_fake_tau,
     draw_sign,
     empty_extra,
     gen_columns,
     jet_columns,
-    opposite_azimuth,
     unmeasured,
 )
+from taipan.fastsim.hard_events import SOURCE_JET, SOURCE_TAU, HardEvents
+from taipan.fastsim.hard_jets import (
+    HardJets,
+    JetSpectrum,
+    draw_falling_pt,
+    draw_jets,
+    merge_jets,
+    oppose_jets,
+)
+from taipan.fastsim.kinematics import Floats, FourMomentum, decay_in_two, from_transverse, wrap_phi
 
 QCD_OS_SS_FACTOR = 1.06
 """Opposite-sign over same-sign multijets, the same in all isolation regions.
@@ -29,7 +37,7 @@ _TOP_RADIATION = JetSpectrum(pt_min=15.0, scale=60.0, index=4.0, eta_width=2.0)
 _QCD_RADIATION = JetSpectrum(pt_min=12.0, scale=40.0, index=4.5, eta_width=2.1)
 _QCD_FAKES = JetSpectrum(pt_min=16.0, scale=44.0, index=8.0, eta_width=3.5)
 
-_TOP_GENUINE_TAUS = 0.35
+_TOP_GENUINE_TAUS = 0.28
 """Share of genuine taus among the candidates of top pairs: the isolation and the sign of the
 candidates in the public 2012 skims (record 12350) lie between those of taus and of jets."""
 
@@ -53,15 +61,13 @@ def generate_top_pairs(rng: np.random.Generator, count: int) -> HardEvents:
     The other W gives a genuine tau, or two quarks of which one jet, or a b jet, fakes a tau.
     """
     radiation = draw_jets(rng, count, _TOP_RADIATION, mean=0.9)
-    pt, phi = rng.gamma(2.0, 42.0, count), rng.uniform(-np.pi, np.pi, count)
+    pt, phi = rng.gamma(2.0, 47.0, count), rng.uniform(-np.pi, np.pi, count)
     rapidity = rng.normal(0.0, 1.0, count)
     gap = rng.normal(0.0, 0.7, count)
     px, py = pt * np.cos(phi), pt * np.sin(phi)
     mass = np.full(count, decays.MASS_TOP)
     top_1 = from_transverse(px, py, rapidity + gap, mass)
-    top_2 = from_transverse(
-        -px - radiation.sum_px, -py - radiation.sum_py, rapidity - gap, mass
-    )
+    top_2 = from_transverse(-px - radiation.sum_px, -py - radiation.sum_py, rapidity - gap, mass)
     mass_w = [
         decays.draw_breit_wigner(rng, count, decays.MASS_W, decays.WIDTH_W, 60.0, 110.0)
         for _ in range(2)
@@ -91,9 +97,9 @@ def generate_top_pairs(rng: np.random.Generator, count: int) -> HardEvents:
     lost = np.where(genuine, 1.0 - hadrons.fraction, 0.0)
     identifier = np.where(via_tau, 15, 13)
     # Radiation takes a part of each quark's momentum out of its jet.
-    contained = np.exp(-rng.exponential(0.2, (4, count)))
+    contained = np.exp(-rng.exponential(0.17, (4, count)))
     # Hard jets have more tracks and fake taus more rarely.
-    kept = genuine | (rng.random(count) < np.minimum(25.0 / np.maximum(jet_pt, 1.0), 1.0) ** 1.4)
+    kept = genuine | (rng.random(count) < np.minimum(25.0 / np.maximum(jet_pt, 1.0), 1.0) ** 2.0)
     events = HardEvents(
         muon_pt=muon_fraction * lepton.pt,
         muon_eta=lepton.eta,
@@ -104,8 +110,7 @@ def generate_top_pairs(rng: np.random.Generator, count: int) -> HardEvents:
         tau_eta=choose("eta"),
         tau_phi=choose("phi"),
         tau_mass=np.where(genuine, hadrons.mass, fake_mass),
-        tau_charge=draw_charges(rng, charge, 0.63)
-        * np.where(genuine, 0, 1)
+        tau_charge=draw_charges(rng, charge, 0.59) * np.where(genuine, 0, 1)
         + np.where(genuine, -charge, 0),
         tau_mode=np.where(genuine, hadrons.mode, fake_mode),
         tau_source=np.where(genuine, SOURCE_TAU, SOURCE_JET),
@@ -154,16 +159,16 @@ def generate_multijets(rng: np.random.Generator, count: int) -> HardEvents:
     follows the muon. Laws fitted to same-sign, anti-isolated collisions of record 12350.
     """
     fake = draw_fake_tau(rng, count, _QCD_FAKES)
+    # Flatter than flat in eta: forward jets look more like taus.
+    eta = draw_sign(rng, count) * 2.4 * rng.random(count) ** 0.8
+    fake = replace(fake, eta=eta)
     muon_pt = draw_falling_pt(rng, count, pt_min=14.0, scale=27.0, index=7.0)
-    muon_phi = opposite_azimuth(
-        fake.phi, draw_sign(rng, count) * rng.exponential(0.48, count)
-    )
+    offset = draw_sign(rng, count) * rng.exponential(0.48, count)
+    muon_phi = wrap_phi(fake.phi + np.pi + offset)
     neutrino = muon_pt * rng.exponential(0.25, count)
     charge = draw_sign(rng, count)
     empty = np.zeros(count, dtype=np.int64)
-    jets = oppose_jets(
-        rng, draw_jets(rng, count, _QCD_RADIATION, mean=0.6), fake.phi, 0.5
-    )
+    jets = oppose_jets(rng, draw_jets(rng, count, _QCD_RADIATION, mean=0.6), fake.phi, 0.5)
     muon_eta = rng.uniform(-2.4, 2.4, count)
     nothing = FourMomentum(*(np.zeros(count) for _ in range(4)))
     return HardEvents(

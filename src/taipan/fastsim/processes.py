@@ -68,7 +68,7 @@ class Sample:
 
 # Cross sections in pb: outreach analysis of CERN Open Data record 12350.
 _DRELL_YAN = 3503.7
-_ZTT_EFFICIENCY = 0.0030
+_ZTT_EFFICIENCY = 0.0040
 _ZTT = Component("ZTT", resonances.generate_z_to_taus, _ZTT_EFFICIENCY)
 
 
@@ -80,22 +80,22 @@ def _w_plus_jets(jets: Literal[1, 2, 3], efficiency: float) -> Component:
 SAMPLES: dict[str, Sample] = {
     "GluGluToHToTauTau": Sample(
         19.6,
-        (Component("ggH", resonances.generate_gluon_fusion, 0.04, signal=True),),
+        (Component("ggH", resonances.generate_gluon_fusion, 0.0350, signal=True),),
         HIGGS_TO_TAUS,
     ),
     "VBF_HToTauTau": Sample(
         1.55,
-        (Component("qqH", resonances.generate_boson_fusion, 0.05, signal=True),),
+        (Component("qqH", resonances.generate_boson_fusion, 0.0416, signal=True),),
         HIGGS_TO_TAUS,
     ),
     "DYJetsToLL": Sample(
         _DRELL_YAN,
-        (_ZTT, Component("ZLL", resonances.generate_z_to_leptons, 0.0010)),
+        (_ZTT, Component("ZLL", resonances.generate_z_to_leptons, 0.00148)),
     ),
-    "TTbar": Sample(225.2, (Component("TT", generate_top_pairs, 0.012),)),
-    "W1JetsToLNu": Sample(6381.2, (_w_plus_jets(1, 0.0020),)),
-    "W2JetsToLNu": Sample(2039.8, (_w_plus_jets(2, 0.0030),)),
-    "W3JetsToLNu": Sample(612.5, (_w_plus_jets(3, 0.0035),)),
+    "TTbar": Sample(225.2, (Component("TT", generate_top_pairs, 0.0124),)),
+    "W1JetsToLNu": Sample(6381.2, (_w_plus_jets(1, 0.00214),)),
+    "W2JetsToLNu": Sample(2039.8, (_w_plus_jets(2, 0.00370),)),
+    "W3JetsToLNu": Sample(612.5, (_w_plus_jets(3, 0.00408),)),
     "DYToTauTau_NLO": Sample(
         _DRELL_YAN,
         # The branching ratio is the share of taus among three leptons, so the efficiency is
@@ -110,7 +110,7 @@ SAMPLES: dict[str, Sample] = {
 DATASETS: tuple[str, ...] = (*SAMPLES, *COLLISION_SHARES)
 """Names of all datasets, simulation first."""
 
-QCD_CROSS_SECTION = 25.0
+QCD_CROSS_SECTION = 46.5
 """Multijet events that pass the filter, in pb; they exist in the pseudo-data only."""
 
 _QCD = Component("QCD", generate_multijets, 1.0)

@@ -7,110 +7,40 @@ from dataclasses import dataclass
 import numpy as np
 
 from taipan.fastsim import decays
+from taipan.fastsim.candidates import (
+    draw_charges,
+    draw_fake_tau,
+    draw_sign,
+    empty_extra,
+    gen_columns,
+    jet_columns,
+    jet_of_fake,
+    unmeasured,
+)
 from taipan.fastsim.hard_events import (
     SOURCE_ELECTRON,
     SOURCE_JET,
     SOURCE_MUON,
     SOURCE_TAU,
     HardEvents,
-    stack_particles,
 )
 from taipan.fastsim.hard_jets import (
     HardJets,
     JetSpectrum,
     draw_jets,
-    draw_falling_pt,
     draw_tagging_jets,
     merge_jets,
     oppose_jets,
     recoil_boson,
 )
-from taipan.fastsim.kinematics import Bools, Floats, FourMomentum, Ints, delta_phi, wrap_phi
+from taipan.fastsim.kinematics import Floats, FourMomentum, Ints, decay_in_two
 
-_Z_JETS = JetSpectrum(pt_min=12.0, scale=40.0, index=4.0, eta_width=2.1)
+_Z_JETS = JetSpectrum(pt_min=12.0, scale=55.0, index=4.5, eta_width=2.2)
 _H_JETS = JetSpectrum(pt_min=15.0, scale=70.0, index=4.5, eta_width=2.1)
 _Z_FAKES = JetSpectrum(pt_min=16.0, scale=40.0, index=6.0, eta_width=2.4)
 _W_EXTRA_JETS = JetSpectrum(pt_min=12.0, scale=40.0, index=4.5, eta_width=2.5)
 _W_MATRIX_JETS = JetSpectrum(pt_min=18.0, scale=48.0, index=4.5, eta_width=2.6)
-
-
-@dataclass(frozen=True)
-class FakeTau:
-    """Hadronic-tau candidates that are jets, each array ``(n,)``; pT in GeV, angles in rad."""
-
-    pt: Floats
-    eta: Floats
-    phi: Floats
-    mass: Floats
-    mode: Ints
-    jet_pt: Floats
-
-
-def draw_fake_tau(
-    rng: np.random.Generator, count: int, spectrum: JetSpectrum
-) -> FakeTau:
-    """Draw jets that look like taus: pT law of the candidate, and the larger pT of its jet.
-
-    The jet has 1.23 times the pT of the candidate in the median, with a spread of 0.2 in the
-    logarithm (W+jets of the public 2012 skims, record 12350).
-    """
-    pt = draw_falling_pt(
-        rng, count, pt_min=spectrum.pt_min, scale=spectrum.scale, index=spectrum.index
-    )
-    mode = decays.draw_modes(rng, count, decays.JET_MODE_FRACTIONS)
-    mass = decays.draw_hadron_mass(rng, mode, jet=True)
-    return FakeTau(
-        pt,
-        rng.normal(0.0, spectrum.eta_width, count),
-        rng.uniform(-np.pi, np.pi, count),
-        mass,
-        mode,
-        pt * rng.lognormal(np.log(1.23), 0.20, count),
-    )
-
-
-def jet_of_fake(fake: FakeTau) -> HardJets:
-    """Return the jets behind the candidates as jets of shape ``(n, 1)``, to balance the boson."""
-    columns = [column[:, np.newaxis] for column in (fake.jet_pt, fake.eta, fake.phi)]
-    return HardJets(columns[0], columns[1], columns[2], np.zeros((len(fake.pt), 1), np.int64))
-
-
-def draw_charges(
-    rng: np.random.Generator, muon_charge: Ints, opposite: float
-) -> Ints:
-    """Draw charges of tau candidates, opposite to the muon with probability ``opposite``."""
-    return np.where(rng.random(len(muon_charge)) < opposite, -muon_charge, muon_charge)
-
-
-def draw_sign(rng: np.random.Generator, count: int) -> Ints:
-    """Draw +1 or -1 with equal probability."""
-    return 2 * rng.integers(0, 2, count) - 1
-
-
-def empty_extra(count: int) -> dict[str, Floats]:
-    """Columns of a second muon that is not there."""
-    return {name: np.zeros(count) for name in ("extra_pt", "extra_eta", "extra_phi")}
-
-
-def unmeasured(count: int) -> dict[str, Floats]:
-    """Columns of the measured candidates before the detector filled them."""
-    return {name: np.zeros(count) for name in ("measured_muon_pt", "measured_tau_pt")}
-
-
-def jet_columns(jets: HardJets) -> dict[str, Floats | Ints]:
-    """Columns of the jets."""
-    return {
-        "jet_pt": jets.pt,
-        "jet_eta": jets.eta,
-        "jet_phi": jets.phi,
-        "jet_flavour": jets.flavour,
-    }
-
-
-def gen_columns(particles: list[tuple[FourMomentum, Ints]]) -> dict[str, Floats | Ints]:
-    """Columns of the generator particles."""
-    names = ("gen_pt", "gen_eta", "gen_phi", "gen_mass", "gen_id")
-    return dict(zip(names, stack_particles(particles), strict=True))
+_W3_MATRIX_JETS = JetSpectrum(pt_min=18.0, scale=60.0, index=4.5, eta_width=2.6)
 
 
 def decay_to_tau_pair(
@@ -130,9 +60,7 @@ def decay_to_tau_pair(
         All jets of the events.
     """
     count = len(boson.px)
-    first, second = decays.decay_to_leptons(
-        rng, boson, decays.MASS_TAU, scalar=identifier == 25
-    )
+    first, second = decays.decay_to_leptons(rng, boson, decays.MASS_TAU, scalar=identifier == 25)
     charge = draw_sign(rng, count)
     muon_fraction = decays.draw_lepton_fraction(rng, count)
     hadrons = decays.draw_hadronic_taus(rng, count)
@@ -170,9 +98,7 @@ def decay_to_tau_pair(
 def generate_gluon_fusion(rng: np.random.Generator, count: int) -> HardEvents:
     """Generate gg -> H -> tau tau: central, with hard gluon radiation."""
     jets = draw_jets(rng, count, _H_JETS, mean=1.15)
-    mass = decays.draw_breit_wigner(
-        rng, count, decays.MASS_H, decays.WIDTH_H, 120.0, 130.0
-    )
+    mass = decays.draw_breit_wigner(rng, count, decays.MASS_H, decays.WIDTH_H, 120.0, 130.0)
     boson = recoil_boson(rng, jets, mass, rng.normal(0.0, 1.15, count), soft=10.0)
     return decay_to_tau_pair(rng, boson, 25, jets)
 
@@ -181,9 +107,7 @@ def generate_boson_fusion(rng: np.random.Generator, count: int) -> HardEvents:
     """Generate vector-boson fusion to H -> tau tau with two forward tagging jets."""
     tagging = draw_tagging_jets(rng, count)
     jets = merge_jets(tagging, draw_jets(rng, count, _H_JETS, mean=0.4))
-    mass = decays.draw_breit_wigner(
-        rng, count, decays.MASS_H, decays.WIDTH_H, 120.0, 130.0
-    )
+    mass = decays.draw_breit_wigner(rng, count, decays.MASS_H, decays.WIDTH_H, 120.0, 130.0)
     # The boson sits between the tagging jets.
     rapidity = 0.3 * np.sum(tagging.eta, axis=1) + rng.normal(0.0, 0.75, count)
     boson = recoil_boson(rng, jets, mass, rapidity, soft=6.0)
@@ -194,7 +118,7 @@ def draw_z(
     rng: np.random.Generator, count: int, *, radiation: float = 1.0
 ) -> tuple[FourMomentum, HardJets]:
     """Draw Z/gamma* bosons and their jets; ``radiation`` scales the number of jets."""
-    jets = draw_jets(rng, count, _Z_JETS, mean=0.62 * radiation)
+    jets = draw_jets(rng, count, _Z_JETS, mean=0.55 * radiation)
     boson = recoil_boson(
         rng, jets, decays.draw_z_mass(rng, count), rng.normal(0.0, 1.7, count), soft=7.0
     )
@@ -224,9 +148,7 @@ def generate_z_to_leptons(rng: np.random.Generator, count: int) -> HardEvents:
     """
     fake = draw_fake_tau(rng, count, _Z_FAKES)
     draw = rng.random(count)
-    source = np.where(
-        draw < 0.94, SOURCE_JET, np.where(draw < 0.97, SOURCE_MUON, SOURCE_ELECTRON)
-    )
+    source = np.where(draw < 0.94, SOURCE_JET, np.where(draw < 0.97, SOURCE_MUON, SOURCE_ELECTRON))
     is_jet = source == SOURCE_JET
     radiation = draw_jets(rng, count, _Z_JETS, mean=0.7)
     radiation = oppose_jets(rng, radiation, fake.phi, 0.6)
@@ -236,7 +158,7 @@ def generate_z_to_leptons(rng: np.random.Generator, count: int) -> HardEvents:
         rng,
         merge_jets(radiation, behind),
         decays.draw_z_mass(rng, count),
-        0.5 * fake.eta + rng.normal(0.0, 2.1, count),
+        0.5 * fake.eta + rng.normal(0.0, 2.3, count),
         soft=7.0,
     )
     first, second = decays.decay_to_leptons(rng, boson, decays.MASS_MUON, scalar=False)
@@ -293,25 +215,24 @@ class WPlusJets:
     """Numbers of one W+jets sample: matrix-element jets and the pT law of its fake taus."""
 
     matrix_jets: int
+    matrix_spectrum: JetSpectrum
     fakes: JetSpectrum
     opposite: float
 
 
 W_PLUS_JETS = {
-    1: WPlusJets(1, JetSpectrum(16.0, 45.0, 6.0, 2.0), 0.76),
-    2: WPlusJets(2, JetSpectrum(16.0, 46.0, 5.0, 2.0), 0.745),
-    3: WPlusJets(3, JetSpectrum(16.0, 55.0, 5.0, 2.0), 0.715),
+    1: WPlusJets(1, _W_MATRIX_JETS, JetSpectrum(16.0, 45.0, 6.0, 2.0), 0.76),
+    2: WPlusJets(2, _W_MATRIX_JETS, JetSpectrum(16.0, 46.0, 5.0, 2.0), 0.745),
+    3: WPlusJets(3, _W3_MATRIX_JETS, JetSpectrum(16.0, 45.0, 5.0, 2.0), 0.715),
 }
 """Opposite-sign fractions and pT laws measured in the public 2012 skims (record 12350)."""
 
 
-def generate_w_plus_jets(
-    rng: np.random.Generator, count: int, *, sample: WPlusJets
-) -> HardEvents:
+def generate_w_plus_jets(rng: np.random.Generator, count: int, *, sample: WPlusJets) -> HardEvents:
     """Generate W -> mu nu (8 %: W -> tau nu -> mu 3 nu) plus jets, one of them a fake tau."""
     fake = draw_fake_tau(rng, count, sample.fakes)
     others = merge_jets(
-        draw_jets(rng, count, _W_MATRIX_JETS, mean=0.0, fixed=sample.matrix_jets - 1),
+        draw_jets(rng, count, sample.matrix_spectrum, mean=0.0, fixed=sample.matrix_jets - 1),
         draw_jets(rng, count, _W_EXTRA_JETS, mean=0.5),
     )
     others = oppose_jets(rng, others, fake.phi, 0.6)
@@ -353,22 +274,5 @@ def generate_w_plus_jets(
     )
 
 
-def _decay_w(
-    boson: FourMomentum, cosine: Floats, phi: Floats
-) -> tuple[FourMomentum, FourMomentum]:
-    return decays.decay_in_two(boson, decays.MASS_MUON, 0.0, cosine, phi)
-
-
-def opposite_azimuth(phi: Floats, offset: Floats) -> Floats:
-    """Azimuth back to back with ``phi`` up to ``offset`` (rad)."""
-    return wrap_phi(phi + np.pi + offset)
-
-
-def is_separated(events: HardEvents, minimum: float) -> Bools:
-    """Whether muon and tau candidate are further apart than ``minimum`` in (eta, phi)."""
-    return (
-        np.hypot(
-            events.muon_eta - events.tau_eta, delta_phi(events.muon_phi, events.tau_phi)
-        )
-        > minimum
-    )
+def _decay_w(boson: FourMomentum, cosine: Floats, phi: Floats) -> tuple[FourMomentum, FourMomentum]:
+    return decay_in_two(boson, decays.MASS_MUON, 0.0, cosine, phi)

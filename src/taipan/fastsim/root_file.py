@@ -20,7 +20,7 @@ import uproot
 from taipan.fastsim.event_table import Collection, EventTable
 
 # The year of the collisions; ROOT counts years from 1995.
-_TIME = datetime.datetime(2012, 1, 1)  # noqa: DTZ001 - the format has no time zone
+_TIME = datetime.datetime(2012, 1, 1)
 _NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122: URLs
 
 TREE = "Events"
@@ -65,9 +65,7 @@ def write_tree(path: Path, name: str, tables: Iterable[EventTable]) -> int:
     tree: Any = None
     with (
         _fixed_time(),
-        uproot.recreate(
-            path, compression=uproot.ZSTD(1), uuid_function=lambda: identifier
-        ) as file,
+        uproot.recreate(path, compression=uproot.ZSTD(3), uuid_function=lambda: identifier) as file,
     ):
         for table in tables:
             content = _to_branches(table)

@@ -76,7 +76,7 @@ def check_dataset(dataset: str) -> None:
 
 
 def expected_collisions(settings: FastsimSettings, dataset: str) -> dict[str, float]:
-    """Expected events of each process in a pseudo-data dataset, after the generator filter.
+    """Count the expected events of each process of pseudo-data, after the generator filter.
 
     Parameters
     ----------

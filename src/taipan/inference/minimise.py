@@ -2,8 +2,8 @@
 
 Damped Newton steps with the exact Hessian, projected on the bounds (Bertsekas, SIAM J. Control
 Optim. 20 (1982) 221). Near the minimum the likelihood is close to quadratic, so a refit from a
-neighbouring point takes two or three steps. Where Newton does not converge, SciPy's L-BFGS-B gives a
-new starting point.
+neighbouring point takes two or three steps. Where Newton does not converge, SciPy's L-BFGS-B gives
+a new starting point.
 """
 
 from __future__ import annotations

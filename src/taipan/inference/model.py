@@ -2,7 +2,7 @@
 
 ``pyhf.infer.mle.fit`` traces and compiles its objective for each call. Toys, profile scans and
 impacts refit the same model with other data or other fixed parameters, so value, gradient and
-Hessian are compiled ahead of time here and reused.
+Hessian are compiled ahead of time here, in 64 bit, and reused.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ import pyhf
 from jax.scipy.special import gammaln, xlogy
 
 from taipan.inference.errors import FitError
+from taipan.inference.histfactory import expected_yields, read_tensors
+
+jax.config.update("jax_enable_x64", True)  # differences of -ln L of 1e-9 matter
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ class CompiledModel:
     auxiliary
         Index of the parameter each auxiliary measurement constrains.
     auxiliary_factor
-        For a Poisson auxiliary measurement the count per unit of its parameter; zero for a Gaussian.
+        Poisson auxiliary measurements: counts per unit of the parameter; Gaussian ones: zero.
     """
 
     parameters: Parameters
@@ -122,15 +125,15 @@ class CompiledModel:
         return float(nll), np.asarray(gradient), np.asarray(hessian)
 
     def expected_by_sample(self, values: Array) -> Array:
-        """Expected yields, shape ``(n_samples, n_bins)``."""
+        """Give the expected yields, shape ``(n_samples, n_bins)``."""
         return np.asarray(self._expected(values))
 
     def expected(self, values: Array) -> Array:
-        """Expected total yields, shape ``(n_bins,)``."""
+        """Give the expected total yields, shape ``(n_bins,)``."""
         return np.asarray(self.expected_by_sample(values).sum(axis=0))
 
     def jacobian(self, values: Array) -> Array:
-        """Derivatives of the total yields by the parameters, shape ``(n_bins, n_parameters)``."""
+        """Give d(total yield)/d(parameter), shape ``(n_bins, n_parameters)``."""
         return np.asarray(self._jacobian(values))
 
     def nominal(self, mu: float) -> Array:
@@ -140,11 +143,11 @@ class CompiledModel:
         return values
 
     def asimov(self, values: Array) -> Array:
-        """Data vector equal to its expectation under the parameters `values`."""
+        """Give the data vector that equals its expectation under the parameters `values`."""
         return np.concatenate([self.expected(values), self.expected_auxiliary(values)])
 
     def expected_auxiliary(self, values: Array) -> Array:
-        """Expected auxiliary measurements."""
+        """Give the expected auxiliary measurements."""
         factors = np.where(self.auxiliary_factor > 0, self.auxiliary_factor, 1.0)
         return np.asarray(values[self.auxiliary] * factors)
 
@@ -152,13 +155,10 @@ class CompiledModel:
 def compile_model(workspace: Mapping[str, Any]) -> CompiledModel:
     """Compile the model of a pyhf workspace.
 
-    pyhf's JAX backend with 64-bit floats is active while the model is traced; the backend that
-    was active before is restored.
-
     Parameters
     ----------
     workspace
-        pyhf workspace (schema 1.0.0) with one measurement, or whose first one is meant.
+        pyhf workspace (schema 1.0.0); the first measurement is used.
 
     Returns
     -------
@@ -168,20 +168,18 @@ def compile_model(workspace: Mapping[str, Any]) -> CompiledModel:
     Raises
     ------
     FitError
-        If pyhf refuses the workspace, or the nominal expectation is not positive in some bin.
+        If pyhf refuses the workspace, a modifier is not supported, or the nominal expectation is
+        not positive in some bin.
     """
     start = time.perf_counter()
-    with _jax_backend():
-        try:
-            # pyhf 0.7.6 validates with a jsonschema class that is deprecated
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
-                pyhf_workspace = pyhf.Workspace(dict(workspace))
-                model = pyhf_workspace.model()
-            observed = np.asarray(pyhf_workspace.data(model), dtype=np.float64)
-        except (pyhf.exceptions.InvalidSpecification, pyhf.exceptions.InvalidModel) as error:
-            raise FitError(f"pyhf refuses the workspace: {error}") from error
-        compiled = _compile(model, observed)
+    with _numpy_backend():
+        model, observed = _read_workspace(workspace)
+        # the matrices are far too small to be worth moving to an accelerator
+        with jax.default_device(jax.devices("cpu")[0]):
+            compiled = _compile(
+                model, expected_yields(read_tensors(workspace, model.config)), observed
+            )
+        _check_against_pyhf(compiled, model)
     logger.info(
         "model: %d parameters, %d bins, compiled in %.1f s",
         len(compiled.parameters.names), compiled.n_bins, time.perf_counter() - start,
@@ -190,53 +188,82 @@ def compile_model(workspace: Mapping[str, Any]) -> CompiledModel:
 
 
 @contextmanager
-def _jax_backend() -> Iterator[None]:
+def _numpy_backend() -> Iterator[None]:
     tensorlib, optimizer = pyhf.get_backend()
-    pyhf.set_backend("jax", precision="64b")
+    pyhf.set_backend("numpy")
     try:
-        # the matrices are far too small to be worth moving to an accelerator
-        with jax.default_device(jax.devices("cpu")[0]):
-            yield
+        yield
     finally:
         pyhf.set_backend(tensorlib, optimizer)
 
 
-def _compile(model: Any, observed: Array) -> CompiledModel:
+def _read_workspace(workspace: Mapping[str, Any]) -> tuple[Any, Array]:
+    try:
+        # pyhf 0.7.6 validates with a jsonschema class that is deprecated
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
+            pyhf_workspace = pyhf.Workspace(dict(workspace))
+            model = pyhf_workspace.model()
+    except (
+        pyhf.exceptions.InvalidSpecification,
+        pyhf.exceptions.InvalidModel,
+        pyhf.exceptions.InvalidModifier,
+        pyhf.exceptions.InvalidMeasurement,
+    ) as error:
+        raise FitError(f"pyhf refuses the workspace: {error}") from error
+    if model.config.poi_index is None:
+        raise FitError("the workspace has no parameter of interest")
+    return model, np.asarray(pyhf_workspace.data(model), dtype=np.float64)
+
+
+def _check_against_pyhf(compiled: CompiledModel, model: Any) -> None:
+    """Refuse a model of which pyhf computes other yields, near and far from nominal."""
+    parameters = compiled.parameters
+    unit = np.where(parameters.sigma > 0, parameters.sigma, 0.1)
+    for shift in (0.0, 0.7, -1.6):
+        values = parameters.initial + shift * unit * ~parameters.fixed
+        ours, theirs = compiled.expected(values), np.asarray(model.expected_data(values))
+        scale = np.abs(theirs[: compiled.n_bins]).max()
+        if not np.allclose(ours, theirs[: compiled.n_bins], rtol=1e-9, atol=1e-12 * scale):
+            raise FitError("expected yields differ from pyhf's: the workspace is not supported")
+
+
+def _compile(model: Any, by_sample: Callable[[Any], Any], observed: Array) -> CompiledModel:
     config = model.config
     n_bins = config.nmaindata
     initial = np.asarray(config.suggested_init(), dtype=np.float64)
-
-    def by_sample(values: Any) -> Any:
-        return model.main_model.expected_data(values, return_by_sample=True)
-
-    def total(values: Any) -> Any:
-        return by_sample(values).sum(axis=0)
+    auxiliary, factor, sigma = _auxiliary(config)
+    counted = factor > 0
+    log_width = float(np.log(np.sqrt(2.0 * np.pi) * sigma[auxiliary[~counted]]).sum())
 
     expected = jax.jit(by_sample).lower(initial).compile()
     nominal = np.asarray(expected(initial)).sum(axis=0)
     if not (np.isfinite(nominal).all() and (nominal > 0).all()):
         position = int(np.argmin(np.where(np.isfinite(nominal), nominal, -np.inf)))
         raise FitError(f"nominal expectation of bin {position} is {nominal[position]:.4g}")
-    floor = jnp.asarray(FLOOR_FRACTION * nominal)
+    floor = FLOOR_FRACTION * nominal
+
+    def total(values: Any) -> Any:
+        return by_sample(values).sum(axis=0)
 
     def nll(values: Any, data: Any) -> Any:
-        counts, auxiliary = data[:n_bins], data[n_bins:]
-        rates = _bend(total(values), floor)
-        main = (rates - xlogy(counts, rates) + gammaln(counts + 1.0)).sum()
-        if not model.constraint_model.has_pdf():
-            return main
-        return main - jnp.sum(model.constraint_model.logpdf(auxiliary, values))
+        counts, measured = data[:n_bins], data[n_bins:]
+        centre = values[auxiliary]
+        pulls = (measured[~counted] - centre[~counted]) / sigma[auxiliary[~counted]]
+        return (
+            _poisson(counts, _bend(total(values), floor))
+            + _poisson(measured[counted], centre[counted] * factor[counted])
+            + 0.5 * (pulls**2).sum()
+            + log_width
+        )
 
     def evaluate(values: Any, data: Any) -> Any:
         value, gradient = jax.value_and_grad(nll)(values, data)
         return value, gradient, jax.hessian(nll)(values, data)
 
-    auxiliary, factor, sigma = _auxiliary(config)
     constrained = np.zeros(config.npars, dtype=np.bool_)
     constrained[auxiliary] = True
     bounds = np.asarray(config.suggested_bounds(), dtype=np.float64)
-    if config.poi_index is None:
-        raise FitError("the workspace has no parameter of interest")
     return CompiledModel(
         parameters=Parameters(
             names=tuple(config.par_names),
@@ -257,6 +284,10 @@ def _compile(model: Any, observed: Array) -> CompiledModel:
         _expected=expected,
         _jacobian=jax.jit(jax.jacfwd(total)).lower(initial).compile(),
     )
+
+
+def _poisson(counts: Any, rates: Any) -> Any:
+    return (rates - xlogy(counts, rates) + gammaln(counts + 1.0)).sum()
 
 
 def _bend(rates: Any, floor: Any) -> Any:

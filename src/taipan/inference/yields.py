@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 def prefit_yields(
     model: CompiledModel, data: Array, edges: Mapping[str, Sequence[float]]
 ) -> dict[str, Any]:
-    """Yields at the nominal parameters (signal strength 1).
+    """Give the yields at the nominal parameters (signal strength 1).
 
     The uncertainty is that of the auxiliary measurements; free parameters have none before the
     fit.
@@ -43,7 +43,7 @@ def prefit_yields(
 def postfit_yields(
     model: CompiledModel, data: Array, edges: Mapping[str, Sequence[float]], best: FitResult
 ) -> dict[str, Any]:
-    """Yields at the best fit, with the full covariance; keys as :func:`prefit_yields`."""
+    """Give the yields at the best fit, with the full covariance; keys as :func:`prefit_yields`."""
     return _yields(model, data, edges, best.values, best.covariance)
 
 

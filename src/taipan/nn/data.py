@@ -247,7 +247,7 @@ class Standardisation:
 def standardisation(
     features: NDArray[np.float32], weights: FloatArray, names: tuple[str, ...], fold: int
 ) -> Standardisation:
-    """Measure mean and 1/σ of each feature where it is present.
+    """Measure mean and inverse sigma of each feature where it is present.
 
     Events count with |w|: with signed weights a variance may come out negative, and only the
     scale of the inputs matters here.

@@ -65,9 +65,7 @@ class Engine:
     def reset(self, seed: int) -> None:
         """Start anew: weights, dropout and optimiser depend on `seed` alone."""
         initialise(self.network, seed)
-        for variable, start in zip(
-            self._optimizer.variables, self._optimizer_start, strict=True
-        ):
+        for variable, start in zip(self._optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(start)
 
     def load(

@@ -103,8 +103,8 @@ def _canonical(model: Any) -> Any:
     result.CopyFrom(model)
     graph = result.graph
     if len(graph.input) != 1 or len(graph.output) != 1:
-        names = [item.name for item in graph.input]
-        raise TaipanError(f"exported network has inputs {names}, expected only 'features'")
+        found = [item.name for item in graph.input]
+        raise TaipanError(f"exported network has inputs {found}, expected only 'features'")
     names = {graph.input[0].name: "features", graph.output[0].name: "score"}
     ordered = sorted(graph.initializer, key=lambda tensor: _first_use(graph, tensor.name))
     names.update({tensor.name: f"constant_{index}" for index, tensor in enumerate(ordered)})

@@ -212,9 +212,7 @@ class TwoSample:
     ndf: int = 0
 
 
-def ks_test(
-    scores_a: Floats, weights_a: Floats, scores_b: Floats, weights_b: Floats
-) -> TwoSample:
+def ks_test(scores_a: Floats, weights_a: Floats, scores_b: Floats, weights_b: Floats) -> TwoSample:
     """Kolmogorov-Smirnov test of two samples with signed weights.
 
     The statistic D is the largest distance of the two normalised signed cumulative sums. Its
@@ -268,9 +266,7 @@ def kolmogorov(x: float) -> float:
     return 2.0 * sum((-1.0) ** (k - 1) * math.exp(-2.0 * k * k * x * x) for k in range(1, 8))
 
 
-def chi2_test(
-    sumw_a: Floats, variance_a: Floats, sumw_b: Floats, variance_b: Floats
-) -> TwoSample:
+def chi2_test(sumw_a: Floats, variance_a: Floats, sumw_b: Floats, variance_b: Floats) -> TwoSample:
     """χ² test that two weighted histograms have the same shape.
 
     χ² = Σ (a_i/A - b_i/B)² / (σ²_ai/A² + σ²_bi/B²) with bins - 1 degrees of freedom; bins that are

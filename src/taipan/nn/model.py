@@ -66,7 +66,7 @@ class Standardise(keras.layers.Layer):  # type: ignore[misc]
         )
 
     def set_constants(self, constants: Standardisation) -> None:
-        """Take over mean and 1/σ, shape (f,)."""
+        """Take over mean and inverse sigma, shape (f,)."""
         self.mean.assign(constants.mean.astype("float32"))
         self.inverse_sigma.assign(constants.inverse_sigma.astype("float32"))
 
@@ -139,6 +139,11 @@ class FastDropout(keras.layers.Dropout):  # type: ignore[misc]
         return inputs * (kept * (65536.0 / (65536.0 - threshold)))
 
 
+def _gelu(inputs: Any) -> Any:
+    """Exact GELU (arXiv:1606.08415) by erf: ONNX has no erfc, which Keras' own comes out as."""
+    return 0.5 * inputs * (1.0 + ops.erf(inputs * 0.5**0.5))
+
+
 def build_network(may_be_missing: Sequence[bool], settings: Training) -> Network:
     """Build a network; :func:`initialise` gives it its weights.
 
@@ -170,7 +175,7 @@ def build_network(may_be_missing: Sequence[bool], settings: Training) -> Network
     for index, units in enumerate(settings.hidden_layers):
         hidden = keras.layers.Dense(
             units,
-            activation=settings.activation,
+            activation=_gelu if settings.activation == "gelu" else settings.activation,
             kernel_regularizer=keras.regularizers.L2(settings.l2) if settings.l2 else None,
             name=f"hidden_{index}",
         )(hidden)
@@ -198,4 +203,3 @@ def initialise(network: Network, seed: int) -> None:
         elif isinstance(layer, keras.layers.Dropout):
             state = layer.seed_generator.state
             state.assign([derive_seed(seed, layer.name), 0])
-

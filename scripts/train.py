@@ -1,0 +1,75 @@
+"""Train one network a fold and export each to ONNX."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from taipan.config.slices import restore_slice
+from taipan.nn.inputs import open_training_set
+from taipan.nn.train import train_network
+from taipan.scripting import run_script
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+
+def train(
+    events: Mapping[str, Sequence[str]],
+    normalisation: str,
+    pileup: str,
+    transfer_factor: str,
+    config: Mapping[str, Any],
+    seed: int,
+    code: str,
+    threads: int,
+    models: Sequence[str],
+    record: str,
+) -> None:
+    """Train the k networks.
+
+    Parameters
+    ----------
+    events
+        Dataset → Parquet files of the skim.
+    normalisation, pileup, transfer_factor
+        JSON files of the rules of those names.
+    config
+        Sections `module`, `samples`, `regions`, `features` and `training`.
+    seed
+        Seed of the training.
+    code
+        Version of the code, written into the models.
+    threads
+        Threads of TensorFlow.
+    models
+        ONNX file of each fold to write.
+    record
+        JSON record to write (``docs/training.md``).
+    """
+    settings = restore_slice(config)
+    train_network(
+        open_training_set(events, normalisation, pileup, transfer_factor, settings),
+        settings.training,
+        seed,
+        [Path(path) for path in models],
+        Path(record),
+        provenance={"code": code},
+        threads=threads,
+    )
+
+
+if __name__ == "__main__":
+    run_script(
+        train,
+        events=snakemake.params.events,
+        normalisation=snakemake.input.normalisation,
+        pileup=snakemake.input.pileup,
+        transfer_factor=snakemake.input.transfer_factor,
+        config=snakemake.params.config,
+        seed=snakemake.params.seed,
+        code=snakemake.params.code,
+        threads=snakemake.threads,
+        models=list(snakemake.output.models),
+        record=snakemake.output.record,
+        log=snakemake.log[0],
+    )

@@ -1,0 +1,65 @@
+"""Opening the events of a training: what the rules `train` and `check_overtraining` share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from taipan.analysis import load_analysis
+from taipan.atomic import read_json
+from taipan.config.model import Config
+from taipan.events.inputs import open_datasets
+from taipan.nn.collect import CollectSettings, collect_training_set
+from taipan.nn.data import TrainingSet
+
+logger = logging.getLogger(__name__)
+
+
+def open_training_set(
+    events: Mapping[str, Sequence[str | Path]],
+    normalisation: str | Path,
+    pileup: str | Path,
+    transfer_factor: str | Path,
+    settings: Config,
+) -> TrainingSet:
+    """Load the events of the training region.
+
+    Parameters
+    ----------
+    events
+        Dataset → Parquet files of the skim.
+    normalisation, pileup, transfer_factor
+        JSON files of the rules of those names.
+    settings
+        Sections `module`, `samples`, `regions`, `features` and `training`.
+
+    Returns
+    -------
+    TrainingSet
+        Events with signed physical weights.
+
+    Raises
+    ------
+    TaipanError
+        If a file cannot be read or no event is selected.
+    """
+    analysis = load_analysis(settings.module)
+    datasets = open_datasets(events, normalisation, pileup, analysis, settings.training.folds)
+    measured = read_json(transfer_factor)
+    collected = collect_training_set(
+        datasets,
+        analysis,
+        CollectSettings(
+            region=settings.training.region,
+            features=settings.features,
+            samples=settings.samples,
+            regions=settings.regions,
+        ),
+        # Without a data-driven sample nothing is multiplied by the factor.
+        transfer_factor=float(measured["value"]) if measured else 0.0,
+    )
+    flags = tuple(analysis.quantities[name].may_be_missing for name in settings.features)
+    logger.info("training events: %d in region %s", len(collected), settings.training.region)
+    return replace(collected, may_be_missing=flags)

@@ -1,0 +1,71 @@
+"""Shared fixtures: a small simulated dataset, its skim, the default configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from taipan.analyses.htautau import ANALYSIS
+from taipan.config.model import Config
+from taipan.fastsim import DATASETS, FastsimSettings, write_dataset
+from taipan.skim.run import Chunk, SkimSettings, skim_chunk
+
+ROOT = Path(__file__).parent.parent
+ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
+
+
+def fastsim_settings(**changes: object) -> FastsimSettings:
+    """Settings of a small simulation."""
+    settings = {
+        "luminosity": 0.2,
+        "mu": 1.0,
+        "mismodelling_family": "none",
+        "mismodelling_size": 1.0,
+        "negative_fraction": 0.2,
+        "events": {name: 4000 for name in DATASETS if not name.startswith("Run")},
+    }
+    return FastsimSettings(**{**settings, **changes})
+
+
+def skim_settings(dataset: str, **changes: object) -> SkimSettings:
+    """Settings of the skim of a fastsim dataset."""
+    settings = {
+        "dataset": dataset,
+        "is_data": dataset.startswith("Run"),
+        "kind": "fastsim",
+        "envelope": ENVELOPE,
+        "step_events": 100_000,
+    }
+    return SkimSettings(**{**settings, **changes})
+
+
+@pytest.fixture(scope="session")
+def root_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4000 simulated Z→ττ and Z→ll events."""
+    path = tmp_path_factory.mktemp("fastsim") / "DYJetsToLL.root"
+    write_dataset("DYJetsToLL", path, fastsim_settings(), seed=7)
+    return path
+
+
+@pytest.fixture(scope="session")
+def skim_file(root_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The skim of `root_file`."""
+    folder = tmp_path_factory.mktemp("skim")
+    skim_chunk(
+        Chunk(root_file),
+        ANALYSIS,
+        skim_settings("DYJetsToLL"),
+        folder / "events.parquet",
+        folder / "cutflow.json",
+        {},
+    )
+    return folder / "events.parquet"
+
+
+@pytest.fixture(scope="session")
+def analysis_config() -> Config:
+    """The default analysis."""
+    text = (ROOT / "config/analyses/htautau.yaml").read_text(encoding="utf-8")
+    return Config(**yaml.safe_load(text))

@@ -1,0 +1,538 @@
+"""Checks over more than one key: a valid configuration is changed, one message is expected."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from taipan.analysis import Analysis, Column, Quantity, Shift
+from taipan.config.checks import check_config, fitted_regions
+from taipan.config.load import merge
+from taipan.config.model import Config
+from taipan.datasets import Catalogue
+from taipan.errors import TaipanError
+
+ROOT = Path(__file__).parents[2]
+
+
+def quantity(name, *requires):
+    return Quantity(name, "", name, requires or ("Muon_pt",))
+
+
+ANALYSIS = Analysis(
+    name="toy",
+    trigger_branches=(),
+    branches=(),
+    simulation_branches=(),
+    optional_branches=(),
+    columns=(Column("Muon_pt", "float32", "GeV", ""), Column("MET_pt", "float32", "GeV", "")),
+    quantities={
+        name: quantity(name) for name in ("pt_1", "mt_1", "q_1", "q_2", "iso_1", "gen_match", "m")
+    }
+    | {"broken": quantity("broken", "Muon_pt", "Tau_pt")},
+    shifts={
+        "tau": Shift(lambda columns, size: columns, "tau_pt", ""),
+        "met": Shift(lambda columns, size: columns, None, ""),
+    },
+    preselect=lambda arrays, envelope: None,
+    select=lambda arrays, envelope, is_data: (None, []),
+    compute=lambda columns: {},
+)
+CITED = {"value": 1.0, "source": "test"}
+CATALOGUE = {
+    "name": "toys",
+    "kind": "fastsim",
+    "description": "d",
+    "licence": "l",
+    "datasets": {
+        "Data": {"files": ["d.root"], "is_data": True, "luminosity": CITED},
+        "H": {"files": ["h.root"], "is_data": False, "cross_section": CITED},
+        "Z": {"files": ["z.root"], "is_data": False, "cross_section": CITED},
+        "Z2": {"files": ["z2.root"], "is_data": False, "cross_section": CITED},
+    },
+}
+for _dataset in CATALOGUE["datasets"].values():
+    _dataset["generated_events"] = 100
+CONTENT = {
+    "module": "toy",
+    "title": "toy",
+    "data": ["Data"],
+    "samples": {
+        "S": {"label": "S", "role": "signal", "datasets": ["H"]},
+        "QCD": {"label": "QCD", "estimate": "same_sign"},
+        "ZLL": {"label": "ZLL", "datasets": ["Z"], "select": "gen_match == 0"},
+        "ZTT": {"label": "ZTT", "datasets": ["Z"], "select": "gen_match == 1"},
+    },
+    "regions": {
+        "sr": {"cut": "q_1 * q_2 < 0 and mt_1 < 30", "role": "signal", "same_sign": "ss_sr"},
+        "cr": {"cut": "q_1 * q_2 < 0 and mt_1 > 70", "role": "control", "same_sign": "ss_cr"},
+        "ss_sr": {"cut": "q_1 * q_2 > 0 and mt_1 < 30"},
+        "ss_cr": {"cut": "q_1 * q_2 > 0 and mt_1 > 70"},
+    },
+    "transfer_factor": {"numerator": "cr", "denominator": "ss_cr"},
+    "features": ["pt_1", "m"],
+    "observables": {
+        "nn_score": {"label": "score", "binning": [0, 0.5, 1]},
+        "m": {"label": "m", "binning": [0, 50, 100]},
+    },
+    "control_plots": {"pt_1": {"label": "pt", "binning": [0, 50, 100]}},
+    "skim": {"envelope": {"tau_pt": 0.06}},
+    "training": {"region": "sr"},
+    "systematics": {
+        "lumi": {"kind": "rate", "size": 0.026, "samples": ["S", "ZTT"]},
+        "scale": {"kind": "rate", "up": 0.04, "down": -0.07, "samples": ["S"], "regions": ["sr"]},
+        "qcd": {"kind": "rate", "size": 0.1, "samples": ["QCD"]},
+        "tes": {"kind": "kinematic", "shift": "tau", "size": 0.03, "samples": ["ZTT"]},
+        "met": {"kind": "kinematic", "shift": "met", "size": 0.1, "samples": ["ZTT"]},
+        "pu": {"kind": "weight", "weight": "pileup", "samples": ["ZTT"]},
+        "nlo": {"kind": "sample", "datasets": ["Z2"], "samples": ["ZTT"]},
+    },
+    "fit": {"observable": "nn_score", "reference": "m", "free_normalisations": {"z_norm": "ZTT"}},
+}
+
+
+def check(change=None, *, catalogue=None, analysis=ANALYSIS, tmp_path=None):
+    content = merge(CONTENT, {"results": str(tmp_path or "results")})
+    content = merge(content, change or {})
+    if content["transfer_factor"] == "none":
+        del content["transfer_factor"]
+    toys = Catalogue.model_validate(merge(CATALOGUE, catalogue or {}))
+    check_config(Config.model_validate(content), toys, analysis)
+
+
+def problems(change, **options):
+    with pytest.raises(TaipanError) as error:
+        check(change, **options)
+    return str(error.value).splitlines()
+
+
+def test_valid_configuration_passes():
+    check()
+
+
+def test_fitted_regions_are_signal_and_control():
+    assert list(fitted_regions(Config.model_validate(CONTENT))) == ["sr", "cr"]
+
+
+MESSAGES = {
+    "sample called data": (
+        {"samples": {"data": {"label": "d", "datasets": ["Z2"]}}},
+        "samples.data: a sample may not be called data, total, signal, background",
+    ),
+    "sample and region share a name": (
+        {"samples": {"sr": {"label": "d", "datasets": ["Z2"]}}},
+        "samples.sr: 'sr' is also the name of a region; names must be unique",
+    ),
+    "no signal sample": (
+        {"samples": {"S": {"role": "background"}}},
+        "samples: no sample has role signal; at least one is needed",
+    ),
+    "no background sample": (
+        {"samples": {name: {"role": "signal"} for name in ("QCD", "ZLL", "ZTT")}},
+        "samples: no sample has role background; at least one is needed",
+    ),
+    "systematic named like the parameter of interest": (
+        {"systematics": {"mu": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
+        "systematics.mu: 'mu' is already the fit parameter of fit.poi[0]",
+    ),
+    "free normalisation named like the parameter of interest": (
+        {"fit": {"free_normalisations": {"mu": "ZLL"}}},
+        "fit.free_normalisations.mu: 'mu' is already the fit parameter of fit.poi[0]",
+    ),
+    "systematic named like a free normalisation": (
+        {"systematics": {"z_norm": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
+        "systematics.z_norm: 'z_norm' is already the fit parameter of fit.free_normalisations.z_",
+    ),
+    "systematic named like the transfer factor": (
+        {"systematics": {"qcd_os_ss": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
+        "systematics.qcd_os_ss: 'qcd_os_ss' is already the fit parameter of transfer_factor",
+    ),
+    "name of a statistical parameter": (
+        {"systematics": {"staterror_sr": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
+        "systematics.staterror_sr: 'staterror_sr': names with staterror_ belong to the statistical",
+    ),
+    "unknown data": (
+        {"data": ["Datta"]},
+        "data[0]: 'Datta' is not a dataset of collision data in catalogue 'toys'; did you mean "
+        "'Data'? (Data)",
+    ),
+    "simulation as data": ({"data": ["Data", "H"]}, "data[1]: 'H' is not a dataset of collision"),
+    "data twice": ({"data": ["Data", "Data"]}, "data[1]: 'Data' is a duplicate of data[0]"),
+    "unknown dataset": (
+        {"samples": {"S": {"datasets": ["H", "HH"]}}},
+        "samples.S.datasets[1]: 'HH' is not a simulated dataset of catalogue 'toys'; did you mean "
+        "'H'? (H, Z, Z2)",
+    ),
+    "data as simulation": (
+        {"samples": {"S": {"datasets": ["Data"]}}},
+        "samples.S.datasets[0]: 'Data' is not a simulated dataset",
+    ),
+    "dataset twice": (
+        {"samples": {"S": {"datasets": ["H", "H"]}}},
+        "samples.S.datasets[1]: 'H' is a duplicate of samples.S.datasets[0]",
+    ),
+    "events of an unknown dataset": (
+        {"fastsim": {"events": {"HH": 5}}},
+        "fastsim.events.HH: 'HH' is not a simulated dataset of catalogue 'toys'; did you mean "
+        "'H'? (H, Z, Z2)",
+    ),
+    "events of data": (
+        {"fastsim": {"events": {"Data": 5}}},
+        "fastsim.events.Data: 'Data' is not a simulated dataset",
+    ),
+    "select with bad syntax": (
+        {"samples": {"ZLL": {"select": "gen_match = 0"}}},
+        "samples.ZLL.select: 'gen_match = 0' cannot be parsed",
+    ),
+    "select with an unknown quantity": (
+        {"samples": {"S": {"select": "gen_mach == 0"}}},
+        "samples.S.select: 'gen_mach' is not a quantity; did you mean 'gen_match'? (broken, gen_",
+    ),
+    "select of a data-driven sample": (
+        {"samples": {"QCD": {"select": "m > 0"}}},
+        "samples.QCD.select: a data-driven sample takes no `select`",
+    ),
+    "events counted twice": (
+        {"samples": {"ZTT": {"select": None}}},
+        "samples.ZTT.datasets: 'Z' also belongs to sample 'ZLL': its events would count twice",
+    ),
+    "cut with a forbidden part": (
+        {"regions": {"ss_sr": {"cut": "exp(m) > 1"}}},
+        "regions.ss_sr.cut: 'exp(m) > 1': 'exp(m)' is not allowed",
+    ),
+    "cut with an unknown quantity": (
+        {"regions": {"ss_cr": {"cut": "q_1 * q_2 > 0 and mt_2 > 70"}}},
+        "regions.ss_cr.cut: 'mt_2' is not a quantity; did you mean 'mt_1'?",
+    ),
+    "cut that is a number": (
+        {"regions": {"new": {"cut": "q_1 * q_2"}}},
+        "regions.new.cut: 'q_1 * q_2' is not a condition (compare it with a number)",
+    ),
+    "no signal region": (
+        {"regions": {"sr": {"role": "control"}}},
+        "regions: no region has role signal; at least one is needed",
+    ),
+    "overlapping fitted regions": (
+        {"regions": {"cr": {"cut": "q_1 * q_2 < 0 and mt_1 > 20"}}},
+        "regions.cr.cut: 'q_1 * q_2 < 0 and mt_1 > 20' is not shown to be disjoint from region "
+        "'sr' ('q_1 * q_2 < 0 and mt_1 < 30'); both are fitted, so their cuts must confine one "
+        "term (such as mt_1) to ranges without overlap",
+    ),
+    "training in an unknown region": (
+        {"training": {"region": "srr"}},
+        "training.region: 'srr' is not a region; did you mean 'sr'? (sr, cr, ss_sr, ss_cr)",
+    ),
+    "unknown same-sign partner": (
+        {"regions": {"cr": {"same_sign": "ss"}}},
+        "regions.cr.same_sign: 'ss' is not a region",
+    ),
+    "same-sign partner with the same events": (
+        {"regions": {"ss_cr": {"cut": "mt_1 > 70"}}},
+        "regions.cr.same_sign: 'ss_cr' is not shown to be disjoint from 'cr'",
+    ),
+    "no same-sign partner": (
+        {"regions": {"cr": {"same_sign": None}}},
+        "regions.cr.same_sign: missing; the data-driven sample 'QCD' needs the partner of every "
+        "fitted or trained region",
+    ),
+    "no same-sign partner of the trained region": (
+        {"training": {"region": "ss_sr"}},
+        "regions.ss_sr.same_sign: missing; the data-driven sample 'QCD' needs the partner",
+    ),
+    "no transfer factor": (
+        {"transfer_factor": "none"},
+        "samples.QCD.estimate: same_sign needs the section transfer_factor",
+    ),
+    "transfer factor of an unknown region": (
+        {"transfer_factor": {"numerator": "os"}},
+        "transfer_factor.numerator: 'os' is not a region",
+    ),
+    "transfer factor of one region": (
+        {"transfer_factor": {"numerator": "ss_cr"}},
+        "transfer_factor.denominator: 'ss_cr' is also the numerator",
+    ),
+    "unknown feature": (
+        {"features": ["pt_1", "pt_2"]},
+        "features[1]: 'pt_2' is not a quantity; did you mean 'pt_1'? (broken, gen_match, iso_1, ",
+    ),
+    "feature twice": (
+        {"features": ["pt_1", "m", "pt_1"]},
+        "features[2]: 'pt_1' is a duplicate of features[0]",
+    ),
+    "feature that the skim cannot give": (
+        {"features": ["broken"]},
+        "features[0]: 'broken' cannot be computed from the skim: it needs the column 'Tau_pt' "
+        "(MET_pt, Muon_pt)",
+    ),
+    "the score as its own feature": (
+        {"features": ["nn_score"]},
+        "features[0]: 'nn_score' is not a quantity",
+    ),
+    "unknown observable": (
+        {"observables": {"m_sv": {"label": "m", "binning": [0, 1]}}},
+        "observables.m_sv: 'm_sv' is not a quantity (nn_score, broken, ",
+    ),
+    "unknown control plot": (
+        {"control_plots": {"m_sv": {"label": "m", "binning": [0, 1]}}},
+        "control_plots.m_sv: 'm_sv' is not a quantity",
+    ),
+    "edges out of order": (
+        {"observables": {"m": {"binning": [0, 50, 50, 100]}}},
+        "observables.m.binning[2]: 50 after 50; edges must be strictly increasing",
+    ),
+    "score beyond 1": (
+        {"observables": {"nn_score": {"binning": [0, 0.5, 1.1]}}},
+        "observables.nn_score.binning: 0 to 1.1 is not within 0 to 1",
+    ),
+    "unknown threshold": (
+        {"skim": {"envelope": {"jet_pt": 0.1}}},
+        "skim.envelope.jet_pt: 'jet_pt' is not a threshold of the analysis module; did you mean "
+        "'tau_pt'? (tau_pt)",
+    ),
+    "two parameters of interest": (
+        {"fit": {"poi": ["mu", "mu2"]}},
+        "fit.poi: 2 parameters of interest; exactly one is allowed",
+    ),
+    "no parameter of interest": (
+        {"fit": {"poi": []}},
+        "fit.poi: 0 parameters of interest; exactly one is allowed",
+    ),
+    "range of the parameter of interest without 1": (
+        {"fit": {"poi_range": [2.0, 5.0]}},
+        "fit.poi_range: [2, 5] must increase and contain 1",
+    ),
+    "range of the parameter of interest that decreases": (
+        {"fit": {"poi_range": [5.0, -5.0]}},
+        "fit.poi_range: [5, -5] must increase and contain 1",
+    ),
+    "unknown fit observable": (
+        {"fit": {"observable": "mm"}},
+        "fit.observable: 'mm' is not an observable; did you mean 'm'? (nn_score, m)",
+    ),
+    "unknown reference": (
+        {"fit": {"reference": "mm"}},
+        "fit.reference: 'mm' is not an observable; did you mean 'm'? (nn_score, m)",
+    ),
+    "reference that is the observable": (
+        {"fit": {"reference": "nn_score"}},
+        "fit.reference: 'nn_score' is already fit.observable; set it to null for none",
+    ),
+    "free normalisation of an unknown sample": (
+        {"fit": {"free_normalisations": {"w_norm": "W"}}},
+        "fit.free_normalisations.w_norm: 'W' is not a sample (S, QCD, ZLL, ZTT)",
+    ),
+    "two free normalisations of a sample": (
+        {"fit": {"free_normalisations": {"z2_norm": "ZTT"}}},
+        "fit.free_normalisations.z2_norm: the normalisation of 'ZTT' is already free (z_norm)",
+    ),
+    "results in the root folder": ({"results": "/"}, "results: '/' is the root of the file syst"),
+    "results of blanks": ({"results": "  "}, "results: '' is not a folder"),
+}
+SYSTEMATICS = {
+    "unknown sample": (
+        "lumi",
+        {"samples": ["S", "ZTTT"]},
+        ".samples[1]: 'ZTTT' is not a sample; did you mean 'ZTT'? (S, QCD, ZLL, ZTT)",
+    ),
+    "sample twice": ("lumi", {"samples": ["S", "S"]}, ".samples[1]: 'S' is a duplicate of "),
+    "unknown region": ("scale", {"regions": ["sig"]}, ".regions[0]: 'sig' is not a region"),
+    "no regions": ("scale", {"regions": []}, ".regions: an empty list changes nothing"),
+    "kinematic on a data-driven sample": (
+        "tes",
+        {"samples": ["QCD"]},
+        ".samples[0]: 'QCD' is estimated from data; a kinematic systematic reaches it through the "
+        "simulation that is subtracted (only kind rate is allowed)",
+    ),
+    "weight on a data-driven sample": ("pu", {"samples": ["QCD"]}, ".samples[0]: 'QCD' is esti"),
+    "sample on a data-driven sample": ("nlo", {"samples": ["QCD"]}, ".samples[0]: 'QCD' is esti"),
+    "rate without a size": (
+        "lumi",
+        {"size": None},
+        ": kind rate takes either size, or up and down; given: none",
+    ),
+    "rate with size and up": (
+        "lumi",
+        {"up": 0.1},
+        ": kind rate takes either size, or up and down; given: size, up",
+    ),
+    "rate with size, up and down": (
+        "lumi",
+        {"up": 0.1, "down": -0.1},
+        ": kind rate takes either size, or up and down; given: size, up, down",
+    ),
+    "rate without down": (
+        "scale",
+        {"down": None},
+        ": kind rate takes either size, or up and down; given: up",
+    ),
+    "rate of zero": ("scale", {"up": 0, "down": 0}, ": up and down are 0; the systematic changes"),
+    "rate with a shift": (
+        "lumi",
+        {"shift": "tau"},
+        ".shift: not a key of this systematic; kind rate takes either size, or up and down",
+    ),
+    "rate symmetrized": (
+        "lumi",
+        {"symmetrize": True},
+        ".symmetrize: true has no meaning for a rate; kind rate takes",
+    ),
+    "kinematic without a shift": (
+        "tes",
+        {"shift": None},
+        ": kind kinematic takes shift and size; given: size",
+    ),
+    "kinematic without a size": (
+        "tes",
+        {"size": None},
+        ": kind kinematic takes shift and size; given: shift",
+    ),
+    "kinematic with datasets": (
+        "tes",
+        {"datasets": ["Z2"]},
+        ".datasets: not a key of this systematic; kind kinematic takes shift and size",
+    ),
+    "unknown shift": ("tes", {"shift": "taus"}, ".shift: 'taus' is not a shift; did you mean 'ta"),
+    "kinematic beyond the envelope": (
+        "tes",
+        {"size": 0.07},
+        ".size: 0.07 exceeds skim.envelope.tau_pt (0.06), the largest variation the skim keeps "
+        "events for; a larger envelope re-runs the skim",
+    ),
+    "weight without a weight": ("pu", {"weight": None}, ": kind weight takes weight; given: none"),
+    "weight with a size": ("pu", {"size": 0.1}, ".size: not a key of this systematic; kind weight"),
+    "unknown weight": ("pu", {"weight": "pile"}, ".weight: 'pile' is not a weight; did you mean "),
+    "sample without datasets": ("nlo", {"datasets": None}, ": kind sample takes datasets; given: "),
+    "sample with no datasets": ("nlo", {"datasets": []}, ".datasets: an empty list replaces noth"),
+    "unknown alternative": ("nlo", {"datasets": ["Z3"]}, ".datasets[0]: 'Z3' is not a simulated "),
+    "alternative twice": ("nlo", {"datasets": ["Z2", "Z2"]}, ".datasets[1]: 'Z2' is a duplicate"),
+    "alternative from data": ("nlo", {"datasets": ["Data"]}, ".datasets[0]: 'Data' is not a simu"),
+    "alternative that is the sample": (
+        "nlo",
+        {"datasets": ["Z"]},
+        ".datasets: those of 'ZTT' itself; the systematic changes nothing",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MESSAGES)
+def test_message(case):
+    change, expected = MESSAGES[case]
+    found = [line for line in problems(change) if line.startswith(expected)]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("case", SYSTEMATICS)
+def test_systematic(case):
+    name, change, expected = SYSTEMATICS[case]
+    lines = problems({"systematics": {name: change}})
+    found = [line for line in lines if line.startswith(f"systematics.{name}{expected}")]
+    assert len(found) == 1
+
+
+def test_all_problems_are_reported_a_line_each():
+    lines = problems({"features": ["a"], "fit": {"poi": []}, "data": ["X"]})
+    assert [line.split(":")[0] for line in lines] == ["data[0]", "features[0]", "fit.poi"]
+
+
+def test_pileup_systematic_needs_the_correction():
+    lines = problems({"pileup": {"enabled": False}})
+    assert lines == ["systematics.pu.weight: 'pileup' needs pileup.enabled: true"]
+
+
+def test_envelope_of_a_shift_is_needed():
+    content = {**CONTENT, "skim": {"envelope": {}}}
+    with pytest.raises(TaipanError, match=r"skim.envelope.tau_pt: missing"):
+        check_config(Config.model_validate(content), Catalogue.model_validate(CATALOGUE), ANALYSIS)
+
+
+def test_size_equal_to_the_envelope_passes():
+    check({"systematics": {"tes": {"size": 0.06}}})
+
+
+def test_no_events_to_simulate():
+    lines = problems(None, catalogue={"datasets": {"H": {"generated_events": None}}})
+    assert lines == [
+        "samples.S.datasets[0]: 'H' has no generated_events in catalogue 'toys', so it cannot be "
+        "normalised"
+    ]
+    check(
+        {"fastsim": {"events": {"H": 5}}},
+        catalogue={"datasets": {"H": {"generated_events": None}}},
+    )
+
+
+SKIMS = {"kind": "skims"}
+FLAT = dataclasses.replace(ANALYSIS, flat=lambda arrays, is_data: None)
+
+
+@pytest.fixture
+def skims(tmp_path):
+    folder = tmp_path / "skims"
+    folder.mkdir()
+    for dataset in CATALOGUE["datasets"].values():
+        (folder / dataset["files"][0]).touch()
+    return folder
+
+
+def test_skims_pass(skims, tmp_path):
+    change = {"skims": str(skims), "results": str(tmp_path / "results")}
+    check(change, catalogue=SKIMS, analysis=FLAT)
+
+
+def test_folder_of_the_files_is_needed():
+    text = "; catalogue 'toys' of kind {} needs the folder of its files"
+    (line,) = problems(None, catalogue=SKIMS, analysis=FLAT)
+    assert line == "skims: missing" + text.format("skims")
+    (line,) = problems(None, catalogue={"kind": "nanoaod"})
+    assert line == "files: missing" + text.format("nanoaod")
+
+
+def test_folder_that_is_not_there():
+    (line,) = problems({"skims": "nowhere/at/all"}, catalogue=SKIMS, analysis=FLAT)
+    assert line.startswith("skims: 'nowhere/at/all' is not a folder (seen from /")
+
+
+def test_file_that_is_not_there(skims, tmp_path):
+    (skims / "h.root").unlink()
+    (line,) = problems({"skims": str(skims)}, catalogue=SKIMS, analysis=FLAT, tmp_path=tmp_path)
+    assert line == f"skims: '{skims}' has no file h.root (dataset H)"
+
+
+def test_remote_folder_is_not_looked_at():
+    check({"files": "https://example.org/files"}, catalogue={"kind": "nanoaod"})
+
+
+def test_module_without_a_reader_of_flat_ntuples(skims):
+    (line,) = problems({"skims": str(skims)}, catalogue=SKIMS)
+    assert line == "catalogue: module 'toy' cannot read flat ntuples (kind skims)"
+
+
+def test_data_without_luminosity(skims):
+    change = {"kind": "skims", "datasets": {"Data": {"luminosity": None}}}
+    (line,) = problems({"skims": str(skims)}, catalogue=change, analysis=FLAT)
+    assert line == "data[0]: 'Data' has no luminosity in catalogue 'toys'"
+
+
+@pytest.mark.parametrize("inside", ["", "out", "out/deeper", "../skims"])
+def test_results_inside_the_input(skims, inside):
+    results = str(skims / inside)
+    change = {"skims": str(skims), "results": results}
+    (line,) = problems(change, catalogue=SKIMS, analysis=FLAT)
+    assert line == (f"results: '{results}' is inside the folder of the input (skims: '{skims}')")
+
+
+def test_results_below_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    results = str(tmp_path / "file" / "results")
+    (line,) = problems({"results": results})
+    assert line == f"results: '{results}' cannot be written: {tmp_path / 'file'} is a file"
+
+
+def test_results_in_a_folder_without_permission(tmp_path, monkeypatch):
+    """The permission is denied by patching: the tests may run as a user who may write anywhere."""
+    monkeypatch.setattr("taipan.config.checks.os.access", lambda path, mode: False)
+    results = str(tmp_path / "results")
+    (line,) = problems({"results": results})
+    assert line == f"results: '{results}' cannot be written: {tmp_path} is not writable"

@@ -1,0 +1,272 @@
+"""Reading, merging and validating configuration files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from taipan.config.fields import Fields
+from taipan.config.load import (
+    check_files,
+    dump,
+    load_catalogue,
+    load_config,
+    merge,
+    read_config,
+    read_yaml,
+)
+from taipan.config.model import Config
+from taipan.errors import TaipanError
+
+ROOT = Path(__file__).parents[2]
+
+
+def message(function, *arguments):
+    with pytest.raises(TaipanError) as error:
+        function(*arguments)
+    text = str(error.value)
+    assert "pydantic" not in text
+    assert "http" not in text
+    return text
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="file.yaml"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "line 3: key 'a' is a duplicate of line 1; keys must be unique"),
+        ("x:\n  s: {k: 1, k: 2}\n", "line 2: key 'k' is a duplicate of line 2"),
+        ("x:\n  - a: 1\n    a: 2\n", "line 3: key 'a' is a duplicate of line 2"),
+        ("a: [1, 2\nb: 3\n", "line 2: not valid YAML"),
+        ("a: 1\n\tb: 2\n", "line 2: not valid YAML"),
+        ("on: 1\n", "line 1: key on is not text; put it in quotes"),
+        ("- 1\n- 2\n", "[1, 2] is not a mapping of keys to values"),
+        ("a: !!python/object/apply:os.getcwd []\n", "line 1: not valid YAML"),
+    ],
+)
+def test_bad_yaml_is_named_with_file_and_line(write, text, expected):
+    path = write(text)
+    assert f"{path}: {expected}" in message(read_yaml, path)
+
+
+def test_equal_keys_in_different_sections_and_merge_keys_are_fine(write):
+    path = write("base: &base {a: 1, b: 2}\nx: {<<: *base, b: 3}\ny: {a: 1}\n")
+    assert read_yaml(path)["x"] == {"a": 1, "b": 3}
+
+
+def test_empty_file_is_an_empty_mapping(write):
+    assert read_yaml(write("# nothing\n")) == {}
+
+
+def test_missing_and_binary_files_are_named(tmp_path):
+    assert "none.yaml: cannot be read: No such file" in message(read_yaml, tmp_path / "none.yaml")
+    (tmp_path / "x.yaml").write_bytes(b"a: \xff\xfe")
+    assert "x.yaml: is not UTF-8 text" in message(read_yaml, tmp_path / "x.yaml")
+
+
+def test_check_files_reports_every_bad_file(write):
+    good = write("a: 1\n", "good.yaml")
+    bad = [write("a: 1\na: 2\n", name) for name in ("one.yaml", "two.yaml")]
+    check_files([good])
+    lines = message(check_files, [good, *bad]).splitlines()
+    assert [line.split(":")[0] for line in lines] == [str(path) for path in bad]
+
+
+def test_merge_goes_into_mappings_and_replaces_the_rest():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 4, "e": {"f": 1}}
+    merged = merge(base, {"a": {"c": [3]}, "d": {"x": 1}, "e": 5})
+    assert merged == {"a": {"b": 1, "c": [3]}, "d": {"x": 1}, "e": 5}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 4, "e": {"f": 1}}
+
+
+def test_overrides_reach_run_and_analysis_keys():
+    config = load_config(
+        {"training": {"folds": 3}, "systematics": {"luminosity": {"size": 0.05}}}, ROOT
+    )
+    assert config.training.folds == 3
+    assert config.training.epochs == 100
+    assert config.systematics["luminosity"].size == 0.05
+    assert config.systematics["luminosity"].samples == ["ggH", "qqH", "TT", "ZLL", "ZTT"]
+    assert list(config.samples) == ["ggH", "qqH", "QCD", "W", "TT", "ZLL", "ZTT"]
+
+
+def test_null_removes_an_entry_of_a_mapping_with_free_names():
+    everything = load_config({}, ROOT)
+    config = load_config({"systematics": {"pileup": None}, "control_plots": {"mjj": None}}, ROOT)
+    assert set(everything.systematics) - set(config.systematics) == {"pileup"}
+    assert set(everything.control_plots) - set(config.control_plots) == {"mjj"}
+
+
+def test_null_is_a_value_where_the_model_says_so():
+    """`fit.reference: null` means no reference fit; removing the key would give its default."""
+    assert load_config({}, ROOT).fit.reference == "m_vis"
+    assert load_config({"fit": {"reference": None}}, ROOT).fit.reference is None
+
+
+def test_null_replaces_a_number_to_change_the_form_of_a_rate():
+    change = {"systematics": {"luminosity": {"size": None, "up": 0.02, "down": -0.03}}}
+    luminosity = load_config(change, ROOT).systematics["luminosity"]
+    assert (luminosity.size, luminosity.up, luminosity.down) == (None, 0.02, -0.03)
+
+
+def test_numbers_that_yaml_reads_as_text_are_numbers():
+    """YAML 1.1 wants 1.0e-5; Snakemake hands on the text of 1e-5."""
+    assert load_config({"training": {"l2": "1e-5"}}, ROOT).training.l2 == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            {"training": {"fold": 3}},
+            "training.fold: 'fold' is not a key; did you mean 'folds'? (region, folds, hidden_",
+        ),
+        ({"trainng": {}}, "trainng: 'trainng' is not a key; did you mean 'training'? (analysis, "),
+        (
+            {"systematics": {"trigger": {"sizes": 1}}},
+            "systematics.trigger.sizes: 'sizes' is not a key; did you mean 'size'? (kind, group, ",
+        ),
+        (
+            {"systematics": {"triggr": None}},
+            "systematics.triggr: null removes an entry, but there is none of that name; did you "
+            "mean 'trigger'? (luminosity, tau_energy_scale",
+        ),
+        ({"skim": {"envelope": {"jet": None}}}, "skim.envelope.jet: null removes an entry"),
+        (
+            {"systematics": {"trigger": {"kind": "rat"}}},
+            "systematics.trigger.kind: 'rat' is not allowed (one of rate, weight, kinematic, ",
+        ),
+        (
+            {"systematics": {"new": {"kind": "rate", "size": 0.1}}},
+            "systematics.new.samples: missing (list of text, at least 1: Samples it acts on.)",
+        ),
+        ({"training": {"folds": 1}}, "training.folds: 1 is not allowed (integer, ≥ 2, ≤ 20)"),
+        ({"training": {"folds": 2.5}}, "training.folds: 2.5 is not allowed (integer, ≥ 2, ≤ 20)"),
+        (
+            {"training": {"hidden_layers": [64, "wide"]}},
+            "training.hidden_layers[1]: 'wide' is not allowed (integer, ≥ 1)",
+        ),
+        (
+            {"training": {"hidden_layers": []}},
+            "training.hidden_layers: [] is not allowed (list of integers (≥ 1), at least 1)",
+        ),
+        ({"training": {"dropout": True}}, "training.dropout: true is not allowed (number, ≥ 0, "),
+        ({"seed": False}, "seed: false is not allowed (integer, ≥ 0)"),
+        ({"training": None}, "training: null is not allowed (section with the keys region, folds"),
+        ({"systematics": None}, "systematics: null is not allowed (mapping of names to sections)"),
+        ({"systematics": []}, "systematics: [] is not allowed (mapping of names to sections)"),
+        ({"samples": {"W": {"colour": "red"}}}, "samples.W.colour: 'red' is not allowed (colour "),
+        ({"samples": {"W+": {"label": "W"}}}, "samples.W+: 'W+' is not a valid name (letters, "),
+        (
+            {"samples": {"QCD": {"datasets": ["TTbar"]}}},
+            "samples.QCD: a data-driven sample takes no `datasets`",
+        ),
+        ({"samples": {"new": {"label": "new"}}}, "samples.new: a simulated sample needs at least "),
+        ({"fit": {"poi_range": [0]}}, "fit.poi_range[1]: missing (number)"),
+        ({"fit": {"poi_range": [0, "a"]}}, "fit.poi_range[1]: 'a' is not allowed (number)"),
+        ({"fastsim": {"events": {"x": 0}}}, "fastsim.events.x: 0 is not allowed (integer, > 0)"),
+        (
+            {"fastsim": {"mismodelling": {"size": float("inf")}}},
+            "fastsim.mismodelling.size: Infinity is not allowed (number)",
+        ),
+        ({"results": ""}, "results: '' is not allowed (text, not empty)"),
+        ({"catalogue": "../x"}, "catalogue: '../x' is not allowed (name of a file, without .yaml)"),
+        ({"analysis": "hgg"}, "analysis: 'hgg' is not a file of "),
+        ({"analysis": "../x"}, "analysis: '../x' is not a file of "),
+        ({"analysis": ["htautau"]}, 'analysis: ["htautau"] is not a file of '),
+    ],
+)
+def test_message(overrides, expected):
+    assert message(load_config, overrides, ROOT).startswith(expected)
+
+
+def test_every_problem_is_a_line():
+    lines = message(load_config, {"seed": -1, "training": {"folds": 1, "x": 2}}, ROOT).splitlines()
+    assert {line.split(":")[0] for line in lines} == {"seed", "training.folds", "training.x"}
+
+
+def test_run_key_in_an_analysis_is_refused(write):
+    """config.yaml holds every run key, so one in the analysis file would never have an effect."""
+    text = (ROOT / "config/analyses/htautau.yaml").read_text(encoding="utf-8")
+    path = write(text + "\nseed: 5\n", "config/analyses/htautau.yaml")
+    text = message(load_config, {}, path.parents[2])
+    assert text == (
+        f"{path}: seed: not a key of an analysis; write it in config/config.yaml or an overlay"
+    )
+
+
+def test_catalogue_errors_name_the_file(write):
+    config = load_config({"catalogue": "mine"}, ROOT)
+    path = write(
+        "name: mine\nkind: skim\ndescription: d\nlicence: l\ndatasets:\n"
+        "  A: {files: [a.root], is_data: false}\n"
+        "  B: {files: [], is_data: true, luminosity: {value: -1, unit: fb-1, source: test}}\n",
+        "config/datasets/mine.yaml",
+    )
+    assert message(load_catalogue, config, path.parents[2]).splitlines() == [
+        f"{path}: kind: 'skim' is not allowed (one of fastsim, skims, nanoaod)",
+        f"{path}: datasets.A: a simulated dataset needs `cross_section`",
+        f"{path}: datasets.B.files: [] is not allowed (list of text, at least 1)",
+        f"{path}: datasets.B.luminosity.value: -1 is not allowed (number, > 0)",
+    ]
+
+
+def test_catalogue_has_the_name_of_its_file(write):
+    config = load_config({"catalogue": "mine"}, ROOT)
+    path = write(
+        "name: other\nkind: fastsim\ndescription: d\nlicence: l\n"
+        "datasets: {A: {files: [a.root], is_data: true}}\n",
+        "config/datasets/mine.yaml",
+    )
+    text = message(load_catalogue, config, path.parents[2])
+    assert text == f"{path}: name: 'other' is not the name of the file (mine)"
+
+
+def test_unknown_catalogue_lists_the_files():
+    text = message(load_catalogue, load_config({"catalogue": "none"}, ROOT), ROOT)
+    assert "catalogue: 'none' is not a file of" in text
+    assert "cms-2012-skims" in text
+
+
+def test_later_overlays_win(write):
+    first = write("seed: 1\ntraining: {folds: 3, epochs: 7}\n", "a.yaml")
+    second = write("seed: 2\ntraining: {folds: 4}\n", "b.yaml")
+    config = read_config([first, second], ROOT)
+    assert (config.seed, config.training.folds, config.training.epochs) == (2, 4, 7)
+
+
+def test_overlay_with_a_duplicate_key_is_refused(write):
+    path = write("seed: 1\nseed: 2\n")
+    assert f"{path}: line 2: key 'seed' is a duplicate" in message(read_config, [path], ROOT)
+
+
+def test_dump_loads_again_as_the_same_configuration():
+    config = load_config({"fit": {"reference": None}}, ROOT)
+    assert Config.model_validate(dump(config)) == config
+
+
+def test_patterns_of_the_model_have_words():
+    """A new pattern in the model shows up here as 'text matching', to be given words."""
+
+    def nodes(value):
+        if isinstance(value, dict):
+            yield value
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, dict | list):
+                yield from nodes(inner)
+
+    fields = Fields(Config)
+    patterns = [node for node in nodes(fields.root) if isinstance(node.get("pattern"), str)]
+    assert len(patterns) > 5
+    assert not [node for node in patterns if "matching" in fields.describe(node)]
