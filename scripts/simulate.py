@@ -27,7 +27,7 @@ if __name__ == "__main__":
         "output": snakemake.output[0],
         "log": snakemake.log[0],
     }
-    if "dataset" in snakemake.wildcards.keys():
+    if snakemake.rule == "simulate":
         run_script(simulate, dataset=snakemake.wildcards.dataset, **arguments)
     else:
         run_script(record_truth, **arguments)

@@ -214,6 +214,5 @@ def plan_chunks(dataset: Dataset, events: int | None, chunk_events: int) -> list
     edges = [events * i // number for i in range(number + 1)]
     stops: list[int | None] = [*edges[1:-1], None]
     return [
-        ChunkPlan(dataset.files[0], low, high)
-        for low, high in zip(edges[:-1], stops, strict=True)
+        ChunkPlan(dataset.files[0], low, high) for low, high in zip(edges[:-1], stops, strict=True)
     ]

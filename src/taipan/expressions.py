@@ -128,7 +128,7 @@ def _check(node: ast.AST, text: str, names: set[str]) -> None:
         ):
             _check(argument, text, names)
         case _:
-            part = ast.get_source_segment(text.strip(), node) or type(node).__name__  # type: ignore[arg-type]
+            part = ast.get_source_segment(text.strip(), node) or type(node).__name__
             raise TaipanError(f"'{text}': '{part}' is not allowed; allowed: {_ALLOWED}")
 
 

@@ -39,7 +39,8 @@ def cartesian(pt: Array, eta: Array, phi: Array, mass: Array) -> tuple[Array, Ar
 def invariant_mass(first: tuple[Array, ...], second: tuple[Array, ...]) -> Array:
     """Invariant mass of two four-momenta (px, py, pz, E); rounding below zero gives 0."""
     px, py, pz, energy = (a + b for a, b in zip(first, second, strict=True))
-    return np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0.0))
+    mass: Array = np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0.0))
+    return mass
 
 
 def transverse_mass(pt_a: Array, phi_a: Array, pt_b: Array, phi_b: Array) -> Array:

@@ -89,9 +89,7 @@ def normalise(
             scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, sumw)
         except TaipanError as error:
             raise TaipanError(f"dataset '{name}': {error}") from error
-        normalisations[name] = Normalisation(
-            name, dataset.is_data, scale, events, sumw, luminosity
-        )
+        normalisations[name] = Normalisation(name, dataset.is_data, scale, events, sumw, luminosity)
     return normalisations, merged
 
 

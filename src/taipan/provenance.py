@@ -100,32 +100,28 @@ def _imports(name: str) -> tuple[str, ...]:
 
 @cache
 def _fingerprint(name: str) -> str:
-    tree = _tree(name)
-    bodies = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    code = ast.dump(_WithoutDocstrings(bodies).visit(tree))
-    return hashlib.sha256(code.encode()).hexdigest()
+    return hashlib.sha256(_dump_code(_tree(name)).encode()).hexdigest()
 
 
-class _WithoutDocstrings(ast.NodeTransformer):
-    """Copies a tree without the string statements that only document."""
+def _is_text(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
-    def __init__(self, bodies: tuple[type[ast.AST], ...]) -> None:
-        self._bodies = bodies
 
-    def visit(self, node: ast.AST) -> Any:
-        if isinstance(node, self._bodies):
-            body = [
-                item
-                for item in node.body  # type: ignore[attr-defined]
-                if not (
-                    isinstance(item, ast.Expr)
-                    and isinstance(item.value, ast.Constant)
-                    and isinstance(item.value.value, str)
-                )
-            ]
-            fields = {name: value for name, value in ast.iter_fields(node) if name != "body"}
-            node = type(node)(**fields, body=body)
-        return self.generic_visit(node)
+def _dump_code(node: ast.AST) -> str:
+    """Dump of a tree without the string statements that only document."""
+    parts = [type(node).__name__]
+    for name, value in ast.iter_fields(node):
+        if isinstance(value, list):
+            items = [item for item in value if not (isinstance(item, ast.stmt) and _is_text(item))]
+        else:
+            items = [value]
+        dumped = (_dump_code(item) if isinstance(item, ast.AST) else repr(item) for item in items)
+        parts.append(f"{name}=[{','.join(dumped)}]")
+    return f"{parts[0]}({';'.join(parts[1:])})"
 
 
 def package_versions() -> dict[str, str]:

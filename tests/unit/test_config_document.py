@@ -151,7 +151,7 @@ def test_example_is_valid_and_in_the_manual(path):
     catalogue = load_catalogue(config, ROOT)
     for name in config.data:
         assert catalogue.dataset(name).is_data
-    assert config.results == f"results/{path.stem.removesuffix('-full')}" or "full" in path.stem
+    assert config.results == f"results/{path.stem}"
     manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
     assert f"| `examples/{path.name}` |" in manual
 
@@ -223,3 +223,10 @@ def test_wrong_command_line_shows_the_usage(arguments, capsys):
         main(arguments)
     assert stop.value.code == 2
     assert "usage: taipan" in capsys.readouterr().err
+
+
+def test_full_simulation_has_the_luminosity_of_2012():
+    config = read_config([ROOT / "config/examples/fastsim-full.yaml"], ROOT)
+    catalogue = load_catalogue(config, ROOT)
+    assert config.fastsim.luminosity == pytest.approx(4.412 + 7.055, abs=1e-12)
+    assert set(config.fastsim.events) == {n for n, d in catalogue.datasets.items() if not d.is_data}

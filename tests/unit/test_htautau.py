@@ -55,9 +55,7 @@ def test_quantities_against_numbers_worked_by_hand() -> None:
     assert out["mt_1"] == pytest.approx(np.sqrt(2 * 30 * 20 * (1 - np.cos(0.4))), rel=1e-6)
     assert out["delta_r"] == pytest.approx(np.hypot(1.0, 3.0), rel=1e-6)
     assert out["pt_tt"] == pytest.approx(
-        np.hypot(
-            30 + 40 * np.cos(3.0) + 20 * np.cos(0.4), 40 * np.sin(3.0) + 20 * np.sin(0.4)
-        ),
+        np.hypot(30 + 40 * np.cos(3.0) + 20 * np.cos(0.4), 40 * np.sin(3.0) + 20 * np.sin(0.4)),
         rel=1e-6,
     )
     assert out["njets"] == 2

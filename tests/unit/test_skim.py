@@ -81,9 +81,7 @@ def test_any_chunking_gives_the_same_events(root_file: Path, tmp_path: Path) -> 
     reference = np.argsort(one["event_hash"])
     np.testing.assert_array_equal(swapped["event"][order], one["event"][reference])
     folds = assign_folds(one["event_hash"], 5)
-    np.testing.assert_array_equal(
-        assign_folds(swapped["event_hash"], 5)[order], folds[reference]
-    )
+    np.testing.assert_array_equal(assign_folds(swapped["event_hash"], 5)[order], folds[reference])
 
 
 def test_loosened_skim_contains_every_shifted_event(root_file: Path, tmp_path: Path) -> None:
@@ -154,7 +152,7 @@ class TestBadInput:
 
     def test_missing_branch(self, root_file: Path, tmp_path: Path) -> None:
         path = tmp_path / "poor.root"
-        
+
         def drop(columns: dict[str, ak.Array]) -> None:
             del columns["Tau_idIsoTight"]
 

@@ -18,6 +18,14 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.analyses.shifts import (
+    CONE,
+    SOFT_JET_PT,
+    shift_jets,
+    shift_muons,
+    shift_taus,
+    shift_unclustered,
+)
 from taipan.analysis import Analysis, Column, Columns, Quantity, Shift
 from taipan.event_identity import hash_columns, hash_event_numbers
 from taipan.kinematics import (
@@ -34,10 +42,6 @@ TRIGGER = "HLT_IsoMu17_eta2p1_LooseIsoPFTau20"
 MUON_PT, MUON_ETA = 17.0, 2.1
 TAU_PT, TAU_ETA = 20.0, 2.3
 JET_PT, JET_ETA = 30.0, 4.7
-SOFT_JET_PT = 15.0
-"""Jets above this pT carry the jet energy scale into the MET; softer ones are unclustered."""
-CONE = 0.5
-"""ΔR of the pair, and of jets from the pair's legs."""
 TAU_PDG_ID = 15
 
 _MUON = ("pt", "eta", "phi", "mass", "charge", "pfRelIso03_all")
@@ -200,7 +204,7 @@ _FLAT_BRANCHES = (
 
 
 def _choose_pair(columns: Columns) -> tuple[Array, Array, Array]:
-    """Indices of muon and tau, shape (n,), and whether the event has a pair at all."""
+    """Return the indices of muon and tau, shape (n,), and whether the event has a pair."""
     muon_pt, tau_pt = columns["Muon_pt"], columns["Tau_pt"]
     distance = delta_r(
         columns["Muon_eta"][:, :, None],
@@ -292,83 +296,15 @@ def _jet_quantities(columns: Columns, pair: Mapping[str, Array]) -> dict[str, Ar
             column = columns[f"Jet_{name}"]
             if column.shape[1] < 2:
                 column = np.pad(column, ((0, 0), (0, 2 - column.shape[1])), constant_values=np.nan)
-            values[short] = np.where(present, column[np.arange(n), index].astype(np.float64), np.nan)
+            values[short] = np.where(
+                present, column[np.arange(n), index].astype(np.float64), np.nan
+            )
         out.update({f"{short}_{rank + 1}": value for short, value in values.items()})
         momenta.append(cartesian(values["jpt"], values["jeta"], values["jphi"], values["jm"]))
     out["mjj"] = invariant_mass(momenta[0], momenta[1])
     out["ptjj"] = np.hypot(momenta[0][0] + momenta[1][0], momenta[0][1] + momenta[1][1])
     out["jdeta"] = np.abs(out["jeta_1"] - out["jeta_2"])
     return out
-
-
-def _sum_xy(columns: Columns, collection: str, keep: Array | None = None) -> tuple[Array, Array]:
-    """Vector sum of transverse momenta of a collection, shape (n,) each."""
-    pt, phi = columns[f"{collection}_pt"], columns[f"{collection}_phi"]
-    weight = np.where(np.isnan(pt), 0.0, pt) if keep is None else np.where(keep, pt, 0.0)
-    angle = np.nan_to_num(phi)
-    return (weight * np.cos(angle)).sum(axis=1), (weight * np.sin(angle)).sum(axis=1)
-
-
-def _shifted_met(columns: Columns, dx: Array, dy: Array) -> dict[str, Array]:
-    """MET after the visible momentum changed by (dx, dy)."""
-    x = columns["MET_pt"] * np.cos(columns["MET_phi"]) - dx
-    y = columns["MET_pt"] * np.sin(columns["MET_phi"]) - dy
-    return {"MET_pt": np.hypot(x, y), "MET_phi": np.arctan2(y, x)}
-
-
-def _isolated_jets(columns: Columns) -> Array:
-    """Jets above the soft threshold away from every selected muon and tau, shape (n, jets)."""
-    keep = columns["Jet_pt"] > SOFT_JET_PT
-    for collection in ("Muon", "Tau"):
-        for i in range(columns[f"{collection}_eta"].shape[1]):
-            eta = columns[f"{collection}_eta"][:, i, None]
-            phi = columns[f"{collection}_phi"][:, i, None]
-            near = delta_r(columns["Jet_eta"], columns["Jet_phi"], eta, phi) < CONE
-            keep &= ~near  # a padded object is at NaN, near nothing
-    return keep
-
-
-def shift_leptons(columns: Columns, size: float, collection: str) -> Columns:
-    """Scale pT and mass of all muons or taus by 1 + `size`; the MET balances it."""
-    if size == 0.0:
-        return columns
-    x, y = _sum_xy(columns, collection)
-    scaled = {
-        f"{collection}_{name}": columns[f"{collection}_{name}"] * (1.0 + size)
-        for name in ("pt", "mass")
-    }
-    return {**columns, **scaled, **_shifted_met(columns, size * x, size * y)}
-
-
-def shift_muons(columns: Columns, size: float) -> Columns:
-    """Scale the muon momenta."""
-    return shift_leptons(columns, size, "Muon")
-
-
-def shift_taus(columns: Columns, size: float) -> Columns:
-    """Scale the energies of hadronic taus."""
-    return shift_leptons(columns, size, "Tau")
-
-
-def shift_jets(columns: Columns, size: float) -> Columns:
-    """Scale all jets; those away from muons and taus change the MET."""
-    if size == 0.0:
-        return columns
-    x, y = _sum_xy(columns, "Jet", _isolated_jets(columns))
-    scaled = {f"Jet_{name}": columns[f"Jet_{name}"] * (1.0 + size) for name in ("pt", "mass")}
-    return {**columns, **scaled, **_shifted_met(columns, size * x, size * y)}
-
-
-def shift_unclustered(columns: Columns, size: float) -> Columns:
-    """Scale the momentum that belongs to no muon, tau or jet; only the MET changes."""
-    if size == 0.0:
-        return columns
-    x = -columns["MET_pt"] * np.cos(columns["MET_phi"])
-    y = -columns["MET_pt"] * np.sin(columns["MET_phi"])
-    for collection, keep in (("Muon", None), ("Tau", None), ("Jet", _isolated_jets(columns))):
-        dx, dy = _sum_xy(columns, collection, keep)
-        x, y = x - dx, y - dy
-    return {**columns, **_shifted_met(columns, size * x, size * y)}
 
 
 COLUMNS = (

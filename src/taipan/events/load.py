@@ -65,9 +65,7 @@ def load_dataset(
     """
     columns = read_events(paths, analysis.columns)
     weights = (
-        None
-        if normalisation.is_data
-        else weigh_events(columns, normalisation.scale, vertices)
+        None if normalisation.is_data else weigh_events(columns, normalisation.scale, vertices)
     )
     return DatasetEvents(
         normalisation.dataset,

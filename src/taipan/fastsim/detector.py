@@ -63,6 +63,8 @@ def simulate_detector(
     collections = {"Muon": muons, "Tau": taus, "Jet": jet_collection}
     if conditions.simulated:
         collections["GenPart"] = _collect_gen(events)
+    else:
+        collections["Muon"], collections["Tau"] = _forget_truth(muons), _forget_truth(taus)
     scalars: dict[str, np.ndarray] = {
         "HLT_IsoMu24_eta2p1": response.fires_muon_trigger(rng, events.measured_muon_pt, isolation),
         "HLT_IsoMu24": response.fires_muon_trigger(rng, events.measured_muon_pt, isolation),
@@ -221,6 +223,12 @@ def _collect_taus(
         **{f"idAntiMu{name}": value for name, value in identified.anti_muon.items()},
     }
     return keep_filled(table, sort_by_pt(pt), filled)
+
+
+def _forget_truth(objects: Collection) -> Collection:
+    """Take the pointers to generator particles away: collisions have none."""
+    nothing = np.full_like(objects.columns["genPartIdx"], -1)
+    return Collection(objects.counts, {**objects.columns, "genPartIdx": nothing})
 
 
 def _collect_gen(events: HardEvents) -> Collection:

@@ -1,7 +1,8 @@
 """Writing ROOT files whose bytes depend on their content only.
 
-A ROOT file has an identifier and times of creation. Both are derived from the content's name here,
-so that the same seed gives the same bytes.
+A ROOT file has an identifier, times of creation and its own name. Here the identifier is derived
+from what the content is, the time is fixed and the name is left out, so that the same seed gives
+the same bytes, wherever and whenever the file is made.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def write_tree(path: Path, name: str, tables: Iterable[EventTable]) -> int:
     tree: Any = None
     with (
         _fixed_time(),
-        uproot.recreate(path, compression=uproot.ZSTD(3), uuid_function=lambda: identifier) as file,
+        # An open file has no name that uproot could write.
+        path.open("w+b") as sink,
+        uproot.recreate(sink, compression=uproot.ZSTD(3), uuid_function=lambda: identifier) as file,
     ):
         for table in tables:
             content = _to_branches(table)

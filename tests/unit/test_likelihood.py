@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import json
+import warnings
+
+import hist
+import numpy as np
+import pyhf
+import pytest
+
+from taipan.likelihood import LikelihoodError, build_workspace
+from taipan.templates.merge import MergeError
+from tests.synthetic_templates import (
+    EDGES,
+    SAMPLES,
+    TRANSFER,
+    make_config,
+    make_histogram,
+    nominal,
+    settings,
+    variation_factor,
+)
+
+SHIFTED = ["pileup", "tau_energy_scale", "muon_energy_scale", "jet_energy_scale", "met_unclustered"]
+
+
+def build(histogram=None, config=None, transfer=TRANSFER):
+    return build_workspace(
+        make_histogram() if histogram is None else histogram,
+        make_config() if config is None else config,
+        "nn_score",
+        transfer,
+    )
+
+
+def change(process, region, variation, factor):
+    """Templates with one of them multiplied by a number or an array."""
+    histogram = make_histogram()
+    index = tuple(
+        list(axis).index(label)
+        for axis, label in zip(histogram.axes[:3], (process, region, variation), strict=True)
+    )
+    histogram.view()["value"][index] *= factor
+    histogram.view()["variance"][index] *= np.square(factor)
+    return histogram
+
+
+def sample_of(workspace, region, name):
+    (channel,) = [c for c in workspace["channels"] if c["name"] == region]
+    (sample,) = [s for s in channel["samples"] if s["name"] == name]
+    return sample
+
+
+def modifiers_of(workspace, region, name):
+    return {
+        (m["name"], m["type"]): m["data"] for m in sample_of(workspace, region, name)["modifiers"]
+    }
+
+
+def pyhf_model(workspace):
+    pyhf.set_backend("numpy")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
+        return pyhf.Workspace(workspace).model()
+
+
+def yields_at(workspace, parameter, value):
+    """Expected yields by region and sample with one parameter set."""
+    model = pyhf_model(workspace)
+    values = np.array(model.config.suggested_init())
+    values[model.config.par_slice(parameter)] = value
+    table = model.main_model.expected_data(values, return_by_sample=True)
+    return {
+        region: dict(zip(model.config.samples, table[:, bins], strict=True))
+        for region, bins in model.config.channel_slices.items()
+    }
+
+
+def test_workspace_is_accepted_by_pyhf_and_nominal_yields_are_the_templates():
+    workspace, record = build()
+    model = pyhf_model(json.loads(json.dumps(workspace)))
+    assert model.config.poi_name == "mu"
+    assert model.config.nmaindata == len(EDGES) - 1 + 1
+    at_nominal = yields_at(workspace, "mu", 1.0)
+    for sample in SAMPLES:
+        np.testing.assert_allclose(at_nominal["signal"][sample], nominal(sample, "signal"), 1e-12)
+        np.testing.assert_allclose(
+            at_nominal["w_control"][sample], nominal(sample, "w_control").sum(), 1e-12
+        )
+    assert record["observable"] == "nn_score"
+    assert record["regions"]["signal"]["edges_after"] == EDGES
+    assert record["regions"]["w_control"]["edges_after"] == [0.0, 1.0]
+    assert record["warnings"] == []
+    assert workspace["measurements"][0]["config"]["parameters"] == [
+        {"name": "mu", "bounds": [[-20.0, 40.0]], "inits": [1.0]},
+        {"name": "w_norm", "bounds": [[0.0, 10.0]], "inits": [1.0]},
+    ]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("name", SHIFTED[1:])
+def test_one_standard_deviation_gives_the_varied_template(name, sign):
+    workspace, _ = build()
+    varied = yields_at(workspace, name, sign)
+    for sample in SAMPLES:
+        factor = variation_factor(name, sample, sign) if sample in ("ggH", "qqH", "ZTT") else None
+        if factor is not None:
+            expected = nominal(sample, "signal") * factor
+            np.testing.assert_allclose(varied["signal"][sample], expected, rtol=1e-10)
+            expected = (nominal(sample, "w_control") * factor).sum()
+            np.testing.assert_allclose(varied["w_control"][sample], expected, rtol=1e-10)
+        if sample == "QCD":
+            np.testing.assert_allclose(varied["signal"][sample], nominal(sample, "signal"))
+
+
+def test_one_sided_variation_is_mirrored():
+    workspace, _ = build()
+    down = yields_at(workspace, "pileup", -1.0)["signal"]["ZTT"]
+    up_factor = variation_factor("pileup", "ZTT", 1.0)
+    np.testing.assert_allclose(down, nominal("ZTT", "signal") * (2.0 - up_factor), rtol=1e-10)
+
+
+def test_symmetrize_replaces_the_down_template():
+    systematics = settings()["systematics"]
+    systematics["tau_energy_scale"]["symmetrize"] = True
+    workspace, _ = build(config=make_config(systematics=systematics))
+    down = yields_at(workspace, "tau_energy_scale", -1.0)["signal"]["ZTT"]
+    up_factor = variation_factor("tau_energy_scale", "ZTT", 1.0)
+    np.testing.assert_allclose(down, nominal("ZTT", "signal") * (2.0 - up_factor), rtol=1e-10)
+
+
+def test_shape_part_keeps_the_yield_and_single_bins_have_none():
+    workspace, _ = build()
+    data = modifiers_of(workspace, "signal", "ZTT")[("tau_energy_scale", "histosys")]
+    for template in data.values():
+        assert sum(template) == pytest.approx(nominal("ZTT", "signal").sum(), rel=1e-12)
+    assert ("tau_energy_scale", "histosys") not in modifiers_of(workspace, "w_control", "ZTT")
+    assert ("tau_energy_scale", "normsys") in modifiers_of(workspace, "w_control", "ZTT")
+
+
+def test_rates_act_on_their_samples_and_regions_only():
+    workspace, _ = build()
+    signal_w = modifiers_of(workspace, "signal", "W")
+    assert signal_w[("w_extrapolation", "normsys")] == {"hi": 1.1, "lo": 0.9}
+    assert ("w_extrapolation", "normsys") not in modifiers_of(workspace, "w_control", "W")
+    assert modifiers_of(workspace, "signal", "ggH")[("ggh_scale", "normsys")] == {
+        "hi": 1.044,
+        "lo": pytest.approx(0.931),
+    }
+    assert ("luminosity", "normsys") not in signal_w
+    for region in ("signal", "w_control"):
+        assert modifiers_of(workspace, region, "QCD")[("qcd_os_ss", "normsys")] == {
+            "hi": 1.06,
+            "lo": 0.94,
+        }
+        assert ("w_norm", "normfactor") in modifiers_of(workspace, region, "W")
+        for sample in SAMPLES:
+            is_signal = sample in ("ggH", "qqH")
+            has_poi = ("mu", "normfactor") in modifiers_of(workspace, region, sample)
+            assert has_poi == is_signal
+
+
+def test_statistics_of_all_samples_enter_staterror():
+    workspace, _ = build()
+    model = pyhf_model(workspace)
+    total = sum(nominal(sample, "signal") for sample in SAMPLES)
+    variance = sum(nominal(sample, "signal") / SAMPLES[sample][3] for sample in SAMPLES)
+    sigmas = model.config.param_set("staterror_signal").sigmas
+    np.testing.assert_allclose(sigmas, np.sqrt(variance) / total, rtol=1e-12)
+    fit = {**settings()["fit"], "mc_statistics": False}
+    workspace, _ = build(config=make_config(fit=fit))
+    assert "staterror_signal" not in pyhf_model(workspace).config.parameters
+
+
+def test_data_driven_sample_follows_variations_that_move_it():
+    tilt = np.linspace(0.98, 1.04, len(EDGES) - 1)
+    workspace, _ = build(change("QCD", "signal", "tau_energy_scale_up", tilt))
+    modifiers = modifiers_of(workspace, "signal", "QCD")
+    assert ("tau_energy_scale", "histosys") in modifiers
+    assert ("jet_energy_scale", "normsys") not in modifiers
+    moved = yields_at(workspace, "tau_energy_scale", 1.0)["signal"]["QCD"]
+    np.testing.assert_allclose(moved, nominal("QCD", "signal") * tilt, rtol=1e-10)
+
+
+def test_flow_bins_are_folded_into_the_edge_bins():
+    histogram = make_histogram()
+    flow = histogram.view(flow=True)
+    before = histogram.copy()
+    process = list(histogram.axes[0]).index("ZTT")
+    for position, content in ((0, 7.0), (-1, 5.0)):
+        flow["value"][process, 0, :, position] = content
+        flow["variance"][process, 0, :, position] = 2 * content
+    workspace, record = build(histogram)
+    values = np.array(sample_of(workspace, "signal", "ZTT")["data"])
+    expected = nominal("ZTT", "signal")
+    expected[[0, -1]] += [7.0, 5.0]
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+    stat = modifiers_of(workspace, "signal", "ZTT")[("staterror_signal", "staterror")]
+    variance = np.square(stat).sum() - (nominal("ZTT", "signal") / SAMPLES["ZTT"][3]).sum()
+    assert variance == pytest.approx(24.0, rel=1e-9)
+    assert record["regions"]["signal"]["samples"]["ZTT"]["yield"] == pytest.approx(36012.0)
+    assert before == make_histogram()
+
+
+def test_blinded_workspace_has_asimov_signal_region_and_real_control_region():
+    data = {"signal": np.full(len(EDGES) - 1, 123.0), "w_control": np.full(len(EDGES) - 1, 2100.0)}
+    blinded = make_config(fit={**settings()["fit"], "unblind": False})
+    workspace, record = build(make_histogram(data), blinded)
+    observed = {o["name"]: o["data"] for o in workspace["observations"]}
+    expected = sum(nominal(sample, "signal") for sample in SAMPLES)
+    np.testing.assert_allclose(observed["signal"], expected, rtol=1e-12)
+    assert observed["w_control"] == [2100.0 * (len(EDGES) - 1)]
+    assert record["blinded"] is True
+    workspace, record = build(make_histogram(data))
+    observed = {o["name"]: o["data"] for o in workspace["observations"]}
+    assert observed["signal"] == [123.0] * (len(EDGES) - 1)
+    assert record["blinded"] is False
+
+
+def test_bins_are_merged_alike_in_templates_variations_and_data():
+    factor = np.ones(len(EDGES) - 1)
+    factor[5] = -1.0
+    histogram = change("QCD", "signal", "nominal", factor)
+    for v in range(1, len(histogram.axes[2])):
+        histogram.view()["value"][2, 0, v] = histogram.view()["value"][2, 0, 0]
+    workspace, record = build(histogram)
+    kept = [edge for i, edge in enumerate(EDGES) if i != 5]
+    assert record["regions"]["signal"]["edges_after"] == kept
+    assert record["regions"]["signal"]["merged"][0]["bins"] == [4, 5]
+    assert json.loads(json.dumps(record)) == record
+    qcd = nominal("QCD", "signal")
+    assert sample_of(workspace, "signal", "QCD")["data"][4] == pytest.approx(qcd[4] - qcd[5])
+    moved = yields_at(workspace, "tau_energy_scale", 1.0)["signal"]["ZTT"]
+    up = nominal("ZTT", "signal") * variation_factor("tau_energy_scale", "ZTT", 1.0)
+    assert moved[4] == pytest.approx(up[4] + up[5], rel=1e-10)
+    data = np.round(sum(nominal(sample, "signal") for sample in SAMPLES))
+    assert workspace["observations"][0]["data"][4] == data[4] + data[5]
+
+
+def test_simulated_process_without_positive_yield_is_an_error():
+    with pytest.raises(
+        LikelihoodError, match=r"sample TT, region w_control: Σw = -2500; the yield"
+    ):
+        build(change("TT", "w_control", "nominal", -1.0))
+
+
+def test_data_driven_process_without_positive_yield_is_left_out_and_reported():
+    workspace, record = build(change("QCD", "w_control", "nominal", -1.0))
+    names = [s["name"] for c in workspace["channels"][1:] for s in c["samples"]]
+    assert "QCD" not in names
+    assert record["warnings"] == [
+        "data-driven sample QCD has Σw = -600 in region w_control: left out there"
+    ]
+    pyhf_model(workspace)
+
+
+def test_region_without_events_is_named():
+    histogram = make_histogram()
+    histogram.view()["value"][:, 1] = 0.0
+    histogram.view()["variance"][:, 1] = 0.0
+    with pytest.raises(LikelihoodError, match=r"region w_control: .*cut \(mt > 70\)"):
+        build(histogram)
+
+
+def test_variation_that_changes_nothing_is_an_error():
+    histogram = make_histogram()
+    variations = list(histogram.axes[2])
+    for direction in ("up", "down"):
+        for quantity in ("value", "variance"):
+            view = histogram.view()[quantity]
+            view[:, :, variations.index(f"met_unclustered_{direction}")] = view[:, :, 0]
+    with pytest.raises(LikelihoodError, match=r"systematics.met_unclustered: changes no fitted"):
+        build(histogram)
+    systematics = settings()["systematics"]
+    systematics["ghost"] = {"kind": "rate", "size": 0.1, "samples": ["W"], "regions": ["ss_signal"]}
+    with pytest.raises(LikelihoodError, match=r"systematics.ghost: .*regions ss_signal"):
+        build(config=make_config(systematics=systematics))
+
+
+def test_missing_variation_names_systematic_and_sample():
+    histogram = make_histogram()
+    index = list(histogram.axes[2]).index("jet_energy_scale_up")
+    for quantity in ("value", "variance"):
+        histogram.view()[quantity][4, :, index] = 0.0
+    message = "systematics.jet_energy_scale: no template 'jet_energy_scale_up' for sample TT"
+    with pytest.raises(LikelihoodError, match=message):
+        build(histogram)
+    histogram = make_histogram()
+    index = list(histogram.axes[2]).index("jet_energy_scale_down")
+    for quantity in ("value", "variance"):
+        histogram.view()[quantity][4, :, index] = 0.0
+    with pytest.raises(LikelihoodError, match="sample TT has no template 'jet_energy_scale_down'"):
+        build(histogram)
+
+
+def test_factor_that_is_not_positive_is_raised_and_reported():
+    workspace, record = build(transfer={"relative_uncertainty": 1.4})
+    assert modifiers_of(workspace, "signal", "QCD")[("qcd_os_ss", "normsys")] == {
+        "hi": 2.4,
+        "lo": 0.01,
+    }
+    assert record["warnings"][0] == (
+        "qcd_os_ss: yield of QCD in signal times -0.4 at -1σ, raised to 0.01"
+    )
+
+
+@pytest.mark.parametrize("bad", [{}, {"relative_uncertainty": 0.0}, {"relative_uncertainty": None}])
+def test_transfer_factor_without_uncertainty_is_an_error(bad):
+    with pytest.raises(LikelihoodError, match="transfer factor: relative_uncertainty is"):
+        build(transfer=bad)
+
+
+def test_no_transfer_factor_no_modifier():
+    workspace, _ = build(transfer=None)
+    assert ("qcd_os_ss", "normsys") not in modifiers_of(workspace, "signal", "QCD")
+
+
+@pytest.mark.parametrize(
+    ("fit", "message"),
+    [
+        ({"poi": ["mu", "kappa"]}, "must name exactly one"),
+        ({"poi_range": (2.0, 3.0)}, r"fit.poi_range: \[2, 3\] must contain 1"),
+        ({"free_normalisations": {"x": "WW"}}, r"free_normalisations.x: 'WW' is not a sample"),
+        ({"free_normalisations": {"luminosity": "W"}}, "the name is taken by fit.free_norm"),
+        ({"free_normalisations": {"mu": "W"}}, "free_normalisations.mu: the name is taken"),
+    ],
+)
+def test_bad_fit_settings_are_named(fit, message):
+    with pytest.raises(LikelihoodError, match=message):
+        build(config=make_config(fit={**settings()["fit"], **fit}))
+
+
+def test_wrong_axes_and_storage_are_named():
+    with pytest.raises(LikelihoodError, match=r"axes are \['x'\]"):
+        build(hist.Hist(hist.axis.Regular(3, 0, 1, name="x"), storage=hist.storage.Weight()))
+    counts = hist.Hist(*make_histogram().axes, storage=hist.storage.Double())
+    with pytest.raises(LikelihoodError, match="storage is Double, expected Weight"):
+        build(counts)
+    samples = settings()["samples"]
+    samples["VV"] = {"label": "VV", "datasets": ["MC_VV"]}
+    with pytest.raises(LikelihoodError, match="process VV is missing; present: ggH"):
+        build(config=make_config(samples=samples))
+
+
+def test_background_that_is_negative_in_total_is_an_error():
+    samples = {
+        name: sample for name, sample in settings()["samples"].items() if name in ("ggH", "QCD")
+    }
+    config = make_config(
+        samples=samples, systematics={}, fit={"unblind": True, "free_normalisations": {}}
+    )
+    with pytest.raises(MergeError, match="the total background is 0"):
+        build(change("QCD", "w_control", "nominal", -1.0), config)

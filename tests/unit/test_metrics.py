@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from taipan.errors import TaipanError
+from taipan.nn import metrics
+
+
+def sample(n: int, seed: int, negative: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, n)
+    scores = 1.0 / (1.0 + np.exp(-generator.normal(labels - 0.5, 1.0)))
+    weights = generator.uniform(0.5, 1.5, n) * np.where(generator.random(n) < negative, -1, 1)
+    for array in (labels, scores, weights):
+        array.setflags(write=False)
+    return labels, scores, weights
+
+
+def pairwise_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+    signal, background = labels == 1, labels == 0
+    difference = scores[signal][:, None] - scores[background][None, :]
+    products = weights[signal][:, None] * weights[background][None, :]
+    wins = (difference > 0) + 0.5 * (difference == 0)
+    return float((wins * products).sum() / products.sum())
+
+
+def test_n_eff_of_unit_weights_with_negative_fraction() -> None:
+    weights = np.where(np.arange(1000) < 250, -1.0, 1.0)
+    assert metrics.n_eff(weights) == pytest.approx(1000 * (1 - 2 * 0.25) ** 2)
+    assert metrics.n_eff(np.array([])) == 0.0
+    assert metrics.n_eff(np.full(7, 0.3)) == pytest.approx(7.0)
+
+
+def test_bce_and_brier_by_hand() -> None:
+    labels = np.array([1, 0, 1])
+    scores = np.array([0.8, 0.3, 0.4])
+    weights = np.array([2.0, 1.0, -0.5])
+    bce = 2.0 * -math.log(0.8) - math.log(0.7) - 0.5 * -math.log(0.4)
+    brier = 2.0 * 0.04 + 0.09 - 0.5 * 0.36
+    assert metrics.bce(labels, scores, weights) == pytest.approx(bce / 2.5, rel=1e-12)
+    assert metrics.brier(labels, scores, weights) == pytest.approx(brier / 2.5, rel=1e-12)
+
+
+def test_bce_of_a_certain_wrong_score_is_finite() -> None:
+    assert metrics.bce(np.array([1]), np.array([0.0]), np.array([1.0])) == pytest.approx(
+        -math.log(1e-7)
+    )
+
+
+@pytest.mark.parametrize("function", [metrics.bce, metrics.brier])
+def test_vanishing_sum_of_weights_is_named(function) -> None:
+    with pytest.raises(TaipanError, match=r"sum of weights of the events is -0\.5"):
+        function(np.array([1, 0]), np.array([0.5, 0.5]), np.array([0.5, -1.0]))
+
+
+@pytest.mark.parametrize("negative", [0.0, 0.3])
+@pytest.mark.parametrize("decimals", [1, 12])  # 1: many ties
+def test_auc_equals_the_sum_over_pairs(negative: float, decimals: int) -> None:
+    labels, scores, weights = sample(400, 2, negative)
+    scores = np.round(scores, decimals)
+    expected = pairwise_auc(labels, scores, weights)
+    assert metrics.auc(labels, scores, weights) == pytest.approx(expected, rel=1e-12)
+
+
+def test_auc_limits() -> None:
+    labels = np.array([0, 0, 1, 1])
+    ones = np.ones(4)
+    assert metrics.auc(labels, np.array([0.1, 0.2, 0.8, 0.9]), ones) == pytest.approx(1.0)
+    assert metrics.auc(labels, np.array([0.9, 0.8, 0.2, 0.1]), ones) == pytest.approx(0.0)
+    assert metrics.auc(labels, np.full(4, 0.5), ones) == pytest.approx(0.5)
+
+
+def test_auc_with_negative_weights_is_unbiased() -> None:
+    """A signed sample estimates the AUC of the density its signed sum has."""
+    truth = metrics.auc(*sample(200_000, 3))
+    values = [metrics.auc(*sample(1000, seed, 0.25)) for seed in range(300)]
+    error = np.std(values) / math.sqrt(len(values))
+    assert abs(np.mean(values) - truth) < 3.0 * error
+    assert error < 0.005
+
+
+def test_auc_does_not_change_when_events_are_permuted() -> None:
+    labels, scores, weights = sample(1000, 4, 0.2)
+    order = np.random.default_rng(0).permutation(1000)
+    value = metrics.auc(labels[order], scores[order], weights[order])
+    assert value == pytest.approx(metrics.auc(labels, scores, weights), rel=1e-12)
+
+
+def test_auc_without_signal_names_the_class() -> None:
+    with pytest.raises(TaipanError, match="sum of weights of signal is 0"):
+        metrics.auc(np.zeros(3, dtype=int), np.arange(3.0), np.ones(3))
+
+
+@pytest.mark.parametrize("negative", [0.0, 0.25])
+def test_auc_uncertainty_is_the_spread_of_repeated_samples(negative: float) -> None:
+    measured = [metrics.auc_with_uncertainty(*sample(600, seed, negative)) for seed in range(300)]
+    spread = np.std([item.value for item in measured])
+    predicted = np.mean([item.sigma for item in measured])
+    assert predicted == pytest.approx(spread, rel=0.12)  # the spread itself is known to 4 %
+
+
+def test_roc_curve_of_positive_weights_is_the_plain_cumulative_sum() -> None:
+    labels, scores, weights = sample(500, 5)
+    false_positive, true_positive, thresholds = metrics.roc_curve(labels, scores, weights)
+    for index in (1, 57, 300, 499):
+        passed = scores >= thresholds[index]
+        for label, curve in ((0, false_positive), (1, true_positive)):
+            chosen = labels == label
+            expected = weights[chosen & passed].sum() / weights[chosen].sum()
+            assert curve[index] == pytest.approx(expected, rel=1e-12)
+    area = np.trapezoid(true_positive, false_positive)
+    assert area == pytest.approx(metrics.auc(labels, scores, weights), rel=1e-12)
+
+
+def test_roc_curve_of_signed_weights_is_monotone_and_close_to_the_auc() -> None:
+    labels, scores, weights = sample(4000, 6, 0.3)
+    false_positive, true_positive, thresholds = metrics.roc_curve(labels, scores, weights)
+    for curve in (false_positive, true_positive):
+        assert np.all(np.diff(curve) >= 0.0)
+        assert curve[0] == pytest.approx(0.0, abs=0.01)
+        assert curve[-1] == pytest.approx(1.0, abs=0.01)
+    assert np.all(np.diff(thresholds) < 0.0)
+    area = np.trapezoid(true_positive, false_positive)
+    assert area == pytest.approx(metrics.auc(labels, scores, weights), abs=0.01)
+
+
+def test_kolmogorov_and_chi2_probabilities_agree_with_scipy() -> None:
+    for x in np.linspace(0.05, 3.0, 60):
+        assert metrics.kolmogorov(x) == pytest.approx(special.kolmogorov(x), abs=1e-12)
+    for ndf in (1, 2, 3, 8, 19, 40):
+        for value in (0.0, 0.3, 5.0, 30.0, 90.0):
+            expected = stats.chi2.sf(value, ndf)
+            assert metrics.chi2_probability(value, ndf) == pytest.approx(expected, rel=1e-9)
+
+
+def test_ks_distance_of_unit_weights_is_scipys() -> None:
+    generator = np.random.default_rng(7)
+    a, b = generator.random(300), generator.random(500) ** 1.2
+    test = metrics.ks_test(a, np.ones(300), b, np.ones(500))
+    expected = stats.ks_2samp(a, b, method="asymp")
+    assert test.statistic == pytest.approx(expected.statistic, rel=1e-12)
+    assert test.probability == pytest.approx(expected.pvalue, rel=0.2)
+
+
+def unit(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    return generator.random(n), np.ones(n)
+
+
+def signed(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    return generator.random(n), np.where(generator.random(n) < 0.25, -1.0, 1.0)
+
+
+def mixture(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Small weights at both ends, large signed weights between: size depends on the score."""
+    driven = generator.random(n) < 0.15
+    low = generator.random(n) < 0.5
+    centre = np.where(driven, 0.6, np.where(low, 0.25, 0.9))
+    sign = np.where(generator.random(n) < 0.4, -1.0, 1.0)
+    return generator.normal(centre, 0.1), np.where(driven, 3.0 * sign, 0.3)
+
+
+@pytest.mark.parametrize("draw", [unit, signed, mixture])
+def test_ks_probability_is_uniform_when_samples_agree(draw) -> None:
+    generator = np.random.default_rng(8)
+    tests = [metrics.ks_test(*draw(generator, 1200), *draw(generator, 400)) for _ in range(1000)]
+    probabilities = np.array([test.probability for test in tests])
+    assert np.mean(probabilities < 0.05) == pytest.approx(0.05, abs=3 * 0.0069)
+    assert np.mean(probabilities < 0.5) == pytest.approx(0.5, abs=0.08)
+
+
+def test_ks_test_finds_a_shift() -> None:
+    generator = np.random.default_rng(9)
+    weights = np.where(generator.random(4000) < 0.2, -1.0, 1.0)
+    a = generator.normal(0.0, 1.0, 4000)
+    test = metrics.ks_test(a, weights, a + 0.2, weights)
+    assert test.statistic == pytest.approx(0.08, abs=0.03)
+    assert test.probability < 1e-3
+
+
+def test_chi2_test_is_distributed_as_chi2() -> None:
+    generator = np.random.default_rng(10)
+    edges = np.linspace(0.0, 1.0, 11)
+    values = []
+    for _ in range(400):
+        filled = []
+        for n in (3000, 1000):
+            scores, weights = signed(generator, n)
+            filled.append(np.histogram(scores, edges, weights=weights)[0])
+            filled.append(np.histogram(scores, edges, weights=weights**2)[0])
+        test = metrics.chi2_test(*filled)
+        assert test.ndf == 9
+        values.append(test.statistic)
+    assert np.mean(values) == pytest.approx(9.0, abs=3 * math.sqrt(18 / 400))
+
+
+def test_chi2_test_ignores_scale_and_empty_bins() -> None:
+    a, b = np.array([10.0, 20.0, 0.0, 5.0]), np.array([12.0, 18.0, 0.0, 6.0])
+    plain = metrics.chi2_test(a, a, b, b)
+    scaled = metrics.chi2_test(3 * a, 9 * a, b, b)
+    assert plain.ndf == 2
+    assert scaled.statistic == pytest.approx(plain.statistic, rel=1e-12)
+    with pytest.raises(TaipanError, match="fewer than two bins"):
+        metrics.chi2_test(np.array([3.0, 0.0]), np.array([3.0, 0]), np.array([2.0, 0]), b[:2] * 0)
+
+
+@pytest.mark.parametrize("module", ["data", "metrics", "scorer", "overtraining"])
+def test_what_runs_after_training_does_not_import_tensorflow(module: str) -> None:
+    code = (
+        f"import sys, taipan.nn.{module}; "
+        "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

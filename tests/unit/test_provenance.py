@@ -1,0 +1,69 @@
+"""The hash of the code: moved by code, not by comments; follows imports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from taipan.errors import TaipanError
+from taipan.provenance import code_version, hash_file
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the package that a test may edit."""
+    shutil.copytree(ROOT / "src/taipan", tmp_path / "src/taipan")
+    return tmp_path / "src"
+
+
+def versions(source: Path) -> dict[str, str]:
+    modules = ("taipan.skim.run", "taipan.templates.fill", "taipan.inference")
+    code = "import sys; from taipan.provenance import code_version as v\n" + "\n".join(
+        f"print(v('{name}'))" for name in modules
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(source)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return dict(zip(modules, out.stdout.split(), strict=True))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_comments_docstrings_and_layout_do_not_count(copy: Path) -> None:
+    before = versions(copy)
+    path = copy / "taipan/skim/run.py"
+    edit(path, '"""The skim:', '"""A better sentence about the skim:')
+    edit(path, "def _brief(", "# why\n\n\ndef _brief(")
+    edit(path, "began = time.perf_counter()", "began = (\n        time.perf_counter()\n    )")
+    assert versions(copy) == before
+
+
+def test_code_counts_for_its_users_alone(copy: Path) -> None:
+    before = versions(copy)
+    edit(copy / "taipan/skim/cutflow.py", "if not flows:", "if len(flows) == 0:")
+    after = versions(copy)
+    # normalisation, and with it the events stage, adds cutflows; the fit reads none
+    assert after["taipan.skim.run"] != before["taipan.skim.run"]
+    assert after["taipan.inference"] == before["taipan.inference"]
+
+
+def test_unknown_module_and_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(TaipanError, match="module 'taipan.nothing' does not exist"):
+        code_version("taipan.nothing")
+    with pytest.raises(TaipanError, match="cannot read .*absent"):
+        hash_file(tmp_path / "absent")

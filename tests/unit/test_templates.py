@@ -1,0 +1,231 @@
+"""Histograms, the QCD estimate and the combination of datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hist
+import numpy as np
+import pytest
+
+from taipan.analyses.htautau import ANALYSIS
+from taipan.config.model import Config, Observable, Region, Sample, Systematic
+from taipan.errors import TaipanError
+from taipan.events.load import DatasetEvents, load_dataset
+from taipan.events.selection import region_masks
+from taipan.events.variations import NOMINAL, Variation, template_variations
+from taipan.events.weights import VertexWeights
+from taipan.normalisation import Normalisation
+from taipan.templates.combine import (
+    TransferFactor,
+    add_datasets,
+    add_same_sign,
+    check_variations,
+    list_yields,
+    measure_transfer_factor,
+)
+from taipan.templates.fill import DATA, FillSettings, fill_dataset
+from taipan.templates.store import read_histograms, write_histograms
+
+SCALE = 0.37
+
+
+@pytest.fixture(scope="module")
+def dataset(skim_file: Path) -> DatasetEvents:
+    normalisation = Normalisation("DYJetsToLL", False, SCALE, 4000, 4000.0, 1.0)
+    ratio = tuple(np.linspace(1.5, 0.5, 40))
+    return load_dataset([skim_file], ANALYSIS, normalisation, VertexWeights(ratio), folds=2)
+
+
+def score(features: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Stands for the networks: a number in (0, 1) that depends on features and fold."""
+    return 1.0 / (1.0 + np.exp(-np.nan_to_num(features[:, 0]) / 40.0 + folds))
+
+
+def settings(config: Config) -> FillSettings:
+    return FillSettings(
+        config.samples,
+        config.regions,
+        config.features,
+        config.observables,
+        config.control_plots,
+        template_variations(config.systematics),
+    )
+
+
+@pytest.fixture(scope="module")
+def filled(
+    dataset: DatasetEvents, analysis_config: Config
+) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
+    return fill_dataset(dataset, ANALYSIS, settings(analysis_config), score)
+
+
+def test_sum_of_weights_is_conserved_from_skim_to_histogram(
+    dataset: DatasetEvents,
+    filled: tuple[dict[str, hist.Hist], dict[str, hist.Hist]],
+    analysis_config: Config,
+) -> None:
+    quantities = ANALYSIS.compute(dataset.columns)
+    assert dataset.weights is not None
+    for region, mask in region_masks(quantities, analysis_config.regions).items():
+        weights = dataset.weights.nominal[mask]
+        for histogram in (*filled[0].values(), *filled[1].values()):
+            cell = histogram[:, hist.loc(region), hist.loc(NOMINAL), :]
+            total, variance = cell.values(flow=True).sum(), cell.variances(flow=True).sum()
+            assert total == pytest.approx(weights.sum(), rel=1e-6)
+            assert variance == pytest.approx((weights**2).sum(), rel=1e-9)
+
+
+def test_vertex_weights_keep_the_sum_of_weights(dataset: DatasetEvents) -> None:
+    assert dataset.weights is not None
+    plain = SCALE * len(dataset.folds)
+    assert dataset.weights.nominal.sum() == pytest.approx(plain, rel=1e-9)
+    assert dataset.weights.alternatives["pileup"].sum() == pytest.approx(plain, rel=1e-6)
+    assert np.ptp(dataset.weights.nominal) > 0.1 * SCALE
+
+
+def test_every_variation_moves_a_template(
+    filled: tuple[dict[str, hist.Hist], dict[str, hist.Hist]], analysis_config: Config
+) -> None:
+    histogram = filled[0]["m_vis"]
+    nominal = histogram[hist.loc("ZTT"), hist.loc("signal"), hist.loc(NOMINAL), :].values(flow=True)
+    for variation in template_variations(analysis_config.systematics):
+        varied = histogram[hist.loc("ZTT"), hist.loc("signal"), hist.loc(variation.name), :]
+        assert np.abs(varied.values(flow=True) - nominal).max() > 1e-3 * nominal.max()
+
+
+def test_energy_scale_moves_the_mass_the_right_way(
+    filled: tuple[dict[str, hist.Hist], dict[str, hist.Hist]],
+) -> None:
+    histogram = filled[0]["m_vis"]
+    centres = histogram.axes[-1].centers
+
+    def mean(variation: str) -> float:
+        values = histogram[hist.loc("ZTT"), hist.loc("signal"), hist.loc(variation), :].values()
+        return float((values * centres).sum() / values.sum())
+
+    # m_vis ∝ √(pT of the tau): 3 % of energy is 1.5 % of 65 GeV, less threshold migration
+    assert 0.3 < mean("tau_energy_scale_up") - mean(NOMINAL) < 1.5
+    assert -1.5 < mean("tau_energy_scale_down") - mean(NOMINAL) < -0.3
+
+
+def test_a_variation_that_changes_nothing_is_refused(
+    dataset: DatasetEvents, analysis_config: Config
+) -> None:
+    idle = Systematic(
+        kind="kinematic", shift="tau_pt", size=1e-12, samples=["ZTT"], regions=["signal"]
+    )
+    systematics = {"idle": idle}
+    config = analysis_config.model_copy(update={"systematics": systematics})
+    histograms, _ = fill_dataset(dataset, ANALYSIS, settings(config), score)
+    with pytest.raises(TaipanError, match="idle_up.*changes no template"):
+        check_variations(
+            histograms,
+            {"ZTT": config.samples["ZTT"]},
+            config.regions,
+            template_variations(systematics),
+        )
+
+
+def test_a_dropped_weight_is_caught(dataset: DatasetEvents, analysis_config: Config) -> None:
+    """NaN weights make Σw of histogram and events differ."""
+    assert dataset.weights is not None
+    broken = dataset.weights.nominal.copy()
+    broken[:50] = np.nan
+    from dataclasses import replace
+
+    bad = replace(dataset, weights=replace(dataset.weights, nominal=broken))
+    with pytest.raises(TaipanError, match="Σw of histogram and events differ"):
+        fill_dataset(bad, ANALYSIS, settings(analysis_config), score)
+
+
+def test_data_get_weight_one_and_no_variation(
+    dataset: DatasetEvents, analysis_config: Config
+) -> None:
+    from dataclasses import replace
+
+    data = replace(dataset, is_data=True, weights=None)
+    histograms, _ = fill_dataset(data, ANALYSIS, settings(analysis_config), score)
+    histogram = histograms["nn_score"]
+    assert list(histogram.axes["process"]) == [DATA]
+    assert list(histogram.axes["variation"]) == [NOMINAL]
+    assert np.array_equal(histogram.values(flow=True), histogram.variances(flow=True))
+
+
+def toy(values: dict[tuple[str, str, str], list[float]], variations: list[str]) -> hist.Hist:
+    histogram = hist.Hist(
+        hist.axis.StrCategory(["sig", "Z", "QCD", DATA], name="process"),
+        hist.axis.StrCategory(["os", "ss"], name="region"),
+        hist.axis.StrCategory([NOMINAL, *variations], name="variation"),
+        hist.axis.Variable([0.0, 1.0, 2.0], name="x"),
+        storage=hist.storage.Weight(),
+    )
+    for (process, region, variation), content in values.items():
+        for x, weight in zip((0.5, 1.5), content, strict=True):
+            histogram.fill(process, region, variation, [x], weight=[weight])
+    return histogram
+
+
+SAMPLES = {
+    "sig": Sample(label="s", role="signal", datasets=["s"]),
+    "Z": Sample(label="Z", datasets=["z"]),
+    "QCD": Sample(label="QCD", estimate="same_sign"),
+}
+REGIONS = {"os": Region(cut="q < 0", same_sign="ss"), "ss": Region(cut="q > 0")}
+
+
+def test_same_sign_estimate_by_hand() -> None:
+    shift = Variation("scale_up", Systematic(kind="kinematic", samples=["Z"], size=0.1), 1.0)
+    histogram = toy(
+        {
+            (DATA, "ss", NOMINAL): [10.0, 7.0],
+            ("Z", "ss", NOMINAL): [4.0, 1.0],
+            ("Z", "ss", "scale_up"): [3.0, 2.5],
+            ("Z", "os", NOMINAL): [50.0, 60.0],
+        },
+        ["scale_up"],
+    )
+    factor = TransferFactor(1.5, 0.1, (3.0, 0.1), (2.0, 0.1))
+    out = add_same_sign(histogram, SAMPLES, REGIONS, [shift], factor)
+    cell = out[hist.loc("QCD"), hist.loc("os"), :, :]
+    np.testing.assert_allclose(cell[hist.loc(NOMINAL), :].values(), [9.0, 9.0])
+    np.testing.assert_allclose(cell[hist.loc("scale_up"), :].values(), [10.5, 6.75])
+    # Σw² = 1.5² (w_data² + w_Z²), each entered as one weighted event
+    np.testing.assert_allclose(
+        cell[hist.loc(NOMINAL), :].variances(), 2.25 * np.array([116.0, 50.0])
+    )
+    assert histogram[hist.loc("QCD"), :, :, :].values().sum() == 0.0  # the input is not changed
+
+
+def test_transfer_factor_and_its_error() -> None:
+    factor = measure_transfer_factor((220.0, 484.0), (200.0, 100.0), ("a", "b"))
+    assert factor.value == pytest.approx(1.1)
+    assert factor.stat == pytest.approx(1.1 * np.hypot(22 / 220, 10 / 200))
+    with pytest.raises(TaipanError, match="-3.*region 'b'.*must be positive"):
+        measure_transfer_factor((1.0, 1.0), (-3.0, 1.0), ("a", "b"))
+
+
+def test_datasets_add_up_exactly() -> None:
+    part = toy({("Z", "os", NOMINAL): [1.0, 2.0]}, [])
+    total = add_datasets(
+        [{"x": part}, {"x": part}],
+        {"x": Observable(label="x", binning=[0.0, 1.0, 2.0])},
+        ["sig", "Z", "QCD", DATA],
+        ["os", "ss"],
+        [NOMINAL],
+    )["x"]
+    found = {(item.region, item.process): item for item in list_yields(total)}
+    assert found["os", "Z"].value == 6.0
+    assert found["os", "Z"].stat == pytest.approx(np.sqrt(2 * (1 + 4)))
+
+
+def test_histogram_files_are_reproducible_and_checked(tmp_path: Path) -> None:
+    histogram = toy({("Z", "os", NOMINAL): [1.0, -2.0]}, [])
+    write_histograms(tmp_path / "a.zip", {"x": histogram})
+    write_histograms(tmp_path / "b.zip", {"x": histogram})
+    content = (tmp_path / "a.zip").read_bytes()
+    assert content == (tmp_path / "b.zip").read_bytes()
+    assert read_histograms(tmp_path / "a.zip")["x"] == histogram
+    (tmp_path / "a.zip").write_bytes(content[: len(content) // 2])
+    with pytest.raises(TaipanError, match="a.zip is not a readable histogram file"):
+        read_histograms(tmp_path / "a.zip")
