@@ -9,6 +9,7 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/parameters.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/skim.smk"
 include: "workflow/rules/corrections.smk"

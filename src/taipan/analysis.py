@@ -52,6 +52,9 @@ class Quantity:
         Skim columns it is computed from.
     may_be_missing
         True if it is NaN for some events (a jet that is not there).
+    simulation_only
+        True if it comes from the generator record: allowed where a sample is picked out of its
+        datasets, never in a cut, feature or observable, which data must be able to have.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Quantity:
     meaning: str
     requires: tuple[str, ...]
     may_be_missing: bool = False
+    simulation_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 1 after an error that the message on standard error names.
     """
-    options = _parser().parse_args(arguments)
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.run is not _print_results_folder:  # which is handed Snakemake's options
+        _parser().error(f"unrecognised arguments: {' '.join(rest)}")
     try:
         options.run(options)
     except TaipanError as error:
@@ -71,7 +73,19 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="FOLDER",
                 help="folder that holds config/ (default: the working directory)",
             )
+    folder = commands.add_parser(
+        "results-folder", help="print the folder that a run with these options writes to"
+    )
+    folder.set_defaults(run=_print_results_folder)
+    folder.add_argument("--configfile", nargs="+", action="extend", default=[], metavar="FILE")
+    folder.add_argument("--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
     return parser
+
+
+def _print_results_folder(options: argparse.Namespace) -> None:
+    given = dict(item.split("=", 1) for item in options.config if "=" in item)
+    config = read_config(options.configfile, Path())
+    print(Path(given.get("results", config.results)) / given.get("analysis", config.analysis))
 
 
 def _check(options: argparse.Namespace) -> None:

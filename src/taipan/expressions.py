@@ -67,7 +67,8 @@ class Expression:
         Returns
         -------
         ndarray
-            Shape (n,). A comparison with a missing value (NaN) is false.
+            Shape (n,). A comparison with a missing value (NaN) is false, except ``!=``; where a
+            quantity may be missing write ``jpt_1 > 30``, not ``not (jpt_1 <= 30)``.
 
         Raises
         ------

@@ -404,7 +404,11 @@ SYSTEMATICS = {
     "weight with a size": ("pu", {"size": 0.1}, ".size: not a key of this systematic; kind weight"),
     "unknown weight": ("pu", {"weight": "pile"}, ".weight: 'pile' is not a weight; did you mean "),
     "sample without datasets": ("nlo", {"datasets": None}, ": kind sample takes datasets; given: "),
-    "sample with no datasets": ("nlo", {"datasets": []}, ".datasets: an empty list replaces noth"),
+    "sample with no datasets": (
+        "nlo",
+        {"datasets": []},
+        ".datasets: an empty list replaces nothing",
+    ),
     "unknown alternative": ("nlo", {"datasets": ["Z3"]}, ".datasets[0]: 'Z3' is not a simulated "),
     "alternative twice": ("nlo", {"datasets": ["Z2", "Z2"]}, ".datasets[1]: 'Z2' is a duplicate"),
     "alternative from data": ("nlo", {"datasets": ["Data"]}, ".datasets[0]: 'Data' is not a simu"),

@@ -119,11 +119,11 @@ def test_schema_accepts_the_shipped_files(schema, path):
 @pytest.mark.parametrize(
     "content",
     [
-        {"trainng": {}},
+        {"trainings": {}},
         {"training": {"folds": 1}},
         {"systematics": {"x": {"kind": "rat"}}},
         {"samples": {"a-b": {"label": "x"}}},
-        {"samples": {"W": {"lable": "x"}}},
+        {"samples": {"W": {"labels": "x"}}},
         {"fastsim": {"events": {"A": 0}}},
         {"training": None},
     ],
@@ -217,7 +217,7 @@ def test_write_command_changes_only_what_drifted(capsys, tmp_path):
     assert (tmp_path / "config/config.yaml").read_text(encoding="utf-8") == default_text()
 
 
-@pytest.mark.parametrize("arguments", [[], ["config"], ["config", "chek"]])
+@pytest.mark.parametrize("arguments", [[], ["config"], ["config", "checks"]])
 def test_wrong_command_line_shows_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)

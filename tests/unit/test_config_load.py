@@ -50,6 +50,7 @@ def write(tmp_path):
         ("x:\n  - a: 1\n    a: 2\n", "line 3: key 'a' is a duplicate of line 2"),
         ("a: [1, 2\nb: 3\n", "line 2: not valid YAML"),
         ("a: 1\n\tb: 2\n", "line 2: not valid YAML"),
+        ("a: \x01\n", "not valid YAML: unacceptable character #x0001"),
         ("on: 1\n", "line 1: key on is not text; put it in quotes"),
         ("- 1\n- 2\n", "[1, 2] is not a mapping of keys to values"),
         ("a: !!python/object/apply:os.getcwd []\n", "line 1: not valid YAML"),
@@ -132,7 +133,10 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
             {"training": {"fold": 3}},
             "training.fold: 'fold' is not a key; did you mean 'folds'? (region, folds, hidden_",
         ),
-        ({"trainng": {}}, "trainng: 'trainng' is not a key; did you mean 'training'? (analysis, "),
+        (
+            {"trainings": {}},
+            "trainings: 'trainings' is not a key; did you mean 'training'? (analysis, ",
+        ),
         (
             {"systematics": {"trigger": {"sizes": 1}}},
             "systematics.trigger.sizes: 'sizes' is not a key; did you mean 'size'? (kind, group, ",
@@ -156,6 +160,10 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
         (
             {"training": {"hidden_layers": [64, "wide"]}},
             "training.hidden_layers[1]: 'wide' is not allowed (integer, ≥ 1)",
+        ),
+        (
+            {"training": {"hidden_layers": [True]}},
+            "training.hidden_layers[0]: true is not allowed (integer, ≥ 1)",
         ),
         (
             {"training": {"hidden_layers": []}},

@@ -41,6 +41,18 @@ def test_luminosity_of_fastsim_is_that_of_the_configuration():
     assert total_luminosity(config, catalogue) == 3.5
 
 
+def test_data_without_luminosity_are_named():
+    config, catalogue = load("cms-2012-skims")
+    entries = catalogue.datasets | {
+        "Run2012C_TauPlusX": catalogue.dataset("Run2012C_TauPlusX").model_copy(
+            update={"luminosity": None}
+        )
+    }
+    incomplete = catalogue.model_copy(update={"datasets": entries})
+    with pytest.raises(TaipanError, match=r"datasets.Run2012C_TauPlusX.luminosity is missing"):
+        total_luminosity(config, incomplete)
+
+
 @pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize(
     ("dataset", "pb", "events"),

@@ -1,4 +1,4 @@
-"""Expressions of event quantities: values, what is refused, and the proof of disjointness."""
+"""Expressions of event quantities: values, what is refused, and which cuts are proven disjoint."""
 
 from __future__ import annotations
 

@@ -126,6 +126,14 @@ def test_branch_lists_are_the_documented_ones() -> None:
     ]
     lists = [f"{name}_{field}" for name, text in collections.items() for field in text.split()]
     assert set(BRANCHES_COMMON) == {*scalars, *lists, *(f"n{name}" for name in collections)}
+    flags = {name for name in BRANCHES_COMMON if "_id" in name or "HLT" in name or "puId" in name}
+    flags = {*flags, "Muon_tightId", "Muon_softId"} - {"Tau_idIsoRaw"}
+    integers = {"PV_npvs", "run", "Tau_decayMode", *(f"n{name}" for name in collections)}
+    integers |= {name for name in lists if name.endswith(("_charge", "Idx"))}
+    special = {"luminosityBlock": "uint32", "event": "uint64"}
+    for name, kind in BRANCHES_COMMON.items():
+        plain = "bool" if name in flags else "int32" if name in integers else "float32"
+        assert kind == special.get(name, plain), name
     gen = [f"GenPart_{field}" for field in ["pt", "eta", "phi", "mass", "pdgId", "status"]]
     assert set(BRANCHES_SIMULATION) == {"nGenPart", *gen}
 
@@ -264,7 +272,7 @@ def test_truth_record(tmp_path: Path) -> None:
     total = sum(sum(events.values()) for events in truth["expected_events"].values())
     rounded = [generated_events(settings, name) for name in DATASETS if name.startswith("Run")]
     assert total == pytest.approx(sum(rounded), abs=1.0)
-    assert truth["filter_efficiency"]["DYJetsToLL"] == pytest.approx(0.00548)
+    assert truth["filter_efficiency"]["DYJetsToLL"] == pytest.approx(0.00535)
 
 
 def test_random_numbers_depend_on_every_name() -> None:
@@ -610,7 +618,9 @@ def test_tau_mismodelling_shifts_genuine_taus_and_nothing_in_w_events() -> None:
 def test_jet_mismodelling_shifts_jets_and_met_but_no_tau() -> None:
     events = generate("W2", 4000)
     nominal, shifted = run_detector(events), run_detector(events, jet_scale=0.05)
-    assert np.mean(shifted["Jet_pt"]) == pytest.approx(1.045 * np.mean(nominal["Jet_pt"]), rel=0.01)
+    # Far above the threshold of the file, where nothing migrates.
+    hard = [np.quantile(measured["Jet_pt"], 0.95) for measured in (nominal, shifted)]
+    assert hard[1] / hard[0] == pytest.approx(1.05, abs=0.015)
     assert not np.array_equal(nominal["MET_pt"], shifted["MET_pt"])
     assert np.array_equal(nominal["Muon_pt"], shifted["Muon_pt"])
     more = run_detector(events, extra_jet_probability=0.5)

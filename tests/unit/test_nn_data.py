@@ -111,7 +111,7 @@ def test_training_weights_do_not_depend_on_the_order_of_events() -> None:
 
 def test_training_weights_of_a_negative_class_are_refused() -> None:
     events = make_set()
-    with pytest.raises(TaipanError, match="sum of weights of signal is -"):
+    with pytest.raises(TaipanError, match="sum of weights of background is -"):
         replace(events, weights=-np.abs(events.weights)).training_weights()
 
 

@@ -8,6 +8,12 @@ rule measure_pileup:
         normalisation=NORMALISATION,
     output:
         PILEUP,
+    log:
+        log_file("measure_pileup"),
+    benchmark:
+        benchmark_file("measure_pileup")
+    conda:
+        ENVIRONMENT
     params:
         events=events_by_dataset(),
         pileup=CONFIG.pileup.model_dump(),
@@ -18,12 +24,6 @@ rule measure_pileup:
             "taipan.skim.storage",
             CONFIG.module,
         ),
-    log:
-        log_file("measure_pileup"),
-    benchmark:
-        benchmark_file("measure_pileup")
-    conda:
-        ENVIRONMENT
     script:
         "../../scripts/measure_pileup.py"
 
@@ -36,20 +36,20 @@ rule measure_transfer_factor:
         pileup=PILEUP,
     output:
         TRANSFER,
-    params:
-        events=events_by_dataset(),
-        config=slice_config(CONFIG, "module", "samples", "regions", "transfer_factor"),
-        code=code_version(
-            "taipan.events.inputs",
-            "taipan.events.selection",
-            "taipan.templates.combine",
-            CONFIG.module,
-        ),
     log:
         log_file("measure_transfer_factor"),
     benchmark:
         benchmark_file("measure_transfer_factor")
     conda:
         ENVIRONMENT
+    params:
+        events=events_by_dataset(),
+        config={**definitions(), **slice_config(CONFIG, "module", "transfer_factor")},
+        code=code_version(
+            "taipan.events.inputs",
+            "taipan.events.selection",
+            "taipan.templates.combine",
+            CONFIG.module,
+        ),
     script:
         "../../scripts/measure_transfer_factor.py"

@@ -1,23 +1,6 @@
 """Histograms and templates."""
 
 
-def template_slice(*keys):
-    """Configuration of the templates: systematics without the rates, which need none."""
-    values = slice_config(CONFIG, *keys, "samples", "regions", "observables")
-    values["control_plots"] = slice_config(CONFIG, "control_plots")["control_plots"]
-    values["systematics"] = {
-        name: item.model_dump(mode="json", exclude={"source", "group"})
-        for name, item in CONFIG.systematics.items()
-        if item.kind != "rate"
-    }
-    return values
-
-
-def dataset_events(wildcards):
-    """Parquet files of one dataset."""
-    return events_of(wildcards.dataset)
-
-
 rule histogram:
     """Fill one dataset's histograms, all variations in one pass."""
     input:
@@ -29,6 +12,12 @@ rule histogram:
     output:
         observables=f"{OUT}/templates/datasets/{{dataset}}.zip",
         control=f"{OUT}/templates/datasets/{{dataset}}_control.zip",
+    log:
+        f"{OUT}/logs/histogram/{{dataset}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/histogram/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
     params:
         config=template_slice("module", "features"),
         code=code_version(
@@ -38,12 +27,6 @@ rule histogram:
             "taipan.nn.scorer",
             CONFIG.module,
         ),
-    log:
-        f"{OUT}/logs/histogram/{{dataset}}.log",
-    benchmark:
-        f"{OUT}/benchmarks/histogram/{{dataset}}.tsv"
-    conda:
-        ENVIRONMENT
     script:
         "../../scripts/histogram.py"
 
@@ -58,14 +41,14 @@ rule combine_templates:
         templates=TEMPLATES,
         control=CONTROL,
         yields=YIELDS,
-    params:
-        config=template_slice(),
-        code=code_version("taipan.templates.combine", "taipan.templates.store"),
     log:
         log_file("combine_templates"),
     benchmark:
         benchmark_file("combine_templates")
     conda:
         ENVIRONMENT
+    params:
+        config=template_slice(),
+        code=code_version("taipan.templates.combine", "taipan.templates.store"),
     script:
         "../../scripts/combine_templates.py"

@@ -1,13 +1,5 @@
 """The k-fold network and its gate."""
 
-
-def training_slice(*more):
-    """Configuration that decides which events are trained on, and how."""
-    return slice_config(
-        CONFIG, "module", "samples", "regions", "features", "training", *more
-    )
-
-
 TRAINING_INPUTS = {
     "events": all_events(),
     "normalisation": NORMALISATION,
@@ -23,17 +15,17 @@ rule train:
     output:
         models=MODELS,
         record=TRAINING_RECORD,
-    params:
-        events=events_by_dataset(),
-        config=training_slice(),
-        seed=derive_seed(SEED, "train"),
-        code=code_version("taipan.nn.train", "taipan.nn.collect", CONFIG.module),
     log:
         log_file("train"),
     benchmark:
         benchmark_file("train")
     conda:
         ENVIRONMENT
+    params:
+        events=events_by_dataset(),
+        config=training_slice(),
+        seed=derive_seed(SEED, "train"),
+        code=code_version("taipan.nn.train", "taipan.nn.collect", CONFIG.module),
     script:
         "../../scripts/train.py"
 
@@ -45,15 +37,15 @@ rule check_overtraining:
         models=MODELS,
     output:
         verdict=OVERTRAINING,
-    params:
-        events=events_by_dataset(),
-        config=training_slice("overtraining"),
-        code=code_version("taipan.nn.overtraining", "taipan.nn.collect", CONFIG.module),
     log:
         log_file("check_overtraining"),
     benchmark:
         benchmark_file("check_overtraining")
     conda:
         ENVIRONMENT
+    params:
+        events=events_by_dataset(),
+        config=training_slice("overtraining"),
+        code=code_version("taipan.nn.overtraining", "taipan.nn.collect", CONFIG.module),
     script:
         "../../scripts/check_overtraining.py"

@@ -365,7 +365,13 @@ def _quantities() -> dict[str, Quantity]:
         ]
     found += [
         Quantity("dm_2", "", "tau decay mode", _PAIR),
-        Quantity("gen_match", "", "1 if both legs come from generated taus", _PAIR),
+        Quantity(
+            "gen_match",
+            "",
+            "1 if both legs come from generated taus",
+            _PAIR,
+            simulation_only=True,
+        ),
         Quantity("m_vis", "GeV", "invariant mass of muon and tau", _PAIR),
         Quantity("pt_vis", "GeV", "transverse momentum of muon and tau", _PAIR),
         Quantity("delta_r", "", "ΔR of muon and tau", _PAIR),

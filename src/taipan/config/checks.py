@@ -329,6 +329,11 @@ def _check_quantity(
     if quantity is None:
         yield unknown(path, name, "quantity", [*also_allowed, *sorted(analysis.quantities)])
         return
+    if quantity.simulation_only and not path.startswith("samples."):
+        yield (
+            f"{path}: '{name}' comes from the generator record, which data do not have; only "
+            "samples.*.select may use it"
+        )
     columns = {column.name for column in analysis.columns}
     missing = [column for column in quantity.requires if column not in columns]
     if missing:

@@ -181,7 +181,7 @@ class Run(Strict):
 class Sample(Strict):
     """A physics process: what is stacked in a plot and fitted."""
 
-    label: str = Field(description="Name on plots (LaTeX allowed).")
+    label: str = Field("", description="Name on plots (LaTeX allowed); the sample's if empty.")
     colour: str = Field("#bdbdbd", pattern=r"^#[0-9a-fA-F]{6}$", description="Colour on plots.")
     role: Literal["signal", "background"] = Field("background", description="Class it belongs to.")
     datasets: list[str] = Field(

@@ -15,18 +15,19 @@ from taipan.fastsim.kinematics import Floats, FourMomentum, Ints, decay_in_two
 MASS_Z, WIDTH_Z = 91.188, 2.495
 MASS_W, WIDTH_W = 80.377, 2.085
 MASS_H, WIDTH_H = 125.0, 0.0041
-MASS_TOP, WIDTH_TOP = 172.5, 1.4
-MASS_TAU, MASS_MUON, MASS_ELECTRON = 1.77686, 0.10566, 0.000511
+MASS_TOP = 172.5
+MASS_TAU, MASS_MUON = 1.77686, 0.10566
 MASS_PION, MASS_B = 0.13957, 4.8
 
 MODES = np.array([0, 1, 2, 10])
 """Decay modes of the CMS reconstruction: one charged hadron with 0, 1, 2 strips; three prongs."""
 
 GENUINE_MODE_FRACTIONS = (0.275, 0.555, 0.006, 0.164)
-"""Reconstructed modes of genuine taus in Z->tautau, from the public 2012 skims (12350)."""
+"""Modes of genuine taus before the selection, set so that selected Z -> tau tau events have the
+modes of the public 2012 skims (CERN Open Data record 12350)."""
 
 JET_MODE_FRACTIONS = (0.120, 0.560, 0.006, 0.314)
-"""Reconstructed modes of jets, from W+jets in the same skims."""
+"""The same for jets, set to W+jets."""
 
 # By mode: mean and width of the measured visible mass in GeV for taus (rho(770) and a1(1260) after
 # resolution), the same for jets, and the window of the reconstruction; from the public skims.
@@ -63,8 +64,8 @@ def draw_breit_wigner(
 def draw_z_mass(rng: np.random.Generator, count: int) -> Floats:
     """Draw Z/gamma* masses in GeV: the Z peak and a photon tail falling as m^-3, 50 to 500 GeV.
 
-    The tail has 1.5 % of the events, about its share in a next-to-leading-order Drell-Yan
-    calculation above 50 GeV.
+    The tail has 1.5 % of the events, which gives the visible masses above the peak that the public
+    2012 skims have.
     """
     peak = draw_breit_wigner(rng, count, MASS_Z, WIDTH_Z, 50.0, 500.0)
     low, high = 50.0**-2, 500.0**-2

@@ -69,7 +69,7 @@ def simulate_detector(
         "HLT_IsoMu24_eta2p1": response.fires_muon_trigger(rng, events.measured_muon_pt, isolation),
         "HLT_IsoMu24": response.fires_muon_trigger(rng, events.measured_muon_pt, isolation),
         "HLT_IsoMu17_eta2p1_LooseIsoPFTau20": response.fires_cross_trigger(
-            rng, events.measured_muon_pt, isolation, tau_pt
+            rng, events.measured_muon_pt, isolation, tau_pt, events.tau_source
         ),
         "PV_npvs": vertices,
         # Beam spot of 2012: (0.07, 0.06) cm across, 5 cm long.

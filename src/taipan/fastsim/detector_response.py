@@ -122,11 +122,18 @@ def isolation_scale(events: HardEvents) -> Floats:
 
 
 def fires_cross_trigger(
-    rng: np.random.Generator, muon_pt: Floats, muon_isolation: Floats, tau_pt: Floats
+    rng: np.random.Generator,
+    muon_pt: Floats,
+    muon_isolation: Floats,
+    tau_pt: Floats,
+    tau_source: Ints,
 ) -> Bools:
-    """Whether HLT_IsoMu17_eta2p1_LooseIsoPFTau20 fires: turn-on curves in both pT (GeV)."""
+    """Whether HLT_IsoMu17_eta2p1_LooseIsoPFTau20 fires: turn-on curves in both pT (GeV).
+
+    The trigger sees more of a jet than of a genuine tau of the same pT.
+    """
     muon = 0.95 * _turn_on(muon_pt, 16.8, 0.7) * (1.0 - 0.4 * np.minimum(muon_isolation / 0.5, 1.0))
-    tau = 0.95 * _turn_on(tau_pt, 19.5, 3.0)
+    tau = 0.95 * _turn_on(tau_pt * np.where(tau_source == SOURCE_JET, 1.15, 1.0), 20.0, 3.0)
     return rng.random(len(muon_pt)) < muon * tau
 
 

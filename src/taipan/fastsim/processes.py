@@ -90,12 +90,12 @@ SAMPLES: dict[str, Sample] = {
     ),
     "DYJetsToLL": Sample(
         _DRELL_YAN,
-        (_ZTT, Component("ZLL", resonances.generate_z_to_leptons, 0.00148)),
+        (_ZTT, Component("ZLL", resonances.generate_z_to_leptons, 0.00135)),
     ),
     "TTbar": Sample(225.2, (Component("TT", generate_top_pairs, 0.0124),)),
-    "W1JetsToLNu": Sample(6381.2, (_w_plus_jets(1, 0.00214),)),
-    "W2JetsToLNu": Sample(2039.8, (_w_plus_jets(2, 0.00370),)),
-    "W3JetsToLNu": Sample(612.5, (_w_plus_jets(3, 0.00408),)),
+    "W1JetsToLNu": Sample(6381.2, (_w_plus_jets(1, 0.00199),)),
+    "W2JetsToLNu": Sample(2039.8, (_w_plus_jets(2, 0.00346),)),
+    "W3JetsToLNu": Sample(612.5, (_w_plus_jets(3, 0.00385),)),
     "DYToTauTau_NLO": Sample(
         _DRELL_YAN,
         # The branching ratio is the share of taus among three leptons, so the efficiency is
@@ -110,7 +110,7 @@ SAMPLES: dict[str, Sample] = {
 DATASETS: tuple[str, ...] = (*SAMPLES, *COLLISION_SHARES)
 """Names of all datasets, simulation first."""
 
-QCD_CROSS_SECTION = 46.5
+QCD_CROSS_SECTION = 42.3
 """Multijet events that pass the filter, in pb; they exist in the pseudo-data only."""
 
 _QCD = Component("QCD", generate_multijets, 1.0)

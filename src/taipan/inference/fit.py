@@ -18,6 +18,9 @@ Mask = npt.NDArray[np.bool_]
 # Smallest eigenvalue of the Hessian, scaled to a unit diagonal, of a fit that determines all its
 # parameters: correlations of 1 - 1e-9 are a degeneracy, not a measurement.
 MIN_EIGENVALUE = 1e-9
+# A fit that predicts less than this fraction of the nominal yield in a bin sits where the signal
+# eats up the background: the edge of the model, which acts as a bound of the signal strength.
+EDGE_FRACTION = 1e-3
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class FitResult:
     covariance
         Inverse Hessian; zero for fixed parameters.
     at_bound
-        Parameters that a bound holds.
+        Parameters that a bound holds; for the parameter of interest also where a bin predicts
+        nothing any more. Their `sigma` is the local curvature, not an interval.
     edm
         Estimated distance of −ln L to the minimum.
     """
@@ -82,11 +86,14 @@ def fit(
         definite; names the parameters concerned.
     """
     minimum, is_fixed = find_minimum(model, data, start=start, fixed=fixed)
+    at_bound = minimum.at_bound.copy()
+    edge = model.expected(minimum.values) < EDGE_FRACTION * model.expected(model.nominal(1.0))
+    at_bound[model.poi] |= edge.any() and not is_fixed[model.poi]
     return FitResult(
         values=minimum.values,
         nll=minimum.nll,
         covariance=_covariance(model, minimum, is_fixed),
-        at_bound=minimum.at_bound,
+        at_bound=at_bound,
         edm=minimum.edm,
     )
 

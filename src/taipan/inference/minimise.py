@@ -122,7 +122,11 @@ def _newton(objective: Objective, start: Array, lower: Array, upper: Array, fixe
         free = ~(held | fixed)
         step, damped = _newton_step(hessian, gradient, free)
         edm = np.inf if damped else float(-0.5 * gradient @ step)
-        if edm <= MAX_EDM or steps == MAX_STEPS:
+        if edm <= MAX_EDM:
+            # the last step is too short to change the Hessian, but it makes estimates exact
+            values, nll = np.where(fixed, values, np.clip(values + step, lower, upper)), nll - edm
+            break
+        if steps == MAX_STEPS:
             break
         accepted = _line_search(objective, values, nll, gradient, step, (lower, upper, fixed))
         if accepted is None:
@@ -137,7 +141,8 @@ def _newton_step(hessian: Array, gradient: Array, free: Mask) -> tuple[Array, bo
     if not free.any():
         return step, False
     block = hessian[np.ix_(free, free)]
-    scale = np.sqrt(np.maximum(np.abs(np.diag(block)), np.finfo(float).tiny))
+    curvature = np.abs(np.diag(block))
+    scale = np.sqrt(np.where(curvature > np.finfo(float).eps * curvature.max(), curvature, 1.0))
     scaled = block / np.outer(scale, scale)
     damping = 0.0
     while True:

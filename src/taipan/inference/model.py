@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import pyhf
-from jax.scipy.special import gammaln, xlogy
+from jax.scipy.special import gammaln
 
 from taipan.inference.errors import FitError
 from taipan.inference.histfactory import expected_yields, read_tensors
@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-# Expected yields below this fraction of the nominal one are bent towards zero instead of crossing
-# it, see `_bend`. Far below any yield at a minimum, so estimates are those of the plain model.
+# Expected yields below this fraction of the nominal one are continued as `_log_rates` says. Far
+# below any yield at a minimum, so estimates are those of the plain model.
 FLOOR_FRACTION = 1e-6
 
 
@@ -251,8 +251,8 @@ def _compile(model: Any, by_sample: Callable[[Any], Any], observed: Array) -> Co
         centre = values[auxiliary]
         pulls = (measured[~counted] - centre[~counted]) / sigma[auxiliary[~counted]]
         return (
-            _poisson(counts, _bend(total(values), floor))
-            + _poisson(measured[counted], centre[counted] * factor[counted])
+            _poisson(counts, _log_rates(total(values), floor))
+            + _poisson(measured[counted], jnp.log(centre[counted] * factor[counted]))
             + 0.5 * (pulls**2).sum()
             + log_width
         )
@@ -286,18 +286,20 @@ def _compile(model: Any, by_sample: Callable[[Any], Any], observed: Array) -> Co
     )
 
 
-def _poisson(counts: Any, rates: Any) -> Any:
-    return (rates - xlogy(counts, rates) + gammaln(counts + 1.0)).sum()
+def _poisson(counts: Any, log_rates: Any) -> Any:
+    return (jnp.exp(log_rates) - counts * log_rates + gammaln(counts + 1.0)).sum()
 
 
-def _bend(rates: Any, floor: Any) -> Any:
-    """Keep expected yields positive: identity above `floor`, exponential approach to 0 below.
+def _log_rates(rates: Any, floor: Any) -> Any:
+    """Give the logarithm of expected yields, continued below `floor` by its tangent.
 
     A negative signal strength can make the sum of templates negative, where no Poisson density
-    exists. Value and slope are continuous, so a minimiser that strays there is led back.
+    exists. With the tangent −ln L stays finite, continuous and steep, so a minimiser that strays
+    there is led back; a bin without data predicts nothing there.
     """
-    below = floor * jnp.exp(jnp.minimum(rates, floor) / floor - 1.0)
-    return jnp.where(rates > floor, rates, jnp.maximum(below, jnp.finfo(jnp.float64).tiny))
+    return jnp.where(
+        rates > floor, jnp.log(jnp.maximum(rates, floor)), jnp.log(floor) + rates / floor - 1.0
+    )
 
 
 def _auxiliary(config: Any) -> tuple[npt.NDArray[np.intp], Array, Array]:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Without this TensorFlow reports at import that there is no GPU; set before the first import.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Without this TensorFlow reports every session and the lack of a GPU as errors; what fails raises
+# a Python exception anyway. Read at the first import.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import tensorflow as tf

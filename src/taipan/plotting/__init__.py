@@ -1,0 +1,1 @@
+"""Figures: each is a pure function of numbers that are written beside it."""

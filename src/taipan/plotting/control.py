@@ -1,0 +1,170 @@
+"""Control plots: data and prediction in one region, before any fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import hist
+import numpy as np
+from matplotlib.figure import Figure
+
+from taipan.config.model import Observable, Region, Sample
+from taipan.errors import TaipanError
+from taipan.events.variations import NOMINAL
+from taipan.plotting.stack import describe_samples, draw_stack, legend_entries, signal_factor
+from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
+from taipan.templates.fill import DATA
+
+_COLUMNS = 4
+_WIDTH, _HEIGHT, _GAP = 3.5, 3.15, 0.55  # of a panel and between rows, in inches
+
+
+def control_numbers(
+    histograms: Mapping[str, hist.Hist],
+    quantities: Mapping[str, Observable],
+    samples: Mapping[str, Sample],
+    region: tuple[str, Region],
+    header: Mapping[str, Any],
+    *,
+    blinded: bool = False,
+) -> dict[str, Any]:
+    """Collect what the control plots of one region show.
+
+    Parameters
+    ----------
+    histograms
+        Quantity → histogram with axes process, region, variation and the quantity.
+    quantities, samples
+        Definitions; their order is that of the panels and of the stack.
+    region
+        Name and definition.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    blinded
+        Leave the data out.
+
+    Returns
+    -------
+    dict
+        ``panels`` hold the bins only. ``outside`` counts the events beyond the edges, together
+        with those for which the quantity is not defined (a dijet mass without two jets): folding
+        them into the last bin would invent a peak.
+
+    Raises
+    ------
+    TaipanError
+        If a quantity has no histogram.
+    """
+    name, definition = region
+    missing = [quantity for quantity in quantities if quantity not in histograms]
+    if missing:
+        raise TaipanError(
+            f"control_plots.{missing[0]}: no histogram ({', '.join(histograms) or 'there are none'})"
+        )
+    panels = [
+        _panel(histograms[quantity], quantity, observable, list(samples), name, blinded)
+        for quantity, observable in quantities.items()
+    ]
+    return {
+        "header": dict(header),
+        "region": {"name": name, "label": definition.label},
+        "samples": describe_samples(samples),
+        "uncertainty": "statistical",
+        "panels": panels,
+    }
+
+
+def _panel(
+    histogram: hist.Hist,
+    quantity: str,
+    observable: Observable,
+    samples: list[str],
+    region: str,
+    blinded: bool,
+) -> dict[str, Any]:
+    cut = histogram[{"region": hist.loc(region), "variation": hist.loc(NOMINAL)}]
+    cells = {name: cut[{"process": hist.loc(name)}] for name in [*samples, DATA]}
+    values = {name: np.asarray(cell.values()) for name, cell in cells.items()}
+    outside = {
+        name: float(cell.values(flow=True).sum() - cell.values().sum())
+        for name, cell in cells.items()
+    }
+    variance = np.sum([cells[name].variances() for name in samples], axis=0)
+    return {
+        "quantity": quantity,
+        "label": observable.label,
+        "unit": observable.unit,
+        "edges": [float(edge) for edge in observable.binning],
+        "samples": {name: values[name].tolist() for name in samples},
+        "total": np.sum([values[name] for name in samples], axis=0).tolist(),
+        "total_sigma": np.sqrt(variance).tolist(),
+        "data": None if blinded else values[DATA].tolist(),
+        "outside": {
+            "prediction": float(np.sum([outside[name] for name in samples])),
+            "data": None if blinded else outside[DATA],
+        },
+    }
+
+
+@house_style()
+def control_figure(numbers: Mapping[str, Any]) -> Figure:
+    """Draw one region: a stack and a ratio for each quantity.
+
+    Parameters
+    ----------
+    numbers
+        Of :func:`control_numbers`.
+    """
+    panels, samples = numbers["panels"], numbers["samples"]
+    rows = -(-len(panels) // _COLUMNS)
+    columns = min(_COLUMNS, len(panels))
+    figure = new_figure(_WIDTH * columns + 0.3, (_HEIGHT + _GAP) * rows + 0.75)
+    grid = figure.add_gridspec(
+        rows, columns, hspace=_GAP / _HEIGHT, wspace=0.32, **inch_margins(figure, 0.7, 0.15, 0.5, 0.8)
+    )
+    signal = [name for name, item in samples.items() if item["role"] == "signal"]
+    factor = _region_factor(panels, signal)
+    heads = []
+    for index, panel in enumerate(panels):
+        cell = grid[index // columns, index % columns].subgridspec(
+            2, 1, height_ratios=(3, 1), hspace=0.06
+        )
+        main, ratio = figure.add_subplot(cell[0]), figure.add_subplot(cell[1])
+        yields = np.sum([panel["samples"][name] for name in signal], axis=0) if signal else None
+        overlay = None if yields is None else {"yields": yields, "factor": factor}
+        draw_stack(main, ratio, panel, samples, overlay=overlay)
+        main.text(
+            0.97, 0.97, _outside_text(panel), transform=main.transAxes, ha="right", va="top",
+            size=6.5, color="#444444",
+        )  # fmt: skip
+        heads.append(main)
+    seen = any(panel["data"] is not None for panel in panels)
+    entries = legend_entries(
+        samples,
+        "Stat. uncertainty",
+        data="Data" if seen else None,
+        signal=f"Signal × {factor}" if signal else None,
+    )
+    figure.legend(
+        handles=entries, loc="upper right", ncols=len(entries), columnspacing=1.2, borderpad=0.3
+    )
+    region = numbers["region"]
+    text = region["label"] or region["name"]
+    add_header(heads[0], heads[columns - 1], numbers["header"], text if seen else f"{text}, blinded")
+    return figure
+
+
+def _region_factor(panels: list[dict[str, Any]], signal: list[str]) -> int:
+    """One factor for the page, from the region's total yields."""
+    first = panels[0]
+    expected = float(np.sum([first["samples"][name] for name in signal])) if signal else 0.0
+    return signal_factor(expected, float(np.sum(first["total"])) - expected)
+
+
+def _outside_text(panel: Mapping[str, Any]) -> str:
+    outside = panel["outside"]
+    if not (outside["data"] or abs(outside["prediction"]) >= 0.5):
+        return ""
+    data = "" if outside["data"] is None else f" ({outside['data']:.0f} in data)"
+    return f"not shown: {outside['prediction']:.0f}{data}"

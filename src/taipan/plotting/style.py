@@ -1,0 +1,138 @@
+"""Look of the figures, and writing them.
+
+Figures are made without pyplot, so there is no global state and no window system. Every function
+that makes one runs inside :func:`house_style`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import mplhep
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from taipan.atomic import replacing, write_json
+
+logger = logging.getLogger(__name__)
+
+DPI = 110
+UP, DOWN = "#c91f37", "#3f66c9"
+SIGNAL = "#c91f37"
+# six colours that stay apart for colour-blind readers, as mplhep's CMS style (arXiv:2107.02270)
+CYCLE = ("#5790fc", "#f89c20", "#964a8b", "#7a21dd", "#9c9ca1", "#e42536")
+
+_SIZE = 10.0
+_OVERRIDES: dict[str, Any] = {
+    "font.size": _SIZE,
+    # TeX Gyre Heros has no Greek letters: those come from the second font
+    "font.sans-serif": ["TeX Gyre Heros", "DejaVu Sans"],
+    "mathtext.fallback": "stixsans",
+    "axes.unicode_minus": True,
+    "axes.linewidth": 0.9,
+    "axes.labelsize": _SIZE,
+    "axes.titlesize": _SIZE,
+    "xtick.labelsize": 0.85 * _SIZE,
+    "ytick.labelsize": 0.85 * _SIZE,
+    "xtick.major.size": 5.0,
+    "xtick.minor.size": 2.5,
+    "xtick.major.pad": 3.5,
+    "ytick.major.size": 5.0,
+    "ytick.minor.size": 2.5,
+    "legend.fontsize": 0.9 * _SIZE,
+    "lines.linewidth": 1.2,
+    "hatch.linewidth": 0.5,
+    "savefig.dpi": DPI,
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Apply the CMS look of mplhep, at sizes that suit pages of several panels."""
+    with matplotlib.rc_context({**mplhep.style.CMS, **_OVERRIDES}):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure; sizes in inches."""
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def inch_margins(
+    figure: Figure, left: float, right: float, bottom: float, top: float
+) -> dict[str, float]:
+    """Turn margins in inches into the keywords of a grid of axes."""
+    width, height = figure.get_size_inches()
+    return {
+        "left": left / width,
+        "right": 1.0 - right / width,
+        "bottom": bottom / height,
+        "top": 1.0 - top / height,
+    }
+
+
+def add_header(left: Axes, right: Axes, header: Mapping[str, Any], text: str = "") -> None:
+    """Write who made the data above one axes, and how many there are above another.
+
+    Parameters
+    ----------
+    left, right
+        First and last axes of the top row; may be the same.
+    header
+        ``label`` (its first word is set bold), ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    text
+        Short text after the label.
+    """
+    first, _, rest = str(header["label"]).partition(" ")
+    style = {"textcoords": "offset points", "va": "baseline", "annotation_clip": False}
+    bold = left.annotate(
+        first, (0, 1), (0, 5), xycoords="axes fraction", weight="bold", size=1.25 * _SIZE, **style
+    )
+    italic = left.annotate(
+        f"{rest}   ", (1, 0), (4, 0), xycoords=bold, style="italic", size=1.05 * _SIZE, **style
+    )
+    if text:
+        left.annotate(text, (1, 0), (4, 0), xycoords=italic, **style)
+    right.annotate(
+        f"{header['luminosity']:.4g} fb$^{{-1}}$ ({header['energy']:g} TeV)",
+        (1, 1), (0, 5), xycoords="axes fraction", ha="right", **style,
+    )  # fmt: skip
+
+
+def with_unit(label: str, unit: str) -> str:
+    """Give the text of an axis, ``label (unit)``."""
+    return f"{label} ({unit})" if unit else label
+
+
+def save_figure(figure: Figure, outputs: Mapping[str, Path | str], numbers: Any) -> None:
+    """Write a figure and its numbers; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    outputs
+        Path of each of ``pdf``, ``png`` and ``json``.
+    numbers
+        What the figure shows, as plain numbers.
+
+    Raises
+    ------
+    TaipanError
+        If a file cannot be written, or a number is not finite.
+    """
+    metadata = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
+    with house_style():
+        for kind, entries in metadata.items():
+            with replacing(outputs[kind]) as temporary:
+                figure.savefig(temporary, format=kind, metadata=entries)
+    write_json(outputs["json"], numbers)
+    logger.info("%s written", Path(outputs["png"]).stem)

@@ -1,0 +1,252 @@
+"""Everything a run found, as one dictionary for JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taipan.config.model import Config
+from taipan.errors import TaipanError
+from taipan.summary.read import Yields
+
+_RESULT_KEYS = ("mu_hat", "sigma", "interval", "significance", "limit")
+_TRUTH_KEYS = ("mu", "luminosity", "qcd_os_ss_factor", "mismodelling")
+# Reason that the likelihood records where a control region is one bin by configuration.
+_BY_CONFIGURATION = ["fitted as a yield"]
+_NOT_HASHED = ("seconds", "result_sha256")
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """What was run.
+
+    Attributes
+    ----------
+    catalogue
+        Name of the dataset catalogue.
+    luminosity
+        Integrated luminosity of the analysed data in fb⁻¹.
+    seed
+        The one seed of the configuration.
+    config_hash, code
+        Hashes of the configuration and of the modules that make the numbers.
+    packages
+        Name → version.
+    """
+
+    catalogue: str
+    luminosity: float
+    seed: int
+    config_hash: str
+    code: str
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """What the stages of a run left, as read from their files.
+
+    Attributes
+    ----------
+    fit, reference
+        Results of :func:`taipan.inference.run_inference`; `reference` None if not configured.
+    records
+        Records of :func:`taipan.likelihood.build_workspace`, one an observable.
+    gates
+        Name → verdict.
+    yields
+        Content of ``yields.csv``.
+    transfer_factor
+        Measured opposite-sign/same-sign factor, None if the analysis has none.
+    truth
+        Truth record of the embedded simulation, None for real data.
+    """
+
+    fit: Mapping[str, Any]
+    reference: Mapping[str, Any] | None
+    records: Sequence[Mapping[str, Any]]
+    gates: Mapping[str, Mapping[str, Any]]
+    yields: Yields
+    transfer_factor: Mapping[str, Any] | None
+    truth: Mapping[str, Any] | None
+
+
+def summarise(
+    settings: Config, run: RunIdentity, results: RunResults, seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    """Put the results of a run together.
+
+    Parameters
+    ----------
+    settings
+        Sections `analysis`, `title`, `regions` and `fit` of the configuration.
+    run
+        What was run.
+    results
+        What it found.
+    seconds
+        Rule → wall-clock seconds; the only part that may differ between equal runs.
+
+    Returns
+    -------
+    dict
+        Content of ``summary.json``; the keys are described in ``docs/outputs.md``. While the
+        analysis is blinded, `observed` is None and the yields hold no data of signal regions.
+
+    Raises
+    ------
+    TaipanError
+        If the results do not belong to the configuration or to each other; names the key.
+    """
+    _check_consistency(settings, results)
+    blinded = bool(results.fit["blinded"])
+    fitted = [name for name, region in settings.regions.items() if region.role != "estimate"]
+    reference = results.reference
+    content: dict[str, Any] = {
+        "analysis": settings.analysis,
+        "title": settings.title,
+        "catalogue": run.catalogue,
+        "luminosity": run.luminosity,
+        "seed": run.seed,
+        "provenance": {
+            "config": run.config_hash,
+            "code": run.code,
+            "packages": dict(run.packages),
+        },
+        "blinded": blinded,
+        "observable": settings.fit.observable,
+        "expected": _result(results.fit["expected"]),
+        "observed": _result(results.fit["observed"]),
+        "reference": None
+        if reference is None
+        else {
+            "observable": reference["observable"],
+            "expected": _result(reference["expected"]),
+            "observed": _result(reference["observed"]),
+        },
+        "gates": {
+            name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}
+            for name, verdict in results.gates.items()
+        },
+        "fitted_regions": fitted,
+        "yields": _visible_yields(results.yields, settings, blinded),
+        "transfer_factor": _plain(results.transfer_factor),
+        "truth": None
+        if results.truth is None
+        else {key: results.truth[key] for key in _TRUTH_KEYS},
+        "warnings": _collect_warnings(results),
+        "seconds": dict(seconds),
+    }
+    return {**content, "result_sha256": hash_result(content)}
+
+
+def hash_result(summary: Mapping[str, Any]) -> str:
+    """Hash a summary without what may differ between equal runs.
+
+    Parameters
+    ----------
+    summary
+        Content of ``summary.json``.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits, of ``json.dumps(content, sort_keys=True)``, where content
+        is the summary without ``seconds`` and ``result_sha256``.
+    """
+    content = {key: value for key, value in summary.items() if key not in _NOT_HASHED}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _check_consistency(settings: Config, results: RunResults) -> None:
+    wanted = [("fit.observable", settings.fit.observable, results.fit)]
+    if (settings.fit.reference is None) != (results.reference is None):
+        raise TaipanError(
+            f"fit.reference is {settings.fit.reference!r}, but a reference fit was "
+            f"{'not ' if results.reference is None else ''}given"
+        )
+    if results.reference is not None and settings.fit.reference is not None:
+        wanted.append(("fit.reference", settings.fit.reference, results.reference))
+    for key, observable, fit in wanted:
+        if fit["observable"] != observable:
+            raise TaipanError(f"{key} is '{observable}', but the fit is of '{fit['observable']}'")
+        if bool(fit["blinded"]) == settings.fit.unblind:
+            raise TaipanError(
+                f"fit.unblind is {settings.fit.unblind}, but the fit of '{observable}' says "
+                f"blinded: {fit['blinded']}"
+            )
+    for region in settings.regions:
+        if region not in results.yields:
+            raise TaipanError(
+                f"regions.{region}: the table of yields has only {', '.join(results.yields)}"
+            )
+
+
+def _result(full: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if full is None else {key: full[key] for key in _RESULT_KEYS}
+
+
+def _plain(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if content is None else dict(content)
+
+
+def _visible_yields(yields: Yields, settings: Config, blinded: bool) -> Yields:
+    """Leave the data of signal regions out while the analysis is blinded."""
+    hidden = {
+        name for name, region in settings.regions.items() if blinded and region.role == "signal"
+    }
+    return {
+        region: {
+            process: value
+            for process, value in found.items()
+            if not (region in hidden and process == "data")
+        }
+        for region, found in yields.items()
+    }
+
+
+def _collect_warnings(results: RunResults) -> list[str]:
+    warnings = []
+    for name, verdict in results.gates.items():
+        if not verdict["passed"]:
+            failed = [c["name"] for c in verdict.get("conditions", ()) if not c["passed"]]
+            total = len(verdict.get("conditions", ()))
+            which = f": {len(failed)} of {total} conditions" if failed else ""
+            names = f" ({', '.join(dict.fromkeys(failed))})" if failed else ""
+            warnings.append(f"gate {name} failed{which}{names}")
+    for record in results.records:
+        observable = record["observable"]
+        warnings += [f"{observable}: {text}" for text in record["warnings"]]
+        for region, found in record["regions"].items():
+            warnings += [
+                f"{observable}: {region}: bins {_span(merged['bins'])} merged "
+                f"({merged['low']:g} to {merged['high']:g}): {'; '.join(merged['reasons'])}"
+                for merged in found["merged"]
+                if list(merged["reasons"]) != _BY_CONFIGURATION
+            ]
+    for fit in (results.fit, results.reference):
+        if fit is not None:
+            warnings += _bound_warnings(fit)
+    return warnings
+
+
+def _span(bins: Sequence[int]) -> str:
+    return f"{bins[0]}-{bins[-1]}"
+
+
+def _bound_warnings(fit: Mapping[str, Any]) -> list[str]:
+    warnings = []
+    for kind in ("expected", "observed"):
+        result = fit[kind]
+        if result is None:
+            continue
+        bounded = [p["name"] for p in result["parameters"] if p["at_bound"]]
+        if bounded:
+            warnings.append(
+                f"{fit['observable']}: {kind} fit has {', '.join(bounded)} at a bound; its σ is "
+                "the curvature there, not an interval"
+            )
+    return warnings

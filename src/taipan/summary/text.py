@@ -1,0 +1,240 @@
+"""The summary as Markdown that a terminal can show."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_ABSENT = "–"
+_MIN_DECIMALS = 2
+# Decimals beyond which a small uncertainty is no longer spelled out.
+_MAX_DECIMALS = 6
+
+
+def to_markdown(summary: Mapping[str, Any]) -> str:
+    """Write a summary for people.
+
+    Parameters
+    ----------
+    summary
+        Content of ``summary.json``.
+
+    Returns
+    -------
+    str
+        Markdown; the columns of its tables are aligned, so that it can be read as it is.
+    """
+    parts = [
+        f"# {plain_label(summary['title'])}",
+        _headline(summary),
+        f"Analysis `{summary['analysis']}` on `{summary['catalogue']}`: "
+        f"{summary['luminosity']:g} fb⁻¹, seed {summary['seed']}.",
+        "## Signal strength",
+        _results_table(summary),
+        "Expected: Asimov data with μ = 1; its limit is the median without signal.",
+    ]
+    if summary["truth"] is not None:
+        parts += ["## Injected truth", _truth(summary)]
+    parts += ["## Yields before the fit", *_yields(summary)]
+    parts += ["## Gates", *_gates(summary["gates"]), "## Warnings", _list(summary["warnings"])]
+    parts += ["## Time", _seconds(summary["seconds"])]
+    parts.append(f"Hash of the result (everything but the times): `{summary['result_sha256']}`")
+    return "\n\n".join(parts) + "\n"
+
+
+def plain_label(label: str) -> str:
+    r"""Turn a label for plots into plain text: ``$m_{vis}$`` becomes ``m_vis``."""
+    return re.sub(r"[${}\\]", "", label)
+
+
+def format_measurement(value: float, sigma: float, least: int = 0) -> str:
+    """Write ``value ± sigma`` with two significant digits of `sigma`.
+
+    Parameters
+    ----------
+    value, sigma
+        Any unit.
+    least
+        Smallest number of decimals.
+    """
+    decimals = least
+    if sigma > 0:
+        decimals = min(_MAX_DECIMALS, max(least, 1 - math.floor(math.log10(sigma))))
+    return f"{value:.{decimals}f} ± {sigma:.{decimals}f}"
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a Markdown table with aligned columns; all but the first are flush right."""
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(_width(line[i]) for line in lines) for i in range(len(header))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    written = [_pad_row(line, widths) for line in lines]
+    return "\n".join([written[0], f"| {' | '.join(rule)} |", *written[1:]])
+
+
+def _pad_row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        cell + " " * (width - _width(cell)) if i == 0 else " " * (width - _width(cell)) + cell
+        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return f"| {' | '.join(padded)} |"
+
+
+def _width(text: str) -> int:
+    """Columns in a terminal: combining characters, such as the hat of μ̂, take none."""
+    return sum(not unicodedata.combining(character) for character in text)
+
+
+def _headline(summary: Mapping[str, Any]) -> str:
+    observed = summary["observed"]
+    if observed is None:
+        expected = summary["expected"]
+        return (
+            f"**Blinded; expected μ̂ = {_measured(expected)}**, significance "
+            f"{expected['significance']:.2f} σ, μ < {expected['limit']['expected']:.2f} at "
+            f"{_percent(expected['limit']['level'])} CL without signal."
+        )
+    limit = observed["limit"]
+    return (
+        f"**μ̂ = {_measured(observed)}**, significance {observed['significance']:.2f} σ, "
+        f"μ < {limit['observed']:.2f} at {_percent(limit['level'])} CL "
+        f"(expected ± {summary['expected']['sigma']:.2f} and μ < {limit['expected']:.2f})."
+    )
+
+
+def _measured(result: Mapping[str, Any]) -> str:
+    return format_measurement(result["mu_hat"], result["sigma"], _MIN_DECIMALS)
+
+
+def _percent(level: float) -> str:
+    return f"{100 * level:g} %"
+
+
+def _results_table(summary: Mapping[str, Any]) -> str:
+    reference = summary["reference"]
+    fits = [(summary["observable"], summary)]
+    if reference is not None:
+        fits.append((f"{reference['observable']} (reference)", reference))
+    rows = []
+    for name, fit in fits:
+        for kind in ("expected", "observed"):
+            result = fit[kind]
+            if result is None:
+                rows.append([f"{name}, {kind}", *["blinded"] * 4])
+                continue
+            low, high = result["interval"]
+            limit = result["limit"]["expected" if kind == "expected" else "observed"]
+            rows.append(
+                [
+                    f"{name}, {kind}",
+                    _measured(result),
+                    f"[{low:.2f}, {high:.2f}]",
+                    f"{result['significance']:.2f} σ",
+                    f"{limit:.2f}",
+                ]
+            )
+    level = _percent(summary["expected"]["limit"]["level"])
+    header = ["fit", "μ̂ ± σ", "68.27 % interval", "significance", f"{level} CLs limit"]
+    return format_table(header, rows)
+
+
+def _truth(summary: Mapping[str, Any]) -> str:
+    truth, observed = summary["truth"], summary["observed"]
+    beside = "blinded"
+    if observed is not None:
+        pull = (observed["mu_hat"] - truth["mu"]) / observed["sigma"]
+        low, high = observed["interval"]
+        inside = "inside" if low <= truth["mu"] <= high else "outside"
+        beside = f"{_measured(observed)} ({pull:+.2f} σ, {inside} the 68.27 % interval)"
+    rows = [["signal strength μ", f"{truth['mu']:g}", beside]]
+    factor = summary["transfer_factor"]
+    if factor is not None:
+        true = truth["qcd_os_ss_factor"]
+        pull = (factor["value"] - true) / factor["stat"]
+        measured = format_measurement(factor["value"], factor["stat"])
+        rows.append(["QCD OS/SS factor", f"{true:g}", f"{measured} ({pull:+.2f} σ)"])
+    mismodelling = truth["mismodelling"]
+    family = mismodelling["family"]
+    size = "" if family == "none" else f", size {mismodelling['size']:g}"
+    rows.append(["mismodelling of the pseudo-data", f"{family}{size}", _ABSENT])
+    return format_table(["quantity", "injected", "measured"], rows)
+
+
+def _yields(summary: Mapping[str, Any]) -> list[str]:
+    yields = summary["yields"]
+    fitted = [region for region in yields if region in summary["fitted_regions"]]
+    others = [region for region in yields if region not in fitted]
+    parts = [
+        f"Fitted regions; uncertainties are statistical.\n\n{_yield_table(yields, fitted, True)}"
+    ]
+    if others:
+        parts.append(f"Regions of the estimates.\n\n{_yield_table(yields, others, False)}")
+    return parts
+
+
+def _yield_table(
+    yields: Mapping[str, Mapping[str, Mapping[str, float]]], regions: Sequence[str], totals: bool
+) -> str:
+    processes = list(dict.fromkeys(process for region in regions for process in yields[region]))
+    simulated = [process for process in processes if process != "data"]
+    rows = [[process, *(_cell(yields[r].get(process)) for r in regions)] for process in simulated]
+    data = {region: yields[region].get("data") for region in regions}
+    if totals:
+        predicted = {region: _add(yields[region]) for region in regions}
+        rows.append(["prediction", *(format_measurement(*predicted[r]) for r in regions)])
+        rows.append(["data", *(_data_cell(data[r]) for r in regions)])
+        rows.append(["data/prediction", *(_ratio(data[r], *predicted[r]) for r in regions)])
+    else:
+        rows.append(["data", *(_data_cell(data[r]) for r in regions)])
+    return format_table(["process", *regions], rows)
+
+
+def _cell(value: Mapping[str, float] | None) -> str:
+    if value is None or (value["yield"] == 0 and value["stat"] == 0):
+        return _ABSENT
+    return format_measurement(value["yield"], value["stat"])
+
+
+def _data_cell(value: Mapping[str, float] | None) -> str:
+    return "blinded" if value is None else f"{value['yield']:.0f}"
+
+
+def _add(processes: Mapping[str, Mapping[str, float]]) -> tuple[float, float]:
+    predicted = [value for process, value in processes.items() if process != "data"]
+    variance = sum(value["stat"] ** 2 for value in predicted)
+    return sum(value["yield"] for value in predicted), math.sqrt(variance)
+
+
+def _ratio(data: Mapping[str, float] | None, total: float, stat: float) -> str:
+    if data is None:
+        return "blinded"
+    if total <= 0:
+        return _ABSENT
+    ratio = data["yield"] / total
+    return format_measurement(ratio, math.hypot(data["stat"], ratio * stat) / total)
+
+
+def _gates(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if not gates:
+        return ["None."]
+    rows = [
+        [name, "passed" if gate["passed"] else "FAILED", str(gate["action"])]
+        for name, gate in gates.items()
+    ]
+    return [format_table(["gate", "verdict", "on failure"], rows)]
+
+
+def _list(items: Sequence[str]) -> str:
+    return "\n".join(f"- {item}" for item in items) if items else "None."
+
+
+def _seconds(seconds: Mapping[str, float]) -> str:
+    if not seconds:
+        return "Not recorded."
+    slowest = sorted(seconds.items(), key=lambda item: (-item[1], item[0]))
+    rows = [[rule, f"{spent:.1f}"] for rule, spent in slowest]
+    rows.append(["all jobs, one after the other", f"{sum(seconds.values()):.1f}"])
+    return format_table(["rule", "seconds"], rows)

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from taipan.config.model import Training
+from taipan.errors import TaipanError
+from taipan.nn import metrics, train
+from taipan.nn.data import Standardisation, TrainingSet, split_folds
+from taipan.nn.engine import Engine
+from taipan.nn.export import ModelCard, export_network
+from taipan.nn.model import BoundedLogit, FastDropout, Standardise, build_network, initialise
+from taipan.nn.scorer import FoldScorer
+
+SETTINGS = Training(
+    folds=3, hidden_layers=[16, 16], batch_size=256, learning_rate=1e-2, epochs=12, patience=4
+)
+NAMES = ("pt_1", "m_vis", "eta_1", "jpt_1")
+
+
+def make_set(n: int = 3000, folds: int = 3, seed: int = 0) -> TrainingSet:
+    """Signal shifted in m_vis and jpt_1; a tenth of the weights negative; half of jpt_1 missing."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, n)
+    features = generator.normal(0.0, 1.0, (n, 4)) * [10, 20, 1, 30] + [40, 80, 0, 90]
+    features[:, 1] += 30.0 * labels
+    features[:, 3] += 30.0 * labels
+    features[generator.random(n) < 0.5, 3] = np.nan
+    weights = np.where(labels == 1, 0.02, 0.7) * np.where(generator.random(n) < 0.1, -1, 1)
+    identifiers = generator.integers(0, 2**63, n).astype(np.uint64)
+    arrays = {
+        "features": features.astype(np.float32),
+        "labels": labels,
+        "weights": weights,
+        "folds": (identifiers % np.uint64(folds)).astype(np.int64),
+        "samples": np.where(labels == 1, "ggH", "ZTT"),
+        "identifiers": identifiers,
+    }
+    for array in arrays.values():
+        array.setflags(write=False)
+    return TrainingSet(names=NAMES, may_be_missing=(False, False, False, True), **arrays)
+
+
+@dataclass(frozen=True)
+class Run:
+    events: TrainingSet
+    models: list[Path]
+    record: Path
+
+    def content(self) -> list[bytes]:
+        return [path.read_bytes() for path in (*self.models, self.record)]
+
+
+def run_training(folder: Path, events: TrainingSet, settings: Training, seed: int = 5) -> Run:
+    run = Run(events, [folder / f"{i}.onnx" for i in range(settings.folds)], folder / "record.json")
+    train.train_network(events, settings, seed, run.models, run.record, {"code": "0123"})
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run_training(tmp_path_factory.mktemp("trained"), make_set(), SETTINGS)
+
+
+def test_networks_separate_events_they_never_saw(trained: Run) -> None:
+    events = trained.events
+    scores = FoldScorer(trained.models, NAMES).score(events.features, events.folds)
+    value = metrics.auc_with_uncertainty(events.labels, scores, events.weights)
+    # Best possible: m_vis is shifted by 1.5 sigma and jpt_1, where present, by 1: about 0.877.
+    assert 0.85 < value.value < 0.895
+    assert value.sigma < 0.015
+
+
+def test_same_seed_gives_the_same_bytes_in_one_process(trained: Run, tmp_path: Path) -> None:
+    again = run_training(tmp_path, trained.events, SETTINGS)
+    assert again.content() == trained.content()
+    other = run_training(tmp_path / "other", trained.events, SETTINGS, seed=6)
+    assert not set(other.content()) & set(trained.content())
+
+
+def test_record_describes_every_network(trained: Run) -> None:
+    record = json.loads(trained.record.read_text())
+    assert record["features"] == list(NAMES)
+    assert record["may_be_missing"] == [False, False, False, True]
+    assert record["settings"] == SETTINGS.model_dump(mode="json")
+    assert record["provenance"] == {"code": "0123"}
+    events = trained.events
+    for fold, network in enumerate(record["networks"]):
+        assert network["fold"] == fold
+        assert {len(values) for values in network["history"].values()} == {network["epochs"]}
+        for part, mask in (
+            ("train", (events.folds != fold) & (events.folds != (fold + 1) % 3)),
+            ("validation", events.folds == (fold + 1) % 3),
+            ("held_out", events.folds == fold),
+        ):
+            signal = events.weights[mask & (events.labels == 1)]
+            described = network["events"][part]["signal"]
+            assert described["events"] == len(signal)
+            assert described["sumw"] == pytest.approx(signal.sum(), rel=1e-12)
+            assert described["negative_fraction"] == pytest.approx(np.mean(signal < 0))
+    assert record["samples"]["ggH"]["sumw_training"] == pytest.approx(1500.0, rel=1e-9)
+    assert record["samples"]["ZTT"]["sumw_training"] == pytest.approx(1500.0, rel=1e-9)
+
+
+def test_exported_weights_are_those_of_the_best_epoch(trained: Run) -> None:
+    record = json.loads(trained.record.read_text())
+    events, scorer = trained.events, FoldScorer(trained.models, NAMES)
+    weights = events.training_weights()
+    for fold, network in enumerate(record["networks"]):
+        history = network["history"]["validation_brier"]
+        best = network["best_epoch"]
+        assert history[best] == min(history)
+        assert network["epochs"] <= SETTINGS.epochs
+        assert network["epochs"] == SETTINGS.epochs or network["epochs"] == best + 1 + 4
+        mask = split_folds(events.folds, events.identifiers, fold, 3).validation
+        scores = scorer.score_with(fold, events.features[mask])
+        value = metrics.brier(events.labels[mask], scores, weights[mask])
+        assert value == pytest.approx(history[best], abs=1e-6)
+
+
+def test_network_never_sees_the_fold_it_is_applied_to(trained: Run, tmp_path: Path) -> None:
+    """Spoiling every event of fold 0 leaves network 0 as it was."""
+    events = trained.events
+    features = events.features.copy()
+    features[events.folds == 0, :3] *= 1.5
+    spoilt = run_training(tmp_path, replace(events, features=features), SETTINGS)
+    assert spoilt.models[0].read_bytes() == trained.models[0].read_bytes()
+    assert spoilt.models[1].read_bytes() != trained.models[1].read_bytes()
+
+
+def test_two_folds_train(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"folds": 2, "early_stopping_metric": "bounded_bce"})
+    run = run_training(tmp_path, make_set(folds=2), settings)
+    for network in json.loads(run.record.read_text())["networks"]:
+        history = network["history"]["validation_bce"]
+        assert network["best_epoch"] == int(np.argmin(history))
+        assert network["events"]["validation"]["signal"]["events"] > 100
+
+
+def test_graph_has_one_input_and_all_it_needs(trained: Run) -> None:
+    model = onnx.load(trained.models[1])
+    assert [item.name for item in model.graph.input] == ["features"]
+    assert [item.name for item in model.graph.output] == ["score"]
+    metadata = {item.key: item.value for item in model.metadata_props}
+    assert json.loads(metadata["features"]) == list(NAMES)
+    assert (metadata["fold"], metadata["folds"]) == ("1", "3")
+    assert metadata["provenance.code"] == "0123"
+
+
+def test_order_and_unit_of_the_inputs_matter(trained: Run) -> None:
+    events, scorer = trained.events, FoldScorer(trained.models, NAMES)
+    scores = scorer.score(events.features, events.folds)
+    swapped = scorer.score(events.features[:, [1, 0, 2, 3]], events.folds)
+    in_mev = scorer.score(events.features * np.float32(1000), events.folds)
+    assert np.mean(np.abs(swapped - scores)) > 0.1
+    assert np.mean(np.abs(in_mev - scores)) > 0.1
+
+
+def test_number_of_models_must_be_the_number_of_folds(tmp_path: Path) -> None:
+    with pytest.raises(TaipanError, match="1 model files for 3 folds"):
+        train.train_network(make_set(), SETTINGS, 1, [tmp_path / "a.onnx"], tmp_path / "r.json")
+
+
+def test_diverged_training_names_fold_and_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "train_epoch", lambda *_: float("nan"))
+    with pytest.raises(TaipanError, match="fold 0 diverged in epoch 0: loss is nan"):
+        run_training(tmp_path, make_set(), SETTINGS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_collapsed_training_names_fold_and_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "predict", lambda _, events: np.full(len(events.labels), 0.5))
+    with pytest.raises(TaipanError, match=r"fold 0 collapsed in epoch 0: all scores are 0\.5"):
+        run_training(tmp_path, make_set(), SETTINGS)
+
+
+def test_learning_rate_that_overflows_is_caught(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"learning_rate": 1e38})
+    with pytest.raises(TaipanError, match=r"fold 0 (diverged|collapsed) in epoch \d"):
+        run_training(tmp_path, make_set(), settings)
+
+
+def test_other_backends_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    with pytest.raises(TaipanError, match="KERAS_BACKEND is 'jax', training needs 'tensorflow'"):
+        build_network((False,), SETTINGS)
+
+
+def test_standardise_encodes_missing_values() -> None:
+    layer = Standardise((False, True))
+    layer.set_constants(Standardisation(np.array([50.0, 10.0]), np.array([0.1, 0.5])))
+    features = np.array([[60.0, 14.0], [40.0, np.nan]], dtype=np.float32)
+    np.testing.assert_allclose(layer(features), [[1.0, 2.0, 0.0], [-1.0, 0.0, 1.0]], atol=1e-6)
+
+
+def test_logit_is_bounded_and_linear_at_zero() -> None:
+    layer = BoundedLogit(6.0)
+    values = np.array([-1e6, -0.01, 0.0, 0.01, 1e6], dtype=np.float32)
+    np.testing.assert_allclose(layer(values), [-6.0, -0.01, 0.0, 0.01, 6.0], rtol=1e-5)
+
+
+def test_dropout_drops_the_rate_and_keeps_the_mean() -> None:
+    layer = FastDropout(0.25, seed=1)
+    ones = np.ones((1000, 65), dtype=np.float32)  # 65,000 is no multiple of the 8 bytes of a draw
+    first, second = np.asarray(layer(ones, training=True)), np.asarray(layer(ones, training=True))
+    error = np.sqrt(0.25 * 0.75 / ones.size)
+    assert np.mean(first == 0.0) == pytest.approx(0.25, abs=4 * error)
+    assert np.max(first) == pytest.approx(1.0 / 0.75)
+    assert np.mean((first == 0) & (second == 0)) == pytest.approx(0.0625, abs=0.005)
+    np.testing.assert_array_equal(layer(ones, training=False), ones)
+
+
+def test_initial_weights_depend_on_the_seed_alone() -> None:
+    network = build_network((False, True), SETTINGS)
+    initialise(network, 3)
+    first = network.body.get_weights()
+    initialise(network, 4)
+    assert np.any(network.body.get_weights()[0] != first[0])
+    initialise(network, 3)
+    for again, value in zip(network.body.get_weights(), first, strict=True):
+        np.testing.assert_array_equal(again, value)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "elu", "tanh"])
+def test_every_activation_exports(activation: str, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"activation": activation, "dropout": 0.0, "l2": 0.0})
+    network = build_network((False, True), settings)
+    initialise(network, 1)
+    card = ModelCard(("a", "b"), (False, True), fold=0, folds=1, seed=1)
+    generator = np.random.default_rng(0)
+    reference = generator.normal(size=(500, 2)).astype(np.float32)
+    reference[::3, 1] = np.nan
+    path = tmp_path / "network.onnx"
+    export_network(network, path, card, reference)
+    scores = FoldScorer([path], ("a", "b")).score_with(0, reference)
+    expected = np.asarray(network.score(reference))[:, 0]
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    assert np.ptp(scores) > 0.05
+
+
+def test_export_that_differs_from_keras_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from taipan.nn import export
+
+    network = build_network((False,), SETTINGS)
+    initialise(network, 1)
+    converted = export._convert(network, 1)
+    initialise(network, 2)
+    monkeypatch.setattr(export, "_convert", lambda *_: converted)
+    card = ModelCard(("a",), (False,), fold=7, folds=8, seed=1)
+    with pytest.raises(TaipanError, match="network of fold 7: ONNX and Keras scores differ by"):
+        export_network(network, tmp_path / "n.onnx", card, np.ones((3, 1), dtype=np.float32))
+    assert not list(tmp_path.iterdir())

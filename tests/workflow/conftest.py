@@ -1,0 +1,122 @@
+"""A copy of the project in which the smoke configuration has been run once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "config", "envs", "profiles", "scripts", "src", "workflow")
+SMOKE = "config/examples/smoke.yaml"
+RESULTS = "results/smoke/htautau"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project."""
+
+    path: Path
+
+    def command(self, *arguments: str, config: Sequence[str] = (SMOKE,)) -> list[str]:
+        return [
+            *(sys.executable, "-m", "snakemake", "--cores", "2", *arguments),
+            *("--configfile", *config),
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self.path / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+    def snakemake(
+        self, *arguments: str, config: Sequence[str] = (SMOKE,), check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self.command(*arguments, config=config),
+            cwd=self.path,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            pytest.fail(f"snakemake failed:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}")
+        return done
+
+    def planned(self, *extra: str) -> dict[str, int]:
+        """Rules that a dry run would run, with their numbers of jobs."""
+        text = self.snakemake("--dry-run", config=(SMOKE, *extra)).stdout
+        table = re.search(r"Job stats:\n.*\n-.*\n((?:.+\n)+)", text)
+        if table is None:
+            assert "Nothing to be done" in text, text
+            return {}
+        rows = (line.split() for line in table.group(1).splitlines())
+        jobs = {row[0]: int(row[1]) for row in rows if len(row) == 2}
+        return {rule: count for rule, count in jobs.items() if rule not in ("all", "total")}
+
+    def overlay(self, text: str) -> str:
+        path = self.path / "overlay.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path.name
+
+    def summary(self) -> dict[str, Any]:
+        """The summary without what may differ between equal runs."""
+        text = (self.path / RESULTS / "summary.json").read_text(encoding="utf-8")
+        content: dict[str, Any] = json.loads(text)
+        content.pop("seconds")
+        return content
+
+    def kill_when(self, marker: str, timeout: float = 300.0) -> None:
+        """Start the workflow and send SIGKILL to all of it once the file `marker` exists."""
+        process = subprocess.Popen(
+            self.command(),
+            cwd=self.path,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + timeout
+        while not (self.path / marker).exists():
+            assert process.poll() is None, f"the workflow ended before {marker} appeared"
+            assert time.monotonic() < deadline, f"{marker} did not appear"
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def copy_project(target: Path) -> Project:
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / part)
+    return Project(target)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The smoke configuration, run to the end; tests must not change it."""
+    project = copy_project(tmp_path_factory.mktemp("finished") / "taipan")
+    project.snakemake()
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project that a test may change."""
+    shutil.copytree(finished.path, tmp_path / "taipan", symlinks=True)
+    return Project(tmp_path / "taipan")

@@ -1,0 +1,224 @@
+"""What is made again, and what is not; the same result after a kill; bad configurations."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tests.workflow.conftest import RESULTS, SMOKE, Project, copy_project
+
+pytestmark = pytest.mark.workflow
+
+FIT = {"build_workspace", "publish_workspace", "fit", "plot_fit", "summarize"}
+TEMPLATES = {"histogram", "combine_templates"}
+
+
+def test_run_is_complete_and_small(finished: Project) -> None:
+    summary = finished.summary()
+    assert set(summary["expected"]) >= {"mu_hat", "sigma", "interval", "significance", "limit"}
+    assert summary["expected"]["mu_hat"] == pytest.approx(1.0, abs=1e-3)
+    assert summary["reference"]["observable"] == "m_vis"
+    benchmarks = list((finished.path / RESULTS / "benchmarks").rglob("*.tsv"))
+    assert 20 < len(benchmarks) <= 60
+    for name in ("workspace.json", "yields.csv", "summary.md", "models/fold0.onnx"):
+        assert (finished.path / RESULTS / name).stat().st_size > 0
+
+
+def test_nothing_is_done_twice(project: Project) -> None:
+    assert project.planned() == {}
+
+
+def test_fit_option_re_runs_the_fit_and_later(project: Project) -> None:
+    planned = set(project.planned(project.overlay("fit: {confidence_level: 0.9}")))
+    assert "fit" in planned
+    assert planned <= FIT
+
+
+def test_blinding_re_runs_the_workspace_and_later(project: Project) -> None:
+    planned = set(project.planned(project.overlay("fit: {unblind: false}")))
+    assert "build_workspace" in planned
+    assert planned <= FIT
+
+
+def test_rate_size_re_runs_the_workspace_and_later(project: Project) -> None:
+    overlay = project.overlay("systematics: {luminosity: {size: 0.05}}")
+    assert set(project.planned(overlay)) <= FIT
+
+
+def test_shift_size_re_runs_templates_not_the_training(project: Project) -> None:
+    overlay = project.overlay("systematics: {tau_energy_scale: {size: 0.02}}")
+    planned = project.planned(overlay)
+    assert set(planned) >= TEMPLATES | {"build_workspace", "fit"}
+    assert not set(planned) & {"simulate", "skim", "normalise", "train", "check_overtraining"}
+
+
+def test_training_option_re_runs_training_not_the_skim(project: Project) -> None:
+    planned = project.planned(project.overlay("training: {learning_rate: 0.002}"))
+    assert {"train", "histogram", "fit"} <= set(planned)
+    assert not set(planned) & {"simulate", "skim", "normalise", "measure_pileup"}
+
+
+def test_envelope_re_runs_the_skim(project: Project) -> None:
+    planned = project.planned(project.overlay("skim: {envelope: {tau_pt: 0.08, muon_pt: 0.02}}"))
+    assert "skim" in planned
+    assert "simulate" not in planned
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_comment_re_runs_nothing(project: Project) -> None:
+    source = project.path / "src/taipan"
+    edit(source / "kinematics.py", "def delta_phi(", "# a remark\ndef delta_phi(")
+    edit(source / "nn/train.py", '"""', '"""Some better words. ')
+    assert project.planned() == {}
+
+
+def test_code_re_runs_exactly_its_users(project: Project) -> None:
+    source = project.path / "src/taipan"
+    edit(source / "inference/fit.py", "\n\n\n", "\n\n\nUNUSED = 1\n\n\n")
+    planned = set(project.planned())
+    assert "fit" in planned
+    assert planned <= FIT
+
+
+def test_skim_code_re_runs_the_skim_not_the_simulation(project: Project) -> None:
+    edit(project.path / "src/taipan/skim/run.py", "\n\n\n", "\n\n\nUNUSED = 1\n\n\n")
+    planned = project.planned()
+    assert "skim" in planned
+    assert "simulate" not in planned
+
+
+@pytest.mark.parametrize(
+    ("stage", "removed", "marker"),
+    [
+        ("skim", ["events", "cutflow"], "logs/skim/TTbar_0.log"),
+        ("train", ["models"], "logs/train.log"),
+        ("histogram", ["templates"], "logs/histogram/DYJetsToLL.log"),
+    ],
+)
+def test_killed_and_started_again_gives_the_same(
+    finished: Project, project: Project, stage: str, removed: list[str], marker: str
+) -> None:
+    results = project.path / RESULTS
+    for name in removed:
+        shutil.rmtree(results / name)
+    (results / marker).unlink()
+    project.kill_when(f"{RESULTS}/{marker}")
+    project.snakemake("--unlock")
+    project.snakemake()
+    assert project.summary() == finished.summary()
+    for name in ("templates/templates.zip", "workspace.json", "yields.csv", "models/fold0.onnx"):
+        again = (results / name).read_bytes()
+        assert again == (finished.path / RESULTS / name).read_bytes(), name
+    assert project.planned() == {}
+
+
+def test_yields_sum_over_processes(finished: Project) -> None:
+    """The QCD estimate follows from the table alone: a check of the whole bookkeeping."""
+    with open(finished.path / RESULTS / "yields.csv", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    yields = {(row["region"], row["process"]): float(row["yield"]) for row in rows}
+    simulated = ("ggH", "qqH", "W", "TT", "ZLL", "ZTT")
+    rest = {
+        region: yields[region, "data"] - sum(yields[region, name] for name in simulated)
+        for region in ("ss_signal", "antiiso_os", "antiiso_ss")
+    }
+    factor = rest["antiiso_os"] / rest["antiiso_ss"]
+    assert yields["signal", "QCD"] == pytest.approx(factor * rest["ss_signal"], rel=1e-9)
+
+
+class TestBadConfiguration:
+    """Snakemake stops before any job, with a message that names the key."""
+
+    @pytest.fixture(scope="class")
+    def fresh(self, tmp_path_factory: pytest.TempPathFactory) -> Project:
+        return copy_project(tmp_path_factory.mktemp("fresh") / "taipan")
+
+    @pytest.mark.parametrize(
+        ("overlay", "parts"),
+        [
+            ("trainig: {folds: 3}", ["trainig", "training"]),
+            ("training: {foldz: 3}", ["training.foldz", "folds"]),
+            ("training: {folds: 1}", ["training.folds", "1", "2"]),
+            ("samples: {W: {datasets: [W9JetsToLNu]}}", ["W9JetsToLNu", "W1JetsToLNu"]),
+            (
+                "systematics: {luminosity: {samples: [ggH, ZTTT]}}",
+                ["systematics.luminosity.samples[1]", "ZTTT", "ZTT"],
+            ),
+            ("features: [pt_1, pt_9]", ["features[1]", "pt_9"]),
+            ("regions: {signal: {cut: 'mt_1 < '}}", ["regions.signal.cut"]),
+            ("regions: {signal: {cut: '__import__(\"os\")'}}", ["regions.signal.cut"]),
+            ("regions: {w_control: {cut: 'mt_1 > 20'}}", ["w_control", "signal", "disjoint"]),
+            ("fit: {poi: [mu, nu]}", ["fit.poi"]),
+            ("seed: 1\nseed: 2", ["seed", "duplicate"]),
+        ],
+    )
+    def test_message(self, fresh: Project, overlay: str, parts: list[str]) -> None:
+        done = fresh.snakemake(config=(SMOKE, fresh.overlay(overlay)), check=False)
+        assert done.returncode != 0
+        text = done.stdout + done.stderr
+        for part in parts:
+            assert part in text
+        assert "Traceback" not in text
+        assert not (fresh.path / "results").exists()
+
+    def test_results_in_a_place_that_cannot_be_written(self, fresh: Project) -> None:
+        done = fresh.snakemake(config=(SMOKE, fresh.overlay("results: /proc/taipan")), check=False)
+        assert done.returncode != 0
+        assert "/proc/taipan" in done.stdout + done.stderr
+
+
+class TestBadEvents:
+    """Faults that only the events can show, on the finished smoke run."""
+
+    def stops(self, project: Project, overlay: str, *parts: str) -> None:
+        done = project.snakemake(config=(SMOKE, project.overlay(overlay)), check=False)
+        assert done.returncode != 0
+        text = done.stdout + done.stderr
+        for part in parts:
+            assert part in text, text[-3000:]
+
+    def test_all_events_cut_away(self, project: Project) -> None:
+        """The message names the region; the yields of the run before are not half replaced."""
+        cut = yaml.safe_dump(
+            {"regions": {"w_control": {"cut": "q_1 * q_2 < 0 and mt_1 > 70 and iso_1 < -1"}}}
+        )
+        self.stops(project, cut, "w_control")
+
+    def test_process_without_weight(self, project: Project) -> None:
+        self.stops(
+            project,
+            "samples: {TT: {select: 'gen_match == 7'}}",
+            "TT",
+        )
+
+
+def test_order_of_files_and_events_changes_nothing(finished: Project) -> None:
+    """Events permuted in a skim: the same fold for each, the same yields."""
+    import pyarrow.parquet as pq
+
+    from taipan.analyses.htautau import ANALYSIS
+    from taipan.event_identity import assign_folds
+    from taipan.skim.storage import read_events
+
+    path = finished.path / RESULTS / "events/DYJetsToLL/0.parquet"
+    table = pq.read_table(path)
+    order = np.random.default_rng(5).permutation(table.num_rows)
+    target = finished.path / "permuted.parquet"
+    pq.write_table(table.take(order), target)
+    plain = read_events([path], ANALYSIS.columns)
+    mixed = read_events([target], ANALYSIS.columns)
+    folds = assign_folds(plain["event_hash"], 5)
+    np.testing.assert_array_equal(assign_folds(mixed["event_hash"], 5), folds[order])
+    one, two = ANALYSIS.compute(plain), ANALYSIS.compute(mixed)
+    for name in ("m_vis", "mt_1", "njets", "passes"):
+        np.testing.assert_array_equal(two[name], one[name][order])

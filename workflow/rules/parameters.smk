@@ -1,0 +1,85 @@
+"""Inputs and parameters of the rules: the slice of the configuration that each uses."""
+
+
+def fastsim_settings():
+    """Settings of the embedded simulation, every dataset's size included."""
+    settings = CONFIG.fastsim
+    sizes = {
+        name: settings.events.get(name, entry.generated_events)
+        for name, entry in CATALOGUE.datasets.items()
+        if not entry.is_data
+    }
+    return {
+        "luminosity": settings.luminosity,
+        "mu": settings.mu,
+        "mismodelling_family": settings.mismodelling.family,
+        "mismodelling_size": settings.mismodelling.size,
+        "negative_fraction": settings.negative_fraction,
+        "events": sizes,
+    }
+
+
+def chunk_of(wildcards):
+    """Entry range of a skim job."""
+    return asdict(CHUNKS[wildcards.dataset][int(wildcards.chunk)])
+
+
+def chunk_file(wildcards):
+    """ROOT file of a skim job."""
+    return source_file(CHUNKS[wildcards.dataset][int(wildcards.chunk)].file)
+
+
+def skim_settings(wildcards):
+    """What the skim of a dataset depends on."""
+    return {
+        "dataset": wildcards.dataset,
+        "is_data": CATALOGUE.dataset(wildcards.dataset).is_data,
+        "kind": CATALOGUE.kind,
+        "envelope": CONFIG.skim.envelope,
+        "step_events": CONFIG.skim.step_events,
+    }
+
+
+def definitions():
+    """Samples and regions without what only plots need: a new colour re-runs no stage."""
+    cosmetic = {"label", "colour"}
+    return {
+        key: {
+            name: item.model_dump(mode="json", exclude=cosmetic)
+            for name, item in getattr(CONFIG, key).items()
+        }
+        for key in ("samples", "regions")
+    }
+
+
+def training_slice(*more):
+    """Configuration that decides which events are trained on, and how."""
+    rest = slice_config(CONFIG, "module", "features", "training", *more)
+    return {**definitions(), **rest}
+
+
+def template_slice(*keys):
+    """Configuration of the templates: systematics without the rates, which need none."""
+    values = {**definitions(), **slice_config(CONFIG, *keys, "observables")}
+    values["control_plots"] = slice_config(CONFIG, "control_plots")["control_plots"]
+    values["systematics"] = {
+        name: item.model_dump(mode="json", exclude={"source", "group"})
+        for name, item in CONFIG.systematics.items()
+        if item.kind != "rate"
+    }
+    return values
+
+
+def dataset_events(wildcards):
+    """Parquet files of one dataset."""
+    return events_of(wildcards.dataset)
+
+
+def fit_slice():
+    """Configuration of the statistical model."""
+    values = {
+        **definitions(),
+        **slice_config(CONFIG, "analysis", "systematics", "templates"),
+    }
+    values["fit"] = CONFIG.fit.model_dump(mode="json", exclude={"confidence_level"})
+    return values
