@@ -77,7 +77,7 @@ def test_manual_shows_defaults_made_by_factories():
         "| `training.hidden_layers` | list of integers (≥ 1), at least 1 | `[64, 64, 64]`" in tables
     )
     assert "| `fit.poi` | list of names (letters, digits and _) | `[mu]`" in tables
-    assert "| `samples.NAME.label` | text | *required* |" in tables
+    assert "| `title` | text | *required* |" in tables
     assert "| `training.folds` | integer, ≥ 2, ≤ 20 | `5` |" in tables
 
 

@@ -227,7 +227,7 @@ def test_limit_is_pyhfs(observed):
     ours = compile_model(workspace)
     limit = upper_limit(Profile(ours, ours.observed), 0.95)
     model, data = pyhf_model(workspace)
-    scan = np.linspace(0.3 * limit.band[0], 1.1 * limit.band[4], 41)
+    scan = np.linspace(0.3 * limit.band[0], 1.1 * limit.band[4], 25)
     bounds = model.config.suggested_bounds()
     bounds[model.config.poi_index] = (0.0, 40.0)
     with warnings.catch_warnings():

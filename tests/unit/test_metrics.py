@@ -99,7 +99,11 @@ def test_auc_without_signal_names_the_class() -> None:
 
 @pytest.mark.parametrize("negative", [0.0, 0.25])
 def test_auc_uncertainty_is_the_spread_of_repeated_samples(negative: float) -> None:
-    measured = [metrics.auc_with_uncertainty(*sample(600, seed, negative)) for seed in range(300)]
+    measured = []
+    for seed in range(300):
+        labels, scores, weights = sample(600, seed, negative)
+        uneven = weights * np.where(np.arange(600) % 4, 0.2, 2.0)
+        measured.append(metrics.auc_with_uncertainty(labels, scores, uneven))
     spread = np.std([item.value for item in measured])
     predicted = np.mean([item.sigma for item in measured])
     assert predicted == pytest.approx(spread, rel=0.12)  # the spread itself is known to 4 %

@@ -61,9 +61,7 @@ def test_an_epoch_takes_every_event_once_in_the_order_given(n: int) -> None:
     order = np.random.default_rng(2).permutation(n).astype(np.int32)
     steps = math.ceil(n / 64)
     edges = [step * n // steps for step in range(steps + 1)]
-    expected = np.mean(
-        [losses[order[a:b]].mean() for a, b in itertools.pairwise(edges)]
-    )
+    expected = np.mean([losses[order[a:b]].mean() for a, b in itertools.pairwise(edges)])
     value = engine.train_epoch(engine.load(features, labels, weights), order)
     assert value == pytest.approx(expected, abs=1e-5)
 

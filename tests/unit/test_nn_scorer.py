@@ -42,7 +42,7 @@ def models(tmp_path: Path) -> list[Path]:
 
 def test_each_event_is_scored_by_the_network_of_its_fold(models: list[Path]) -> None:
     generator = np.random.default_rng(0)
-    n = 20_000  # more than two batches in each fold
+    n = 60_000  # more than two batches in each fold
     features = generator.normal(size=(n, 2)).astype(np.float32) * np.float32(0.1)
     folds = generator.integers(0, 3, n)
     features.setflags(write=False)
@@ -78,6 +78,8 @@ def test_missing_and_repeated_folds_are_named(models: list[Path], tmp_path: Path
     other = write_network(tmp_path / "other.onnx", 2, 5)
     with pytest.raises(TaipanError, match=r"trainings with \[3, 5\] folds"):
         FoldScorer([*models[:2], other], NAMES)
+    with pytest.raises(TaipanError, match=r"networks for folds \[0, 1, 4\]"):
+        FoldScorer([*models[:2], write_network(tmp_path / "four.onnx", 4, 3)], NAMES)
     with pytest.raises(TaipanError, match=r"networks for folds \[\]"):
         FoldScorer([], NAMES)
 

@@ -54,20 +54,18 @@ rule summarize:
         **summary_inputs(),
     output:
         summary=SUMMARY[0],
-        text=report(
-            SUMMARY[1], caption="../report/summary.rst", category="Result"
-        ),
-    params:
-        benchmarks=f"{OUT}/benchmarks",
-        config=slice_config(CONFIG, "analysis", "title", "regions", "fit"),
-        identity=run_identity(),
-        code=code_version("taipan.summary"),
+        text=report(SUMMARY[1], caption="../report/summary.rst", category="Result"),
     log:
         log_file("summarize"),
     benchmark:
         benchmark_file("summarize")
     conda:
         ENVIRONMENT
+    params:
+        benchmarks=f"{OUT}/benchmarks",
+        config=slice_config(CONFIG, "analysis", "title", "regions", "fit"),
+        identity=run_identity(),
+        code=code_version("taipan.summary"),
     script:
         "../../scripts/summarize.py"
 

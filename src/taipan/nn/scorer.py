@@ -43,17 +43,18 @@ class FoldScorer:
         counts = set()
         for path in paths:
             session = _open(path, threads)
-            fold, folds = _identify(path, session, self.features)
+            fold, count = _identify(path, session, self.features)
             if fold in self._sessions:
                 raise TaipanError(f"{path}: a second network for fold {fold}")
             self._sessions[fold] = session
-            counts.add(folds)
-        if len(counts) != 1 or sorted(self._sessions) != list(range(*counts)):
+            counts.add(count)
+        folds = len(self._sessions)
+        if counts != {folds} or sorted(self._sessions) != list(range(folds)):
             raise TaipanError(
                 f"networks for folds {sorted(self._sessions)} of trainings with {sorted(counts)} "
                 "folds; expected one network for each fold of one training"
             )
-        self.folds = len(self._sessions)
+        self.folds = folds
 
     def score(
         self, features: NDArray[np.float32], folds: NDArray[np.integer[Any]]

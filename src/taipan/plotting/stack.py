@@ -191,7 +191,7 @@ def _draw_ratio(axes: Axes, edges: Array, panel: Mapping[str, Any]) -> None:
         low, high = poisson_interval(counts)
         points = ratio_to(counts, total)
         distances = np.abs(points[np.isfinite(points)] - 1.0)
-        furthest = max(distances, default=0.0)
+        furthest = max([*distances, min(float(known.max()), _RATIO_RANGES[-2])])
         half = next((size for size in _RATIO_RANGES if 1.15 * furthest <= size), _RATIO_RANGES[-1])
         centres = 0.5 * (edges[1:] + edges[:-1])
         axes.errorbar(

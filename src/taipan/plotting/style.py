@@ -40,6 +40,9 @@ _OVERRIDES: dict[str, Any] = {
     "axes.titlesize": _SIZE,
     "xtick.labelsize": 0.85 * _SIZE,
     "ytick.labelsize": 0.85 * _SIZE,
+    # minor ticks take half of the time of drawing a page
+    "xtick.minor.visible": False,
+    "ytick.minor.visible": False,
     "xtick.major.size": 5.0,
     "xtick.minor.size": 2.5,
     "xtick.major.pad": 3.5,
@@ -92,19 +95,15 @@ def add_header(left: Axes, right: Axes, header: Mapping[str, Any], text: str = "
         Short text after the label.
     """
     first, _, rest = str(header["label"]).partition(" ")
-    style = {"textcoords": "offset points", "va": "baseline", "annotation_clip": False}
-    bold = left.annotate(
-        first, (0, 1), (0, 5), xycoords="axes fraction", weight="bold", size=1.25 * _SIZE, **style
-    )
-    italic = left.annotate(
-        f"{rest}   ", (1, 0), (4, 0), xycoords=bold, style="italic", size=1.05 * _SIZE, **style
-    )
-    if text:
-        left.annotate(text, (1, 0), (4, 0), xycoords=italic, **style)
-    right.annotate(
-        f"{header['luminosity']:.4g} fb$^{{-1}}$ ({header['energy']:g} TeV)",
-        (1, 1), (0, 5), xycoords="axes fraction", ha="right", **style,
-    )  # fmt: skip
+    label = f"$\\bf{{{first}}}$" + (f" $\\it{{{rest.replace(' ', chr(92) + ' ')}}}$" if rest else "")
+    style = {
+        "xycoords": "axes fraction",
+        "textcoords": "offset points",
+        "annotation_clip": False,
+    }
+    left.annotate(f"{label}   {text}", (0, 1), (0, 5), size=1.1 * _SIZE, **style)
+    luminosity = f"{header['luminosity']:.4g} fb$^{{-1}}$ ({header['energy']:g} TeV)"
+    right.annotate(luminosity, (1, 1), (0, 5), ha="right", **style)
 
 
 def with_unit(label: str, unit: str) -> str:

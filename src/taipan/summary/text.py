@@ -97,11 +97,11 @@ def _headline(summary: Mapping[str, Any]) -> str:
             f"{expected['significance']:.2f} σ, μ < {expected['limit']['expected']:.2f} at "
             f"{_percent(expected['limit']['level'])} CL without signal."
         )
-    limit = observed["limit"]
+    limit, expected = observed["limit"], summary["expected"]
     return (
         f"**μ̂ = {_measured(observed)}**, significance {observed['significance']:.2f} σ, "
         f"μ < {limit['observed']:.2f} at {_percent(limit['level'])} CL "
-        f"(expected ± {summary['expected']['sigma']:.2f} and μ < {limit['expected']:.2f})."
+        f"(expected ± {expected['sigma']:.2f} and μ < {expected['limit']['expected']:.2f})."
     )
 
 
@@ -145,22 +145,27 @@ def _truth(summary: Mapping[str, Any]) -> str:
     truth, observed = summary["truth"], summary["observed"]
     beside = "blinded"
     if observed is not None:
-        pull = (observed["mu_hat"] - truth["mu"]) / observed["sigma"]
         low, high = observed["interval"]
-        inside = "inside" if low <= truth["mu"] <= high else "outside"
-        beside = f"{_measured(observed)} ({pull:+.2f} σ, {inside} the 68.27 % interval)"
+        inside = "inside" if low >= truth["mu"] else "outside"
+        pull = _pull(observed["mu_hat"] - truth["mu"], observed["sigma"])
+        beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
     rows = [["signal strength μ", f"{truth['mu']:g}", beside]]
     factor = summary["transfer_factor"]
     if factor is not None:
         true = truth["qcd_os_ss_factor"]
-        pull = (factor["value"] - true) / factor["stat"]
+        pull = _pull(factor["value"] - true, factor["stat"])
         measured = format_measurement(factor["value"], factor["stat"])
-        rows.append(["QCD OS/SS factor", f"{true:g}", f"{measured} ({pull:+.2f} σ)"])
+        rows.append(["QCD OS/SS factor", f"{true:g}", f"{measured} ({pull.rstrip(', ')})"])
     mismodelling = truth["mismodelling"]
     family = mismodelling["family"]
     size = "" if family == "none" else f", size {mismodelling['size']:g}"
     rows.append(["mismodelling of the pseudo-data", f"{family}{size}", _ABSENT])
     return format_table(["quantity", "injected", "measured"], rows)
+
+
+def _pull(difference: float, sigma: float) -> str:
+    # A parameter at its bound may have no uncertainty.
+    return f"{difference / sigma:+.2f} σ, " if sigma > 0 else ""
 
 
 def _yields(summary: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,53 @@
+"""Draw a fit: prefit and postfit distributions, pulls and correlations."""
+
+from typing import TYPE_CHECKING, Any
+
+from taipan.atomic import read_json
+from taipan.config.slices import restore_slice
+from taipan.plotting.fit import fit_figure, fit_numbers
+from taipan.plotting.parameters import (
+    correlation_figure,
+    correlation_numbers,
+    pull_figure,
+    pull_numbers,
+)
+from taipan.plotting.style import save_figure
+from taipan.scripting import run_script
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+
+def plot_fit(
+    result: str,
+    config: dict[str, Any],
+    header: dict[str, Any],
+    outputs: dict[str, dict[str, str]],
+) -> None:
+    """Write the figures `prefit`, `postfit`, `pulls` and `correlation`.
+
+    `outputs` maps each figure to the paths of its ``pdf``, ``png`` and ``json``.
+    """
+    settings = restore_slice(config)
+    content = read_json(result)
+    observable = settings.observables[content["observable"]]
+    for stage in ("prefit", "postfit"):
+        numbers = fit_numbers(
+            content, stage, observable, settings.samples, settings.regions, header
+        )
+        save_figure(fit_figure(numbers), outputs[stage], numbers)
+    pulls = pull_numbers(content, header)
+    save_figure(pull_figure(pulls), outputs["pulls"], pulls)
+    correlation = correlation_numbers(content, header)
+    save_figure(correlation_figure(correlation), outputs["correlation"], correlation)
+
+
+if __name__ == "__main__":
+    run_script(
+        plot_fit,
+        result=snakemake.input.result,
+        config=snakemake.params.config,
+        header=snakemake.params.header,
+        outputs=snakemake.params.figures,
+        log=snakemake.log[0],
+    )

@@ -1,0 +1,161 @@
+"""Prefit and postfit distributions of the fitted regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from taipan.config.model import Observable, Region, Sample
+from taipan.errors import TaipanError
+from taipan.plotting.stack import describe_samples, draw_stack, legend_entries, signal_factor
+from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
+
+_WIDE, _NARROW, _HEIGHT = 6.2, 2.2, 5.6  # inches: a distribution, a single bin, both
+
+
+def fitted_result(result: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Give the result to draw: the observed one, or the expected one of a blinded fit.
+
+    Parameters
+    ----------
+    result
+        File of a fit (``docs/fit.md``).
+
+    Returns
+    -------
+    tuple
+        ``observed`` or ``expected``, and that part of the file.
+    """
+    kind = "expected" if result["observed"] is None else "observed"
+    return kind, result[kind]
+
+
+def fit_numbers(
+    result: Mapping[str, Any],
+    stage: str,
+    observable: Observable,
+    samples: Mapping[str, Sample],
+    regions: Mapping[str, Region],
+    header: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Collect the yields before or after a fit.
+
+    Parameters
+    ----------
+    result
+        File of a fit (``docs/fit.md``).
+    stage
+        ``prefit`` or ``postfit``.
+    observable
+        Definition of the fitted observable.
+    samples, regions
+        Definitions; the order of `samples` is that of the stack, the order of `regions` that of
+        the panels.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+
+    Returns
+    -------
+    dict
+        ``panels`` with the yields of each region; ``signal`` of each is the expectation at signal
+        strength 1 at both stages, so that a fitted strength below 0 can still be compared.
+
+    Raises
+    ------
+    TaipanError
+        If the fit has a region or sample that the configuration has not.
+    """
+    kind, fitted = fitted_result(result)
+    shown = fitted[stage]
+    for region, content in shown.items():
+        if region not in regions:
+            raise TaipanError(f"fit: '{region}' is not a region ({', '.join(regions)})")
+        unknown = set(content["samples"]) - set(samples)
+        if unknown:
+            raise TaipanError(f"fit: '{min(unknown)}' is not a sample ({', '.join(samples)})")
+    signal = [name for name, sample in samples.items() if sample.role == "signal"]
+    panels = []
+    for region, definition in regions.items():
+        if region not in shown:
+            continue
+        content, single = shown[region], len(shown[region]["total"]) == 1
+        expected = [fitted["prefit"][region]["samples"].get(name) for name in signal]
+        panels.append(
+            {
+                "region": region,
+                "region_label": definition.label or region,
+                "single_bin": single,
+                "label": "" if single else observable.label,
+                "unit": "" if single else observable.unit,
+                "edges": content["edges"],
+                "samples": {k: content["samples"][k] for k in samples if k in content["samples"]},
+                "signal": np.sum([item for item in expected if item is not None], axis=0).tolist(),
+                "total": content["total"],
+                "total_sigma": content["total_sigma"],
+                "data": content["data"] if kind == "observed" else None,
+            }
+        )
+    return {
+        "header": dict(header),
+        "observable": result["observable"],
+        "stage": stage,
+        "kind": kind,
+        "mu": fitted["mu_hat"] if stage == "postfit" else 1.0,
+        "mu_sigma": fitted["sigma"] if stage == "postfit" else None,
+        "samples": describe_samples(samples),
+        "panels": panels,
+    }
+
+
+@house_style()
+def fit_figure(numbers: Mapping[str, Any]) -> Figure:
+    """Draw the fitted regions side by side, with a logarithmic axis of events.
+
+    Parameters
+    ----------
+    numbers
+        Of :func:`fit_numbers`.
+    """
+    panels, samples = numbers["panels"], numbers["samples"]
+    widths = [_NARROW if panel["single_bin"] else _WIDE for panel in panels]
+    figure = new_figure(sum(widths) + 0.9 * len(panels), _HEIGHT + 0.75)
+    grid = figure.add_gridspec(
+        2, len(panels), height_ratios=(3, 1), width_ratios=widths, hspace=0.05, wspace=0.28,
+        **inch_margins(figure, 0.8, 0.2, 0.6, 1.15),
+    )  # fmt: skip
+    expected = float(np.sum(panels[0]["signal"]))
+    factor = signal_factor(expected, float(np.sum(panels[0]["total"])) - expected)
+    tops = []
+    for column, panel in enumerate(panels):
+        main, ratio = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column])
+        overlay = {"yields": panel["signal"], "factor": factor} if any(panel["signal"]) else None
+        draw_stack(main, ratio, panel, samples, overlay=overlay, log=True)
+        main.text(0.04, 0.965, panel["region_label"], transform=main.transAxes, va="top")
+        if panel["single_bin"]:
+            ratio.set_xticks([])
+            ratio.set_xlabel("Yield", loc="center")
+            ratio.set_ylabel("")
+            main.set_xticks([])
+        tops.append(main)
+    entries = legend_entries(
+        samples,
+        f"{numbers['stage'].capitalize()} uncertainty",
+        data="Data" if panels[0]["data"] is not None else None,
+        signal=f"Signal (μ = 1) × {factor}" if expected > 0.0 else None,
+    )
+    figure.legend(
+        handles=entries, loc="upper center", ncols=-(-len(entries) // 2), borderpad=0.2,
+        columnspacing=1.4,
+    )  # fmt: skip
+    add_header(tops[0], tops[-1], numbers["header"], _title(numbers))
+    return figure
+
+
+def _title(numbers: Mapping[str, Any]) -> str:
+    if numbers["stage"] == "prefit":
+        return "Prefit"
+    text = rf"$\hat{{\mu}}$ = {numbers['mu']:.2f} ± {numbers['mu_sigma']:.2f}"
+    return f"Postfit, {text}" + (", expected (blinded)" if numbers["kind"] == "expected" else "")

@@ -1,0 +1,379 @@
+"""The summary of a run: what it takes over, what it hides, and that equal runs give equal files."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taipan.config.model import Config
+from taipan.config.slices import slice_config
+from taipan.errors import TaipanError
+from taipan.summary import (
+    RunIdentity,
+    RunResults,
+    hash_result,
+    read_gates,
+    read_seconds,
+    read_yields,
+    summarise,
+    to_markdown,
+)
+from taipan.summary.text import format_measurement, format_table, plain_label
+
+ROOT = Path(__file__).parents[2]
+IDENTITY = RunIdentity("fastsim", 2.0, 7, "0123", "4567", {"taipan": "0.1.0"})
+REGIONS = ("signal", "w_control", "ss_signal", "ss_w_control", "antiiso_os", "antiiso_ss")
+YIELDS = {
+    "ggH": {"yield": 26.25, "stat": 0.23},
+    "ZTT": {"yield": 973.75, "stat": 30.0},
+    "data": {"yield": 1100.0, "stat": 33.166},
+}
+TRUTH = {
+    "seed": 1,
+    "mu": 1.0,
+    "luminosity": 2.0,
+    "qcd_os_ss_factor": 1.06,
+    "mismodelling": {"family": "none", "size": 1.0, "jet_scale": 0.0},
+    "pile_up": {},
+}
+CONTROL = {"bins": [0, 1], "low": 0.0, "high": 1.0, "reasons": ["fitted as a yield"]}
+MERGED = {"bins": [10, 11], "low": 0.9, "high": 0.97, "reasons": ["QCD is -0.5"]}
+
+
+def result(mu: float, sigma: float, bounded: bool = False) -> dict[str, Any]:
+    return {
+        "mu_hat": mu,
+        "sigma": sigma,
+        "interval": [mu - sigma, mu + sigma],
+        "significance": max(mu, 0.0) / sigma,
+        "p_value": 0.3,
+        "limit": {
+            "level": 0.95,
+            "observed": mu + 2 * sigma,
+            "expected": 2 * sigma,
+            "expected_band": [0.5 * sigma, sigma, 2 * sigma, 3 * sigma, 4 * sigma],
+        },
+        "nll": 40.0,
+        "parameters": [
+            {"name": "mu", "at_bound": bounded},
+            {"name": "luminosity", "at_bound": False},
+        ],
+    }
+
+
+def fit(observable: str, observed: dict[str, Any] | None, sigma: float = 2.5) -> dict[str, Any]:
+    return {
+        "observable": observable,
+        "poi": "mu",
+        "blinded": observed is None,
+        "expected": result(1.0, sigma),
+        "observed": observed,
+    }
+
+
+def record(observable: str, warnings: list[str]) -> dict[str, Any]:
+    return {
+        "observable": observable,
+        "blinded": False,
+        "regions": {"signal": {"merged": [MERGED]}, "w_control": {"merged": [CONTROL]}},
+        "warnings": warnings,
+    }
+
+
+def verdict(passed: bool) -> dict[str, Any]:
+    conditions = [
+        {"name": "auc_gap", "fold": 0, "passed": passed},
+        {"name": "auc_gap", "fold": 1, "passed": passed},
+        {"name": "ks_probability_signal", "fold": 0, "passed": True},
+    ]
+    return {"passed": passed, "action": "warn", "conditions": conditions}
+
+
+def found(**changes: Any) -> RunResults:
+    """Results of an unblinded fastsim run."""
+    results = RunResults(
+        fit=fit("nn_score", result(3.0, 2.0)),
+        reference=fit("m_vis", result(-4.0, 8.0), 9.0),
+        records=[record("nn_score", ["QCD left out"])],
+        gates={"check_overtraining": verdict(True)},
+        yields={region: copy.deepcopy(YIELDS) for region in REGIONS},
+        transfer_factor={"value": 1.08, "stat": 0.04},
+        truth=TRUTH,
+    )
+    return replace(results, **changes)
+
+
+def blinded_results() -> RunResults:
+    return found(fit=fit("nn_score", None), reference=fit("m_vis", None))
+
+
+def with_fit(config: Config, **changes: Any) -> Config:
+    return config.model_copy(update={"fit": config.fit.model_copy(update=changes)})
+
+
+def test_numbers_are_those_of_the_fits(analysis_config: Config) -> None:
+    summary = summarise(analysis_config, IDENTITY, found(), {"fit": 3.5})
+    assert list(summary) == [
+        *("analysis", "title", "catalogue", "luminosity", "seed", "provenance", "blinded"),
+        *("observable", "expected", "observed", "reference", "gates", "fitted_regions"),
+        *("yields", "transfer_factor", "truth", "warnings", "seconds", "result_sha256"),
+    ]
+    assert summary["expected"]["sigma"] == 2.5
+    assert summary["observed"]["mu_hat"] == 3.0
+    assert summary["observed"]["interval"] == [1.0, 5.0]
+    assert summary["observed"]["limit"]["observed"] == 7.0
+    assert list(summary["observed"]) == ["mu_hat", "sigma", "interval", "significance", "limit"]
+    assert summary["reference"]["observable"] == "m_vis"
+    assert summary["reference"]["observed"]["sigma"] == 8.0
+    assert summary["yields"]["signal"]["data"] == {"yield": 1100.0, "stat": 33.166}
+    assert summary["fitted_regions"] == ["signal", "w_control"]
+    assert summary["truth"]["mu"] == 1.0
+    assert summary["provenance"] == {
+        "config": "0123",
+        "code": "4567",
+        "packages": {"taipan": "0.1.0"},
+    }
+
+
+def test_hash_ignores_seconds_and_nothing_else(analysis_config: Config) -> None:
+    first = summarise(analysis_config, IDENTITY, found(), {"fit": 3.5})
+    slower = summarise(analysis_config, IDENTITY, found(), {"fit": 99.0})
+    assert first["result_sha256"] == slower["result_sha256"] == hash_result(slower)
+    assert len(first["result_sha256"]) == 64
+    for key, value in first.items():
+        changed = {**first, key: [value, "changed"]}
+        same = key in ("seconds", "result_sha256")
+        assert (hash_result(changed) == first["result_sha256"]) is same, key
+
+
+def test_a_blinded_summary_holds_no_data_of_the_signal_region(analysis_config: Config) -> None:
+    """The table of yields has the data of every region, whatever is blinded."""
+    blind = with_fit(analysis_config, unblind=False)
+    summary = summarise(blind, IDENTITY, blinded_results(), {})
+    assert summary["blinded"]
+    assert summary["observed"] is None
+    assert summary["reference"]["observed"] is None
+    assert "data" not in summary["yields"]["signal"]
+    assert summary["yields"]["w_control"]["data"]["yield"] == 1100.0
+    text = to_markdown(summary)
+    assert "**Blinded; expected μ̂ = 1.00 ± 2.50**" in text
+    signal_rows = [line for line in text.splitlines() if line.startswith("| data")]
+    assert "blinded" in signal_rows[0]
+    assert "blinded" in signal_rows[1]
+
+
+def test_markdown_says_the_result_beside_the_truth(analysis_config: Config) -> None:
+    text = to_markdown(summarise(analysis_config, IDENTITY, found(), {"fit": 3.5, "train": 20.0}))
+    lines = text.splitlines()
+    assert lines[0] == "# H→ττ→μτ_h at 8 TeV"
+    assert lines[2].startswith("**μ̂ = 3.00 ± 2.00**, significance 1.50 σ, μ < 7.00 at 95 % CL")
+    assert "(expected ± 2.50 and μ < 5.00)" in lines[2]
+    assert "3.00 ± 2.00 (+1.00 σ, inside the 68.27 % interval)" in text
+    assert "1.080 ± 0.040 (+0.50 σ)" in text
+    # 26.25 + 973.75 expected, 1100 seen; 33.166 and 1.1 × 30.0009 added in quadrature
+    assert "1000 ± 30" in text
+    assert "1.100 ± 0.047" in text
+    assert "| all jobs, one after the other |    23.5 |" in text
+    assert max(len(line) for line in lines if line.startswith("|")) < 110
+
+
+def test_truth_outside_the_interval_is_called_so(analysis_config: Config) -> None:
+    results = found(fit=fit("nn_score", result(9.0, 2.0)))
+    text = to_markdown(summarise(analysis_config, IDENTITY, results, {}))
+    assert "(+4.00 σ, outside the 68.27 % interval)" in text
+
+
+def test_a_parameter_at_its_bound_has_no_pull(analysis_config: Config) -> None:
+    bounded = fit("nn_score", {**result(-20.0, 1.0, bounded=True), "sigma": 0.0})
+    summary = summarise(analysis_config, IDENTITY, found(fit=bounded), {})
+    assert "nn_score: observed fit has mu at a bound" in " ".join(summary["warnings"])
+    assert "(outside the 68.27 % interval)" in to_markdown(summary)
+
+
+def test_real_data_have_no_truth(analysis_config: Config) -> None:
+    results = found(truth=None, transfer_factor=None, gates={})
+    summary = summarise(analysis_config, IDENTITY, results, {})
+    text = to_markdown(summary)
+    assert summary["truth"] is None
+    assert "Injected" not in text
+    assert "## Gates\n\nNone." in text
+    assert "## Time\n\nNot recorded." in text
+
+
+def test_what_went_wrong_is_listed(analysis_config: Config) -> None:
+    results = found(gates={"check_overtraining": verdict(False)})
+    summary = summarise(analysis_config, IDENTITY, results, {})
+    assert summary["gates"] == {"check_overtraining": {"passed": False, "action": "warn"}}
+    assert summary["warnings"] == [
+        "gate check_overtraining failed: 2 of 3 conditions (auc_gap)",
+        "nn_score: QCD left out",
+        "nn_score: signal: bins 10-11 merged (0.9 to 0.97): QCD is -0.5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "results", "message"),
+    [
+        ({"observable": "m_vis"}, found(), r"fit\.observable is 'm_vis'.*of 'nn_score'"),
+        ({"reference": None}, found(), "a reference fit was given"),
+        ({}, found(reference=None), "a reference fit was not given"),
+        ({"unblind": False}, found(), "unblind is False, but the fit of 'nn_score'"),
+        ({}, found(yields={"signal": YIELDS}), r"regions\.w_control: .* only signal"),
+    ],
+)
+def test_results_of_another_run_are_refused(
+    analysis_config: Config, changes: dict[str, Any], results: RunResults, message: str
+) -> None:
+    with pytest.raises(TaipanError, match=message):
+        summarise(with_fit(analysis_config, **changes), IDENTITY, results, {})
+
+
+def test_no_reference_is_possible(analysis_config: Config) -> None:
+    config = with_fit(analysis_config, reference=None)
+    summary = summarise(config, IDENTITY, found(reference=None), {})
+    assert summary["reference"] is None
+    assert "reference" not in to_markdown(summary)
+
+
+def test_yields_keep_their_order_and_values(tmp_path: Path) -> None:
+    path = tmp_path / "yields.csv"
+    path.write_text("region,process,yield,stat\nb,W,10.5,1.5\nb,data,7.0,2.6\na,W,-3.0,0.5\n")
+    yields = read_yields(path)
+    assert list(yields) == ["b", "a"]
+    assert yields["b"]["W"] == {"yield": 10.5, "stat": 1.5}
+    assert yields["a"]["W"]["yield"] == -3.0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "columns are"),
+        ("region,process,yield\na,W,1\n", "columns are"),
+        ("region,process,yield,stat\na,W,1,2\na,W,x,2\n", "line 3.*two numbers"),
+        ("region,process,yield,stat\na,W,1\n", "line 2.*two numbers"),
+        ("region,process,yield,stat\na,W,nan,1\n", "line 2.*not finite"),
+        ("region,process,yield,stat\na,W,1,1\na,W,1,1\n", "line 3: W in a is listed twice"),
+    ],
+)
+def test_damaged_yields_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "yields.csv"
+    path.write_text(text)
+    with pytest.raises(TaipanError, match=message):
+        read_yields(path)
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(TaipanError, match=r"cannot read .*absent\.csv"):
+        read_yields(tmp_path / "absent.csv")
+
+
+def test_seconds_add_up_over_jobs(tmp_path: Path) -> None:
+    (tmp_path / "skim").mkdir()
+    header = "s\th:m:s\tmax_rss\n"
+    (tmp_path / "train.tsv").write_text(f"{header}20.5\t0:00:20\t100\n")
+    (tmp_path / "skim" / "A_0.tsv").write_text(f"{header}1.25\t0:00:01\t-\n")
+    (tmp_path / "skim" / "B_0.tsv").write_text(f"{header}2.0\t0:00:02\t-\n4.0\t0:00:04\t-\n")
+    assert read_seconds(tmp_path) == {"skim": 4.25, "train": 20.5}
+
+
+def test_a_benchmark_that_is_missing_or_damaged_is_left_out(tmp_path: Path) -> None:
+    assert read_seconds(tmp_path / "absent") == {}
+    (tmp_path / "fit.tsv").write_text("")
+    (tmp_path / "skim.tsv").write_text("s\th:m:s\n")
+    (tmp_path / "train.tsv").write_text("s\th:m:s\nNA\t-\n")
+    (tmp_path / "plot.tsv").write_text("s\th:m:s\n1.5\t-\n")
+    assert read_seconds(tmp_path) == {"plot": 1.5}
+
+
+def test_a_gate_has_the_name_of_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "check_overtraining" / "verdict.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(verdict(True)))
+    assert read_gates([path])["check_overtraining"]["passed"] is True
+    path.write_text('{"passed": true}')
+    with pytest.raises(TaipanError, match=r"verdict\.json: key 'action' is missing"):
+        read_gates([path])
+
+
+@pytest.mark.parametrize(
+    ("value", "sigma", "least", "text"),
+    [
+        (8386.6, 65.4, 0, "8387 ± 65"),
+        (26.253, 0.2315, 0, "26.25 ± 0.23"),
+        (-2.9595, 2.9364, 2, "-2.96 ± 2.94"),
+        (0.001, 0.00042, 0, "0.00100 ± 0.00042"),
+        (5.0, 0.0, 0, "5 ± 0"),
+    ],
+)
+def test_uncertainties_have_two_digits(value: float, sigma: float, least: int, text: str) -> None:
+    assert format_measurement(value, sigma, least) == text
+
+
+def test_the_hat_of_mu_takes_no_column() -> None:
+    lines = format_table(["fit", "μ̂"], [["a", "1.0"]]).splitlines()
+    assert lines == ["| fit |   μ̂ |", "| --- | --: |", "| a   | 1.0 |"]
+
+
+def test_labels_lose_their_latex() -> None:
+    assert plain_label("H→ττ→μτ$_h$, $m_{vis}$") == "H→ττ→μτ_h, m_vis"
+
+
+def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Config) -> None:
+    spec = importlib.util.spec_from_file_location("summarize", ROOT / "scripts/summarize.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    results = found()
+    files = {
+        "fit": results.fit,
+        "reference": results.reference,
+        "record": results.records[0],
+        "transfer": results.transfer_factor,
+        "truth": results.truth,
+        "gates/check_overtraining/verdict": results.gates["check_overtraining"],
+    }
+    for name, content in files.items():
+        path = tmp_path / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    rows = [
+        f"{region},{process},{value['yield']},{value['stat']}"
+        for region, processes in results.yields.items()
+        for process, value in processes.items()
+    ]
+    (tmp_path / "yields.csv").write_text("\n".join(["region,process,yield,stat", *rows]) + "\n")
+    written = []
+    for name in ("first", "second"):
+        script.summarize(
+            fit=str(tmp_path / "fit.json"),
+            reference=str(tmp_path / "reference.json"),
+            records=[str(tmp_path / "record.json")],
+            gates=[str(tmp_path / "gates/check_overtraining/verdict.json")],
+            yields=str(tmp_path / "yields.csv"),
+            transfer_factor=str(tmp_path / "transfer.json"),
+            truth=str(tmp_path / "truth.json"),
+            benchmarks=str(tmp_path / "benchmarks"),
+            config=slice_config(analysis_config, "analysis", "title", "regions", "fit"),
+            identity={
+                "catalogue": "fastsim",
+                "luminosity": 2.0,
+                "seed": 7,
+                "config_hash": "0123",
+                "code": "4567",
+            },
+            summary=str(tmp_path / f"{name}.json"),
+            text=str(tmp_path / f"{name}.md"),
+        )
+        written.append((tmp_path / f"{name}.json").read_bytes())
+    assert written[0] == written[1]
+    summary = json.loads(written[0])
+    assert summary["observed"]["mu_hat"] == 3.0
+    assert summary["result_sha256"] == hash_result(summary)
+    assert (tmp_path / "first.md").read_text(encoding="utf-8") == to_markdown(summary)
