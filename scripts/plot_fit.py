@@ -17,6 +17,8 @@ from taipan.scripting import run_script
 if TYPE_CHECKING:
     snakemake: Any
 
+FIGURES = ("prefit", "postfit", "pulls", "correlation")
+
 
 def plot_fit(
     result: str,
@@ -48,6 +50,9 @@ if __name__ == "__main__":
         result=snakemake.input.result,
         config=snakemake.params.config,
         header=snakemake.params.header,
-        outputs=snakemake.params.figures,
+        outputs={
+            figure: {kind: snakemake.output[f"{figure}_{kind}"] for kind in ("pdf", "png", "json")}
+            for figure in FIGURES
+        },
         log=snakemake.log[0],
     )

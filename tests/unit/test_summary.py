@@ -174,6 +174,11 @@ def test_markdown_says_the_result_beside_the_truth(analysis_config: Config) -> N
     assert lines[0] == "# H→ττ→μτ_h at 8 TeV"
     assert lines[2].startswith("**μ̂ = 3.00 ± 2.00**, significance 1.50 σ, μ < 7.00 at 95 % CL")
     assert "(expected ± 2.50 and μ < 5.00)" in lines[2]
+    # the expected limit is the one without signal (5.00), not that of the Asimov data (6.00)
+    limits = {line.split("|")[1].strip(): line.split("|")[5].strip() for line in lines[8:14]}
+    assert limits["nn_score, expected"] == "5.00"
+    assert limits["nn_score, observed"] == "7.00"
+    assert limits["m_vis (reference), expected"] == "18.00"
     assert "3.00 ± 2.00 (+1.00 σ, inside the 68.27 % interval)" in text
     assert "1.080 ± 0.040 (+0.50 σ)" in text
     # 26.25 + 973.75 expected, 1100 seen; 33.166 and 1.1 × 30.0009 added in quadrature

@@ -82,9 +82,11 @@ def simulate_detector(
 
 
 def _add_radiation(rng: np.random.Generator, events: HardEvents, probability: float) -> HardEvents:
-    """Fill the last jet slot, balanced by unclustered energy, with the given probability."""
-    if probability == 0.0:
-        return events
+    """Fill the last jet slot, balanced by unclustered energy, with the given probability.
+
+    Random numbers are drawn at probability zero, too, so that pseudo-data with and without
+    mismodelling share all others.
+    """
     count = len(events)
     add = (rng.random(count) < probability) & (events.jet_pt[:, -1] == 0.0)
     extra = draw_falling_pt(rng, count, pt_min=20.0, scale=60.0, index=4.0)

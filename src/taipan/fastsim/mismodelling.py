@@ -12,7 +12,7 @@ from dataclasses import dataclass
 MISMODELLING_FAMILIES = ("none", "jets", "met", "tau")
 """Allowed values of ``FastsimSettings.mismodelling_family``."""
 
-# Sizes at `mismodelling_size: 1`: two to three times the uncertainties of CMS at 8 TeV (jet energy
+# Sizes at `mismodelling_size: 1`: one to three times the uncertainties of CMS at 8 TeV (jet energy
 # scale 1-3 %, JINST 12 (2017) P02014; unclustered energy 10 %, JINST 10 (2015) P02006; tau energy
 # scale 3 %, JINST 11 (2016) P01019), so that a few fb^-1 show them.
 _JET_SCALE = 0.05

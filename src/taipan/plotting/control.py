@@ -119,9 +119,13 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
     panels, samples = numbers["panels"], numbers["samples"]
     rows = -(-len(panels) // _COLUMNS)
     columns = min(_COLUMNS, len(panels))
-    figure = new_figure(_WIDTH * columns + 0.3, (_HEIGHT + _GAP) * rows + 0.75)
+    figure = new_figure(_WIDTH * columns + 0.3, (_HEIGHT + _GAP) * rows + 0.6)
     grid = figure.add_gridspec(
-        rows, columns, hspace=_GAP / _HEIGHT, wspace=0.32, **inch_margins(figure, 0.7, 0.15, 0.5, 0.8)
+        rows,
+        columns,
+        hspace=_GAP / _HEIGHT,
+        wspace=0.32,
+        **inch_margins(figure, 0.7, 0.15, 0.5, 0.65),
     )
     signal = [name for name, item in samples.items() if item["role"] == "signal"]
     factor = _region_factor(panels, signal)
@@ -151,7 +155,9 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
     )
     region = numbers["region"]
     text = region["label"] or region["name"]
-    add_header(heads[0], heads[columns - 1], numbers["header"], text if seen else f"{text}, blinded")
+    add_header(
+        heads[0], heads[columns - 1], numbers["header"], text if seen else f"{text}, blinded"
+    )
     return figure
 
 

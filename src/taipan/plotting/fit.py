@@ -13,7 +13,7 @@ from taipan.errors import TaipanError
 from taipan.plotting.stack import describe_samples, draw_stack, legend_entries, signal_factor
 from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
 
-_WIDE, _NARROW, _HEIGHT = 6.2, 2.2, 5.6  # inches: a distribution, a single bin, both
+_WIDE, _NARROW, _HEIGHT = 5.2, 1.9, 4.6  # inches: a distribution, a single bin, both
 
 
 def fitted_result(result: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -121,10 +121,10 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
     """
     panels, samples = numbers["panels"], numbers["samples"]
     widths = [_NARROW if panel["single_bin"] else _WIDE for panel in panels]
-    figure = new_figure(sum(widths) + 0.9 * len(panels), _HEIGHT + 0.75)
+    figure = new_figure(sum(widths) + 0.9 * len(panels), _HEIGHT + 1.5)
     grid = figure.add_gridspec(
         2, len(panels), height_ratios=(3, 1), width_ratios=widths, hspace=0.05, wspace=0.28,
-        **inch_margins(figure, 0.8, 0.2, 0.6, 1.15),
+        **inch_margins(figure, 0.8, 0.2, 0.6, 0.9),
     )  # fmt: skip
     expected = float(np.sum(panels[0]["signal"]))
     factor = signal_factor(expected, float(np.sum(panels[0]["total"])) - expected)
@@ -157,5 +157,5 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
 def _title(numbers: Mapping[str, Any]) -> str:
     if numbers["stage"] == "prefit":
         return "Prefit"
-    text = rf"$\hat{{\mu}}$ = {numbers['mu']:.2f} ± {numbers['mu_sigma']:.2f}"
+    text = rf"$\hat{{\mu}} = {numbers['mu']:.2f} \pm {numbers['mu_sigma']:.2f}$"
     return f"Postfit, {text}" + (", expected (blinded)" if numbers["kind"] == "expected" else "")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from taipan.plotting.fit import fitted_result
-from taipan.plotting.style import DOWN, add_header, house_style, inch_margins, new_figure
+from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
 
 # Parameters of the Σw² of the bins, as taipan.likelihood names them.
 STATISTICAL = "staterror_"
@@ -75,7 +75,7 @@ def pull_figure(numbers: Mapping[str, Any]) -> Figure:
     figure = new_figure(5.2 * max(len(columns), 1), _ROW * (rows + 1) + 0.2 * len(free) + 1.35)
     grid = figure.add_gridspec(
         1, max(len(columns), 1), wspace=0.75,
-        **inch_margins(figure, 1.9, 0.2, 0.75 + 0.2 * len(free), 0.4),
+        **inch_margins(figure, 1.9, 0.2, 0.7 + 0.2 * len(free), 0.4),
     )  # fmt: skip
     axes = [figure.add_subplot(cell) for cell in grid]
     for place, column in zip(axes, columns, strict=False):
@@ -84,7 +84,7 @@ def pull_figure(numbers: Mapping[str, Any]) -> Figure:
         f"{item['name']} = {item['value']:.3f} ± {item['sigma']:.3f}"
         + (" (at its bound)" if item["at_bound"] else "")
         for item in free
-    )
+    ).replace("-", "−")
     figure.text(0.02, 0.12 / figure.get_figheight(), text, va="bottom", linespacing=1.3)
     title = numbers["observable"] + (" (expected)" if numbers["kind"] == "expected" else "")
     add_header(axes[0], axes[-1], numbers["header"], title)
@@ -153,24 +153,23 @@ def correlation_figure(numbers: Mapping[str, Any]) -> Figure:
     """
     names, matrix = numbers["names"], np.asarray(numbers["matrix"])
     size = max(0.3 * len(names), 2.5)
-    figure = new_figure(size + 2.8, size + 2.2)
-    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 1.9, 0.9, 1.75, 0.45))
+    figure = new_figure(size + 3.0, size + 2.15)
+    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 1.85, 1.15, 1.75, 0.4))
     axes = figure.add_subplot(grid[0])
     image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1.0, vmax=1.0, aspect="equal")
     for (row, column), value in np.ndenumerate(matrix):
         if row != column and abs(value) >= 0.005:
             axes.text(
-                column, row, f"{100 * value:.0f}", ha="center", va="center", size=6.5,
+                column, row, f"{100 * value:.0f}".replace("-", "−"), ha="center", va="center", size=6.5,
                 color="white" if abs(value) > 0.6 else "black",
             )  # fmt: skip
     places = np.arange(len(names))
     axes.set_xticks(places, names, rotation=90)
     axes.set_yticks(places, names)
     axes.tick_params(length=0)
-    bar = figure.colorbar(image, ax=axes, pad=0.02, fraction=0.04)
-    bar.set_label("Correlation (%, written in the cells)" if len(names) else "")
+    bar = figure.colorbar(image, cax=axes.inset_axes((1.02, 0.0, 0.03, 1.0)))
+    bar.set_label("Correlation (%)")
     bar.set_ticks([-1.0, -0.5, 0.0, 0.5, 1.0], labels=["−100", "−50", "0", "50", "100"])
-    axes.spines[:].set_edgecolor(DOWN if numbers["kind"] == "expected" else "black")
     title = numbers["observable"] + (" (expected)" if numbers["kind"] == "expected" else "")
     add_header(axes, axes, numbers["header"], title)
     return figure

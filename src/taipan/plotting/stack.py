@@ -140,6 +140,33 @@ def draw_stack(
     _draw_ratio(ratio, edges, panel)
 
 
+def mark_outside(
+    axes: Axes, places: Array, values: Array, limits: tuple[float, float], colour: str
+) -> None:
+    """Draw an arrow head at the edge of the axes for each value beyond the limits.
+
+    Parameters
+    ----------
+    axes
+        Where the values are drawn.
+    places, values
+        Coordinates, shape (n,); NaN is neither inside nor outside.
+    limits
+        Range of the axis.
+    colour
+        Colour of the values.
+    """
+    low, high = limits
+    margin = 0.06 * (high - low)
+    for beyond, edge, marker in (
+        (values > high, high - margin, "^"),
+        (values < low, low + margin, "v"),
+    ):
+        axes.plot(
+            places[beyond], np.full(int(beyond.sum()), edge), marker, color=colour, ms=4, zorder=6
+        )
+
+
 def legend_entries(
     samples: Mapping[str, Mapping[str, str]], band: str, *, data: str | None, signal: str | None
 ) -> list[Any]:
@@ -174,7 +201,7 @@ def _set_range(
         axes.set_ylim(1.15 * float(below.min()), 1.3 * top)
         return
     positive = levels[levels > 0.0]
-    floor = 0.02 * float(positive.min()) if len(positive) else 0.1 * top
+    floor = 0.05 * float(positive.min()) if len(positive) else 0.1 * top
     axes.set_yscale("log")
     axes.set_ylim(floor, top * (top / floor) ** 0.2)
 
@@ -198,8 +225,7 @@ def _draw_ratio(axes: Axes, edges: Array, panel: Mapping[str, Any]) -> None:
             centres, points, yerr=[points - ratio_to(low, total), ratio_to(high, total) - points],
             fmt="o", color="black", ms=3, lw=0.9,
         )  # fmt: skip
-        outside = np.nan_to_num(points, nan=1.0) > 1.0 + half
-        axes.plot(centres[outside], np.full(outside.sum(), 1.0 + 0.9 * half), "^", color="black")
+        mark_outside(axes, centres, points, (1.0 - half, 1.0 + half), "black")
     axes.set_ylim(1.0 - half, 1.0 + half)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylabel("Data / pred.", loc="center")

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 DPI = 110
 UP, DOWN = "#c91f37", "#3f66c9"
 SIGNAL = "#c91f37"
-# six colours that stay apart for colour-blind readers, as mplhep's CMS style (arXiv:2107.02270)
-CYCLE = ("#5790fc", "#f89c20", "#964a8b", "#7a21dd", "#9c9ca1", "#e42536")
+# six colours that stay apart for colour-blind readers (M. A. Petroff, arXiv:2107.02270)
+CYCLE = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 
 _SIZE = 10.0
 _OVERRIDES: dict[str, Any] = {
@@ -95,7 +95,9 @@ def add_header(left: Axes, right: Axes, header: Mapping[str, Any], text: str = "
         Short text after the label.
     """
     first, _, rest = str(header["label"]).partition(" ")
-    label = f"$\\bf{{{first}}}$" + (f" $\\it{{{rest.replace(' ', chr(92) + ' ')}}}$" if rest else "")
+    label = f"$\\bf{{{first}}}$" + (
+        f" $\\it{{{rest.replace(' ', chr(92) + ' ')}}}$" if rest else ""
+    )
     style = {
         "xycoords": "axes fraction",
         "textcoords": "offset points",

@@ -146,7 +146,7 @@ def _truth(summary: Mapping[str, Any]) -> str:
     beside = "blinded"
     if observed is not None:
         low, high = observed["interval"]
-        inside = "inside" if low >= truth["mu"] else "outside"
+        inside = "inside" if low <= truth["mu"] <= high else "outside"
         pull = _pull(observed["mu_hat"] - truth["mu"], observed["sigma"])
         beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
     rows = [["signal strength μ", f"{truth['mu']:g}", beside]]

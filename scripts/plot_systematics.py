@@ -1,0 +1,44 @@
+"""Draw the templates of the systematic uncertainties of one observable."""
+
+from typing import TYPE_CHECKING, Any
+
+from taipan.config.slices import restore_slice
+from taipan.plotting.style import save_figure
+from taipan.plotting.systematics import systematic_figure, systematic_numbers
+from taipan.scripting import run_script
+from taipan.templates.store import read_histograms
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+
+def plot_systematics(
+    templates: str,
+    config: dict[str, Any],
+    observable: str,
+    header: dict[str, Any],
+    outputs: dict[str, str],
+) -> None:
+    """Write ``systematics_<observable>`` as PDF, PNG and JSON."""
+    settings = restore_slice(config)
+    numbers = systematic_numbers(
+        read_histograms(templates)[observable],
+        (observable, settings.observables[observable]),
+        settings.samples,
+        settings.regions,
+        settings.systematics,
+        header,
+    )
+    save_figure(systematic_figure(numbers), outputs, numbers)
+
+
+if __name__ == "__main__":
+    run_script(
+        plot_systematics,
+        templates=snakemake.input.templates,
+        config=snakemake.params.config,
+        observable=snakemake.params.observable,
+        header=snakemake.params.header,
+        outputs=dict(snakemake.output.items()),
+        log=snakemake.log[0],
+    )

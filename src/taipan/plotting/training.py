@@ -1,0 +1,294 @@
+"""The k-fold network: learning curves, score of training and held-out events, ROC curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from taipan.plotting.stack import mark_outside, ratio_to
+from taipan.plotting.style import CYCLE, add_header, house_style, inch_margins, new_figure
+
+Array = NDArray[np.float64]
+
+_METRICS = {"brier": "Brier score", "bce": "Binary cross-entropy", "auc": "AUC"}
+_COLOURS = {"background": "#3f66c9", "signal": "#c91f37"}
+_RATIO_LIMITS = (0.0, 2.0)
+_LEGEND_COLUMNS = 8
+_PARTS = {"train": "training", "held_out": "held out"}
+
+
+def learning_numbers(record: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect the learning curves: the metric that stops the training, and the AUC.
+
+    Parameters
+    ----------
+    record
+        Training record (``docs/training.md``).
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+
+    Returns
+    -------
+    dict
+        ``metrics`` (the two names) and ``networks``: fold, best epoch, and for each metric the
+        values of the training and validation events in each epoch.
+    """
+    metrics = [record["settings"]["early_stopping_metric"].removeprefix("bounded_"), "auc"]
+    return {
+        "header": dict(header),
+        "metrics": metrics,
+        "networks": [
+            {
+                "fold": network["fold"],
+                "best_epoch": network["best_epoch"],
+                "history": {
+                    metric: {
+                        part: network["history"][f"{part}_{metric}"]
+                        for part in ("train", "validation")
+                    }
+                    for metric in metrics
+                },
+            }
+            for network in record["networks"]
+        ],
+    }
+
+
+@house_style()
+def learning_figure(numbers: Mapping[str, Any]) -> Figure:
+    """Draw the metrics against the epoch, a colour a fold, with the best epoch of each.
+
+    Parameters
+    ----------
+    numbers
+        Of :func:`learning_numbers`.
+    """
+    metrics, networks = numbers["metrics"], numbers["networks"]
+    above = 0.45 + 0.2 * -(-(len(networks) + 3) // _LEGEND_COLUMNS)
+    figure = new_figure(5.0 * len(metrics), 3.8 + above)
+    grid = figure.add_gridspec(
+        1, len(metrics), wspace=0.25, **inch_margins(figure, 0.75, 0.2, 0.6, above)
+    )
+    axes = [figure.add_subplot(cell) for cell in grid]
+    for place, metric in zip(axes, metrics, strict=True):
+        for index, network in enumerate(networks):
+            colour = CYCLE[index % len(CYCLE)]
+            curves = network["history"][metric]
+            epochs = np.arange(1, len(curves["train"]) + 1)
+            place.plot(epochs, curves["train"], "--", color=colour, lw=0.8)
+            place.plot(epochs, curves["validation"], color=colour)
+            best = network["best_epoch"]
+            place.plot(best + 1, curves["validation"][best], "o", color=colour, ms=6, mec="black")
+        place.set_xlabel("Epoch")
+        place.set_ylabel(_METRICS.get(metric, metric))
+    folds = [
+        Line2D([], [], color=CYCLE[i % len(CYCLE)], lw=2, label=f"Fold {network['fold']}")
+        for i, network in enumerate(networks)
+    ]
+    lines = [
+        Line2D([], [], color="black", label="Validation"),
+        Line2D([], [], color="black", ls="--", lw=0.8, label="Training"),
+        Line2D([], [], color="white", marker="o", mec="black", label="Best epoch"),
+    ]
+    figure.legend(
+        handles=[*lines, *folds], loc="upper right", ncols=_LEGEND_COLUMNS, borderpad=0.3,
+        columnspacing=1.0,
+    )  # fmt: skip
+    add_header(axes[0], axes[-1], numbers["header"], "Learning curves")
+    return figure
+
+
+def score_numbers(verdict: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
+    """Average the score distributions of the networks, each normalised to one.
+
+    The held-out events of different folds are disjoint, so their variances add; the training
+    events are shared, so the mean of their σ is used.
+
+    Parameters
+    ----------
+    verdict
+        Verdict of the overtraining gate (``docs/training.md``).
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+
+    Returns
+    -------
+    dict
+        ``edges`` (n + 1); ``scores``: class → ``train`` and ``held_out`` → ``values`` and
+        ``sigma`` (n); ``smallest_ks``: class → smallest Kolmogorov-Smirnov probability of a fold.
+    """
+    folds = verdict["folds"]
+    classes = list(folds[0]["histograms"])
+    return {
+        "header": dict(header),
+        "edges": verdict["edges"],
+        "passed": verdict["passed"],
+        "scores": {
+            name: {
+                part: _average([fold["histograms"][name][part] for fold in folds], part)
+                for part in _PARTS
+            }
+            for name in classes
+        },
+        "smallest_ks": {
+            name: min(
+                condition["value"]
+                for condition in verdict["conditions"]
+                if condition["name"] == f"ks_probability_{name}"
+            )
+            for name in classes
+        },
+    }
+
+
+def _average(histograms: Sequence[Mapping[str, Any]], part: str) -> dict[str, list[float]]:
+    variances = np.array([item["sumw2"] for item in histograms])
+    shared = np.mean(np.sqrt(variances), axis=0)
+    disjoint = np.sqrt(variances.sum(axis=0)) / len(histograms)
+    return {
+        "values": np.mean([item["sumw"] for item in histograms], axis=0).tolist(),
+        "sigma": (shared if part == "train" else disjoint).tolist(),
+    }
+
+
+@house_style()
+def score_figure(numbers: Mapping[str, Any]) -> Figure:
+    """Draw the score of training (filled) and held-out events (points), and their ratio.
+
+    Parameters
+    ----------
+    numbers
+        Of :func:`score_numbers`.
+    """
+    edges = np.asarray(numbers["edges"])
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    figure = new_figure(5.6, 5.8)
+    grid = figure.add_gridspec(
+        2, 1, height_ratios=(3, 1.2), hspace=0.06, **inch_margins(figure, 0.75, 0.2, 0.6, 0.85)
+    )
+    main, ratio = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    handles: list[Any] = []
+    for offset, (name, parts) in enumerate(numbers["scores"].items()):
+        colour = _COLOURS[name]
+        train, held_out = parts["train"], parts["held_out"]
+        _draw_train(main, edges, train, colour)
+        # the classes' points are set apart so that their error bars can be told apart
+        places = centres + (offset - 0.5) * 0.15 * np.diff(edges)
+        _points(main, places, held_out["values"], held_out["sigma"], colour)
+        values = ratio_to(held_out["values"], train["values"])
+        error = np.abs(values) * np.hypot(
+            np.nan_to_num(ratio_to(held_out["sigma"], np.abs(held_out["values"]))),
+            np.nan_to_num(ratio_to(train["sigma"], np.abs(train["values"]))),
+        )
+        _points(ratio, places, values, error, colour)
+        mark_outside(ratio, places, values, _RATIO_LIMITS, colour)
+        handles += [
+            Patch(facecolor=colour, alpha=0.3, label=f"{name.capitalize()}, training"),
+            Line2D([], [], color=colour, marker="o", ms=4, label=f"{name.capitalize()}, held out"),
+        ]
+    main.set_ylabel("Fraction of Σw / bin, mean of the folds")
+    main.tick_params(labelbottom=False)
+    main.set_ylim(top=1.15 * main.get_ylim()[1])
+    smallest = ", ".join(f"{key} {value:.2g}" for key, value in numbers["smallest_ks"].items())
+    main.text(
+        0.97, 0.96, f"Smallest KS probability of a fold:\n{smallest}", va="top", ha="right",
+        transform=main.transAxes, size=8.5,
+    )  # fmt: skip
+    ratio.axhline(1.0, color="black", lw=0.7)
+    ratio.set_ylim(*_RATIO_LIMITS)
+    ratio.set_ylabel("Held out / train.", loc="center")
+    ratio.set_xlabel("Network score")
+    for axes in (main, ratio):
+        axes.set_xlim(edges[0], edges[-1])
+    figure.legend(handles=handles, loc="upper right", ncols=2, borderpad=0.3)
+    add_header(main, main, numbers["header"])
+    return figure
+
+
+def _draw_train(axes: Axes, edges: Array, train: Mapping[str, Any], colour: str) -> None:
+    values, sigma = np.asarray(train["values"]), np.asarray(train["sigma"])
+    axes.stairs(values, edges, fill=True, color=colour, alpha=0.2, lw=0)
+    axes.stairs(values, edges, color=colour, lw=0.9)
+    axes.stairs(
+        values + sigma, edges, baseline=values - sigma, fill=True, facecolor="none",
+        edgecolor=colour, hatch="//////", lw=0,
+    )  # fmt: skip
+
+
+def _points(axes: Axes, places: Array, values: Any, sigma: Any, colour: str) -> None:
+    axes.errorbar(places, values, yerr=sigma, fmt="o", color=colour, ms=3, lw=0.9)
+
+
+def roc_numbers(verdict: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect the ROC curves of the networks.
+
+    Parameters
+    ----------
+    verdict
+        Verdict of the overtraining gate (``docs/training.md``).
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+
+    Returns
+    -------
+    dict
+        ``signal_efficiency`` (n); for ``train`` and ``held_out`` the mean, smallest and largest
+        ``background_rejection`` (1 - efficiency) of the folds, their mean ``auc`` and its
+        standard deviation between the folds.
+    """
+    folds = verdict["folds"]
+    parts = {}
+    for part in _PARTS:
+        rejection = 1.0 - np.array([fold["roc"][part]["background_efficiency"] for fold in folds])
+        areas = [fold["auc"][part]["value"] for fold in folds]
+        parts[part] = {
+            "mean": rejection.mean(axis=0).tolist(),
+            "low": rejection.min(axis=0).tolist(),
+            "high": rejection.max(axis=0).tolist(),
+            "auc": float(np.mean(areas)),
+            "auc_spread": float(np.std(areas, ddof=1)),
+        }
+    return {
+        "header": dict(header),
+        "signal_efficiency": folds[0]["roc"]["train"]["signal_efficiency"],
+        "background_rejection": parts,
+    }
+
+
+@house_style()
+def roc_figure(numbers: Mapping[str, Any]) -> Figure:
+    """Draw background rejection against signal efficiency, with the spread of the folds.
+
+    Parameters
+    ----------
+    numbers
+        Of :func:`roc_numbers`.
+    """
+    efficiency = numbers["signal_efficiency"]
+    figure = new_figure(5.4, 5.4)
+    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 0.75, 0.2, 0.6, 0.4))
+    axes = figure.add_subplot(grid[0])
+    axes.plot([0, 1], [1, 0], ":", color="grey", lw=0.9, label="No separation")
+    for (part, name), colour, line in zip(
+        _PARTS.items(), ("#9c9ca1", "#3f66c9"), ("--", "-"), strict=True
+    ):
+        item = numbers["background_rejection"][part]
+        axes.fill_between(efficiency, item["low"], item["high"], color=colour, alpha=0.3, lw=0)
+        axes.plot(
+            efficiency, item["mean"], line, color=colour,
+            label=f"{name.capitalize()}, AUC {item['auc']:.3f} ± {item['auc_spread']:.3f}",
+        )  # fmt: skip
+    axes.set_xlim(0.0, 1.0)
+    axes.set_ylim(0.0, 1.02)
+    axes.set_xlabel("Signal efficiency")
+    axes.set_ylabel("Background rejection, 1 − efficiency")
+    axes.legend(loc="lower left", title="Mean and range of the folds", alignment="left")
+    add_header(axes, axes, numbers["header"])
+    return figure

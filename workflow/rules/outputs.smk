@@ -1,0 +1,64 @@
+"""What the summary is made of, and what a complete run leaves."""
+
+
+def summary_inputs():
+    """Results that the summary puts together; the plots only so that it comes last."""
+    files = {
+        "fit": f"{OUT}/fit/{CONFIG.fit.observable}.json",
+        "records": [f"{OUT}/workspaces/{name}_record.json" for name in OBSERVABLES],
+        "gates": [OVERTRAINING],
+        "yields": YIELDS,
+        "transfer_factor": TRANSFER,
+        "plots": plot_outputs(),
+    }
+    if CONFIG.fit.reference:
+        files["reference"] = f"{OUT}/fit/{CONFIG.fit.reference}.json"
+    if IS_FASTSIM:
+        files["truth"] = TRUTH
+    return files
+
+
+def summary_slice():
+    """Configuration that the summary shows or checks the results against."""
+    values = slice_config(CONFIG, "analysis", "title", "fit")
+    values["regions"] = definitions()["regions"]
+    return values
+
+
+def run_identity():
+    """What was run: input, seed, and hashes of configuration and code."""
+    places = {"results", "skims", "files"}  # where files lie does not change a result
+    chain = [
+        *(["taipan.fastsim"] if IS_FASTSIM else []),
+        CONFIG.module,
+        "taipan.skim.run",
+        "taipan.normalisation",
+        "taipan.events.weights",
+        "taipan.nn.train",
+        "taipan.nn.collect",
+        "taipan.nn.scorer",
+        "taipan.nn.overtraining",
+        "taipan.templates.fill",
+        "taipan.templates.combine",
+        "taipan.likelihood",
+        "taipan.inference",
+    ]
+    return {
+        "catalogue": CATALOGUE.name,
+        "luminosity": total_luminosity(CONFIG, CATALOGUE),
+        "seed": SEED,
+        "config_hash": hash_content(CONFIG.model_dump(mode="json", exclude=places)),
+        "code": code_version(*chain),
+    }
+
+
+def final_outputs():
+    """Everything that a complete run leaves."""
+    return [
+        *SUMMARY,
+        f"{OUT}/workspace.json",
+        YIELDS,
+        *(f"{OUT}/fit/{name}.json" for name in OBSERVABLES),
+        *MODELS,
+        *plot_outputs(),
+    ]
