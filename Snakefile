@@ -16,6 +16,8 @@ include: "workflow/rules/corrections.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/templates.smk"
 include: "workflow/rules/fit.smk"
+include: "workflow/rules/plots.smk"
+include: "workflow/rules/outputs.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -408,6 +408,13 @@ def test_function_without_minimum_says_how_far_the_fit_came():
     best = minimise(falling, np.zeros(1), np.full(1, -5.0), np.full(1, 5.0), np.zeros(1, bool))
     assert best.values[0] == -5.0
     assert best.at_bound[0]
+
+    def rising(values):
+        return -float(values.sum()), -np.ones(1), np.zeros((1, 1))
+
+    best = minimise(rising, np.zeros(1), np.full(1, -5.0), np.full(1, 5.0), np.zeros(1, bool))
+    assert best.values[0] == 5.0
+    assert best.at_bound[0]
     with pytest.raises(FitError, match="not finite at the starting point"):
         minimise(
             lambda values: (np.nan, values, np.eye(1)),

@@ -120,13 +120,16 @@ def test_one_sided_variation_is_mirrored():
     np.testing.assert_allclose(down, nominal("ZTT", "signal") * (2.0 - up_factor), rtol=1e-10)
 
 
-def test_symmetrize_replaces_the_down_template():
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_symmetrize_uses_half_the_difference_of_both_templates(sign):
     systematics = settings()["systematics"]
     systematics["tau_energy_scale"]["symmetrize"] = True
     workspace, _ = build(config=make_config(systematics=systematics))
-    down = yields_at(workspace, "tau_energy_scale", -1.0)["signal"]["ZTT"]
-    up_factor = variation_factor("tau_energy_scale", "ZTT", 1.0)
-    np.testing.assert_allclose(down, nominal("ZTT", "signal") * (2.0 - up_factor), rtol=1e-10)
+    varied = yields_at(workspace, "tau_energy_scale", sign)["signal"]["ZTT"]
+    up, down = (variation_factor("tau_energy_scale", "ZTT", side) for side in (1.0, -1.0))
+    assert not np.allclose(up - 1.0, 1.0 - down, rtol=1e-3)
+    expected = nominal("ZTT", "signal") * (1.0 + sign * 0.5 * (up - down))
+    np.testing.assert_allclose(varied, expected, rtol=1e-10)
 
 
 def test_shape_part_keeps_the_yield_and_single_bins_have_none():
@@ -235,6 +238,19 @@ def test_bins_are_merged_alike_in_templates_variations_and_data():
     assert moved[4] == pytest.approx(up[4] + up[5], rel=1e-10)
     data = np.round(sum(nominal(sample, "signal") for sample in SAMPLES))
     assert workspace["observations"][0]["data"][4] == data[4] + data[5]
+
+
+def test_variation_outside_its_regions_merges_no_bins():
+    factor = np.ones(len(EDGES) - 1)
+    factor[5] = -1.0
+    histogram = change("ZTT", "signal", "tau_energy_scale_up", factor)
+    assert build(histogram)[1]["regions"]["signal"]["merged"][0]["bins"] == [4, 5]
+    systematics = settings()["systematics"]
+    systematics["tau_energy_scale"]["regions"] = ["w_control"]
+    workspace, record = build(histogram, make_config(systematics=systematics))
+    assert record["regions"]["signal"]["merged"] == []
+    assert ("tau_energy_scale", "normsys") in modifiers_of(workspace, "w_control", "ZTT")
+    assert ("tau_energy_scale", "normsys") not in modifiers_of(workspace, "signal", "ZTT")
 
 
 def test_simulated_process_without_positive_yield_is_an_error():

@@ -52,6 +52,22 @@ def test_a_step_is_the_one_keras_takes() -> None:
         assert np.max(np.abs(ours - before)) > 5e-4
 
 
+def test_reset_forgets_weights_optimiser_and_dropout() -> None:
+    """The network of a fold does not depend on the folds trained before it."""
+    features, labels, weights = make_events(256)
+    engine = make_engine(PLAIN.model_copy(update={"dropout": 0.3}))
+    events = engine.load(features, labels, weights)
+    order = np.arange(256, dtype=np.int32)
+    results = []
+    for _ in range(2):
+        engine.reset(7)
+        for _ in range(3):
+            engine.train_epoch(events, order)
+        results.append(engine.network.body.get_weights())
+    for first, second in zip(*results, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
 @pytest.mark.parametrize("n", [200, 256, 63])
 def test_an_epoch_takes_every_event_once_in_the_order_given(n: int) -> None:
     settings = PLAIN.model_copy(update={"learning_rate": 1e-12})  # weights stay where they are

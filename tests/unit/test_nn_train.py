@@ -210,7 +210,7 @@ def test_logit_is_bounded_and_linear_at_zero() -> None:
 
 def test_dropout_drops_the_rate_and_keeps_the_mean() -> None:
     layer = FastDropout(0.25, seed=1)
-    ones = np.ones((1000, 65), dtype=np.float32)  # 65,000 is no multiple of the 8 bytes of a draw
+    ones = np.ones((1001, 65), dtype=np.float32)  # 65,065 is no multiple of the 8 bytes of a draw
     first, second = np.asarray(layer(ones, training=True)), np.asarray(layer(ones, training=True))
     error = np.sqrt(0.25 * 0.75 / ones.size)
     assert np.mean(first == 0.0) == pytest.approx(0.25, abs=4 * error)

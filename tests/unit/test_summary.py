@@ -201,6 +201,18 @@ def test_a_parameter_at_its_bound_has_no_pull(analysis_config: Config) -> None:
     assert "(outside the 68.27 % interval)" in to_markdown(summary)
 
 
+def test_an_interval_that_ends_at_the_allowed_range_is_called_cut_off(
+    analysis_config: Config,
+) -> None:
+    """A run on very few events gave [-20.00, 8.26], where -20 is only the bound of the fit."""
+    assert analysis_config.fit.poi_range == (-20.0, 40.0)
+    results = found(fit=fit("nn_score", {**result(-10.0, 18.0), "interval": [-20.0, 8.3]}))
+    summary = summarise(analysis_config, IDENTITY, results, {})
+    assert summary["warnings"][-1] == (
+        "nn_score: observed interval is cut off at -20 by fit.poi_range"
+    )
+
+
 def test_real_data_have_no_truth(analysis_config: Config) -> None:
     results = found(truth=None, transfer_factor=None, gates={})
     summary = summarise(analysis_config, IDENTITY, results, {})

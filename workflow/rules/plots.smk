@@ -65,15 +65,15 @@ rule plot_cutflow:
         normalisation=NORMALISATION,
     output:
         **figure("cutflow", "cutflow", "Selection", Figure="cutflow"),
-    params:
-        header=PLOT_HEADER,
-        code=code_version("taipan.plotting.cutflow"),
     log:
         log_file("plot_cutflow"),
     benchmark:
         benchmark_file("plot_cutflow")
     conda:
         ENVIRONMENT
+    params:
+        header=PLOT_HEADER,
+        code=code_version("taipan.plotting.cutflow"),
     script:
         "../../scripts/plot_cutflow.py"
 
@@ -84,20 +84,20 @@ rule plot_control:
         control=CONTROL,
     output:
         **figure("control_{region}", "control", "Control plots", Region="{region}"),
+    log:
+        f"{OUT}/logs/plot_control/{{region}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/plot_control/{{region}}.tsv"
+    wildcard_constraints:
+        region="[A-Za-z0-9_]+",
+    conda:
+        ENVIRONMENT
     params:
         config=slice_config(CONFIG, "samples", "regions", "control_plots"),
         region="{region}",
         blinded=hides_data,
         header=PLOT_HEADER,
         code=code_version("taipan.plotting.control", "taipan.templates.store"),
-    wildcard_constraints:
-        region="[A-Za-z0-9_]+",
-    log:
-        f"{OUT}/logs/plot_control/{{region}}.log",
-    benchmark:
-        f"{OUT}/benchmarks/plot_control/{{region}}.tsv"
-    conda:
-        ENVIRONMENT
     script:
         "../../scripts/plot_control.py"
 
@@ -109,15 +109,15 @@ rule plot_training:
         verdict=OVERTRAINING,
     output:
         **training_figures(),
-    params:
-        header=PLOT_HEADER,
-        code=code_version("taipan.plotting.training"),
     log:
         log_file("plot_training"),
     benchmark:
         benchmark_file("plot_training")
     conda:
         ENVIRONMENT
+    params:
+        header=PLOT_HEADER,
+        code=code_version("taipan.plotting.training"),
     script:
         "../../scripts/plot_training.py"
 
@@ -133,17 +133,17 @@ rule plot_systematics:
             "Systematic uncertainties",
             Observable="{observable}",
         ),
-    params:
-        config=template_slice(),
-        observable="{observable}",
-        header=PLOT_HEADER,
-        code=code_version("taipan.plotting.systematics", "taipan.templates.store"),
     log:
         f"{OUT}/logs/plot_systematics/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/plot_systematics/{{observable}}.tsv"
     conda:
         ENVIRONMENT
+    params:
+        config=template_slice(),
+        observable="{observable}",
+        header=PLOT_HEADER,
+        code=code_version("taipan.plotting.systematics", "taipan.templates.store"),
     script:
         "../../scripts/plot_systematics.py"
 
@@ -154,15 +154,15 @@ rule plot_fit:
         result=f"{OUT}/fit/{{observable}}.json",
     output:
         **fit_figures(),
-    params:
-        config=slice_config(CONFIG, "samples", "regions", "observables"),
-        header=PLOT_HEADER,
-        code=code_version("taipan.plotting.fit", "taipan.plotting.parameters"),
     log:
         f"{OUT}/logs/plot_fit/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/plot_fit/{{observable}}.tsv"
     conda:
         ENVIRONMENT
+    params:
+        config=slice_config(CONFIG, "samples", "regions", "observables"),
+        header=PLOT_HEADER,
+        code=code_version("taipan.plotting.fit", "taipan.plotting.parameters"),
     script:
         "../../scripts/plot_fit.py"

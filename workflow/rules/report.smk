@@ -1,9 +1,6 @@
 """The summary of a run."""
 
 
-include: "outputs.smk"
-
-
 rule summarize:
     """Put the results of the run together, for programs and for people."""
     input:

@@ -266,7 +266,10 @@ class Systematic(Strict):
         None, description="Alternative datasets (kind `sample`), in place of the sample's own."
     )
     symmetrize: bool = Field(
-        False, description="Mirror the up variation onto down (implied for one-sided kinds)."
+        False,
+        description="Kinematic: use the nominal template ± half the difference of the up and down "
+        "templates, which halves their statistical noise and removes changes common to both. "
+        "One-sided kinds are always mirrored.",
     )
     source: str = Field("", description="Where the size comes from.")
 

@@ -38,14 +38,12 @@ class Variation:
 def template_variations(systematics: Mapping[str, Systematic]) -> list[Variation]:
     """List the variations that need templates, in the order of the configuration.
 
-    Kinematic variations have both directions unless symmetrised; weights and alternative samples
-    are one-sided (up). Rates need no templates.
+    Kinematic variations have both directions; weights and alternative samples are one-sided (up). Rates need no templates.
     """
     found = []
     for name, systematic in systematics.items():
         if systematic.kind == "rate":
             continue
-        two_sided = systematic.kind == "kinematic" and not systematic.symmetrize
-        for direction in ("up", "down") if two_sided else ("up",):
+        for direction in ("up", "down") if systematic.kind == "kinematic" else ("up",):
             found.append(Variation(f"{name}_{direction}", systematic, DIRECTIONS[direction]))
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import hist
 import numpy as np
@@ -21,6 +22,8 @@ from taipan.templates.merge import Counts, Merging, find_merging, merge_values
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float64]
+Sides = Literal["both", "mirrored", "averaged"]
+"""Two templates as filled; the up template mirrored onto down; ± half their difference."""
 
 FITTED_ROLES = ("signal", "control")
 DATA = "data"
@@ -215,8 +218,8 @@ def _fold(contents: npt.ArrayLike, underflow: bool, overflow: bool) -> Array:
 
 def _affected_samples(
     table: Table, config: Config, name: str, systematic: Systematic
-) -> dict[str, bool]:
-    """Give the samples a systematic varies, and whether its up template is to be mirrored."""
+) -> dict[str, Sides]:
+    """Give the samples a systematic varies, and what is made of its two templates."""
     up, down = f"{name}_up", f"{name}_down"
     simulated = [sample for sample in systematic.samples if sample in config.samples]
     unfilled = [s for s in simulated if not table.is_filled(s, up) and table.is_filled(s, NOMINAL)]
@@ -237,21 +240,22 @@ def _affected_samples(
         and sample not in simulated
         and table.is_filled(sample, up)
     ]
+    two_sided: Sides = "averaged" if systematic.symmetrize else "both"
     return {
-        sample: systematic.symmetrize or not table.is_filled(sample, down)
+        sample: two_sided if table.is_filled(sample, down) else "mirrored"
         for sample in [*simulated, *driven]
     }
 
 
 def _collect_region(
-    table: Table, config: Config, region: str, shifted: Mapping[str, Mapping[str, bool]]
+    table: Table, config: Config, region: str, shifted: Mapping[str, Mapping[str, Sides]]
 ) -> RegionTemplates:
     nominal, warnings = _nominal_yields(table, config, region)
     varied = {
-        (name, sample): _variation(table, name, sample, region, mirrored)
+        (name, sample): _variation(table, name, sample, region, sides)
         for name, samples in shifted.items()
         if acts_in(config.systematics[name], region)
-        for sample, mirrored in samples.items()
+        for sample, sides in samples.items()
         if sample in nominal
     }
     directions = {
@@ -324,9 +328,13 @@ def _nominal_yields(
     return nominal, tuple(warnings)
 
 
-def _variation(table: Table, name: str, sample: str, region: str, mirrored: bool) -> Variation:
+def _variation(table: Table, name: str, sample: str, region: str, sides: Sides) -> Variation:
     nominal = table.counts(sample, region).values
     up = table.counts(sample, region, f"{name}_up").values
-    if mirrored:
+    if sides == "mirrored":
         return Variation(up, 2.0 * nominal - up)
-    return Variation(up, table.counts(sample, region, f"{name}_down").values)
+    down = table.counts(sample, region, f"{name}_down").values
+    if sides == "both":
+        return Variation(up, down)
+    half = 0.5 * (up - down)
+    return Variation(nominal + half, nominal - half)

@@ -58,10 +58,9 @@ def control_numbers(
     """
     name, definition = region
     missing = [quantity for quantity in quantities if quantity not in histograms]
+    known = ", ".join(histograms) or "there are none"
     if missing:
-        raise TaipanError(
-            f"control_plots.{missing[0]}: no histogram ({', '.join(histograms) or 'there are none'})"
-        )
+        raise TaipanError(f"control_plots.{missing[0]}: no histogram ({known})")
     panels = [
         _panel(histograms[quantity], quantity, observable, list(samples), name, blinded)
         for quantity, observable in quantities.items()

@@ -160,8 +160,8 @@ def correlation_figure(numbers: Mapping[str, Any]) -> Figure:
     for (row, column), value in np.ndenumerate(matrix):
         if row != column and abs(value) >= 0.005:
             axes.text(
-                column, row, f"{100 * value:.0f}".replace("-", "−"), ha="center", va="center", size=6.5,
-                color="white" if abs(value) > 0.6 else "black",
+                column, row, f"{100 * value:.0f}".replace("-", "−"), size=6.5,
+                ha="center", va="center", color="white" if abs(value) > 0.6 else "black",
             )  # fmt: skip
     places = np.arange(len(names))
     axes.set_xticks(places, names, rotation=90)

@@ -137,7 +137,7 @@ def summarise(
         "truth": None
         if results.truth is None
         else {key: results.truth[key] for key in _TRUTH_KEYS},
-        "warnings": _collect_warnings(results),
+        "warnings": _collect_warnings(results, settings.fit.poi_range),
         "seconds": dict(seconds),
     }
     return {**content, "result_sha256": hash_result(content)}
@@ -208,7 +208,7 @@ def _visible_yields(yields: Yields, settings: Config, blinded: bool) -> Yields:
     }
 
 
-def _collect_warnings(results: RunResults) -> list[str]:
+def _collect_warnings(results: RunResults, poi_range: tuple[float, float]) -> list[str]:
     warnings = []
     for name, verdict in results.gates.items():
         if not verdict["passed"]:
@@ -229,7 +229,7 @@ def _collect_warnings(results: RunResults) -> list[str]:
             ]
     for fit in (results.fit, results.reference):
         if fit is not None:
-            warnings += _bound_warnings(fit)
+            warnings += _bound_warnings(fit, poi_range)
     return warnings
 
 
@@ -237,7 +237,7 @@ def _span(bins: Sequence[int]) -> str:
     return f"{bins[0]}-{bins[-1]}"
 
 
-def _bound_warnings(fit: Mapping[str, Any]) -> list[str]:
+def _bound_warnings(fit: Mapping[str, Any], poi_range: tuple[float, float]) -> list[str]:
     warnings = []
     for kind in ("expected", "observed"):
         result = fit[kind]
@@ -248,5 +248,11 @@ def _bound_warnings(fit: Mapping[str, Any]) -> list[str]:
             warnings.append(
                 f"{fit['observable']}: {kind} fit has {', '.join(bounded)} at a bound; its σ is "
                 "the curvature there, not an interval"
+            )
+        cut = [f"{end:g}" for end in result["interval"] if end in poi_range]
+        if cut:
+            warnings.append(
+                f"{fit['observable']}: {kind} interval is cut off at {' and '.join(cut)} by "
+                "fit.poi_range"
             )
     return warnings
