@@ -74,7 +74,7 @@ def test_manual_names_every_key():
 def test_manual_shows_defaults_made_by_factories():
     tables = tables_text()
     assert (
-        "| `training.hidden_layers` | list of integers (≥ 1), at least 1 | `[64, 64, 64]`" in tables
+        "| `training.hidden_layers` | list of integers (≥ 1), at least 1 | `[64, 64]`" in tables
     )
     assert "| `fit.poi` | list of names (letters, digits and _) | `[mu]`" in tables
     assert "| `title` | text | *required* |" in tables
@@ -142,7 +142,7 @@ def test_schema_accepts_a_part(schema, content):
 
 def test_schema_has_the_defaults_of_factories():
     definitions = json.loads(schema_text())["$defs"]
-    assert definitions["Training"]["properties"]["hidden_layers"]["default"] == [64, 64, 64]
+    assert definitions["Training"]["properties"]["hidden_layers"]["default"] == [64, 64]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

@@ -87,7 +87,7 @@ class Training(Strict):
         5, description="Number of folds k; each network is applied only to the fold it never saw."
     )
     hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
-        default_factory=lambda: [64, 64, 64],
+        default_factory=lambda: [64, 64],
         min_length=1,
         description="Units of each hidden layer.",
     )
@@ -95,9 +95,9 @@ class Training(Strict):
         "relu", description="Activation of the hidden layers."
     )
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
-        0.1, description="Dropout after each hidden layer."
+        0.2, description="Dropout after each hidden layer."
     )
-    l2: NonNegative = Field(1e-5, description="L2 penalty on the kernels.")
+    l2: NonNegative = Field(1e-3, description="L2 penalty on the kernels.")
     logit_bound: Positive = Field(
         6.0, description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below."
     )

@@ -82,7 +82,8 @@ def fit_numbers(
         if region not in shown:
             continue
         content, single = shown[region], len(shown[region]["total"]) == 1
-        expected = [fitted["prefit"][region]["samples"].get(name) for name in signal]
+        nothing = [0.0] * len(content["total"])
+        expected = [fitted["prefit"][region]["samples"].get(name, nothing) for name in signal]
         panels.append(
             {
                 "region": region,
@@ -92,7 +93,7 @@ def fit_numbers(
                 "unit": "" if single else observable.unit,
                 "edges": content["edges"],
                 "samples": {k: content["samples"][k] for k in samples if k in content["samples"]},
-                "signal": np.sum([item for item in expected if item is not None], axis=0).tolist(),
+                "signal": np.sum([nothing, *expected], axis=0).tolist(),
                 "total": content["total"],
                 "total_sigma": content["total_sigma"],
                 "data": content["data"] if kind == "observed" else None,

@@ -57,7 +57,7 @@ def ratio_to(values: ArrayLike, reference: ArrayLike) -> Array:
 def describe_samples(samples: Mapping[str, Sample]) -> dict[str, dict[str, str]]:
     """Give name, colour and role of each sample, in stacking order."""
     return {
-        name: {"label": item.label, "colour": item.colour, "role": item.role}
+        name: {"label": item.label or name, "colour": item.colour, "role": item.role}
         for name, item in samples.items()
     }
 

@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from taipan.config.model import Observable, Region, Sample, Systematic
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, Variation, template_variations
-from taipan.likelihood.templates import Table, read_table
+from taipan.likelihood.templates import Sides, Table, read_table
 from taipan.plotting.stack import ratio_to
 from taipan.plotting.style import (
     DOWN,
@@ -29,6 +30,9 @@ from taipan.plotting.style import (
 
 _WIDTH, _HEIGHT, _GAP = 5.2, 1.35, 0.12  # of a panel and between rows, in inches
 _CLASSES = ("background", "signal")
+_NOTES = {"both": "", "mirrored": ", one-sided: mirrored", "averaged": ", symmetrised"}
+
+Array = NDArray[np.float64]
 
 
 def systematic_numbers(
@@ -57,10 +61,11 @@ def systematic_numbers(
     -------
     dict
         ``panels``: for each systematic, region of role ``signal`` and class of samples, the sum
-        of the ``nominal`` templates with ``nominal_sigma`` (√Σw²), ``up`` and ``down``. ``down``
-        of a one-sided systematic is the mirrored ``up`` (``mirrored`` is true). Samples that a
-        systematic does not act on enter as they are; data-driven ones as varied with the
-        simulation that is subtracted.
+        of the ``nominal`` templates with ``nominal_sigma`` (√Σw²), ``up`` and ``down`` as the fit
+        takes them. ``sides`` says how: ``both`` as filled; ``mirrored``, a one-sided systematic;
+        ``averaged``, nominal ± half the difference of the two. Samples that a systematic does not
+        act on enter as they are; data-driven ones as varied with the simulation that is
+        subtracted.
 
     Raises
     ------
@@ -109,18 +114,29 @@ def _templates(
         np.sum([_varied(table, samples[name], name, region, item) for name in names], axis=0)
         for item in directions
     ]
-    mirrored = len(varied) == 1
-    down = 2.0 * nominal - varied[0] if mirrored else varied[1]
+    sides, up, down = _sides(nominal, varied, directions[0].systematic)
     return {
         "nominal": nominal.tolist(),
         "nominal_sigma": np.sqrt(variance).tolist(),
-        "up": varied[0].tolist(),
+        "up": up.tolist(),
         "down": down.tolist(),
-        "mirrored": mirrored,
+        "sides": sides,
     }
 
 
-def _varied(table: Table, sample: Sample, name: str, region: str, variation: Variation) -> Any:
+def _sides(
+    nominal: Array, varied: Sequence[Array], systematic: Systematic
+) -> tuple[Sides, Array, Array]:
+    """Make two templates of those filled, as the likelihood does sample by sample."""
+    if len(varied) == 1:
+        return "mirrored", varied[0], 2.0 * nominal - varied[0]
+    if not systematic.symmetrize:
+        return "both", varied[0], varied[1]
+    half = 0.5 * (varied[0] - varied[1])
+    return "averaged", nominal + half, nominal - half
+
+
+def _varied(table: Table, sample: Sample, name: str, region: str, variation: Variation) -> Array:
     driven = sample.estimate == "same_sign" and table.is_filled(name, variation.name)
     label = variation.name if driven or variation.applies(name, region) else NOMINAL
     return table.counts(name, region, label).values
@@ -175,7 +191,7 @@ def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, edges: Any, panel: Mapping[str, Any]) -> None:
+def _draw_panel(axes: Axes, edges: Array, panel: Mapping[str, Any]) -> None:
     nominal = np.asarray(panel["nominal"])
     band = np.nan_to_num(ratio_to(panel["nominal_sigma"], nominal))
     axes.stairs(1.0 + band, edges, baseline=1.0 - band, fill=True, color="#d0d0d0", lw=0)
@@ -188,8 +204,5 @@ def _draw_panel(axes: Axes, edges: Any, panel: Mapping[str, Any]) -> None:
     half = 1.25 * reach
     axes.set_ylim(1.0 - half, 1.0 + 1.5 * half)
     axes.set_xlim(edges[0], edges[-1])
-    note = ", one-sided: mirrored" if panel["mirrored"] else ""
-    axes.text(
-        0.015, 0.93, f"{panel['systematic']}: {panel['class']}{note}", transform=axes.transAxes,
-        va="top", size=8.5,
-    )  # fmt: skip
+    text = f"{panel['systematic']}: {panel['class']}{_NOTES[panel['sides']]}"
+    axes.text(0.015, 0.93, text, transform=axes.transAxes, va="top", size=8.5)

@@ -1,0 +1,529 @@
+"""Figures: the numbers they show, and files that depend on nothing else."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import hist
+import numpy as np
+import pytest
+
+from taipan.atomic import read_json
+from taipan.config.model import Config, Observable, Sample
+from taipan.errors import TaipanError
+from taipan.plotting.control import control_figure, control_numbers
+from taipan.plotting.cutflow import cutflow_figure, cutflow_numbers
+from taipan.plotting.fit import fit_figure, fit_numbers
+from taipan.plotting.parameters import (
+    correlation_figure,
+    correlation_numbers,
+    pull_figure,
+    pull_numbers,
+)
+from taipan.plotting.stack import (
+    describe_samples,
+    divides_by_width,
+    poisson_interval,
+    ratio_to,
+    signal_factor,
+)
+from taipan.plotting.style import new_figure, save_figure
+from taipan.plotting.systematics import systematic_figure, systematic_numbers
+from taipan.plotting.training import (
+    learning_figure,
+    learning_numbers,
+    roc_figure,
+    roc_numbers,
+    score_figure,
+    score_numbers,
+)
+from tests.synthetic_templates import EDGES, make_config, make_histogram, nominal, variation_factor
+
+HEADER = {"label": "Taipan fastsim", "luminosity": 2.0, "energy": 8.0}
+SCORE = Observable(label="Score", binning=EDGES)
+
+
+def outputs(folder: Path, name: str = "figure") -> dict[str, str]:
+    return {kind: str(folder / f"{name}.{kind}") for kind in ("pdf", "png", "json")}
+
+
+def texts(figure: Any) -> str:
+    """Everything that is written in the axes and legends of a figure."""
+    found = [text.get_text() for axes in figure.axes for text in axes.texts]
+    found += [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    found += [axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes]
+    return "\n".join([*found, *(text.get_text() for text in figure.texts)])
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+
+def test_poisson_interval_is_garwood() -> None:
+    low, high = poisson_interval([0, 1, 3, 100])
+    # table of the Particle Data Group's convention at 68.27 %
+    assert low == pytest.approx([0.0, 0.173, 1.367, 90.02], abs=2e-2)
+    assert high == pytest.approx([1.841, 3.300, 5.918, 111.03], abs=2e-2)
+
+
+def test_ratio_has_no_value_where_nothing_is_predicted() -> None:
+    ratio = ratio_to([2.0, 3.0, 1.0], [4.0, 0.0, -1.0])
+    assert ratio[0] == 0.5
+    assert np.isnan(ratio[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("signal", "background", "factor"),
+    [(28.7, 13484.0, 50), (1.0, 10.0, 2), (1.0, 1.0, 1), (0.0, 10.0, 1), (1.0, 0.0, 1)],
+)
+def test_signal_is_scaled_to_a_round_factor(signal: float, background: float, factor: int) -> None:
+    assert signal_factor(signal, background) == factor
+
+
+def test_density_only_for_bins_of_different_width_with_a_unit() -> None:
+    assert divides_by_width([0.0, 1.0, 3.0], "GeV")
+    assert not divides_by_width([0.0, 1.0, 2.0], "GeV")
+    assert not divides_by_width([0.0, 1.0, 3.0], "")
+
+
+def test_sample_without_a_label_is_shown_by_its_name() -> None:
+    described = describe_samples({"W": Sample(datasets=["WJets"])})
+    assert described["W"]["label"] == "W"
+
+
+# --- control plots -------------------------------------------------------------------------------
+
+
+def control_histogram() -> dict[str, hist.Hist]:
+    """Three bins of one quantity; its overflow holds events without a value."""
+    histogram = hist.Hist(
+        hist.axis.StrCategory(["S", "QCD", "Z", "data"], name="process"),
+        hist.axis.StrCategory(["signal", "control"], name="region"),
+        hist.axis.StrCategory(["nominal"], name="variation"),
+        hist.axis.Variable([0.0, 10.0, 20.0, 50.0], name="mass"),
+        storage=hist.storage.Weight(),
+    )
+    for process, values, weight in (
+        ("S", [15.0] * 4, 0.1),
+        ("QCD", [5.0, 15.0], -2.0),
+        ("Z", [5.0] * 20 + [15.0] * 30 + [30.0] * 2 + [np.nan] * 7, 2.0),
+        ("data", [5.0] * 35 + [15.0] * 60 + [np.nan] * 11, 1.0),
+    ):
+        histogram.fill(process, "signal", "nominal", np.array(values), weight=weight)
+    return {"mass": histogram}
+
+
+def control(blinded: bool = False) -> dict[str, Any]:
+    config = make_config(
+        samples={
+            "S": {"label": "signal", "role": "signal", "datasets": ["A"]},
+            "QCD": {"label": "QCD", "estimate": "same_sign"},
+            "Z": {"label": "Z", "datasets": ["B"]},
+        },
+    )
+    quantity = Observable(label="Mass", unit="GeV", binning=[0.0, 10.0, 20.0, 50.0])
+    region = ("signal", config.regions["signal"])
+    return control_numbers(
+        control_histogram(), {"mass": quantity}, config.samples, region, HEADER, blinded=blinded
+    )
+
+
+def test_control_numbers_add_up() -> None:
+    panel = control()["panels"][0]
+    assert panel["total"] == pytest.approx([40.0 - 2.0, 60.0 - 2.0 + 0.4, 4.0])
+    assert panel["total_sigma"] == pytest.approx(
+        np.sqrt([4.0 * 20 + 4.0, 4.0 * 30 + 4.0 + 4 * 0.01, 8.0])
+    )
+    assert panel["data"] == [35.0, 60.0, 0.0]
+
+
+def test_events_without_a_value_are_counted_and_not_folded() -> None:
+    numbers = control()
+    assert numbers["panels"][0]["outside"] == {"prediction": pytest.approx(14.0), "data": 11.0}
+    assert "not shown: 14 (11 in data)" in texts(control_figure(numbers))
+
+
+def test_blinded_region_leaves_no_trace_of_the_data(tmp_path: Path) -> None:
+    numbers = control(blinded=True)
+    assert numbers["panels"][0]["data"] is None
+    assert numbers["panels"][0]["outside"]["data"] is None
+    figure = control_figure(numbers)
+    assert "blinded" in texts(figure)
+    assert not any(axes.containers for axes in figure.axes)  # no error bars
+    save_figure(figure, outputs(tmp_path), numbers)
+
+
+def test_stack_draws_density_ratio_and_negative_bins() -> None:
+    figure = control_figure(control())
+    main, ratio = figure.axes
+    assert main.get_ylabel() == "Events / GeV"
+    assert ratio.get_xlabel() == "Mass (GeV)"
+    points = main.containers[0][0].get_ydata()
+    assert points == pytest.approx([3.5, 6.0, 0.0])
+    assert ratio.containers[0][0].get_ydata() == pytest.approx([35 / 38, 60 / 58.4, 0.0])
+    assert main.get_ylim()[0] == pytest.approx(-0.2 * 1.15)  # the negative QCD is seen
+
+
+def test_missing_control_histogram_is_named() -> None:
+    config = make_config()
+    quantity = Observable(label="x", binning=[0, 1])
+    with pytest.raises(TaipanError, match=r"control_plots\.met: no histogram \(mass\)"):
+        control_numbers(
+            control_histogram(),
+            {"met": quantity},
+            config.samples,
+            ("signal", config.regions["signal"]),
+            HEADER,
+        )
+
+
+# --- fit -----------------------------------------------------------------------------------------
+
+
+def fit_result(blinded: bool = False) -> dict[str, Any]:
+    """A small result with the layout of ``docs/fit.md``."""
+
+    def parameter(name: str, value: float, sigma: float, pull: float | None) -> dict[str, Any]:
+        constrained = pull is not None
+        return {
+            "name": name, "value": value, "sigma": sigma, "initial": 0.0, "pull": pull,
+            "constrained": constrained, "constraint": 0.8 if constrained else None,
+            "at_bound": False,
+        }  # fmt: skip
+
+    def yields(mu: float) -> dict[str, Any]:
+        ztt, signal = np.array([80.0, 40.0]), np.array([1.0, 2.0])
+        return {
+            "w_control": {
+                "edges": [0.0, 1.0], "data": [500.0], "total": [510.0], "total_sigma": [20.0],
+                "samples": {"W": [510.0]},
+            },
+            "signal": {
+                "edges": [0.0, 0.4, 1.0], "data": [75.0, 44.0],
+                "total": (ztt + mu * signal).tolist(), "total_sigma": [8.0, 4.0],
+                "samples": {"ZTT": ztt.tolist(), "ggH": (mu * signal).tolist()},
+            },
+        }  # fmt: skip
+
+    part = {
+        "mu_hat": -2.5,
+        "sigma": 1.5,
+        "prefit": yields(1.0),
+        "postfit": yields(-2.5),
+        "parameters": [
+            parameter("trigger", 0.3, 0.8, 0.3),
+            parameter("mu", -2.5, 1.5, None),
+            parameter("luminosity", -0.1, 0.9, -0.1),
+            parameter("staterror_signal[0]", 1.1, 0.1, 1.0),
+            parameter("frozen", 1.0, 0.0, None),
+        ],
+        "correlation": {
+            "names": ["trigger", "mu", "luminosity", "staterror_signal[0]"],
+            "matrix": [
+                [1.0, -0.4, 0.1, 0.0],
+                [-0.4, 1.0, 0.2, 0.3],
+                [0.1, 0.2, 1.0, 0.0],
+                [0.0, 0.3, 0.0, 1.0],
+            ],
+        },
+    }
+    return {
+        "observable": "nn_score", "poi": "mu", "blinded": blinded, "expected": part,
+        "observed": None if blinded else part,
+    }  # fmt: skip
+
+
+def fitted(stage: str, blinded: bool = False) -> dict[str, Any]:
+    config = make_config()
+    return fit_numbers(fit_result(blinded), stage, SCORE, config.samples, config.regions, HEADER)
+
+
+def test_fit_panels_follow_the_configuration_and_keep_the_yields() -> None:
+    numbers = fitted("postfit")
+    assert [panel["region"] for panel in numbers["panels"]] == ["signal", "w_control"]
+    signal = numbers["panels"][0]
+    assert list(signal["samples"]) == ["ggH", "ZTT"]
+    assert signal["total"] == pytest.approx([77.5, 35.0])
+    assert signal["samples"]["ggH"] == pytest.approx([-2.5, -5.0])
+    assert signal["signal"] == pytest.approx([1.0, 2.0])  # at signal strength 1
+    assert numbers["panels"][1]["single_bin"]
+    assert "-2.50 \\pm 1.50" in texts(fit_figure(numbers))
+
+
+def test_prefit_is_drawn_at_signal_strength_one() -> None:
+    numbers = fitted("prefit")
+    assert numbers["mu"] == 1.0
+    assert numbers["panels"][0]["total"] == pytest.approx([81.0, 42.0])
+    figure = fit_figure(numbers)
+    assert figure.axes[0].get_yscale() == "log"
+    # 120 background events on 3 signal events: 5 × 3 < 120 / 5 < 10 × 3
+    assert "Signal (μ = 1) × 5" in texts(figure)
+
+
+def test_blinded_fit_shows_no_data() -> None:
+    numbers = fitted("postfit", blinded=True)
+    assert numbers["kind"] == "expected"
+    assert all(panel["data"] is None for panel in numbers["panels"])
+    assert "Data\n" not in texts(fit_figure(numbers)).replace("Data / pred.", "")
+
+
+def test_unknown_region_and_sample_of_a_fit_are_named() -> None:
+    config = make_config()
+    arguments = (config.samples, config.regions, HEADER)
+    result = fit_result()
+    result["observed"]["prefit"]["signal"]["samples"]["WW"] = [1.0, 1.0]
+    with pytest.raises(TaipanError, match="'WW' is not a sample"):
+        fit_numbers(result, "prefit", SCORE, *arguments)
+    result = fit_result()
+    result["observed"]["prefit"]["top"] = {}
+    with pytest.raises(TaipanError, match="'top' is not a region"):
+        fit_numbers(result, "prefit", SCORE, *arguments)
+
+
+def test_pulls_are_sorted_into_systematic_statistical_and_free() -> None:
+    numbers = pull_numbers(fit_result(), HEADER)
+    assert [item["name"] for item in numbers["systematic"]] == ["luminosity", "trigger"]
+    assert [item["name"] for item in numbers["statistical"]] == ["staterror_signal[0]"]
+    assert [item["name"] for item in numbers["free"]] == ["mu"]  # a frozen one is not
+    figure = pull_figure(numbers)
+    assert figure.axes[0].containers[0][0].get_xdata() == pytest.approx([-0.1, 0.3])
+    assert "mu = −2.500 ± 1.500" in texts(figure)
+
+
+def test_correlation_starts_with_the_parameter_of_interest() -> None:
+    numbers = correlation_numbers(fit_result(), HEADER)
+    assert numbers["names"] == ["mu", "luminosity", "trigger"]
+    assert np.asarray(numbers["matrix"]) == pytest.approx(
+        np.array([[1.0, 0.2, -0.4], [0.2, 1.0, 0.1], [-0.4, 0.1, 1.0]])
+    )
+    assert "−40" in texts(correlation_figure(numbers))
+
+
+# --- systematics ---------------------------------------------------------------------------------
+
+
+def systematics(config: Config) -> dict[tuple[str, str], dict[str, Any]]:
+    numbers = systematic_numbers(
+        make_histogram(),
+        ("nn_score", config.observables["nn_score"]),
+        config.samples,
+        config.regions,
+        config.systematics,
+        HEADER,
+    )
+    systematic_figure(numbers)
+    return {(panel["systematic"], panel["class"]): panel for panel in numbers["panels"]}
+
+
+def test_systematic_templates_are_those_of_the_fit() -> None:
+    panels = systematics(make_config())
+    # tau_energy_scale acts on ZTT among the backgrounds; the others stay
+    panel = panels["tau_energy_scale", "background"]
+    rest = sum(nominal(name, "signal") for name in ("QCD", "W", "TT", "ZLL"))
+    ztt = nominal("ZTT", "signal")
+    assert panel["nominal"] == pytest.approx(rest + ztt)
+    for key, sign in (("up", 1.0), ("down", -1.0)):
+        moved = rest + ztt * variation_factor("tau_energy_scale", "ZTT", sign)
+        assert panel[key] == pytest.approx(moved)
+    assert panel["sides"] == "both"
+
+
+def test_one_sided_systematic_is_mirrored() -> None:
+    panel = systematics(make_config())["pileup", "signal"]
+    assert panel["sides"] == "mirrored"
+    middle = 0.5 * (np.array(panel["up"]) + np.array(panel["down"]))
+    assert middle == pytest.approx(np.array(panel["nominal"]))
+    assert not np.allclose(panel["up"], panel["nominal"])
+
+
+def test_symmetrised_systematic_is_half_the_difference() -> None:
+    config = make_config()
+    name = "jet_energy_scale"
+    changed = config.systematics[name].model_copy(update={"symmetrize": True})
+    symmetrised = config.model_copy(update={"systematics": {name: changed}})
+    before, after = systematics(config)[name, "signal"], systematics(symmetrised)[name, "signal"]
+    half = 0.5 * (np.array(before["up"]) - np.array(before["down"]))
+    assert after["sides"] == "averaged"
+    assert after["up"] == pytest.approx(np.array(before["nominal"]) + half)
+    assert after["up"] != pytest.approx(before["up"])
+
+
+def test_missing_variation_is_named() -> None:
+    config = make_config()
+    extra = config.systematics["tau_energy_scale"]
+    with pytest.raises(TaipanError, match="variation 'electron_scale_up' is missing"):
+        systematic_numbers(
+            make_histogram(),
+            ("nn_score", SCORE),
+            config.samples,
+            config.regions,
+            {"electron_scale": extra},
+            HEADER,
+        )
+
+
+# --- training ------------------------------------------------------------------------------------
+
+
+def verdict() -> dict[str, Any]:
+    """Two folds: 10 training and 5 held-out events of each class, weight 1."""
+
+    def histogram(counts: list[int]) -> dict[str, list[float]]:
+        total = sum(counts)
+        return {
+            "sumw": [count / total for count in counts],
+            "sumw2": [count / total**2 for count in counts],
+        }
+
+    def fold(index: int) -> dict[str, Any]:
+        part = {"train": histogram([6, 4]), "held_out": histogram([2 + index, 3 - index])}
+        roc = {
+            "signal_efficiency": [0.0, 0.5, 1.0],
+            "background_efficiency": [0.0, 0.1 + 0.1 * index, 1.0],
+        }
+        return {
+            "fold": index,
+            "auc": {key: {"value": 0.8 + 0.1 * index, "sigma": 0.1} for key in part},
+            "histograms": {"background": part, "signal": part},
+            "roc": dict.fromkeys(part, roc),
+        }
+
+    return {
+        "passed": True,
+        "edges": [0.0, 0.5, 1.0],
+        "conditions": [
+            {"name": f"ks_probability_{name}", "fold": index, "value": 0.2 + 0.1 * index}
+            for name in ("background", "signal")
+            for index in (0, 1)
+        ],
+        "folds": [fold(0), fold(1)],
+    }
+
+
+def test_score_errors_add_for_disjoint_events_and_not_for_shared_ones() -> None:
+    numbers = score_numbers(verdict(), HEADER)
+    signal = numbers["scores"]["signal"]
+    assert signal["train"]["values"] == pytest.approx([0.6, 0.4])
+    assert signal["train"]["sigma"] == pytest.approx(np.sqrt([6.0, 4.0]) / 10)
+    # the ten held-out events of both folds, five in each bin
+    assert signal["held_out"]["values"] == pytest.approx([0.5, 0.5])
+    assert signal["held_out"]["sigma"] == pytest.approx(np.sqrt([5.0, 5.0]) / 10)
+    assert numbers["smallest_ks"] == {"background": 0.2, "signal": 0.2}
+    ratio = score_figure(numbers).axes[1].containers[0]
+    assert ratio[0].get_ydata() == pytest.approx([5 / 6, 5 / 4])
+
+
+def test_roc_gives_mean_and_range_of_the_folds() -> None:
+    numbers = roc_numbers(verdict(), HEADER)
+    part = numbers["background_rejection"]["held_out"]
+    assert part["mean"] == pytest.approx([1.0, 0.85, 0.0])
+    assert (part["low"][1], part["high"][1]) == pytest.approx((0.8, 0.9))
+    assert part["auc"] == pytest.approx(0.85)
+    assert part["auc_spread"] == pytest.approx(0.1 / np.sqrt(2))
+    assert roc_figure(numbers).axes[0].get_xlabel() == "Signal efficiency"
+
+
+@pytest.mark.parametrize(("setting", "metric"), [("brier", "brier"), ("bounded_bce", "bce")])
+def test_learning_curves_show_the_metric_that_stops_the_training(setting: str, metric: str) -> None:
+    history = {
+        f"{part}_{name}": [3.0, 2.0, 2.5]
+        for part in ("train", "validation")
+        for name in ("brier", "bce", "auc")
+    }
+    record = {
+        "settings": {"early_stopping_metric": setting},
+        "networks": [{"fold": 0, "best_epoch": 1, "history": history}],
+    }
+    numbers = learning_numbers(record, HEADER)
+    assert numbers["metrics"] == [metric, "auc"]
+    best = learning_figure(numbers).axes[0].lines[2]
+    assert (best.get_xdata()[0], best.get_ydata()[0]) == (2, 2.0)  # epochs count from 1
+
+
+# --- cutflow -------------------------------------------------------------------------------------
+
+
+def cutflow() -> tuple[dict[str, Any], dict[str, Any]]:
+    flow = {
+        "Z": {
+            "dataset": "Z",
+            "cuts": [
+                {"name": "all", "events": 100, "sumw": 60.0, "sumw2": 100.0},
+                {"name": "pair", "events": 50, "sumw": 15.0, "sumw2": 50.0},
+            ],
+        }
+    }
+    scale = {"Z": {"is_data": False, "scale": 0.5, "generated_events": 100, "sumw": 60.0}}
+    return flow, scale
+
+
+def test_efficiency_is_in_signed_weights_not_events() -> None:
+    flow, scale = cutflow()
+    cuts = cutflow_numbers(flow, scale, HEADER)["datasets"]["Z"]["cuts"]
+    assert [cut["name"] for cut in cuts] == ["all", "pair"]
+    assert cuts[1]["efficiency"] == pytest.approx(0.25)
+    assert cuts[1]["expected"] == pytest.approx(7.5)
+
+
+def test_skimmed_input_starts_from_the_generated_events() -> None:
+    flow, scale = cutflow()
+    scale["Z"] |= {"generated_events": 1000, "sumw": 600.0}
+    numbers = cutflow_numbers(flow, scale, HEADER)
+    cuts = numbers["datasets"]["Z"]["cuts"]
+    assert [cut["name"] for cut in cuts] == ["generated", "all", "pair"]
+    assert [cut["efficiency"] for cut in cuts] == pytest.approx([1.0, 0.1, 0.025])
+    assert "50 (2.5 %)" in texts(cutflow_figure(numbers))
+
+
+def test_cutflow_without_normalisation_or_weight_is_refused() -> None:
+    flow, scale = cutflow()
+    with pytest.raises(TaipanError, match="dataset 'Z' is missing"):
+        cutflow_numbers(flow, {}, HEADER)
+    flow["Z"]["cuts"][0]["sumw"] = -1.0
+    with pytest.raises(TaipanError, match="Σw of 'all' is -1, must be positive"):
+        cutflow_numbers(flow, scale, HEADER)
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def test_a_figure_can_be_made_again_from_the_numbers_beside_it(tmp_path: Path) -> None:
+    numbers = fitted("postfit")
+    before = copy.deepcopy(numbers)
+    save_figure(fit_figure(numbers), outputs(tmp_path), numbers)
+    assert numbers == before
+    again = read_json(tmp_path / "figure.json")
+    save_figure(fit_figure(again), outputs(tmp_path, "again"), again)
+    for kind in ("pdf", "png", "json"):
+        first, second = tmp_path / f"figure.{kind}", tmp_path / f"again.{kind}"
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
+    program = (
+        "import sys; from tests.unit.test_plotting import *;"
+        "save_figure(fit_figure(fitted('postfit')), outputs(Path(sys.argv[1])), {})"
+    )
+    digests = []
+    for seed in ("1", "2"):
+        folder = tmp_path / seed
+        subprocess.run(
+            [sys.executable, "-c", program, str(folder)],
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2],
+        )
+        files = [(folder / f"figure.{kind}").read_bytes() for kind in ("pdf", "png")]
+        digests.append([hashlib.sha256(content).hexdigest() for content in files])
+    assert digests[0] == digests[1]
+    assert b"CreationDate" not in (tmp_path / "1/figure.pdf").read_bytes()
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TaipanError, match=r"figure\.json"):
+        save_figure(new_figure(1.0, 1.0), outputs(tmp_path), {"value": float("nan")})

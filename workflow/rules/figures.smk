@@ -1,0 +1,65 @@
+"""Figures: their names, captions and the slices of the configuration that they show."""
+
+FIT_FIGURES = ("prefit", "postfit", "pulls", "correlation")
+TRAINING_FIGURES = ("learning_curves", "score", "roc")
+PLOT_HEADER = {
+    "label": "Taipan fastsim" if IS_FASTSIM else "CMS Open Data",
+    "luminosity": total_luminosity(CONFIG, CATALOGUE),
+    "energy": 8.0,  # TeV, centre of mass, 2012
+}
+
+
+def figure(name, caption, category, key="", **labels):
+    """Output files of a figure, named `pdf`, `png` and `json` after a prefix `key`."""
+    files = plot(name)
+    files["png"] = report(
+        files["png"],
+        caption=f"../report/{caption}.rst",
+        category=category,
+        labels=labels,
+    )
+    return {f"{key}{kind}": path for kind, path in files.items()}
+
+
+def fit_figures():
+    """Output files of the figures of a fit."""
+    captions = {"prefit": "fit", "postfit": "fit"}
+    files = {}
+    for name in FIT_FIGURES:
+        caption = captions.get(name, name)
+        labels = {"Figure": name, "Observable": "{observable}"}
+        files |= figure(f"{name}_{{observable}}", caption, "Fit", f"{name}_", **labels)
+    return files
+
+
+def training_figures():
+    """Output files of the figures of the training."""
+    captions = {"learning_curves": "training"}
+    files = {}
+    for name in TRAINING_FIGURES:
+        caption = captions.get(name, name)
+        files |= figure(name, caption, "Training", f"{name}_", Figure=name)
+    return files
+
+
+def hides_data(wildcards):
+    """Whether the data of a region must not be seen yet."""
+    return not CONFIG.fit.unblind and CONFIG.regions[wildcards.region].role == "signal"
+
+
+def systematic_slice():
+    """Templates of the systematics, and the labels of what they vary."""
+    values = slice_config(CONFIG, "samples", "regions", "observables")
+    values["systematics"] = template_slice()["systematics"]
+    return values
+
+
+def plot_outputs():
+    """PNG files of every figure."""
+    names = ["cutflow", *TRAINING_FIGURES]
+    names += [f"{name}_{item}" for item in OBSERVABLES for name in FIT_FIGURES]
+    if any(item.kind != "rate" for item in CONFIG.systematics.values()):
+        names += [f"systematics_{item}" for item in OBSERVABLES]
+    if CONFIG.control_plots:
+        names += [f"control_{region}" for region in CONFIG.regions]
+    return [plot(name)["png"] for name in names]
