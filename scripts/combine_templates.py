@@ -1,10 +1,8 @@
-"""Add the datasets' histograms, estimate QCD and list the yields."""
+"""Add the datasets' histograms and estimate QCD."""
 
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 
-from taipan.atomic import read_json, write_text
+from taipan.atomic import read_json
 from taipan.config.slices import restore_slice
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, template_variations
@@ -30,9 +28,8 @@ def combine(
     config: dict[str, Any],
     templates: str,
     control_plots: str,
-    yields: str,
 ) -> None:
-    """Write the templates, the control histograms and ``yields.csv``."""
+    """Write the templates and the control histograms."""
     settings = restore_slice(config)
     variations = template_variations(settings.systematics)
     labels = [NOMINAL, *(variation.name for variation in variations)]
@@ -64,13 +61,8 @@ def combine(
     if empty:
         raise TaipanError(f"regions.{empty[0]}: no event of any process passes its cut")
     check_variations(filled, settings.samples, settings.regions, variations)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["region", "process", "yield", "stat"])
-    table.writerows([item.region, item.process, item.value, item.stat] for item in found)
     for output, histograms in results.items():
         write_histograms(output, histograms)
-    write_text(yields, text.getvalue())
 
 
 if __name__ == "__main__":
@@ -82,6 +74,5 @@ if __name__ == "__main__":
         config=snakemake.params.config,
         templates=snakemake.output.templates,
         control_plots=snakemake.output.control,
-        yields=snakemake.output.yields,
         log=snakemake.log[0],
     )

@@ -1,5 +1,6 @@
-"""Draw the control plots of one region."""
+"""Draw the control plots of every region."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from taipan.config.slices import restore_slice
@@ -15,22 +16,38 @@ if TYPE_CHECKING:
 def plot_control(
     control: str,
     config: dict[str, Any],
-    region: str,
-    blinded: bool,
+    blinded: Collection[str],
     header: dict[str, Any],
     outputs: dict[str, str],
 ) -> None:
-    """Write ``control_<region>`` as PDF, PNG and JSON."""
+    """Write ``control_<region>`` as PDF, PNG and JSON for every region.
+
+    Parameters
+    ----------
+    control
+        Histogram file of the control quantities.
+    config
+        Sections `samples`, `regions` and `control_plots`.
+    blinded
+        Regions whose data are left out.
+    header
+        Label, luminosity (fb⁻¹) and energy (TeV).
+    outputs
+        ``<region>_pdf``, ``<region>_png`` and ``<region>_json`` → file.
+    """
     settings = restore_slice(config)
-    numbers = control_numbers(
-        read_histograms(control),
-        settings.control_plots,
-        settings.samples,
-        (region, settings.regions[region]),
-        header,
-        blinded=blinded,
-    )
-    save_figure(control_figure(numbers), outputs, numbers)
+    histograms = read_histograms(control)
+    for region, definition in settings.regions.items():
+        numbers = control_numbers(
+            histograms,
+            settings.control_plots,
+            settings.samples,
+            (region, definition),
+            header,
+            blinded=region in blinded,
+        )
+        files = {kind: outputs[f"{region}_{kind}"] for kind in ("pdf", "png", "json")}
+        save_figure(control_figure(numbers), files, numbers)
 
 
 if __name__ == "__main__":
@@ -38,7 +55,6 @@ if __name__ == "__main__":
         plot_control,
         control=snakemake.input.control,
         config=snakemake.params.config,
-        region=snakemake.params.region,
         blinded=snakemake.params.blinded,
         header=snakemake.params.header,
         outputs=dict(snakemake.output.items()),

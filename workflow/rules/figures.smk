@@ -42,9 +42,15 @@ def training_figures():
     return files
 
 
-def hides_data(wildcards):
-    """Whether the data of a region must not be seen yet."""
-    return not CONFIG.fit.unblind and CONFIG.regions[wildcards.region].role == "signal"
+def control_figures():
+    """Output files of the control plots, a page a region."""
+    files = {}
+    for region in CONFIG.regions:
+        labels = {"Region": region}
+        files |= figure(
+            f"control_{region}", "control", "Control plots", f"{region}_", **labels
+        )
+    return files
 
 
 def systematic_slice():

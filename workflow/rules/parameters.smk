@@ -83,3 +83,10 @@ def fit_slice():
     }
     values["fit"] = CONFIG.fit.model_dump(mode="json", exclude={"confidence_level"})
     return values
+
+
+def blinded_regions():
+    """Regions whose data must not be looked at yet."""
+    if CONFIG.fit.unblind:
+        return []
+    return [name for name, item in CONFIG.regions.items() if item.role == "signal"]

@@ -25,23 +25,20 @@ rule plot_cutflow:
 
 
 rule plot_control:
-    """Draw data and prediction of every control quantity in one region."""
+    """Draw data and prediction of every control quantity, a page a region."""
     input:
         control=CONTROL,
     output:
-        **figure("control_{region}", "control", "Control plots", Region="{region}"),
+        **control_figures(),
     log:
-        f"{OUT}/logs/plot_control/{{region}}.log",
+        log_file("plot_control"),
     benchmark:
-        f"{OUT}/benchmarks/plot_control/{{region}}.tsv"
-    wildcard_constraints:
-        region="[A-Za-z0-9_]+",
+        benchmark_file("plot_control")
     conda:
         ENVIRONMENT
     params:
         config=slice_config(CONFIG, "samples", "regions", "control_plots"),
-        region="{region}",
-        blinded=hides_data,
+        blinded=blinded_regions(),
         header=PLOT_HEADER,
         code=code_version("taipan.plotting.control", "taipan.templates.store"),
     script:

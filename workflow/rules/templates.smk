@@ -40,7 +40,6 @@ rule combine_templates:
     output:
         templates=TEMPLATES,
         control=CONTROL,
-        yields=YIELDS,
     log:
         log_file("combine_templates"),
     benchmark:
@@ -52,3 +51,22 @@ rule combine_templates:
         code=code_version("taipan.templates.combine", "taipan.templates.store"),
     script:
         "../../scripts/combine_templates.py"
+
+
+rule list_yields:
+    """List the nominal yields; the data of blinded regions are left out."""
+    input:
+        templates=TEMPLATES,
+    output:
+        yields=YIELDS,
+    log:
+        log_file("list_yields"),
+    benchmark:
+        benchmark_file("list_yields")
+    conda:
+        ENVIRONMENT
+    params:
+        blinded=blinded_regions(),
+        code=code_version("taipan.templates.combine", "taipan.templates.store"),
+    script:
+        "../../scripts/list_yields.py"

@@ -95,7 +95,7 @@ class Training(Strict):
         "relu", description="Activation of the hidden layers."
     )
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
-        0.2, description="Dropout after each hidden layer."
+        0.3, description="Dropout after each hidden layer."
     )
     l2: NonNegative = Field(1e-3, description="L2 penalty on the kernels.")
     logit_bound: Positive = Field(

@@ -38,7 +38,8 @@ class Variation:
 def template_variations(systematics: Mapping[str, Systematic]) -> list[Variation]:
     """List the variations that need templates, in the order of the configuration.
 
-    Kinematic variations have both directions; weights and alternative samples are one-sided (up). Rates need no templates.
+    Kinematic variations have both directions; weights and alternative samples are one-sided (up).
+    Rates need no templates.
     """
     found = []
     for name, systematic in systematics.items():

@@ -31,8 +31,8 @@ CYCLE = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 _SIZE = 10.0
 _OVERRIDES: dict[str, Any] = {
     "font.size": _SIZE,
-    # TeX Gyre Heros has no Greek letters: those come from the second font
-    "font.sans-serif": ["TeX Gyre Heros", "DejaVu Sans"],
+    # the first font has no Greek letters: those come from the second
+    "font.sans-serif": ["TeX Gyre Heros", "DejaVu Sans"],  # codespell:ignore heros
     "mathtext.fallback": "stixsans",
     "axes.unicode_minus": True,
     "axes.linewidth": 0.9,
