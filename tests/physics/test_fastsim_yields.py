@@ -93,7 +93,8 @@ def yields(
     catalogue = Catalogue.model_validate(yaml.safe_load(text))
     names = [name for name in DATASETS if name != "DYToTauTau_NLO"]
     simulated = [name for name in names if not name.startswith("Run")]
-    settings = fastsim_settings(luminosity=LUMINOSITY, events=dict.fromkeys(simulated, 12_000))
+    sizes = {**dict.fromkeys(simulated, 12_000), "DYJetsToLL": 60_000}
+    settings = fastsim_settings(luminosity=LUMINOSITY, events=sizes)
     found = {region: dict.fromkeys((*SIMULATED, "data"), 0.0) for region in CMS}
     for name in names:
         root = folder / f"{name}.root"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import hist
@@ -217,6 +220,19 @@ def test_datasets_add_up_exactly() -> None:
     found = {(item.region, item.process): item for item in list_yields(total)}
     assert found["os", "Z"].value == 6.0
     assert found["os", "Z"].stat == pytest.approx(np.sqrt(2 * (1 + 4)))
+
+
+def test_histogram_files_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
+    """uhi writes the arrays in the order of a set: equal runs once gave different files."""
+    write_histograms(tmp_path / "here.zip", {"x": toy({("Z", "os", NOMINAL): [1.0, 2.0]}, [])})
+    code = (
+        "from taipan.templates.store import read_histograms as r, write_histograms as w;"
+        "w('there.zip', r('here.zip'))"
+    )
+    for seed in range(4):
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+        assert (tmp_path / "there.zip").read_bytes() == (tmp_path / "here.zip").read_bytes()
 
 
 def test_histogram_files_are_reproducible_and_checked(tmp_path: Path) -> None:

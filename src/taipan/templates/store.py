@@ -30,19 +30,18 @@ def write_histograms(path: Path | str, histograms: Mapping[str, hist.Hist]) -> N
     histograms
         Name → histogram.
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, histogram in histograms.items():
-            uhi.io.zip.write(archive, name, histogram)
     with (
         replacing(path) as temporary,
-        zipfile.ZipFile(buffer) as source,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as target,
     ):
-        for entry in source.namelist():
-            target.writestr(
-                zipfile.ZipInfo(entry, _EPOCH), source.read(entry), zipfile.ZIP_DEFLATED
-            )
+        for name, histogram in histograms.items():
+            buffer = io.BytesIO()
+            with zipfile.ZipFile(buffer, "w") as archive:
+                uhi.io.zip.write(archive, name, histogram)
+            with zipfile.ZipFile(buffer) as source:
+                # uhi writes the arrays in the order of a set, which changes from run to run
+                for entry in sorted(source.namelist()):
+                    target.writestr(zipfile.ZipInfo(entry, _EPOCH), source.read(entry))
 
 
 def read_histograms(path: Path | str) -> dict[str, hist.Hist]:
