@@ -41,7 +41,8 @@ def write_histograms(path: Path | str, histograms: Mapping[str, hist.Hist]) -> N
             with zipfile.ZipFile(buffer) as source:
                 # uhi writes the arrays in the order of a set, which changes from run to run
                 for entry in sorted(source.namelist()):
-                    target.writestr(zipfile.ZipInfo(entry, _EPOCH), source.read(entry))
+                    info = zipfile.ZipInfo(entry, _EPOCH)
+                    target.writestr(info, source.read(entry), zipfile.ZIP_DEFLATED)
 
 
 def read_histograms(path: Path | str) -> dict[str, hist.Hist]:
