@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 Array = npt.NDArray[np.float64]
 Modifier = dict[str, Any]
 
+SIGNAL_STATISTICS = "_signals"
+"""Ending of the statistical parameters of the signals."""
 TRANSFER = "qcd_os_ss"
 # A yield factor at ±1σ must be positive, because it is interpolated exponentially. 1 % is far
 # below any factor that a linear uncertainty can describe.
@@ -47,8 +49,8 @@ def build_workspace(
     Signal regions are binned in the observable, control regions are single bins. Each weight,
     kinematic or sample systematic is split into a change of yield (`normsys`, exponential
     interpolation, which stays positive) and a change of shape at fixed yield (`histosys`) that
-    share one parameter. Σw² enters as one `staterror` parameter per bin, data-driven samples
-    included.
+    share one parameter. Σw² enters as one `staterror` parameter per bin for all backgrounds,
+    data-driven ones included, and another for all signals.
 
     Parameters
     ----------
@@ -149,13 +151,22 @@ class _Builder:
             if self.config.fit.mc_statistics:
                 modifiers.append(
                     {
-                        "name": f"staterror_{region.region}",
+                        "name": self._statistics(name, region.region),
                         "type": "staterror",
                         "data": _plain(np.sqrt(counts.variances)),
                     }
                 )
             samples.append({"name": name, "data": _plain(counts.values), "modifiers": modifiers})
         return {"name": region.region, "samples": samples}
+
+    def _statistics(self, sample: str, region: str) -> str:
+        """Name the statistical parameters of a sample's bins.
+
+        Signals have their own: one factor for all samples would let the statistical uncertainty of
+        the background scale the signal, and 1/γ has a mean above 1, which biases μ upwards.
+        """
+        signal = self.config.samples[sample].role == "signal"
+        return f"staterror_{region}{SIGNAL_STATISTICS if signal else ''}"
 
     def check_everything_acts(self) -> None:
         """Refuse declared parameters that change no fitted template."""
@@ -260,7 +271,11 @@ def _parameter_of_interest(config: Config) -> str:
 
 def _check_names(config: Config, poi: str) -> None:
     taken: dict[str, str] = {poi: "fit.poi", TRANSFER: "the opposite-sign/same-sign factor"}
-    reserved = {f"staterror_{region}": "the statistics of a region" for region in config.regions}
+    reserved = {
+        f"staterror_{region}{suffix}": "the statistics of a region"
+        for region in config.regions
+        for suffix in ("", SIGNAL_STATISTICS)
+    }
     taken.update(reserved)
     for section, names in (
         ("fit.free_normalisations", config.fit.free_normalisations),
