@@ -149,6 +149,10 @@ MESSAGES = {
         {"systematics": {"qcd_os_ss": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
         "systematics.qcd_os_ss: 'qcd_os_ss' is already the fit parameter of transfer_factor",
     ),
+    "luminosity mask that is not there": (
+        {"skim": {"lumi_mask": "absent.json"}},
+        "skim.lumi_mask: 'absent.json' is not a file",
+    ),
     "name of a statistical parameter": (
         {"systematics": {"staterror_sr": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
         "systematics.staterror_sr: 'staterror_sr': names with staterror_ belong to the statistical",

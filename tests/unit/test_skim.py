@@ -111,6 +111,36 @@ def test_generator_weights_reach_cutflow_and_events(tmp_path: Path) -> None:
     assert (kept < 0).mean() == pytest.approx(0.2, abs=0.05)
 
 
+@pytest.fixture(scope="module")
+def data_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from taipan.fastsim import write_dataset
+
+    path = tmp_path_factory.mktemp("data") / "data.root"
+    write_dataset("Run2012B_TauPlusX", path, fastsim_settings(luminosity=0.1), seed=5)
+    return path
+
+
+# coffea's imports warn of their own accord
+@pytest.mark.filterwarnings("ignore")
+def test_only_certified_luminosity_blocks_of_data_are_kept(data_file: Path, tmp_path: Path) -> None:
+    tree = uproot.open(data_file)["Events"].arrays(["run", "luminosityBlock"], library="np")
+    run = int(np.unique(tree["run"])[0])
+    last = int(np.median(tree["luminosityBlock"][tree["run"] == run]))
+    good = (tree["run"] == run) & (tree["luminosityBlock"] <= last)
+    assert 0 < good.sum() < len(good)
+    (tmp_path / "mask.json").write_text(json.dumps({str(run): [[1, last]]}), encoding="utf-8")
+    mask = str(tmp_path / "mask.json")
+    events, flow = skim(data_file, tmp_path / "out", is_data=True, lumi_mask=mask)
+    assert [cut.name for cut in flow.cuts[:3]] == ["all", "certified", "trigger"]
+    assert flow.cut("certified").events == good.sum()
+    kept = read_events([events], ANALYSIS.columns)
+    assert set(kept["run"]) == {run}
+    assert kept["luminosityBlock"].max() <= last
+    (tmp_path / "bad.json").write_text("[1, 2]", encoding="utf-8")
+    with pytest.raises(TaipanError, match="bad.json is not a file of certified"):
+        skim(data_file, tmp_path / "b", is_data=True, lumi_mask=str(tmp_path / "bad.json"))
+
+
 def test_provenance_is_stored(skim_file: Path, root_file: Path, tmp_path: Path) -> None:
     from taipan.skim.storage import read_provenance
 

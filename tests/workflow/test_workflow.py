@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
+from taipan.atomic import read_json
+from taipan.inference import pseudo_experiments
 from tests.workflow.conftest import RESULTS, SMOKE, Project, copy_project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
@@ -69,6 +71,15 @@ def test_envelope_re_runs_the_skim(project: Project) -> None:
     planned = project.planned(project.overlay("skim: {envelope: {tau_pt: 0.08, muon_pt: 0.02}}"))
     assert "skim" in planned
     assert "simulate" not in planned
+
+
+@pytest.mark.parametrize("mu", [0.0, 1.0, 2.0])
+def test_signal_strength_of_pseudo_experiments_is_unbiased(finished: Project, mu: float) -> None:
+    """200 pseudo-experiments from the templates: the mean is within 2 standard errors of μ."""
+    workspace = read_json(finished.path / RESULTS / "workspace.json")
+    rng = np.random.default_rng([1, int(mu)])
+    found = pseudo_experiments(workspace, mu, 200, rng)["mu_hat"]
+    assert abs(found.mean() - mu) < 2.0 * found.std(ddof=1) / np.sqrt(len(found))
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -29,11 +29,19 @@ def chunk_file(wildcards):
     return source_file(CHUNKS[wildcards.dataset][int(wildcards.chunk)].file)
 
 
+def lumi_mask(wildcards):
+    """File of certified luminosity blocks, an input of the skim of data where it is set."""
+    is_data = CATALOGUE.dataset(wildcards.dataset).is_data
+    return [CONFIG.skim.lumi_mask] if is_data and CONFIG.skim.lumi_mask else []
+
+
 def skim_settings(wildcards):
     """What the skim of a dataset depends on."""
+    is_data = CATALOGUE.dataset(wildcards.dataset).is_data
     return {
         "dataset": wildcards.dataset,
-        "is_data": CATALOGUE.dataset(wildcards.dataset).is_data,
+        "is_data": is_data,
+        "lumi_mask": CONFIG.skim.lumi_mask if is_data else None,
         "kind": CATALOGUE.kind,
         "envelope": CONFIG.skim.envelope,
         "step_events": CONFIG.skim.step_events,

@@ -5,6 +5,7 @@ rule skim:
     """Select the events of one chunk of a dataset."""
     input:
         file=chunk_file,
+        lumi_mask=lumi_mask,
     output:
         events=f"{OUT}/events/{{dataset}}/{{chunk}}.parquet",
         cutflow=f"{OUT}/cutflow/{{dataset}}/{{chunk}}.json",

@@ -260,6 +260,11 @@ def _check_fit(config: Config) -> Problems:
 
 
 def _check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Problems:
+    mask = config.skim.lumi_mask
+    if mask is not None and catalogue.kind == "skims":
+        yield f"skim.lumi_mask: '{mask}': flat ntuples have no luminosity blocks; set it to null"
+    elif mask is not None and not Path(mask).is_file():
+        yield f"skim.lumi_mask: '{mask}' is not a file (seen from {Path.cwd()})"
     found = _source_key(config, catalogue)
     if found is None:
         return

@@ -65,6 +65,11 @@ class Skim(Strict):
     step_events: Annotated[int, Field(ge=1)] = Field(
         200_000, description="Input events held in memory at a time."
     )
+    lumi_mask: str | None = Field(
+        None,
+        description="JSON file of certified luminosity blocks; data outside it are dropped. Not "
+        "for flat ntuples, which have no luminosity blocks.",
+    )
     envelope: dict[str, Fraction] = Field(
         default_factory=lambda: {"tau_pt": 0.06, "muon_pt": 0.02},
         description="Relative loosening of each threshold. A kinematic systematic larger than "

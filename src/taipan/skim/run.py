@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from taipan.skim.storage import EventWriter, to_table
 
 logger = logging.getLogger(__name__)
 TREE = "Events"
+LUMI_BRANCHES = ("run", "luminosityBlock")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class SkimSettings:
     kind: str
     envelope: Mapping[str, float]
     step_events: int
+    lumi_mask: str | None = None
 
 
 def skim_chunk(
@@ -164,22 +166,46 @@ def _nano_steps(
     present = set(tree.keys())
     optional = tuple(name for name in analysis.optional_branches if name in present)
     weighted = "genWeight" in optional and not settings.is_data
+    certified = _read_lumi_mask(settings.lumi_mask) if settings.is_data else None
     for low in range(start, stop, settings.step_events):
         high = min(low + settings.step_events, stop)
         stage_one = analysis.trigger_branches + (("genWeight",) if weighted else ())
+        stage_one += LUMI_BRANCHES if certified else ()
         first = _read(tree, stage_one, low, high, chunk)
         weights = ak.to_numpy(first["genWeight"]) if weighted else np.ones(high - low, np.float32)
         if not np.isfinite(weights).all():
             raise TaipanError(f"{chunk.path}: genWeight is NaN or infinite in {low} to {high}")
+        flow = [count("all", weights)]
         passed = ak.to_numpy(analysis.preselect(first, settings.envelope))
+        if certified:
+            numbers = (ak.to_numpy(first[name]) for name in LUMI_BRANCHES)
+            good = certified(*(values.astype(np.uint32) for values in numbers))
+            flow.append(count("certified", weights[good]))
+            passed = passed & good
         names = wanted + (("genWeight",) if weighted else ())
         arrays = _read(tree, names, low, high, chunk)[passed]
         record, cuts = analysis.select(arrays, settings.envelope, settings.is_data)
         kept = weights[passed]
-        flow = [count("all", weights), count("trigger", kept)]
+        flow.append(count("trigger", kept))
         flow += [count(name, kept[ak.to_numpy(mask)]) for name, mask in cuts]
         logger.info("entries %d to %d: %d of %d kept", low, high, flow[-1].events, high - low)
         yield record, Cutflow(settings.dataset, tuple(flow))
+
+
+def _read_lumi_mask(path: str | None) -> Callable[..., Any] | None:
+    """Open a certified-luminosity file as a function (runs, blocks) → mask."""
+    if path is None:
+        return None
+    from coffea.lumi_tools import LumiMask  # 4 s of imports that most jobs do not need
+
+    try:
+        mask: Callable[..., Any] = LumiMask(path)
+    except (OSError, ValueError, TypeError, AttributeError, IndexError) as error:
+        raise TaipanError(
+            f"skim.lumi_mask: {path} is not a file of certified luminosity blocks "
+            f'({_brief(error)}); allowed: JSON such as {{"194533": [[46, 379]]}}'
+        ) from error
+    return mask
 
 
 def _flat_steps(
