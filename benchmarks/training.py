@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-FEATURES, BATCH = 25, 1024
+FEATURES, BATCH, LAYERS = 25, 1024, [64, 64, 64]
 
 
 def best_rate(epoch: Callable[[], object], events: int, epochs: int) -> float:
@@ -51,7 +51,7 @@ def measure_compiled(events: int, epochs: int, dropout: float, threads: int) -> 
 
     prepare_tensorflow(threads)
     features, labels, weights, generator = make_events(events)
-    settings = Training(batch_size=BATCH, dropout=dropout)
+    settings = Training(hidden_layers=LAYERS, l2=1e-5, batch_size=BATCH, dropout=dropout)
     engine = Engine(build_network((False,) * FEATURES, settings), settings)
     engine.reset(1)
     loaded = engine.load(features, labels, weights)
