@@ -15,6 +15,7 @@ import taipan
 from taipan.errors import TaipanError
 
 _PACKAGE = Path(taipan.__file__).parent
+_LARGEST_HASHED = 256 * 1024**2
 _RECORDED = (
     *("awkward", "hist", "jax", "keras", "numpy", "onnxruntime", "pyarrow", "pyhf", "scipy"),
     *("snakemake", "tensorflow", "uproot"),
@@ -86,16 +87,29 @@ def _tree(name: str) -> ast.Module:
 
 @cache
 def _imports(name: str) -> tuple[str, ...]:
-    """Modules of this package that a module imports, anywhere in it."""
+    """Modules that a module imports, anywhere in it: of this package, or beside it."""
     names: set[str] = set()
     for node in ast.walk(_tree(name)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    own = (item for item in names if item.split(".")[0] == "taipan")
-    return tuple(sorted(item for item in own if _file_of(item) is not None))
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = name.split(".")[: -node.level]
+                base = ".".join([*parents, *([base] if base else [])])
+            names.add(base)
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+    return tuple(sorted(item for item in names if _is_own(item, name)))
+
+
+def _is_own(module: str, importer: str) -> bool:
+    """Whether a module is of this package or lies in the folder of the one that imports it."""
+    if module.split(".")[0] == "taipan":
+        return _file_of(module) is not None
+    if importer.split(".")[0] == "taipan":
+        return False
+    path, folder = _file_of(module), _file_of(importer)
+    return path is not None and folder is not None and folder.parent in path.parents
 
 
 @cache
@@ -156,6 +170,29 @@ def hash_file(path: Path | str) -> str:
         raise TaipanError(f"cannot read {path}: {error.strerror}") from error
 
 
+def verify_file(path: Path | str, sha256: str) -> None:
+    """Compare a file with the SHA-256 that its catalogue states.
+
+    Raises
+    ------
+    TaipanError
+        If it differs or cannot be read; names the file and both sums.
+    """
+    try:
+        with open(path, "rb") as handle:
+            found = hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise TaipanError(f"cannot read {path}: {error.strerror}") from error
+    if found != sha256:
+        raise TaipanError(f"{path}: SHA-256 is {found}, the catalogue has {sha256}")
+
+
+def _identify(path: Path | str) -> str:
+    """Hash of a file; its size where reading it again would cost more than the job."""
+    size = Path(path).stat().st_size
+    return hash_file(path) if size <= _LARGEST_HASHED else f"{size} bytes"
+
+
 def describe(
     stage: str, parameters: Mapping[str, Any], inputs: Iterable[Path | str] = ()
 ) -> dict[str, Any]:
@@ -168,7 +205,7 @@ def describe(
     parameters
         What the rule was given (configuration slice, code version, seed).
     inputs
-        Files it read; hashed.
+        Files it read; hashed, or their size above 256 MiB.
 
     Returns
     -------
@@ -180,6 +217,6 @@ def describe(
         "parameters": hash_content(parameters),
         "code": parameters.get("code", ""),
         "seed": parameters.get("seed"),
-        "inputs": {Path(path).name: hash_file(path) for path in inputs},
+        "inputs": {Path(path).name: _identify(path) for path in inputs},
         "packages": package_versions(),
     }

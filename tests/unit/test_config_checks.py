@@ -149,6 +149,10 @@ MESSAGES = {
         {"systematics": {"qcd_os_ss": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
         "systematics.qcd_os_ss: 'qcd_os_ss' is already the fit parameter of transfer_factor",
     ),
+    "observable that may be missing": (
+        {"observables": {"jpt_1": {"label": "x", "binning": [0, 1]}}},
+        "observables.jpt_1: 'jpt_1'",
+    ),
     "luminosity mask that is not there": (
         {"skim": {"lumi_mask": "absent.json"}},
         "skim.lumi_mask: 'absent.json' is not a file",

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from taipan import provenance
 from taipan.errors import TaipanError
-from taipan.provenance import code_version, hash_file
+from taipan.provenance import code_version, hash_file, verify_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +61,29 @@ def test_code_counts_for_its_users_alone(copy: Path) -> None:
     # normalisation, and with it the events stage, adds cutflows; the fit reads none
     assert after["taipan.skim.run"] != before["taipan.skim.run"]
     assert after["taipan.inference"] == before["taipan.inference"]
+
+
+def test_modules_beside_an_outside_analysis_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut in a module that a user's analysis imports once re-ran nothing."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_cuts_a.py").write_text("PT = 20\n", encoding="utf-8")
+    (tmp_path / "my_analysis_a.py").write_text("import numpy, my_cuts_a\n", encoding="utf-8")
+    before = code_version("my_analysis_a")
+    provenance._tree.cache_clear()
+    provenance._fingerprint.cache_clear()
+    (tmp_path / "my_cuts_a.py").write_text("PT = 25\n", encoding="utf-8")
+    assert code_version("my_analysis_a") != before
+
+
+def test_checksum_of_the_catalogue_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "a.root").write_bytes(b"abc")
+    # SHA-256 of "abc", FIPS 180-2, appendix B.1
+    good = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    verify_file(tmp_path / "a.root", good)
+    with pytest.raises(TaipanError, match="a.root: SHA-256 is ba7816"):
+        verify_file(tmp_path / "a.root", good[::-1])
 
 
 def test_unknown_module_and_file_are_named(tmp_path: Path) -> None:

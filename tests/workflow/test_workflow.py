@@ -67,6 +67,17 @@ def test_training_option_re_runs_training_not_the_skim(project: Project) -> None
     assert not set(planned) & {"simulate", "skim", "normalise", "measure_pileup"}
 
 
+def test_alternative_sample_changes_nothing_nominal(project: Project) -> None:
+    """The alternative dataset once entered the vertex weights and retrained the network."""
+    overlay = project.overlay(
+        "systematics: {z_model: {kind: sample, samples: [ZTT], datasets: [DYToTauTau_NLO]}}"
+    )
+    planned = project.planned(overlay)
+    assert planned["simulate"] == planned["skim"] == 1
+    assert {"histogram", "fit"} <= set(planned)
+    assert not set(planned) & {"measure_pileup", "measure_transfer_factor", "train"}
+
+
 def test_envelope_re_runs_the_skim(project: Project) -> None:
     planned = project.planned(project.overlay("skim: {envelope: {tau_pt: 0.08, muon_pt: 0.02}}"))
     assert "skim" in planned
@@ -115,9 +126,10 @@ def test_skim_code_re_runs_the_skim_not_the_simulation(project: Project) -> None
     [
         ([], "logs/skim/TTbar_0.log"),
         (UNTRAINED, "logs/train.log"),
+        (UNTRAINED, "models/fold0.onnx"),  # one of several outputs is there
         ([*UNTRAINED, "models", "gates"], "logs/histogram/DYJetsToLL.log"),
     ],
-    ids=["skim", "train", "histogram"],
+    ids=["skim", "train", "export", "histogram"],
 )
 def test_killed_and_started_again_gives_the_same(
     finished: Project, project: Project, kept: list[str], marker: str

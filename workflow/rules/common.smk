@@ -11,6 +11,7 @@ from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import slice_config
 from taipan.datasets import plan_chunks, source_folder, total_luminosity
 from taipan.errors import TaipanError
+from taipan.events.blinding import overlapping_signal
 from taipan.provenance import code_version, hash_content
 from taipan.seeds import derive_seed
 
@@ -34,11 +35,17 @@ OBSERVABLES = [CONFIG.fit.observable] + (
 )
 
 
-def used_datasets():
-    """Datasets of the catalogue that a sample, a systematic or the data refer to."""
+def nominal_datasets():
+    """Data and the datasets of the samples: what corrections and training are made of."""
     names = list(CONFIG.data)
     for sample in CONFIG.samples.values():
         names += sample.datasets
+    return list(dict.fromkeys(names))
+
+
+def used_datasets():
+    """The nominal datasets and the alternative ones of systematics."""
+    names = nominal_datasets()
     for systematic in CONFIG.systematics.values():
         names += systematic.datasets or []
     return list(dict.fromkeys(names))
@@ -53,6 +60,7 @@ def generated_events(dataset):
 
 
 DATASETS = used_datasets()
+ALTERNATIVES = [name for name in DATASETS if name not in nominal_datasets()]
 CHUNKS = {
     name: plan_chunks(
         CATALOGUE.dataset(name), generated_events(name), CONFIG.skim.chunk_events
@@ -86,14 +94,14 @@ def cutflows_of(dataset):
     return [f"{OUT}/cutflow/{dataset}/{i}.json" for i in range(len(CHUNKS[dataset]))]
 
 
-def all_events():
-    """Parquet files of every dataset."""
-    return [path for name in DATASETS for path in events_of(name)]
+def nominal_by_dataset():
+    """Nominal dataset to its Parquet files."""
+    return {name: events_of(name) for name in nominal_datasets()}
 
 
-def events_by_dataset():
-    """Dataset to its Parquet files."""
-    return {name: events_of(name) for name in DATASETS}
+def nominal_events():
+    """Parquet files of every nominal dataset."""
+    return [path for paths in nominal_by_dataset().values() for path in paths]
 
 
 def plot(name):
@@ -103,6 +111,8 @@ def plot(name):
 
 NORMALISATION = f"{OUT}/normalisation.json"
 CUTFLOW = f"{OUT}/cutflow/cutflow.json"
+NORMALISATION_ALTERNATIVES = f"{OUT}/normalisation_alternatives.json"
+CUTFLOW_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.json"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 TRUTH = f"{CONFIG.results}/fastsim/truth.json"

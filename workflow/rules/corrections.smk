@@ -4,7 +4,7 @@
 rule measure_pileup:
     """Measure the data/simulation ratio against the number of vertices."""
     input:
-        events=all_events(),
+        events=nominal_events(),
         normalisation=NORMALISATION,
     output:
         PILEUP,
@@ -15,7 +15,7 @@ rule measure_pileup:
     conda:
         ENVIRONMENT
     params:
-        events=events_by_dataset(),
+        events=nominal_by_dataset(),
         pileup=CONFIG.pileup.model_dump(),
         module=CONFIG.module,
         code=code_version(
@@ -31,7 +31,7 @@ rule measure_pileup:
 rule measure_transfer_factor:
     """Measure the opposite-sign/same-sign factor of the QCD background."""
     input:
-        events=all_events(),
+        events=nominal_events(),
         normalisation=NORMALISATION,
         pileup=PILEUP,
     output:
@@ -43,7 +43,7 @@ rule measure_transfer_factor:
     conda:
         ENVIRONMENT
     params:
-        events=events_by_dataset(),
+        events=nominal_by_dataset(),
         config={**definitions(), **slice_config(CONFIG, "module", "transfer_factor")},
         code=code_version(
             "taipan.events.inputs",

@@ -34,7 +34,7 @@ rule publish_workspace:
     conda:
         ENVIRONMENT
     shell:
-        "cp {input} {output} 2> {log}"
+        "cp {input} {output}.part 2> {log} && mv {output}.part {output} 2>> {log}"
 
 
 rule fit:

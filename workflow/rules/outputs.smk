@@ -35,7 +35,7 @@ def run_identity():
         "taipan.normalisation",
         "taipan.events.weights",
         "taipan.nn.train",
-        "taipan.nn.collect",
+        "taipan.nn.inputs",
         "taipan.nn.scorer",
         "taipan.nn.overtraining",
         "taipan.templates.fill",

@@ -35,6 +35,12 @@ def lumi_mask(wildcards):
     return [CONFIG.skim.lumi_mask] if is_data and CONFIG.skim.lumi_mask else []
 
 
+def chunk_checksum(wildcards):
+    """SHA-256 of the file of a skim job, where the catalogue has it."""
+    file = CHUNKS[wildcards.dataset][int(wildcards.chunk)].file
+    return CATALOGUE.dataset(wildcards.dataset).sha256.get(file)
+
+
 def skim_settings(wildcards):
     """What the skim of a dataset depends on."""
     is_data = CATALOGUE.dataset(wildcards.dataset).is_data
@@ -58,6 +64,17 @@ def definitions():
         }
         for key in ("samples", "regions")
     }
+
+
+def expected_events(datasets):
+    """Dataset to the entries of its unskimmed sample, None where only the file knows."""
+    return {name: generated_events(name) for name in datasets}
+
+
+def dataset_normalisation(wildcards):
+    """Normalisation of one dataset."""
+    is_alternative = wildcards.dataset in ALTERNATIVES
+    return NORMALISATION_ALTERNATIVES if is_alternative else NORMALISATION
 
 
 def training_slice(*more):
@@ -95,6 +112,4 @@ def fit_slice():
 
 def blinded_regions():
     """Regions whose data must not be looked at yet."""
-    if CONFIG.fit.unblind:
-        return []
-    return [name for name, item in CONFIG.regions.items() if item.role == "signal"]
+    return [] if CONFIG.fit.unblind else overlapping_signal(CONFIG.regions)

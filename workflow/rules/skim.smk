@@ -19,6 +19,7 @@ rule skim:
         chunk=chunk_of,
         settings=skim_settings,
         module=CONFIG.module,
+        sha256=chunk_checksum,
         code=code_version("taipan.skim.run", CONFIG.module),
     script:
         "../../scripts/skim.py"
@@ -27,7 +28,7 @@ rule skim:
 rule normalise:
     """Merge the cutflows and derive each dataset's scale from its cross section."""
     input:
-        cutflows=[path for name in DATASETS for path in cutflows_of(name)],
+        cutflows=[path for name in nominal_datasets() for path in cutflows_of(name)],
     output:
         normalisation=NORMALISATION,
         cutflow=CUTFLOW,
@@ -40,7 +41,31 @@ rule normalise:
     params:
         catalogue=CATALOGUE.model_dump(mode="json"),
         luminosity=total_luminosity(CONFIG, CATALOGUE),
-        expected_events={name: generated_events(name) for name in DATASETS},
+        expected_events=expected_events(nominal_datasets()),
         code=code_version("taipan.normalisation"),
     script:
         "../../scripts/normalise.py"
+
+
+if ALTERNATIVES:
+
+    rule normalise_alternatives:
+        """Normalise the alternative datasets of systematics; nothing nominal depends on it."""
+        input:
+            cutflows=[path for name in ALTERNATIVES for path in cutflows_of(name)],
+        output:
+            normalisation=NORMALISATION_ALTERNATIVES,
+            cutflow=CUTFLOW_ALTERNATIVES,
+        log:
+            log_file("normalise_alternatives"),
+        benchmark:
+            benchmark_file("normalise_alternatives")
+        conda:
+            ENVIRONMENT
+        params:
+            catalogue=CATALOGUE.model_dump(mode="json"),
+            luminosity=total_luminosity(CONFIG, CATALOGUE),
+            expected_events=expected_events(ALTERNATIVES),
+            code=code_version("taipan.normalisation"),
+        script:
+            "../../scripts/normalise.py"

@@ -7,7 +7,7 @@ rule histogram:
         events=dataset_events,
         models=MODELS,
         verdict=OVERTRAINING,
-        normalisation=NORMALISATION,
+        normalisation=dataset_normalisation,
         pileup=PILEUP,
     output:
         observables=f"{OUT}/templates/datasets/{{dataset}}.zip",

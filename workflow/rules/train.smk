@@ -1,7 +1,7 @@
 """The k-fold network and its gate."""
 
 TRAINING_INPUTS = {
-    "events": all_events(),
+    "events": nominal_events(),
     "normalisation": NORMALISATION,
     "pileup": PILEUP,
     "transfer_factor": TRANSFER,
@@ -22,10 +22,10 @@ rule train:
     conda:
         ENVIRONMENT
     params:
-        events=events_by_dataset(),
+        events=nominal_by_dataset(),
         config=training_slice(),
         seed=derive_seed(SEED, "train"),
-        code=code_version("taipan.nn.train", "taipan.nn.collect", CONFIG.module),
+        code=code_version("taipan.nn.train", "taipan.nn.inputs", CONFIG.module),
     script:
         "../../scripts/train.py"
 
@@ -44,8 +44,8 @@ rule check_overtraining:
     conda:
         ENVIRONMENT
     params:
-        events=events_by_dataset(),
+        events=nominal_by_dataset(),
         config=training_slice("overtraining"),
-        code=code_version("taipan.nn.overtraining", "taipan.nn.collect", CONFIG.module),
+        code=code_version("taipan.nn.overtraining", "taipan.nn.inputs", CONFIG.module),
     script:
         "../../scripts/check_overtraining.py"

@@ -95,6 +95,13 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
             yield unknown(f"data[{i}]", name, what, collisions)
         elif catalogue.kind != "fastsim" and known[name].luminosity is None:
             yield f"data[{i}]: '{name}' has no luminosity in catalogue '{catalogue.name}'"
+    if catalogue.kind == "fastsim" and set(config.data) <= set(collisions):
+        for name in collisions:
+            if name not in config.data:
+                yield (
+                    f"data: '{name}' is missing; fastsim.luminosity is that of all its data "
+                    f"({', '.join(collisions)})"
+                )
     for sample, settings in config.samples.items():
         path = f"samples.{sample}.datasets"
         yield from _duplicates(path, settings.datasets)
@@ -212,6 +219,12 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
             path = f"{section}.{name}"
             if name != SCORE:
                 yield from _check_quantity(path, name, analysis, (SCORE,))
+            quantity = analysis.quantities.get(name)
+            if section == "observables" and quantity is not None and quantity.may_be_missing:
+                yield (
+                    f"{path}: '{name}' is missing for some events, which a fit would count in its "
+                    "last bin; only control_plots may have it"
+                )
             edges = observable.binning
             for i, (low, high) in enumerate(itertools.pairwise(edges)):
                 if not low < high:
