@@ -112,7 +112,7 @@ class Analysis:
         ``(arrays, envelope, is_data) -> (columns, cuts)``: awkward arrays of the surviving events
         and, in order, (name of cut, mask over the events handed in).
     compute
-        ``(columns, names) -> quantities`` for every event, plus ``passes``: true where the nominal
+        ``columns -> quantities`` for every event, plus ``passes``: true where the nominal
         thresholds are met.
     flat
         ``(arrays, is_data) -> columns`` reading an already skimmed flat ntuple, or None.
@@ -145,8 +145,9 @@ def load_analysis(module: str) -> Analysis:
     """
     try:
         analysis = getattr(importlib.import_module(module), "ANALYSIS", None)
-    except ImportError as error:
-        raise TaipanError(f"module: '{module}' cannot be imported ({error})") from error
+    except Exception as error:  # the module is the user's: whatever it raises is their message
+        what = f"{type(error).__name__}: {error}"
+        raise TaipanError(f"module: '{module}' cannot be imported ({what})") from error
     if not isinstance(analysis, Analysis):
         raise TaipanError(f"module: '{module}' has no attribute ANALYSIS of type Analysis")
     return analysis

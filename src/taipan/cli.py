@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 1 after an error that the message on standard error names.
     """
+    sys.path.insert(0, "")  # an analysis module in the working directory, as Snakemake finds it
     options, rest = _parser().parse_known_args(arguments)
     if rest and options.run is not _print_results_folder:  # which is handed Snakemake's options
         _parser().error(f"unrecognised arguments: {' '.join(rest)}")
@@ -77,8 +78,12 @@ def _parser() -> argparse.ArgumentParser:
         "results-folder", help="print the folder that a run with these options writes to"
     )
     folder.set_defaults(run=_print_results_folder)
-    folder.add_argument("--configfile", nargs="+", action="extend", default=[], metavar="FILE")
-    folder.add_argument("--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    folder.add_argument(
+        "--configfile", "--configfiles", nargs="+", action="extend", default=[], metavar="FILE"
+    )
+    folder.add_argument(
+        "--config", "-C", nargs="+", action="extend", default=[], metavar="KEY=VALUE"
+    )
     return parser
 
 

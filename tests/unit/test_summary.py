@@ -198,7 +198,9 @@ def test_a_parameter_at_its_bound_has_no_pull(analysis_config: Config) -> None:
     bounded = fit("nn_score", {**result(-20.0, 1.0, bounded=True), "sigma": 0.0})
     summary = summarise(analysis_config, IDENTITY, found(fit=bounded), {})
     assert "nn_score: observed fit has mu at a bound" in " ".join(summary["warnings"])
-    assert "(outside the 68.27 % interval)" in to_markdown(summary)
+    text = to_markdown(summary)
+    assert "(outside the 68.27 % interval)" in text
+    assert "at its bound: no measurement" in text
 
 
 def test_an_interval_that_ends_at_the_allowed_range_is_called_cut_off(

@@ -34,7 +34,7 @@ rule publish_workspace:
     conda:
         ENVIRONMENT
     shell:
-        "cp {input} {output}.part 2> {log} && mv {output}.part {output} 2>> {log}"
+        "cp {input:q} {output:q}.part 2> {log:q} && mv {output:q}.part {output:q} 2>> {log:q}"
 
 
 rule fit:

@@ -78,7 +78,10 @@ def signal_factor(signal: float, background: float) -> int:
 
 
 def divides_by_width(edges: Sequence[float], unit: str) -> bool:
-    """Tell whether a panel shows a density: bins of different widths in a physical unit."""
+    """Tell whether a panel shows a density: bins of different widths in a physical unit.
+
+    Quantities without a unit may be categories (jets, decay modes), which have no density.
+    """
     return bool(unit) and not np.allclose(np.diff(edges), edges[1] - edges[0])
 
 

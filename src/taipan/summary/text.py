@@ -102,7 +102,16 @@ def _headline(summary: Mapping[str, Any]) -> str:
         f"**μ̂ = {_measured(observed)}**, significance {observed['significance']:.2f} σ, "
         f"μ < {limit['observed']:.2f} at {_percent(limit['level'])} CL "
         f"(expected ± {expected['sigma']:.2f} and μ < {expected['limit']['expected']:.2f})."
+        f"{_caution(summary)}"
     )
+
+
+def _caution(summary: Mapping[str, Any]) -> str:
+    """Say beside the result that it is none, if the fit ended at a bound."""
+    start = f"{summary['observable']}: observed fit has "
+    if not any(warning.startswith(start) for warning in summary["warnings"]):
+        return ""
+    return " **A parameter is at its bound: no measurement, see the warnings.**"
 
 
 def _measured(result: Mapping[str, Any]) -> str:
