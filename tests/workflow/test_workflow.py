@@ -93,6 +93,42 @@ def test_signal_strength_of_pseudo_experiments_is_unbiased(finished: Project, mu
     assert abs(found.mean() - mu) < 2.0 * found.std(ddof=1) / np.sqrt(len(found))
 
 
+def test_local_nanoaod_files_in_chunks(project: Project) -> None:
+    """Local files, read in entry ranges, give the cutflow and normalisation of whole ones."""
+    whole = read_json(project.path / RESULTS / "normalisation.json")
+    catalogue = yaml.safe_load(
+        (project.path / "config/datasets/fastsim.yaml").read_text(encoding="utf-8")
+    )
+    catalogue |= {"name": "local", "kind": "nanoaod"}
+    share = {"Run2012B_TauPlusX": 0.1, "Run2012C_TauPlusX": 0.2}  # 0.3 fb⁻¹ in smoke.yaml
+    for name, dataset in catalogue["datasets"].items():
+        if name in whole:
+            dataset["generated_events"] = whole[name]["generated_events"]
+        if name in share:
+            dataset["luminosity"] = {"value": share[name], "unit": "fb-1", "source": "smoke.yaml"}
+    (project.path / "config/datasets/local.yaml").write_text(
+        yaml.safe_dump(catalogue), encoding="utf-8"
+    )
+    overlay = project.overlay(
+        "catalogue: local\nfiles: results/smoke/fastsim\nresults: results/local\n"
+        "skim: {chunk_events: 2500, step_events: 1000}\n"
+    )
+    target = "results/local/htautau/normalisation.json"
+    # Snakemake merges the keys of both overlays, so `fastsim` is still there and not used
+    project.snakemake(target, config=(SMOKE, overlay))
+    chunks = list((project.path / "results/local/htautau/events/DYJetsToLL").glob("*.parquet"))
+    assert len(chunks) == 3  # 6000 events
+    found = read_json(project.path / target)
+    for name, expected in whole.items():
+        assert found[name]["generated_events"] == expected["generated_events"]
+        assert found[name]["scale"] == pytest.approx(expected["scale"], rel=1e-12)
+    flows = [
+        read_json(project.path / f"results/{run}/htautau/cutflow/cutflow.json")
+        for run in ("smoke", "local")
+    ]
+    assert flows[0] == flows[1]
+
+
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
