@@ -55,8 +55,8 @@ def draw_muon_isolation(
     have a broad relative isolation that does not depend on pT.
     """
     count = len(pt)
-    remnants = (0.3 + 1.15 * rng.exponential(1.0, count)) * (0.7 + 0.3 * vertices / 16.0)
-    remnants = remnants * (pt / 25.0) ** 0.65
+    remnants = (0.3 + 1.2 * rng.exponential(1.0, count)) * (0.7 + 0.3 * vertices / 16.0)
+    remnants = remnants * (pt / 25.0) ** 0.42
     prompt_value = np.where(rng.random(count) < 0.33, 0.0, remnants / pt)
     jet_value = rng.gamma(1.5, 0.155, count)
     # One prompt muon in a hundred is close to a jet.

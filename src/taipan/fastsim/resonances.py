@@ -212,12 +212,16 @@ def _angles(jets: HardJets) -> tuple[Floats, Floats, Ints]:
 
 @dataclass(frozen=True)
 class WPlusJets:
-    """Numbers of one W+jets sample: matrix-element jets and the pT law of its fake taus."""
+    """Numbers of one W+jets sample: matrix-element jets and the pT law of its fake taus.
+
+    ``opposite`` is the share of opposite-sign pairs, ``radiation`` the mean number of other jets.
+    """
 
     matrix_jets: int
     matrix_spectrum: JetSpectrum
     fakes: JetSpectrum
     opposite: float
+    radiation: float = 0.5
 
 
 W_PLUS_JETS = {
@@ -232,8 +236,10 @@ def generate_w_plus_jets(rng: np.random.Generator, count: int, *, sample: WPlusJ
     """Generate W -> mu nu (8 %: W -> tau nu -> mu 3 nu) plus jets, one of them a fake tau."""
     fake = draw_fake_tau(rng, count, sample.fakes)
     others = merge_jets(
-        draw_jets(rng, count, sample.matrix_spectrum, mean=0.0, fixed=sample.matrix_jets - 1),
-        draw_jets(rng, count, _W_EXTRA_JETS, mean=0.5),
+        draw_jets(
+            rng, count, sample.matrix_spectrum, mean=0.0, fixed=max(sample.matrix_jets - 1, 0)
+        ),
+        draw_jets(rng, count, _W_EXTRA_JETS, mean=sample.radiation),
     )
     others = oppose_jets(rng, others, fake.phi, 0.6)
     boson = recoil_boson(
