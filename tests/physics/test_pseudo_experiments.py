@@ -11,6 +11,8 @@ from taipan.likelihood import build_workspace
 from tests.synthetic_templates import TRANSFER, make_config, make_histogram
 
 N = 200
+SEED = 20120704
+"""The seed of the default configuration."""
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def model():
 
 @pytest.mark.parametrize("mu", [0.0, 1.0, 2.0])
 def test_injected_signal_strength_is_recovered(mu, model):
-    toys = pseudo_experiments(model, mu, N, np.random.default_rng(2))
+    toys = pseudo_experiments(model, mu, N, np.random.default_rng(SEED))
     assert np.isfinite(toys["mu_hat"]).all()
     mean, spread = toys["mu_hat"].mean(), toys["mu_hat"].std(ddof=1)
     assert abs(mean - mu) < 2 * spread / np.sqrt(N)
@@ -33,7 +35,7 @@ def test_injected_signal_strength_is_recovered(mu, model):
 
 def test_profile_interval_covers_with_randomised_nuisances(model):
     toys = pseudo_experiments(
-        model, 1.0, N, np.random.default_rng(7), randomise="parameters", intervals=True
+        model, 1.0, N, np.random.default_rng(SEED), randomise="parameters", intervals=True
     )
     covered = ((toys["low"] <= 1.0) & (toys["high"] >= 1.0)).mean()
     level = 0.6827
