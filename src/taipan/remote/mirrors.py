@@ -76,7 +76,7 @@ class RemoteFile:
         self.bytes_read = 0
         self._patience = patience
         self._expected = size
-        self._urls = [f"{base.rstrip('/')}/{name}" for base in mirrors]
+        self._urls = [base + ("" if base.endswith("/") else "/") + name for base in mirrors]
         self._refused: dict[str, RefusedError] = {}
         self._versions: dict[str, str] = {}
         self._local = threading.local()

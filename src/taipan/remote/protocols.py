@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-PIECE = 1024**2
+# What a cut connection may lose of the bytes that had arrived.
+PIECE = 64 * 1024
 _XROOTD_PIECE = 8 * 1024**2
 # Longest element of an XRootD vector read that servers accept by default.
 _LONGEST_ELEMENT = 2_097_136
