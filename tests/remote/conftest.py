@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uproot
 
 from taipan.fastsim import write_dataset
 from taipan.remote.mirrors import Patience
 from tests.conftest import fastsim_settings
 from tests.remote.servers import nginx, xrootd
 
-EVENTS = 20_000
+EVENTS = 5_000
 QUICK = Patience(retries=3, backoff=0.05, timeout=2.0, give_up_after=20.0, min_speed=1.0)
 PROGRAMS = {"http": "nginx", "root": "xrootd"}
 
@@ -42,16 +44,27 @@ def need(scheme: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def public() -> Iterator[Path]:
+    """A folder that any user may enter, as pytest's may not: XRootD does not run as root."""
+    with tempfile.TemporaryDirectory(prefix="taipan-served-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def folder(public: Path) -> Path:
     """Files to serve: simulated events, and damaged copies of them."""
-    folder = tmp_path_factory.mktemp("served")
+    folder = public / "files"
+    folder.mkdir()
     path = folder / "DYJetsToLL.root"
     write_dataset("DYJetsToLL", path, fastsim_settings(events={"DYJetsToLL": EVENTS}), seed=11)
     content = path.read_bytes()
     (folder / "truncated.root").write_bytes(content[: len(content) * 2 // 3])
+    with uproot.open(path) as file:
+        basket = int(file["Events/Muon_pt"].member("fBasketSeek")[0])
     changed = bytearray(content)
-    middle = len(content) // 2
-    changed[middle : middle + 2000] = bytes(2000)
+    changed[basket : basket + 400] = bytes(400)
     (folder / "changed.root").write_bytes(changed)
     for file in folder.iterdir():
         file.chmod(0o644)
@@ -67,15 +80,15 @@ def adler32(folder: Path) -> str:
 def http_server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     need("http")
     run = tmp_path_factory.mktemp("nginx")
-    folder.chmod(0o755)
     with nginx(folder, run) as port:
         yield Served(folder, {"http": port}, run)
 
 
 @pytest.fixture(scope="session")
-def root_server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def root_server(folder: Path, public: Path) -> Iterator[Served]:
     need("root")
-    run = tmp_path_factory.mktemp("xrootd")
+    run = public / "xrootd"
+    run.mkdir()
     with xrootd(folder, run) as port:
         yield Served(folder, {"root": port}, run)
 

@@ -92,16 +92,13 @@ def nginx(files: Path, run: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def xrootd(files: Path, run: Path) -> Iterator[int]:
-    """An XRootD server; yields its port. It refuses to run as root, so root becomes nobody."""
+    """An XRootD server; yields its port. It does not run as root, who becomes nobody."""
     port = free_port()
     config = run / "xrootd.cfg"
     config.write_text(XROOTD.format(run=run, files=files, port=port), encoding="utf-8")
     options: dict[str, object] = {}
     if os.geteuid() == 0:
         options = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-        for folder in (run, files, *run.parents, *files.parents):
-            if folder.owner() == "root" and folder not in (Path("/"), Path("/tmp")):
-                folder.chmod(folder.stat().st_mode | 0o055)
         run.chmod(0o777)
     with running(["xrootd", "-c", str(config), "-n", "test"], port, run, **options):
         yield port
@@ -118,13 +115,16 @@ class Faults:
     cuts
         Connections cut after `cut_after` bytes from the server.
     hang
-        Whether nothing is answered at all.
+        Whether new connections are not answered at all.
+    freeze
+        Whether open connections carry nothing any more.
     """
 
     unavailable: int = 0
     cuts: int = 0
     cut_after: int = 200_000
     hang: bool = False
+    freeze: bool = False
     seen: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -177,6 +177,9 @@ def _serve(client: socket.socket, port: int, faults: Faults, stop: threading.Eve
     left: float = float("inf")
     with socket.create_connection(("127.0.0.1", port)) as server:
         while not stop.is_set():
+            if faults.freeze:
+                stop.wait(60.0)
+                return
             for source in select.select([client, server], [], [], 0.2)[0]:
                 try:
                     data = source.recv(65536)

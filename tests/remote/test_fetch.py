@@ -172,7 +172,6 @@ def test_good_mirror_after_a_changed_one(
 
     run = tmp_path / "run"
     run.mkdir()
-    tmp_path.chmod(0o755)
     with nginx(other, run) as port:
         mirrors = [http_server.base("http", port), http_server.base("http")]
         fetch_file(tmp_path / "out" / NAME, mirrors, expected, QUICK)
