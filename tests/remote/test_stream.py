@@ -297,7 +297,7 @@ def test_damaged_chunk_may_be_skipped(
     assert f"skipped: {folder / name}" in caplog.text
     record = json.loads((tmp_path / "cutflow.json").read_text(encoding="utf-8"))
     assert record["cuts"] == []
-    assert name in record["skipped"]
+    assert record["skipped"].startswith(name)  # without the folder, which is no result
     assert (record["dataset"], record["start"], record["stop"]) == ("DYJetsToLL", 0, None)
     assert pq.read_metadata(tmp_path / "events.parquet").num_rows == 0
     assert len(read_events([tmp_path / "events.parquet"], ANALYSIS.columns)["event"]) == 0
