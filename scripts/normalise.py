@@ -7,6 +7,7 @@ from taipan.datasets import Catalogue
 from taipan.normalisation import normalise, to_dict
 from taipan.scripting import run_script
 from taipan.skim.cutflow import Cutflow
+from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -16,17 +17,42 @@ def normalise_datasets(
     cutflows: list[str],
     catalogue: dict[str, Any],
     luminosity: float,
+    data: str | None,
     expected_events: dict[str, int | None],
     normalisation: str,
     cutflow: str,
+    skipped: str,
 ) -> None:
-    """Write ``normalisation.json`` and the merged ``cutflow.json``."""
+    """Write ``normalisation.json``, the merged ``cutflow.json`` and what was skipped.
+
+    `data` is the record of skipped chunks of the collision data where those are not among the
+    cutflows: their luminosity counts.
+    """
+    if data is not None:
+        luminosity = read_json(data)["luminosity"]
     flows: dict[str, list[Cutflow]] = {name: [] for name in expected_events}
+    left_out: list[Skipped] = []
     for path in cutflows:
-        flow = Cutflow.from_dict(read_json(path))
-        flows[flow.dataset].append(flow)
-    found, merged = normalise(
-        Catalogue.model_validate(catalogue), flows, expected_events, luminosity
+        content = read_json(path)
+        if "skipped" in content:
+            keys = ("dataset", "file", "start", "stop", "skipped")
+            left_out.append(Skipped(*(content[key] for key in keys)))
+        else:
+            flow = Cutflow.from_dict(content)
+            flows[flow.dataset].append(flow)
+    datasets = Catalogue.model_validate(catalogue)
+    lost = count_skipped(left_out, flows, expected_events)
+    read = luminosity_read(datasets, luminosity, lost, expected_events)
+    found, merged = normalise(datasets, flows, expected_events, read, lost)
+    write_json(
+        skipped,
+        {
+            "luminosity": read,
+            "events": lost,
+            "warnings": describe_skipped(
+                datasets, left_out, lost, expected_events, (luminosity, read)
+            ),
+        },
     )
     write_json(cutflow, {name: flow.to_dict() for name, flow in merged.items()})
     write_json(normalisation, to_dict(found))
@@ -38,8 +64,10 @@ if __name__ == "__main__":
         cutflows=list(snakemake.input.cutflows),
         catalogue=snakemake.params.catalogue,
         luminosity=snakemake.params.luminosity,
+        data=snakemake.input.get("data"),
         expected_events=snakemake.params.expected_events,
         normalisation=snakemake.output.normalisation,
         cutflow=snakemake.output.cutflow,
+        skipped=snakemake.output.skipped,
         log=snakemake.log[0],
     )

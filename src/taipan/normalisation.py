@@ -23,6 +23,8 @@ class Normalisation:
         Size of the unskimmed sample.
     luminosity
         fb⁻¹ that the scale refers to.
+    skipped_events
+        Events of damaged files that were left out (`skim.on_bad_file`); not in the above.
     """
 
     dataset: str
@@ -31,6 +33,7 @@ class Normalisation:
     generated_events: int
     sumw: float
     luminosity: float
+    skipped_events: int = 0
 
 
 def normalise(
@@ -38,6 +41,7 @@ def normalise(
     flows: Mapping[str, Sequence[Cutflow]],
     expected_events: Mapping[str, int | None],
     luminosity: float,
+    lost: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Normalisation], dict[str, Cutflow]]:
     """Merge cutflows over chunks and derive each dataset's scale.
 
@@ -51,6 +55,9 @@ def normalise(
         Dataset → events of the unskimmed sample as the source states it (None: not known).
     luminosity
         Of the analysed data in fb⁻¹.
+    lost
+        Dataset → events of damaged files left out on purpose; Σ genWeight and the number of
+        events are those of the chunks that were read.
 
     Returns
     -------
@@ -70,18 +77,18 @@ def normalise(
         merged[name] = flow
         first = flow.cuts[0]
         events, sumw = first.events, first.sumw
-        expected = expected_events.get(name)
+        expected, left_out = expected_events.get(name), (lost or {}).get(name, 0)
         if catalogue.kind == "skims" and not dataset.is_data:
             if dataset.generated_events is None:
                 raise TaipanError(f"datasets.{name}.generated_events: needed to normalise a skim")
             events = dataset.generated_events
             sumw = float(events) if dataset.sumw is None else dataset.sumw
-        elif catalogue.kind != "skims" and expected is not None and expected != events:
+        elif catalogue.kind != "skims" and expected is not None and expected != events + left_out:
             raise TaipanError(
-                f"dataset '{name}': {events} events read, {expected} expected; "
+                f"dataset '{name}': {events} events read, {expected - left_out} expected; "
                 "a chunk is missing or was read twice"
             )
-        elif dataset.sumw is not None and abs(sumw / dataset.sumw - 1.0) > 1e-6:
+        elif left_out == 0 and dataset.sumw is not None and abs(sumw / dataset.sumw - 1.0) > 1e-6:
             raise TaipanError(
                 f"dataset '{name}': Σ genWeight is {sumw}, the catalogue has {dataset.sumw}"
             )
@@ -89,7 +96,9 @@ def normalise(
             scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, sumw)
         except TaipanError as error:
             raise TaipanError(f"dataset '{name}': {error}") from error
-        normalisations[name] = Normalisation(name, dataset.is_data, scale, events, sumw, luminosity)
+        normalisations[name] = Normalisation(
+            name, dataset.is_data, scale, events, sumw, luminosity, left_out
+        )
     return normalisations, merged
 
 

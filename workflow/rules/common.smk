@@ -9,10 +9,16 @@ from taipan.analysis import load_analysis
 from taipan.config.checks import check_config
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import slice_config
-from taipan.datasets import plan_chunks, source_folder, total_luminosity
+from taipan.datasets import (
+    mirrors_of,
+    plan_chunks,
+    source_folder,
+    total_luminosity,
+)
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
 from taipan.provenance import code_version, hash_content
+from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
 
 ROOT = Path(workflow.basedir)
@@ -25,6 +31,12 @@ try:
     check_config(CONFIG, CATALOGUE, load_analysis(CONFIG.module))
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
+
+# For scripts that read remote files; not a parameter of theirs, see there.
+config["remote"] = {
+    **CONFIG.remote.model_dump(mode="json"),
+    "mirrors": mirrors_of(CONFIG, CATALOGUE),
+}
 
 OUT = f"{CONFIG.results}/{CONFIG.analysis}"
 IS_FASTSIM = CATALOGUE.kind == "fastsim"
@@ -67,6 +79,13 @@ CHUNKS = {
     )
     for name in DATASETS
 }
+
+
+def catalogue_files():
+    """File name to its dataset."""
+    return {
+        file: entry for entry in CATALOGUE.datasets.values() for file in entry.files
+    }
 
 
 def log_file(name):
@@ -113,6 +132,8 @@ NORMALISATION = f"{OUT}/normalisation.json"
 CUTFLOW = f"{OUT}/cutflow/cutflow.json"
 NORMALISATION_ALTERNATIVES = f"{OUT}/normalisation_alternatives.json"
 CUTFLOW_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.json"
+SKIPPED = f"{OUT}/cutflow/skipped.json"
+SKIPPED_ALTERNATIVES = f"{OUT}/cutflow/skipped_alternatives.json"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 TRUTH = f"{CONFIG.results}/fastsim/truth.json"

@@ -10,6 +10,7 @@ def summary_inputs():
         "yields": YIELDS,
         "transfer_factor": TRANSFER,
         "plots": plot_outputs(),
+        "skipped": [SKIPPED, *([SKIPPED_ALTERNATIVES] if ALTERNATIVES else [])],
     }
     if CONFIG.fit.reference:
         files["reference"] = f"{OUT}/fit/{CONFIG.fit.reference}.json"
@@ -27,11 +28,16 @@ def summary_slice():
 
 def run_identity():
     """What was run: input, seed, and hashes of configuration and code."""
-    places = {"results", "skims", "files"}  # where files lie does not change a result
+    places = {
+        "results",
+        "skims",
+        "files",
+        "remote",
+    }  # where files lie does not change a result
     chain = [
         *(["taipan.fastsim"] if IS_FASTSIM else []),
         CONFIG.module,
-        "taipan.skim.run",
+        "taipan.skim.source",
         "taipan.normalisation",
         "taipan.events.weights",
         "taipan.nn.train",

@@ -1,5 +1,7 @@
 """Inputs and parameters of the rules: the slice of the configuration that each uses."""
 
+import re
+
 
 def fastsim_settings():
     """Settings of the embedded simulation, every dataset's size included."""
@@ -25,8 +27,11 @@ def chunk_of(wildcards):
 
 
 def chunk_file(wildcards):
-    """ROOT file of a skim job."""
-    return source_file(CHUNKS[wildcards.dataset][int(wildcards.chunk)].file)
+    """ROOT file of a skim job; the receipt if it is fetched, none if it is read elsewhere."""
+    if CONFIG.remote.access == "stream":
+        return []
+    file = source_file(CHUNKS[wildcards.dataset][int(wildcards.chunk)].file)
+    return file + RECEIPT if CONFIG.remote.access == "fetch" else file
 
 
 def lumi_mask(wildcards):
@@ -35,10 +40,20 @@ def lumi_mask(wildcards):
     return [CONFIG.skim.lumi_mask] if is_data and CONFIG.skim.lumi_mask else []
 
 
-def chunk_checksum(wildcards):
-    """SHA-256 of the file of a skim job, where the catalogue has it."""
+def chunk_expected(wildcards):
+    """Size and checksums of the file of a skim job, where the catalogue has them."""
     file = CHUNKS[wildcards.dataset][int(wildcards.chunk)].file
-    return CATALOGUE.dataset(wildcards.dataset).sha256.get(file)
+    return CATALOGUE.dataset(wildcards.dataset).expected(file)
+
+
+def any_catalogue_file():
+    """Pattern of the names of the catalogue's files."""
+    return "|".join(re.escape(name) for name in catalogue_files())
+
+
+def expected_of_file(wildcards):
+    """Size and checksums of a file of the catalogue."""
+    return catalogue_files()[wildcards.file].expected(wildcards.file)
 
 
 def skim_settings(wildcards):

@@ -19,8 +19,9 @@ rule skim:
         chunk=chunk_of,
         settings=skim_settings,
         module=CONFIG.module,
-        sha256=chunk_checksum,
-        code=code_version("taipan.skim.run", CONFIG.module),
+        expected=chunk_expected,
+        on_bad_file=CONFIG.skim.on_bad_file,
+        code=code_version("taipan.skim.source", CONFIG.module),
     script:
         "../../scripts/skim.py"
 
@@ -32,6 +33,7 @@ rule normalise:
     output:
         normalisation=NORMALISATION,
         cutflow=CUTFLOW,
+        skipped=SKIPPED,
     log:
         log_file("normalise"),
     benchmark:
@@ -39,10 +41,10 @@ rule normalise:
     conda:
         ENVIRONMENT
     params:
-        catalogue=CATALOGUE.model_dump(mode="json"),
+        catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
         luminosity=total_luminosity(CONFIG, CATALOGUE),
         expected_events=expected_events(nominal_datasets()),
-        code=code_version("taipan.normalisation"),
+        code=code_version("taipan.normalisation", "taipan.skipped"),
     script:
         "../../scripts/normalise.py"
 
@@ -53,9 +55,11 @@ if ALTERNATIVES:
         """Normalise the alternative datasets of systematics; nothing nominal depends on it."""
         input:
             cutflows=[path for name in ALTERNATIVES for path in cutflows_of(name)],
+            data=SKIPPED,
         output:
             normalisation=NORMALISATION_ALTERNATIVES,
             cutflow=CUTFLOW_ALTERNATIVES,
+            skipped=SKIPPED_ALTERNATIVES,
         log:
             log_file("normalise_alternatives"),
         benchmark:
@@ -63,9 +67,9 @@ if ALTERNATIVES:
         conda:
             ENVIRONMENT
         params:
-            catalogue=CATALOGUE.model_dump(mode="json"),
+            catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
             luminosity=total_luminosity(CONFIG, CATALOGUE),
             expected_events=expected_events(ALTERNATIVES),
-            code=code_version("taipan.normalisation"),
+            code=code_version("taipan.normalisation", "taipan.skipped"),
         script:
             "../../scripts/normalise.py"
