@@ -26,7 +26,7 @@ def skim(
     if sha256 is not None:
         verify_file(file, sha256)
     skim_chunk(
-        Chunk(Path(file), chunk["start"], chunk["stop"]),
+        Chunk(Path(file), chunk["start"], chunk["stop"], chunk["file"]),
         load_analysis(module),
         SkimSettings(**settings),
         Path(events),

@@ -9,6 +9,15 @@ from typing import Any
 from taipan.datasets import Catalogue, event_scale
 from taipan.errors import TaipanError
 from taipan.skim.cutflow import Cutflow, merge_cutflows
+from taipan.skim.parts import (
+    AGREEMENT,
+    RUNS,
+    GeneratedSums,
+    Part,
+    check_branches,
+    check_coverage,
+    sum_generated,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,14 @@ class Normalisation:
         Size of the unskimmed sample.
     luminosity
         fb⁻¹ that the scale refers to.
+    sumw_origin
+        Where `sumw` comes from: ``events`` (all of them read), ``Runs`` (tree of the generated
+        events) or ``catalogue``.
+    events_read, sumw_read
+        Events in the files and their Σ genWeight; less than what was generated where the files
+        were skimmed before.
+    parts
+        Number of skim jobs, which together read every entry once.
     """
 
     dataset: str
@@ -31,6 +48,10 @@ class Normalisation:
     generated_events: int
     sumw: float
     luminosity: float
+    sumw_origin: str = "events"
+    events_read: int = 0
+    sumw_read: float = 0.0
+    parts: int = 0
 
 
 def normalise(
@@ -38,6 +59,7 @@ def normalise(
     flows: Mapping[str, Sequence[Cutflow]],
     expected_events: Mapping[str, int | None],
     luminosity: float,
+    parts: Mapping[str, Sequence[Part]] | None = None,
 ) -> tuple[dict[str, Normalisation], dict[str, Cutflow]]:
     """Merge cutflows over chunks and derive each dataset's scale.
 
@@ -51,6 +73,8 @@ def normalise(
         Dataset → events of the unskimmed sample as the source states it (None: not known).
     luminosity
         Of the analysed data in fb⁻¹.
+    parts
+        Dataset → the ranges of entries that its chunks read.
 
     Returns
     -------
@@ -60,37 +84,61 @@ def normalise(
     Raises
     ------
     TaipanError
-        If the events read differ from the events expected (a chunk is missing or was read twice),
-        or the sum of weights is not positive; names the dataset.
+        If a chunk is missing or was read twice, sums of weights disagree (events, `Runs`,
+        catalogue), two datasets were read with different branches, or the sum of weights is not
+        positive; names the dataset.
     """
+    parts = parts or {}
+    check_branches(parts)
     normalisations, merged = {}, {}
-    for name, parts in flows.items():
-        dataset = catalogue.dataset(name)
-        flow = merge_cutflows(parts)
+    for name, chunks in flows.items():
+        flow = merge_cutflows(chunks)
         merged[name] = flow
-        first = flow.cuts[0]
-        events, sumw = first.events, first.sumw
-        expected = expected_events.get(name)
-        if catalogue.kind == "skims" and not dataset.is_data:
-            if dataset.generated_events is None:
-                raise TaipanError(f"datasets.{name}.generated_events: needed to normalise a skim")
-            events = dataset.generated_events
-            sumw = float(events) if dataset.sumw is None else dataset.sumw
-        elif catalogue.kind != "skims" and expected is not None and expected != events:
-            raise TaipanError(
-                f"dataset '{name}': {events} events read, {expected} expected; "
-                "a chunk is missing or was read twice"
-            )
-        elif dataset.sumw is not None and abs(sumw / dataset.sumw - 1.0) > 1e-6:
-            raise TaipanError(
-                f"dataset '{name}': Σ genWeight is {sumw}, the catalogue has {dataset.sumw}"
-            )
+        check_coverage(name, parts.get(name, ()))
+        origin, size = _generated(name, catalogue, flow, parts.get(name, ()))
+        _compare_with_catalogue(name, catalogue, size, expected_events.get(name))
+        dataset = catalogue.dataset(name)
         try:
-            scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, sumw)
+            scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, size.sumw)
         except TaipanError as error:
             raise TaipanError(f"dataset '{name}': {error}") from error
-        normalisations[name] = Normalisation(name, dataset.is_data, scale, events, sumw, luminosity)
+        normalisations[name] = Normalisation(
+            *(name, dataset.is_data, scale, size.events, size.sumw, luminosity, origin),
+            *(flow.cuts[0].events, flow.cuts[0].sumw, len(chunks)),
+        )
     return normalisations, merged
+
+
+def _generated(
+    name: str, catalogue: Catalogue, flow: Cutflow, parts: Sequence[Part]
+) -> tuple[str, GeneratedSums]:
+    """Size of the unskimmed sample and where it comes from."""
+    dataset = catalogue.dataset(name)
+    first = flow.cuts[0]
+    if catalogue.kind == "skims" and not dataset.is_data:
+        if dataset.generated_events is None:
+            raise TaipanError(f"datasets.{name}.generated_events: needed to normalise a skim")
+        events = dataset.generated_events
+        sumw = float(events) if dataset.sumw is None else dataset.sumw
+        return "catalogue", GeneratedSums(events, sumw, 0.0)
+    if any(part.generated is not None for part in parts):
+        return RUNS, sum_generated(name, parts)
+    return "events", GeneratedSums(first.events, first.sumw, first.sumw2)
+
+
+def _compare_with_catalogue(
+    name: str, catalogue: Catalogue, size: GeneratedSums, expected: int | None
+) -> None:
+    dataset = catalogue.dataset(name)
+    if catalogue.kind != "skims" and expected is not None and expected != size.events:
+        raise TaipanError(
+            f"dataset '{name}': {size.events} events read, {expected} expected; "
+            "a chunk is missing or was read twice"
+        )
+    if dataset.sumw is not None and abs(size.sumw / dataset.sumw - 1.0) > AGREEMENT:
+        raise TaipanError(
+            f"dataset '{name}': Σ genWeight is {size.sumw}, the catalogue has {dataset.sumw}"
+        )
 
 
 def to_dict(normalisations: Mapping[str, Normalisation]) -> dict[str, Any]:

@@ -111,8 +111,10 @@ def plot(name):
 
 NORMALISATION = f"{OUT}/normalisation.json"
 CUTFLOW = f"{OUT}/cutflow/cutflow.json"
+CUTFLOW_TABLE = f"{OUT}/cutflow/cutflow.csv"
 NORMALISATION_ALTERNATIVES = f"{OUT}/normalisation_alternatives.json"
 CUTFLOW_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.json"
+CUTFLOW_TABLE_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.csv"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 TRUTH = f"{CONFIG.results}/fastsim/truth.json"

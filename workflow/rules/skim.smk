@@ -32,6 +32,12 @@ rule normalise:
     output:
         normalisation=NORMALISATION,
         cutflow=CUTFLOW,
+        table=report(
+            CUTFLOW_TABLE,
+            caption="../report/cutflow_table.rst",
+            category="Selection",
+            labels={"Figure": "table"},
+        ),
     log:
         log_file("normalise"),
     benchmark:
@@ -56,6 +62,7 @@ if ALTERNATIVES:
         output:
             normalisation=NORMALISATION_ALTERNATIVES,
             cutflow=CUTFLOW_ALTERNATIVES,
+            table=CUTFLOW_TABLE_ALTERNATIVES,
         log:
             log_file("normalise_alternatives"),
         benchmark:

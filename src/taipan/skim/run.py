@@ -17,6 +17,8 @@ from taipan.analysis import Analysis
 from taipan.atomic import write_json
 from taipan.errors import TaipanError
 from taipan.skim.cutflow import Cut, Cutflow, count, merge_cutflows
+from taipan.skim.parts import GeneratedSums, Part, read_generated
+from taipan.skim.schema import describe_branches, map_branches
 from taipan.skim.storage import EventWriter, to_table
 
 logger = logging.getLogger(__name__)
@@ -26,11 +28,15 @@ LUMI_BRANCHES = ("run", "luminosityBlock")
 
 @dataclass(frozen=True)
 class Chunk:
-    """Part of a file: entries `start` up to, not including, `stop` (None: to the end)."""
+    """Part of a file: entries `start` up to, not including, `stop` (None: to the end).
+
+    The catalogue may know the file by another `name` than that of its path.
+    """
 
     path: Path
     start: int = 0
     stop: int | None = None
+    name: str | None = None
 
     def __str__(self) -> str:
         """Return file and entry range, for messages."""
@@ -98,9 +104,7 @@ def skim_chunk(
             cutflow,
             {
                 **merged.to_dict(),
-                "file": chunk.path.name,
-                "start": chunk.start,
-                "stop": chunk.start + merged.cuts[0].events,
+                "part": _describe_part(chunk, analysis, settings, merged.cuts[0]).to_dict(),
                 "provenance": dict(provenance),
             },
         )
@@ -110,6 +114,32 @@ def skim_chunk(
     logger.info("Σ genWeight %.8g before, %.8g after", first.sumw, last.sumw)
     logger.info("%.2f s, %.0f events/s", seconds, first.events / max(seconds, 1e-9))
     return merged
+
+
+def _needed(analysis: Analysis, is_data: bool) -> tuple[str, ...]:
+    """Branches of NanoAOD that the analysis cannot do without."""
+    simulation = () if is_data else analysis.simulation_branches
+    return (*analysis.trigger_branches, *analysis.branches, *simulation)
+
+
+def _describe_part(chunk: Chunk, analysis: Analysis, settings: SkimSettings, read: Cut) -> Part:
+    """Describe what was read, for the checks over all parts of a dataset."""
+    tree, start, stop = _open_tree(chunk)
+    name = chunk.name or chunk.path.name
+    sums = GeneratedSums(read.events, read.sumw, read.sumw2)
+    if settings.kind == "skims":
+        return Part(name, start, stop, int(tree.num_entries), sums)
+    needed = _needed(analysis, settings.is_data)
+    directory = tree.file.root_directory
+    return Part(
+        name,
+        start,
+        stop,
+        int(tree.num_entries),
+        sums,
+        generated=None if settings.is_data else read_generated(directory, chunk.path),
+        branches=describe_branches(tree, needed, analysis.alternatives, chunk.path),
+    )
 
 
 def _open_tree(chunk: Chunk) -> tuple[Any, int, int]:
@@ -150,7 +180,8 @@ def _require(tree: Any, branches: tuple[str, ...], chunk: Chunk) -> None:
 
 def _read(tree: Any, names: tuple[str, ...], start: int, stop: int, chunk: Chunk) -> Any:
     try:
-        return tree.arrays(list(names), entry_start=start, entry_stop=stop)
+        # an RNTuple adds collections that were not asked for
+        return tree.arrays(list(names), entry_start=start, entry_stop=stop)[list(names)]
     except Exception as error:  # a damaged basket fails in uproot, NumPy or a codec
         raise TaipanError(
             f"{chunk.path}: entries {start} to {stop} cannot be read: {_brief(error)}"
@@ -162,7 +193,7 @@ def _nano_steps(
 ) -> Iterator[tuple[Any, Cutflow]]:
     tree, start, stop = _open_tree(chunk)
     wanted = analysis.branches + (() if settings.is_data else analysis.simulation_branches)
-    _require(tree, analysis.trigger_branches + wanted, chunk)
+    tree = map_branches(tree, analysis.trigger_branches + wanted, analysis.alternatives, chunk.path)
     present = set(tree.keys())
     optional = tuple(name for name in analysis.optional_branches if name in present)
     weighted = "genWeight" in optional and not settings.is_data
