@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taipan.analysis import load_analysis
-from taipan.provenance import describe, verify_file
 from taipan.scripting import run_script
-from taipan.skim.run import Chunk, SkimSettings, skim_chunk
+from taipan.skim.run import Chunk, SkimSettings
+from taipan.skim.task import SkimTask, run_task
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -23,16 +22,14 @@ def skim(
     cutflow: str,
 ) -> None:
     """Select the events of a chunk, of a file with the checksum `sha256` if that is known."""
-    if sha256 is not None:
-        verify_file(file, sha256)
-    skim_chunk(
+    task = SkimTask(
         Chunk(Path(file), chunk["start"], chunk["stop"], chunk["file"]),
-        load_analysis(module),
         SkimSettings(**settings),
-        Path(events),
-        Path(cutflow),
-        describe("skim", parameters, [file]),
+        module,
+        sha256,
+        parameters,
     )
+    run_task(task, Path(events), Path(cutflow))
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def normalise(
     for name, chunks in flows.items():
         flow = merge_cutflows(chunks)
         merged[name] = flow
-        check_coverage(name, parts.get(name, ()))
+        check_coverage(name, parts.get(name, ()), catalogue.dataset(name).entries)
         origin, size = _generated(name, catalogue, flow, parts.get(name, ()))
         _compare_with_catalogue(name, catalogue, size, expected_events.get(name))
         dataset = catalogue.dataset(name)

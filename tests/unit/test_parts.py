@@ -48,6 +48,11 @@ class TestCoverage:
     def test_all_entries_once(self) -> None:
         check_coverage("x", [part(7, 10), part(0, 3), part(3, 7), part(0, 10, file="b.root")])
 
+    def test_number_of_the_catalogue(self) -> None:
+        check_coverage("x", [part(0, 10)], {"a.root": 10})
+        with pytest.raises(TaipanError, match="a.root has 10 entries, the catalogue states 11"):
+            check_coverage("x", [part(0, 10)], {"a.root": 11})
+
     @pytest.mark.parametrize(
         ("parts", "message"),
         [

@@ -9,7 +9,12 @@ from taipan.analysis import load_analysis
 from taipan.config.checks import check_config
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import slice_config
-from taipan.datasets import plan_chunks, source_folder, total_luminosity
+from taipan.datasets import (
+    chunk_size,
+    plan_chunks,
+    source_folder,
+    total_luminosity,
+)
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
 from taipan.provenance import code_version, hash_content
@@ -63,7 +68,7 @@ DATASETS = used_datasets()
 ALTERNATIVES = [name for name in DATASETS if name not in nominal_datasets()]
 CHUNKS = {
     name: plan_chunks(
-        CATALOGUE.dataset(name), generated_events(name), CONFIG.skim.chunk_events
+        CATALOGUE.dataset(name), generated_events(name), chunk_size(CONFIG.skim)
     )
     for name in DATASETS
 }

@@ -27,11 +27,16 @@ def summary_slice():
 
 def run_identity():
     """What was run: input, seed, and hashes of configuration and code."""
-    places = {"results", "skims", "files"}  # where files lie does not change a result
+    # where files lie and who reads which part of them does not change a result
+    jobs = {"chunk_minutes", "events_per_second", "chunk_events", "executor"}
+    places = {
+        **dict.fromkeys(("results", "skims", "files"), True),
+        "skim": {*jobs, "dask_scheduler"},
+    }
     chain = [
         *(["taipan.fastsim"] if IS_FASTSIM else []),
         CONFIG.module,
-        "taipan.skim.run",
+        "taipan.skim.executor",
         "taipan.normalisation",
         "taipan.events.weights",
         "taipan.nn.train",

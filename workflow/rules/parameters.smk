@@ -29,29 +29,53 @@ def chunk_file(wildcards):
     return source_file(CHUNKS[wildcards.dataset][int(wildcards.chunk)].file)
 
 
-def lumi_mask(wildcards):
+def lumi_mask_of(dataset):
     """File of certified luminosity blocks, an input of the skim of data where it is set."""
-    is_data = CATALOGUE.dataset(wildcards.dataset).is_data
+    is_data = CATALOGUE.dataset(dataset).is_data
     return [CONFIG.skim.lumi_mask] if is_data and CONFIG.skim.lumi_mask else []
+
+
+def lumi_mask(wildcards):
+    """File of certified luminosity blocks of a skim job."""
+    return lumi_mask_of(wildcards.dataset)
+
+
+def chunk_files_of(dataset):
+    """ROOT file of every chunk of a dataset."""
+    return [source_file(chunk.file) for chunk in CHUNKS[dataset]]
+
+
+def files_of(dataset):
+    """ROOT files of a dataset."""
+    return list(dict.fromkeys(chunk_files_of(dataset)))
+
+
+def checksums_of(dataset):
+    """SHA-256 of the file of every chunk of a dataset, where the catalogue has it."""
+    return [CATALOGUE.dataset(dataset).sha256.get(c.file) for c in CHUNKS[dataset]]
 
 
 def chunk_checksum(wildcards):
     """SHA-256 of the file of a skim job, where the catalogue has it."""
-    file = CHUNKS[wildcards.dataset][int(wildcards.chunk)].file
-    return CATALOGUE.dataset(wildcards.dataset).sha256.get(file)
+    return checksums_of(wildcards.dataset)[int(wildcards.chunk)]
 
 
-def skim_settings(wildcards):
+def settings_of(dataset):
     """What the skim of a dataset depends on."""
-    is_data = CATALOGUE.dataset(wildcards.dataset).is_data
+    is_data = CATALOGUE.dataset(dataset).is_data
     return {
-        "dataset": wildcards.dataset,
+        "dataset": dataset,
         "is_data": is_data,
         "lumi_mask": CONFIG.skim.lumi_mask if is_data else None,
         "kind": CATALOGUE.kind,
         "envelope": CONFIG.skim.envelope,
         "step_events": CONFIG.skim.step_events,
     }
+
+
+def skim_settings(wildcards):
+    """What a skim job depends on besides its chunk."""
+    return settings_of(wildcards.dataset)
 
 
 def definitions():

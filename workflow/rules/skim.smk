@@ -1,28 +1,59 @@
 """Event selection: ROOT files to Parquet columns, cutflows and normalisation."""
 
+if CONFIG.skim.executor == "dask":
 
-rule skim:
-    """Select the events of one chunk of a dataset."""
-    input:
-        file=chunk_file,
-        lumi_mask=lumi_mask,
-    output:
-        events=f"{OUT}/events/{{dataset}}/{{chunk}}.parquet",
-        cutflow=f"{OUT}/cutflow/{{dataset}}/{{chunk}}.json",
-    log:
-        f"{OUT}/logs/skim/{{dataset}}_{{chunk}}.log",
-    benchmark:
-        f"{OUT}/benchmarks/skim/{{dataset}}_{{chunk}}.tsv"
-    conda:
-        ENVIRONMENT
-    params:
-        chunk=chunk_of,
-        settings=skim_settings,
-        module=CONFIG.module,
-        sha256=chunk_checksum,
-        code=code_version("taipan.skim.run", CONFIG.module),
-    script:
-        "../../scripts/skim.py"
+    for name in DATASETS:
+
+        rule:
+            # a job a dataset: skim_<dataset>
+            name:
+                f"skim_{name}"
+            input:
+                files=files_of(name),
+                lumi_mask=lumi_mask_of(name),
+            output:
+                events=events_of(name),
+                cutflows=cutflows_of(name),
+            log:
+                f"{OUT}/logs/skim/{name}.log",
+            benchmark:
+                f"{OUT}/benchmarks/skim/{name}.tsv"
+            conda:
+                ENVIRONMENT
+            params:
+                files=chunk_files_of(name),
+                chunks=[asdict(chunk) for chunk in CHUNKS[name]],
+                settings=settings_of(name),
+                module=CONFIG.module,
+                sha256=checksums_of(name),
+                code=code_version("taipan.skim.executor", CONFIG.module),
+            script:
+                "../../scripts/skim_dataset.py"
+
+else:
+
+    rule skim:
+        """Select the events of one chunk of a dataset."""
+        input:
+            file=chunk_file,
+            lumi_mask=lumi_mask,
+        output:
+            events=f"{OUT}/events/{{dataset}}/{{chunk}}.parquet",
+            cutflow=f"{OUT}/cutflow/{{dataset}}/{{chunk}}.json",
+        log:
+            f"{OUT}/logs/skim/{{dataset}}_{{chunk}}.log",
+        benchmark:
+            f"{OUT}/benchmarks/skim/{{dataset}}_{{chunk}}.tsv"
+        conda:
+            ENVIRONMENT
+        params:
+            chunk=chunk_of,
+            settings=skim_settings,
+            module=CONFIG.module,
+            sha256=chunk_checksum,
+            code=code_version("taipan.skim.executor", CONFIG.module),
+        script:
+            "../../scripts/skim.py"
 
 
 rule normalise:

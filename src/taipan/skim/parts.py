@@ -124,14 +124,25 @@ def read_generated(directory: Any, where: object) -> GeneratedSums | None:
     return GeneratedSums(int(events), float(sumw), float(sumw2))
 
 
-def check_coverage(dataset: str, parts: Sequence[Part]) -> None:
+def check_coverage(
+    dataset: str, parts: Sequence[Part], entries: Mapping[str, int] | None = None
+) -> None:
     """Check that the parts hold every entry of every file exactly once.
+
+    Parameters
+    ----------
+    dataset
+        Name, for messages.
+    parts
+        What was read.
+    entries
+        File → entries as the catalogue states them, where it does.
 
     Raises
     ------
     TaipanError
-        If entries are missing or were read twice, or two parts disagree about their file; names
-        dataset, file and entries.
+        If entries are missing or were read twice, or two parts disagree about their file or it
+        with the catalogue; names dataset, file and entries.
     """
     for name, group in _by_file(parts).items():
         where = f"dataset '{dataset}': {name}"
@@ -140,6 +151,9 @@ def check_coverage(dataset: str, parts: Sequence[Part]) -> None:
             raise TaipanError(
                 f"{where} changed between two skim jobs ({totals} entries); run them again"
             )
+        stated = (entries or {}).get(name, totals[0])
+        if stated != totals[0]:
+            raise TaipanError(f"{where} has {totals[0]} entries, the catalogue states {stated}")
         edges = [0, *itertools.chain(*((part.start, part.stop) for part in group)), totals[0]]
         for stop, start in zip(edges[::2], edges[1::2], strict=True):
             if start != stop:

@@ -180,8 +180,7 @@ def _require(tree: Any, branches: tuple[str, ...], chunk: Chunk) -> None:
 
 def _read(tree: Any, names: tuple[str, ...], start: int, stop: int, chunk: Chunk) -> Any:
     try:
-        # an RNTuple adds collections that were not asked for
-        return tree.arrays(list(names), entry_start=start, entry_stop=stop)[list(names)]
+        return tree.arrays(list(names), entry_start=start, entry_stop=stop)
     except Exception as error:  # a damaged basket fails in uproot, NumPy or a codec
         raise TaipanError(
             f"{chunk.path}: entries {start} to {stop} cannot be read: {_brief(error)}"

@@ -118,7 +118,7 @@ class MappedTree:
 
 
 def map_branches(tree: Any, names: Sequence[str], alternatives: Alternatives, where: object) -> Any:
-    """Return `tree` itself if it has all branches, otherwise a :class:`MappedTree`.
+    """Return a TTree itself if it has all branches, otherwise a :class:`MappedTree`.
 
     Parameters
     ----------
@@ -133,7 +133,9 @@ def map_branches(tree: Any, names: Sequence[str], alternatives: Alternatives, wh
     chosen = choose_alternatives(tree, names, alternatives, where)
     for name, option in chosen.items():
         logger.info("%s: %s is %s (%s)", where, name, option.meaning, ", ".join(option.branches))
-    return MappedTree(tree, chosen) if chosen else tree
+    # an RNTuple hands out collections that nobody asked for
+    is_plain = not chosen and not hasattr(tree, "field_records")
+    return tree if is_plain else MappedTree(tree, chosen)
 
 
 def describe_branches(
