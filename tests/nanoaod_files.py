@@ -69,7 +69,7 @@ def _to_full(columns: Columns) -> None:
     columns["Tau_idAntiMu"] = _mask(columns.pop("Tau_idAntiMuTight"), 3, 1)
     columns["Tau_idDecayModeOldDMs"] = columns.pop("Tau_idDecayMode")
     for name, flavour in (("Muon", 15), ("Tau", 5)):
-        if f"{name}_genPartIdx" in columns:
+        if "GenPart_pdgId" in columns:
             columns[f"{name}_genPartFlav"] = _flavour(columns, name, flavour)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -227,9 +228,14 @@ def plan_chunks(dataset: Dataset, events: int | None, chunk_events: int) -> list
         entries = {dataset.files[0]: events}
     plan = []
     for file in dataset.files:
-        total = entries.get(file, 0)
-        number = max(1, -(-total // chunk_events))
-        edges = [total * i // number for i in range(number)]
-        stops: list[int | None] = [*edges[1:], None]
-        plan += [ChunkPlan(file, low, high) for low, high in zip(edges, stops, strict=True)]
+        *ranges, (low, _) = divide(entries.get(file, 0), chunk_events)
+        plan += [ChunkPlan(file, start, stop) for start, stop in ranges]
+        plan.append(ChunkPlan(file, low, None))
     return plan
+
+
+def divide(entries: int, chunk_events: int) -> list[tuple[int, int]]:
+    """Divide `entries` into ranges of nearly equal size, none above `chunk_events`."""
+    number = max(1, -(-entries // chunk_events))
+    edges = [entries * i // number for i in range(number + 1)]
+    return list(itertools.pairwise(edges))

@@ -12,6 +12,7 @@ import multiprocessing
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def run_local(tasks: Sequence[SkimTask], outputs: Sequence[Outputs], processes: 
     Raises
     ------
     TaipanError
-        Of the first chunk that fails, in the order given.
+        Of the first chunk that fails, in the order given, or if a process is killed.
     """
     if processes == 1 or len(tasks) == 1:
         for task, (events, cutflow) in zip(tasks, outputs, strict=True):
@@ -56,8 +57,11 @@ def run_local(tasks: Sequence[SkimTask], outputs: Sequence[Outputs], processes: 
             for task, (events, cutflow) in zip(tasks, outputs, strict=True)
         ]
         try:
-            for future in futures:
-                future.result()
+            for done, future in enumerate(futures, start=1):
+                flow = future.result()
+                logger.info("chunk %d of %d: %d kept", done, len(tasks), flow.cuts[-1].events)
+        except BrokenProcessPool as error:
+            raise TaipanError("a skim process was killed; is there enough memory?") from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -18,7 +18,7 @@ from taipan.atomic import write_json
 from taipan.errors import TaipanError
 from taipan.skim.cutflow import Cut, Cutflow, count, merge_cutflows
 from taipan.skim.parts import GeneratedSums, Part, read_generated
-from taipan.skim.schema import describe_branches, map_branches
+from taipan.skim.schema import choose_alternatives, describe_branches, map_branches
 from taipan.skim.storage import EventWriter, to_table
 
 logger = logging.getLogger(__name__)
@@ -114,6 +114,41 @@ def skim_chunk(
     logger.info("Σ genWeight %.8g before, %.8g after", first.sumw, last.sumw)
     logger.info("%.2f s, %.0f events/s", seconds, first.events / max(seconds, 1e-9))
     return merged
+
+
+def inspect_file(path: Path, analysis: Analysis, *, flat: bool = False) -> tuple[int, bool]:
+    """Count the events of a file and see whether they are collision data.
+
+    Parameters
+    ----------
+    path
+        ROOT file.
+    analysis
+        Its branches of the generator record tell simulation from data.
+    flat
+        True for a flat ntuple, which holds no such branches.
+
+    Returns
+    -------
+    entries, is_data
+        A flat ntuple is taken for simulation.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be opened, or has generator weights but not all branches of the
+        generator record.
+    """
+    tree, _, entries = _open_tree(Chunk(path))
+    if flat:
+        return entries, False
+    try:
+        choose_alternatives(tree, analysis.simulation_branches, analysis.alternatives, path)
+    except TaipanError as error:
+        if "genWeight" in tree.keys():  # noqa: SIM118 (a tree is no mapping)
+            raise TaipanError(f"{error}; with genWeight, so no collision data") from error
+        return entries, True
+    return entries, False
 
 
 def _needed(analysis: Analysis, is_data: bool) -> tuple[str, ...]:
