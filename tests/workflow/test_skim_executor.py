@@ -6,7 +6,6 @@ import pytest
 
 from tests.workflow.conftest import RESULTS, SMOKE, Project
 
-
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 
