@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from taipan.atomic import read_json, write_json
+from taipan.atomic import read_json, write_json, write_text
 from taipan.datasets import Catalogue
 from taipan.normalisation import normalise, to_dict
 from taipan.scripting import run_script
-from taipan.skim.cutflow import Cutflow
+from taipan.skim.cutflow import Cutflow, list_cuts
+from taipan.skim.parts import Part
 from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ def normalise_datasets(
     normalisation: str,
     cutflow: str,
     skipped: str,
+    table: str,
 ) -> None:
-    """Write ``normalisation.json``, the merged ``cutflow.json`` and what was skipped.
+    """Write ``normalisation.json``, the merged ``cutflow.json``, its table and what was skipped.
 
     `data` is the record of skipped chunks of the collision data where those are not among the
     cutflows: their luminosity counts.
@@ -31,6 +33,7 @@ def normalise_datasets(
     if data is not None:
         luminosity = read_json(data)["luminosity"]
     flows: dict[str, list[Cutflow]] = {name: [] for name in expected_events}
+    parts: dict[str, list[Part]] = {name: [] for name in expected_events}
     left_out: list[Skipped] = []
     for path in cutflows:
         content = read_json(path)
@@ -40,10 +43,11 @@ def normalise_datasets(
         else:
             flow = Cutflow.from_dict(content)
             flows[flow.dataset].append(flow)
+            parts[flow.dataset].append(Part.from_dict(content["part"]))
     datasets = Catalogue.model_validate(catalogue)
     lost = count_skipped(left_out, flows, expected_events)
     read = luminosity_read(datasets, luminosity, lost, expected_events)
-    found, merged = normalise(datasets, flows, expected_events, read, lost)
+    found, merged = normalise(datasets, flows, expected_events, read, parts, lost)
     write_json(
         skipped,
         {
@@ -55,6 +59,7 @@ def normalise_datasets(
         },
     )
     write_json(cutflow, {name: flow.to_dict() for name, flow in merged.items()})
+    write_text(table, list_cuts(merged))
     write_json(normalisation, to_dict(found))
 
 
@@ -69,5 +74,6 @@ if __name__ == "__main__":
         normalisation=snakemake.output.normalisation,
         cutflow=snakemake.output.cutflow,
         skipped=snakemake.output.skipped,
+        table=snakemake.output.table,
         log=snakemake.log[0],
     )

@@ -1,16 +1,12 @@
 """Skim one chunk of a dataset."""
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taipan.analysis import load_analysis
-from taipan.provenance import describe
-from taipan.remote.fetch import RECEIPT, Expected
-from taipan.remote.mirrors import Patience, RemoteFile
+from taipan.remote.fetch import RECEIPT
 from taipan.scripting import run_script
 from taipan.skim.run import Chunk, SkimSettings
-from taipan.skim.source import skim_verified
+from taipan.skim.task import SkimTask, run_task
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -29,26 +25,18 @@ def skim(
     cutflow: str,
 ) -> None:
     """Select the events of a chunk of a local `file`, or if that is None of one on the mirrors."""
-    wanted = Expected(**expected)
-    with contextlib.ExitStack() as stack:
-        source: Path | RemoteFile
-        if file is None:
-            patience = Patience.from_config(remote)
-            source = stack.enter_context(
-                RemoteFile(chunk["file"], remote["mirrors"], patience, wanted.size)
-            )
-        else:
-            source = Path(file.removesuffix(RECEIPT))  # what a download leaves for Snakemake
-        skim_verified(
-            Chunk(source, chunk["start"], chunk["stop"]),
-            load_analysis(module),
-            SkimSettings(**settings),
-            Path(events),
-            Path(cutflow),
-            describe("skim", parameters, [] if isinstance(source, RemoteFile) else [source]),
-            expected=wanted,
-            on_bad_file=on_bad_file,
-        )
+    # what a download leaves for Snakemake is its receipt
+    path = Path(chunk["file"] if file is None else file.removesuffix(RECEIPT))
+    task = SkimTask(
+        Chunk(path, chunk["start"], chunk["stop"], chunk["file"]),
+        SkimSettings(**settings),
+        module,
+        expected,
+        parameters,
+        on_bad_file,
+        remote if file is None else None,
+    )
+    run_task(task, Path(events), Path(cutflow))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ configuration names the module. Everything else about an analysis is YAML.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,39 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """A way to obtain a branch of the analysis from other branches of a file.
+
+    Attributes
+    ----------
+    branches
+        Branches of the file to read; all must be there.
+    meaning
+        What is used instead. Two files whose alternatives have the same meaning may be analysed
+        together, others may not.
+    derive
+        Function of the arrays of `branches`, in that order; None takes the first as it is.
+    markers
+        Branches that must be there too but are not read: they tell the version of the file.
+    titled
+        Text that the title of the first of `branches` must contain, or None.
+    preferred
+        True if it replaces a branch of the analysis' name too, where that has another meaning.
+    """
+
+    branches: tuple[str, ...]
+    meaning: str
+    derive: Callable[..., Any] | None = None
+    markers: tuple[str, ...] = ()
+    titled: str | None = None
+    preferred: bool = False
+
+
+Alternatives = Mapping[str, Sequence[Alternative]]
+"""Branch of the analysis → where else it may come from, best first."""
+
+
+@dataclass(frozen=True)
 class Analysis:
     """An analysis module's definitions.
 
@@ -118,6 +151,8 @@ class Analysis:
         ``(arrays, is_data) -> columns`` reading an already skimmed flat ntuple, or None.
     flat_branches
         Branches of such a file.
+    alternatives
+        Branch → where else it may come from in files of another NanoAOD version.
     """
 
     name: str
@@ -133,6 +168,7 @@ class Analysis:
     compute: Callable[[Columns], dict[str, NDArray[Any]]]
     flat: Callable[[Mapping[str, NDArray[Any]], bool], Any] | None = None
     flat_branches: tuple[str, ...] = field(default=())
+    alternatives: Alternatives = field(default_factory=dict)
 
 
 def load_analysis(module: str) -> Analysis:

@@ -6,11 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from taipan.analysis import load_analysis
 from taipan.config import document
 from taipan.config.checks import check_config, fitted_regions
-from taipan.config.load import load_catalogue, read_config
+from taipan.config.load import ANALYSES, load_catalogue, read_config
+from taipan.config.model import Skim
 from taipan.datasets import total_luminosity
 from taipan.errors import TaipanError
 
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="FOLDER",
                 help="folder that holds config/ (default: the working directory)",
             )
+    _add_skim(commands)
     folder = commands.add_parser(
         "results-folder", help="print the folder that a run with these options writes to"
     )
@@ -85,6 +88,72 @@ def _parser() -> argparse.ArgumentParser:
         "--config", "-C", nargs="+", action="extend", default=[], metavar="KEY=VALUE"
     )
     return parser
+
+
+def _add_skim(commands: Any) -> None:
+    text = "select the events of ROOT files into a Parquet file and print the cutflow"
+    skim = commands.add_parser("skim", help=text, description=text)
+    skim.set_defaults(run=_skim)
+    skim.add_argument("files", nargs="+", type=Path, metavar="FILE", help="ROOT file")
+    skim.add_argument(
+        "--analysis",
+        default="htautau",
+        metavar="NAME",
+        help="analysis of config/analyses or of the package, or a module (default: htautau)",
+    )
+    skim.add_argument("--out", required=True, type=Path, metavar="FILE", help="Parquet file")
+    skim.add_argument("--cutflow", type=Path, metavar="FILE", help="cutflow as JSON too")
+    skim.add_argument(
+        "--threads", type=_positive, default=1, metavar="N", help="number of processes (default: 1)"
+    )
+    kind = skim.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--data", dest="is_data", action="store_true", default=None, help="collision data"
+    )
+    kind.add_argument("--simulation", dest="is_data", action="store_false", help="simulation")
+    skim.add_argument("--flat", action="store_true", help="flat, already skimmed ntuples")
+    skim.add_argument(
+        "--config", nargs="+", action="extend", default=[], metavar="FILE",
+        help="overlay whose section `skim` is used",
+    )  # fmt: skip
+    skim.add_argument("--root", type=Path, default=Path(), metavar="FOLDER", help="holds config/")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not positive")
+    return number
+
+
+def _skim(options: argparse.Namespace) -> None:
+    # imports that no other command needs
+    from taipan.scripting import configure_logging
+    from taipan.skim.command import Source, skim_files
+    from taipan.skim.cutflow import format_cutflow
+
+    configure_logging()
+    name = options.analysis
+    if options.config or (options.root / ANALYSES / f"{name}.yaml").is_file():
+        config = read_config(options.config, options.root, analysis=name)
+        module, skim = config.module, config.skim
+    else:
+        module, skim = name if "." in name else f"taipan.analyses.{name}", Skim()
+    source = Source(options.out.stem, options.is_data, options.flat)
+    result = skim_files(
+        options.files,
+        options.out,
+        module,
+        skim,
+        source,
+        processes=options.threads,
+        cutflow=options.cutflow,
+    )
+    print(format_cutflow(result.cutflow))
+    if not result.is_data:
+        size = result.generated
+        print(f"generated: {size.events:,} events, Σ genWeight {size.sumw:.10g}")
+    print(f"wrote {options.out}")
 
 
 def _print_results_folder(options: argparse.Namespace) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from taipan.config.model import Config, Strict, Url
+from taipan.config.model import Config, Skim, Strict, Url
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0
@@ -44,6 +45,9 @@ class Dataset(Strict):
         Events in the unskimmed sample.
     sumw
         Σ genWeight of the unskimmed sample; absent where every weight is 1.
+    entries
+        File → events in it; needed to divide a dataset of several files, and where a single file
+        holds fewer than the unskimmed sample.
     record, doi, licence
         Origin of the files.
     sizes
@@ -61,6 +65,7 @@ class Dataset(Strict):
     filter_efficiency: Cited | None = None
     generated_events: Annotated[int, Field(gt=0)] | None = None
     sumw: float | None = None
+    entries: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     record: str | int | None = None
     doi: str | None = None
     licence: str | None = None
@@ -78,6 +83,8 @@ class Dataset(Strict):
             raise ValueError("a simulated dataset needs `cross_section`")
         if self.is_data and self.cross_section is not None:
             raise ValueError("a dataset of collision data takes no `cross_section`")
+        if self.entries and set(self.entries) != set(self.files):
+            raise ValueError("`entries` must list every file of `files`, and no other")
         return self
 
     def expected(self, file: str) -> dict[str, int | str | None]:
@@ -222,28 +229,44 @@ class ChunkPlan:
     stop: int | None
 
 
+def chunk_size(skim: Skim) -> int:
+    """Largest number of events of a skim job: given, or from the target time and the speed."""
+    if skim.chunk_events is not None:
+        return skim.chunk_events
+    return max(1, round(skim.chunk_minutes * 60.0 * skim.events_per_second))
+
+
 def plan_chunks(dataset: Dataset, events: int | None, chunk_events: int) -> list[ChunkPlan]:
     """Divide a dataset into chunks of at most `chunk_events` entries.
 
     Parameters
     ----------
     dataset
-        Its files.
+        Its files, and how many entries each has.
     events
-        Entries of the dataset, if known; entry ranges need it and a single file.
+        Entries of a dataset of a single file whose `entries` are not given, if known.
     chunk_events
         Largest number of entries a chunk.
 
     Returns
     -------
     list of ChunkPlan
-        Covers every entry once. Files whose entries are not known one by one are one chunk each.
+        Covers every entry once, in chunks of nearly equal size within a file. The last chunk of a
+        file reaches to its end. A file whose entries are not known is one chunk.
     """
-    if events is None or len(dataset.files) > 1 or events <= chunk_events:
-        return [ChunkPlan(file, 0, None) for file in dataset.files]
-    number = -(-events // chunk_events)
-    edges = [events * i // number for i in range(number + 1)]
-    stops: list[int | None] = [*edges[1:-1], None]
-    return [
-        ChunkPlan(dataset.files[0], low, high) for low, high in zip(edges[:-1], stops, strict=True)
-    ]
+    entries: dict[str, int] = dict(dataset.entries)
+    if not entries and len(dataset.files) == 1 and events is not None:
+        entries = {dataset.files[0]: events}
+    plan = []
+    for file in dataset.files:
+        *ranges, (low, _) = divide(entries.get(file, 0), chunk_events)
+        plan += [ChunkPlan(file, start, stop) for start, stop in ranges]
+        plan.append(ChunkPlan(file, low, None))
+    return plan
+
+
+def divide(entries: int, chunk_events: int) -> list[tuple[int, int]]:
+    """Divide `entries` into ranges of nearly equal size, none above `chunk_events`."""
+    number = max(1, -(-entries // chunk_events))
+    edges = [entries * i // number for i in range(number + 1)]
+    return list(itertools.pairwise(edges))

@@ -9,6 +9,15 @@ from typing import Any
 from taipan.datasets import Catalogue, event_scale
 from taipan.errors import TaipanError
 from taipan.skim.cutflow import Cutflow, merge_cutflows
+from taipan.skim.parts import (
+    AGREEMENT,
+    RUNS,
+    GeneratedSums,
+    Part,
+    check_branches,
+    check_coverage,
+    sum_generated,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,14 @@ class Normalisation:
         Size of the unskimmed sample.
     luminosity
         fb⁻¹ that the scale refers to.
+    sumw_origin
+        Where `sumw` comes from: ``events`` (all of them read), ``Runs`` (tree of the generated
+        events) or ``catalogue``.
+    events_read, sumw_read
+        Events in the files and their Σ genWeight; less than what was generated where the files
+        were skimmed before.
+    parts
+        Number of skim jobs, which together read every entry once.
     skipped_events
         Events of damaged files that were left out (`skim.on_bad_file`); not in the above.
     """
@@ -33,6 +50,10 @@ class Normalisation:
     generated_events: int
     sumw: float
     luminosity: float
+    sumw_origin: str = "events"
+    events_read: int = 0
+    sumw_read: float = 0.0
+    parts: int = 0
     skipped_events: int = 0
 
 
@@ -41,6 +62,7 @@ def normalise(
     flows: Mapping[str, Sequence[Cutflow]],
     expected_events: Mapping[str, int | None],
     luminosity: float,
+    parts: Mapping[str, Sequence[Part]] | None = None,
     lost: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Normalisation], dict[str, Cutflow]]:
     """Merge cutflows over chunks and derive each dataset's scale.
@@ -55,6 +77,8 @@ def normalise(
         Dataset → events of the unskimmed sample as the source states it (None: not known).
     luminosity
         Of the analysed data in fb⁻¹.
+    parts
+        Dataset → the ranges of entries that its chunks read.
     lost
         Dataset → events of damaged files left out on purpose; Σ genWeight and the number of
         events are those of the chunks that were read.
@@ -67,39 +91,74 @@ def normalise(
     Raises
     ------
     TaipanError
-        If the events read differ from the events expected (a chunk is missing or was read twice),
-        or the sum of weights is not positive; names the dataset.
+        If a chunk is missing or was read twice, sums of weights disagree (events, `Runs`,
+        catalogue), two datasets were read with different branches, or the sum of weights is not
+        positive; names the dataset.
     """
+    parts = parts or {}
+    check_branches(parts)
     normalisations, merged = {}, {}
-    for name, parts in flows.items():
-        dataset = catalogue.dataset(name)
-        flow = merge_cutflows(parts)
+    for name, chunks in flows.items():
+        flow = merge_cutflows(chunks)
         merged[name] = flow
-        first = flow.cuts[0]
-        events, sumw = first.events, first.sumw
-        expected, left_out = expected_events.get(name), (lost or {}).get(name, 0)
-        if catalogue.kind == "skims" and not dataset.is_data:
-            if dataset.generated_events is None:
-                raise TaipanError(f"datasets.{name}.generated_events: needed to normalise a skim")
-            events = dataset.generated_events
-            sumw = float(events) if dataset.sumw is None else dataset.sumw
-        elif catalogue.kind != "skims" and expected is not None and expected != events + left_out:
-            raise TaipanError(
-                f"dataset '{name}': {events} events read, {expected - left_out} expected; "
-                "a chunk is missing or was read twice"
-            )
-        elif left_out == 0 and dataset.sumw is not None and abs(sumw / dataset.sumw - 1.0) > 1e-6:
-            raise TaipanError(
-                f"dataset '{name}': Σ genWeight is {sumw}, the catalogue has {dataset.sumw}"
-            )
+        left_out = (lost or {}).get(name, 0)
+        read = parts.get(name, ())
+        if not left_out:  # else the skipped chunks are missing, and were counted
+            check_coverage(name, read, catalogue.dataset(name).entries)
+        origin, size = _generated(name, catalogue, flow, read, left_out)
+        _compare_with_catalogue(name, catalogue, size, expected_events.get(name), left_out)
+        dataset = catalogue.dataset(name)
         try:
-            scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, sumw)
+            scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, size.sumw)
         except TaipanError as error:
             raise TaipanError(f"dataset '{name}': {error}") from error
         normalisations[name] = Normalisation(
-            name, dataset.is_data, scale, events, sumw, luminosity, left_out
+            *(name, dataset.is_data, scale, size.events, size.sumw, luminosity, origin),
+            *(flow.cuts[0].events, flow.cuts[0].sumw, len(chunks), left_out),
         )
     return normalisations, merged
+
+
+def _generated(
+    name: str, catalogue: Catalogue, flow: Cutflow, parts: Sequence[Part], left_out: int
+) -> tuple[str, GeneratedSums]:
+    """Size of the unskimmed sample and where it comes from.
+
+    `Runs` counts a whole file, so that of a file of which events were left out stands for the
+    share of its events that was read.
+    """
+    dataset = catalogue.dataset(name)
+    first = flow.cuts[0]
+    if catalogue.kind == "skims" and not dataset.is_data:
+        if dataset.generated_events is None:
+            raise TaipanError(f"datasets.{name}.generated_events: needed to normalise a skim")
+        events = dataset.generated_events
+        sumw = float(events) if dataset.sumw is None else dataset.sumw
+        return "catalogue", GeneratedSums(events, sumw, 0.0)
+    if any(part.generated is not None for part in parts):
+        size = sum_generated(name, parts)
+        share = first.events / (first.events + left_out)
+        if left_out:
+            size = GeneratedSums(round(size.events * share), size.sumw * share, size.sumw2 * share)
+        return RUNS, size
+    return "events", GeneratedSums(first.events, first.sumw, first.sumw2)
+
+
+def _compare_with_catalogue(
+    name: str, catalogue: Catalogue, size: GeneratedSums, expected: int | None, left_out: int
+) -> None:
+    dataset = catalogue.dataset(name)
+    if catalogue.kind != "skims" and expected is not None and expected != size.events + left_out:
+        raise TaipanError(
+            f"dataset '{name}': {size.events} events read, {expected - left_out} expected; "
+            "a chunk is missing or was read twice"
+        )
+    if left_out:
+        return  # the sum of the catalogue is that of all events
+    if dataset.sumw is not None and abs(size.sumw / dataset.sumw - 1.0) > AGREEMENT:
+        raise TaipanError(
+            f"dataset '{name}': Σ genWeight is {size.sumw}, the catalogue has {dataset.sumw}"
+        )
 
 
 def to_dict(normalisations: Mapping[str, Normalisation]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from taipan.event_identity import assign_folds
 from taipan.skim.run import Chunk, Cutflow, skim_chunk
 from taipan.skim.storage import read_events
 from tests.conftest import ENVELOPE, fastsim_settings, skim_settings
+from tests.nanoaod_files import rewrite
 
 
 def skim(
@@ -36,23 +36,6 @@ def skim(
         Chunk(file, start, stop), analysis, settings, events, folder / f"{start}.json", {"a": 1}
     )
     return events, flow
-
-
-def rewrite(source: Path, target: Path, change: Callable[[dict[str, ak.Array]], None]) -> None:
-    """Copy a ROOT file after `change` edited its branches."""
-    arrays = uproot.open(source)["Events"].arrays(library="ak")
-    columns = {name: arrays[name] for name in arrays.fields}
-    change(columns)
-    branches: dict[str, ak.Array] = {}
-    for collection in ("Muon", "Tau", "Jet", "GenPart"):
-        members = [name for name in columns if name.startswith(f"{collection}_")]
-        branches[collection] = ak.zip({n.split("_", 1)[1]: columns.pop(n) for n in members})
-        columns.pop(f"n{collection}")
-    branches |= {name: ak.to_numpy(values) for name, values in columns.items()}
-    with uproot.recreate(target) as file:
-        types = {n: getattr(v, "dtype", None) or v.type.content for n, v in branches.items()}
-        file.mktree("Events", types)
-        file["Events"].extend(branches)
 
 
 def test_cutflow_counts_events_and_weights(root_file: Path, tmp_path: Path) -> None:

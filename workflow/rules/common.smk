@@ -10,6 +10,7 @@ from taipan.config.checks import check_config
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import slice_config
 from taipan.datasets import (
+    chunk_size,
     mirrors_of,
     plan_chunks,
     source_folder,
@@ -75,7 +76,7 @@ DATASETS = used_datasets()
 ALTERNATIVES = [name for name in DATASETS if name not in nominal_datasets()]
 CHUNKS = {
     name: plan_chunks(
-        CATALOGUE.dataset(name), generated_events(name), CONFIG.skim.chunk_events
+        CATALOGUE.dataset(name), generated_events(name), chunk_size(CONFIG.skim)
     )
     for name in DATASETS
 }
@@ -130,10 +131,12 @@ def plot(name):
 
 NORMALISATION = f"{OUT}/normalisation.json"
 CUTFLOW = f"{OUT}/cutflow/cutflow.json"
+CUTFLOW_TABLE = f"{OUT}/cutflow/cutflow.csv"
 NORMALISATION_ALTERNATIVES = f"{OUT}/normalisation_alternatives.json"
 CUTFLOW_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.json"
 SKIPPED = f"{OUT}/cutflow/skipped.json"
 SKIPPED_ALTERNATIVES = f"{OUT}/cutflow/skipped_alternatives.json"
+CUTFLOW_TABLE_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.csv"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 TRUTH = f"{CONFIG.results}/fastsim/truth.json"

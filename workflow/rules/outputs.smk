@@ -28,16 +28,16 @@ def summary_slice():
 
 def run_identity():
     """What was run: input, seed, and hashes of configuration and code."""
+    # where files lie and who reads which part of them does not change a result
+    jobs = {"chunk_minutes", "events_per_second", "chunk_events", "executor"}
     places = {
-        "results",
-        "skims",
-        "files",
-        "remote",
-    }  # where files lie does not change a result
+        **dict.fromkeys(("results", "skims", "files", "remote"), True),
+        "skim": {*jobs, "dask_scheduler"},
+    }
     chain = [
         *(["taipan.fastsim"] if IS_FASTSIM else []),
         CONFIG.module,
-        "taipan.skim.source",
+        "taipan.skim.executor",
         "taipan.normalisation",
         "taipan.events.weights",
         "taipan.nn.train",

@@ -27,23 +27,15 @@ def chunk_of(wildcards):
 
 
 def chunk_file(wildcards):
-    """ROOT file of a skim job; the receipt if it is fetched, none if it is read elsewhere."""
-    if CONFIG.remote.access == "stream":
-        return []
-    file = source_file(CHUNKS[wildcards.dataset][int(wildcards.chunk)].file)
-    return file + RECEIPT if CONFIG.remote.access == "fetch" else file
+    """Input of a skim job: its ROOT file, the receipt if it is fetched, none if it is streamed."""
+    files = chunk_files_of(wildcards.dataset)
+    return files[int(wildcards.chunk)] if files else []
 
 
-def lumi_mask(wildcards):
+def lumi_mask_of(dataset):
     """File of certified luminosity blocks, an input of the skim of data where it is set."""
-    is_data = CATALOGUE.dataset(wildcards.dataset).is_data
+    is_data = CATALOGUE.dataset(dataset).is_data
     return [CONFIG.skim.lumi_mask] if is_data and CONFIG.skim.lumi_mask else []
-
-
-def chunk_expected(wildcards):
-    """Size and checksums of the file of a skim job, where the catalogue has them."""
-    file = CHUNKS[wildcards.dataset][int(wildcards.chunk)].file
-    return CATALOGUE.dataset(wildcards.dataset).expected(file)
 
 
 def any_catalogue_file():
@@ -56,17 +48,51 @@ def expected_of_file(wildcards):
     return catalogue_files()[wildcards.file].expected(wildcards.file)
 
 
-def skim_settings(wildcards):
+def lumi_mask(wildcards):
+    """File of certified luminosity blocks of a skim job."""
+    return lumi_mask_of(wildcards.dataset)
+
+
+def chunk_files_of(dataset):
+    """Input of every chunk of a dataset: ROOT files, receipts of fetched ones, or none."""
+    if CONFIG.remote.access == "stream":
+        return []
+    suffix = RECEIPT if CONFIG.remote.access == "fetch" else ""
+    return [source_file(chunk.file) + suffix for chunk in CHUNKS[dataset]]
+
+
+def files_of(dataset):
+    """Input files of a dataset."""
+    return list(dict.fromkeys(chunk_files_of(dataset)))
+
+
+def expected_of(dataset):
+    """Size and checksums of the file of every chunk, where the catalogue has them."""
+    entry = CATALOGUE.dataset(dataset)
+    return [entry.expected(chunk.file) for chunk in CHUNKS[dataset]]
+
+
+def chunk_expected(wildcards):
+    """Size and checksums of the file of a skim job, where the catalogue has them."""
+    return expected_of(wildcards.dataset)[int(wildcards.chunk)]
+
+
+def settings_of(dataset):
     """What the skim of a dataset depends on."""
-    is_data = CATALOGUE.dataset(wildcards.dataset).is_data
+    is_data = CATALOGUE.dataset(dataset).is_data
     return {
-        "dataset": wildcards.dataset,
+        "dataset": dataset,
         "is_data": is_data,
         "lumi_mask": CONFIG.skim.lumi_mask if is_data else None,
         "kind": CATALOGUE.kind,
         "envelope": CONFIG.skim.envelope,
         "step_events": CONFIG.skim.step_events,
     }
+
+
+def skim_settings(wildcards):
+    """What a skim job depends on besides its chunk."""
+    return settings_of(wildcards.dataset)
 
 
 def definitions():

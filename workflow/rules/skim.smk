@@ -1,29 +1,61 @@
 """Event selection: ROOT files to Parquet columns, cutflows and normalisation."""
 
+if CONFIG.skim.executor == "dask":
 
-rule skim:
-    """Select the events of one chunk of a dataset."""
-    input:
-        file=chunk_file,
-        lumi_mask=lumi_mask,
-    output:
-        events=f"{OUT}/events/{{dataset}}/{{chunk}}.parquet",
-        cutflow=f"{OUT}/cutflow/{{dataset}}/{{chunk}}.json",
-    log:
-        f"{OUT}/logs/skim/{{dataset}}_{{chunk}}.log",
-    benchmark:
-        f"{OUT}/benchmarks/skim/{{dataset}}_{{chunk}}.tsv"
-    conda:
-        ENVIRONMENT
-    params:
-        chunk=chunk_of,
-        settings=skim_settings,
-        module=CONFIG.module,
-        expected=chunk_expected,
-        on_bad_file=CONFIG.skim.on_bad_file,
-        code=code_version("taipan.skim.source", CONFIG.module),
-    script:
-        "../../scripts/skim.py"
+    for name in DATASETS:
+
+        rule:
+            # a job a dataset: skim_<dataset>
+            name:
+                f"skim_{name}"
+            input:
+                files=files_of(name),
+                lumi_mask=lumi_mask_of(name),
+            output:
+                events=events_of(name),
+                cutflows=cutflows_of(name),
+            log:
+                f"{OUT}/logs/skim/{name}.log",
+            benchmark:
+                f"{OUT}/benchmarks/skim/{name}.tsv"
+            conda:
+                ENVIRONMENT
+            params:
+                files=chunk_files_of(name),
+                chunks=[asdict(chunk) for chunk in CHUNKS[name]],
+                settings=settings_of(name),
+                module=CONFIG.module,
+                expected=expected_of(name),
+                on_bad_file=CONFIG.skim.on_bad_file,
+                code=code_version("taipan.skim.executor", CONFIG.module),
+            script:
+                "../../scripts/skim_dataset.py"
+
+else:
+
+    rule skim:
+        """Select the events of one chunk of a dataset."""
+        input:
+            file=chunk_file,
+            lumi_mask=lumi_mask,
+        output:
+            events=f"{OUT}/events/{{dataset}}/{{chunk}}.parquet",
+            cutflow=f"{OUT}/cutflow/{{dataset}}/{{chunk}}.json",
+        log:
+            f"{OUT}/logs/skim/{{dataset}}_{{chunk}}.log",
+        benchmark:
+            f"{OUT}/benchmarks/skim/{{dataset}}_{{chunk}}.tsv"
+        conda:
+            ENVIRONMENT
+        params:
+            chunk=chunk_of,
+            settings=skim_settings,
+            module=CONFIG.module,
+            expected=chunk_expected,
+            on_bad_file=CONFIG.skim.on_bad_file,
+            code=code_version("taipan.skim.executor", CONFIG.module),
+        script:
+            "../../scripts/skim.py"
 
 
 rule normalise:
@@ -34,6 +66,12 @@ rule normalise:
         normalisation=NORMALISATION,
         cutflow=CUTFLOW,
         skipped=SKIPPED,
+        table=report(
+            CUTFLOW_TABLE,
+            caption="../report/cutflow_table.rst",
+            category="Selection",
+            labels={"Figure": "table"},
+        ),
     log:
         log_file("normalise"),
     benchmark:
@@ -60,6 +98,7 @@ if ALTERNATIVES:
             normalisation=NORMALISATION_ALTERNATIVES,
             cutflow=CUTFLOW_ALTERNATIVES,
             skipped=SKIPPED_ALTERNATIVES,
+            table=CUTFLOW_TABLE_ALTERNATIVES,
         log:
             log_file("normalise_alternatives"),
         benchmark:

@@ -18,6 +18,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.analyses.htautau_branches import ALTERNATIVES
 from taipan.analyses.shifts import (
     CONE,
     SOFT_JET_PT,
@@ -414,4 +415,5 @@ ANALYSIS = Analysis(
     compute=compute,
     flat=read_flat,
     flat_branches=_FLAT_BRANCHES,
+    alternatives=ALTERNATIVES,
 )

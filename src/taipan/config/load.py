@@ -144,8 +144,17 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     return _validate(Config, merged)
 
 
-def read_config(files: Sequence[Path | str], root: Path) -> Config:
+def read_config(files: Sequence[Path | str], root: Path, **keys: Any) -> Config:
     """Read ``config/config.yaml`` under `root`, merge the overlays `files` and load the result.
+
+    Parameters
+    ----------
+    files
+        Overlays, in the order in which they are merged.
+    root
+        Folder that holds ``config/``.
+    **keys
+        Top-level keys that replace those of the files.
 
     Raises
     ------
@@ -154,7 +163,8 @@ def read_config(files: Sequence[Path | str], root: Path) -> Config:
     """
     paths = [root / RUN_FILE, *map(Path, files)]
     check_files(paths)
-    return load_config(functools.reduce(merge, map(read_yaml, paths), {}), root)
+    merged: dict[str, Any] = functools.reduce(merge, map(read_yaml, paths), {})
+    return load_config({**merged, **keys}, root)
 
 
 def load_catalogue(config: Config, root: Path) -> Catalogue:

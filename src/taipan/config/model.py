@@ -60,8 +60,26 @@ class Fastsim(Strict):
 class Skim(Strict):
     """Event selection, made once, loose enough for every kinematic variation."""
 
-    chunk_events: Annotated[int, Field(ge=1)] = Field(
-        2_000_000, description="Largest number of input events read by one skim job."
+    chunk_minutes: Positive = Field(
+        0.5, description="Target time of a skim job in minutes; its events follow from it."
+    )
+    events_per_second: Positive = Field(
+        100_000.0,
+        description="Input events that one core is taken to read in a second, to size the jobs. "
+        "Measured speeds are in docs/scale.md.",
+    )
+    chunk_events: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Largest number of input events of a skim job; null: chunk_minutes × "
+        "events_per_second.",
+    )
+    executor: Literal["local", "dask"] = Field(
+        "local",
+        description="`local`: a job a chunk; `dask`: a job a dataset, which hands its chunks to a "
+        "Dask cluster. The results are the same.",
+    )
+    dask_scheduler: str | None = Field(
+        None, description="Address (tcp://HOST:PORT) of the scheduler of the Dask cluster."
     )
     step_events: Annotated[int, Field(ge=1)] = Field(
         200_000, description="Input events held in memory at a time."

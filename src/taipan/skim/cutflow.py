@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -93,3 +93,42 @@ def merge_cutflows(parts: Iterable[Cutflow]) -> Cutflow:
             )
         )
     return Cutflow(first.dataset, tuple(merged))
+
+
+def list_cuts(flows: Mapping[str, Cutflow]) -> str:
+    """List the cuts of all datasets as comma-separated values.
+
+    Returns
+    -------
+    str
+        Columns ``dataset``, ``cut``, ``events``, ``sumw``, ``sumw2`` and the efficiencies in Σw
+        since the cut before (``efficiency``) and since the first (``total_efficiency``).
+    """
+    lines = ["dataset,cut,events,sumw,sumw2,efficiency,total_efficiency"]
+    for name, flow in flows.items():
+        for cut, (step, total) in zip(flow.cuts, efficiencies(flow), strict=True):
+            lines.append(
+                f"{name},{cut.name},{cut.events},{cut.sumw:.10g},{cut.sumw2:.10g},"
+                f"{step:.6g},{total:.6g}"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def efficiencies(flow: Cutflow) -> list[tuple[float, float]]:
+    """Efficiency in Σw of each cut, since the cut before and since the first; NaN for 0/0."""
+    sums = np.array([cut.sumw for cut in flow.cuts])
+    before = np.concatenate([sums[:1], sums[:-1]])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return list(zip((sums / before).tolist(), (sums / sums[0]).tolist(), strict=True))
+
+
+def format_cutflow(flow: Cutflow) -> str:
+    """Lay the cuts of a dataset out as a table for people."""
+    rows = [["cut", "events", "Σw", "Σw²", "efficiency", "total"]]
+    for cut, shares in zip(flow.cuts, efficiencies(flow), strict=True):
+        percents = ("–" if np.isnan(share) else f"{100 * share:.3g} %" for share in shares)
+        rows.append([cut.name, f"{cut.events:,}", f"{cut.sumw:.8g}", f"{cut.sumw2:.8g}", *percents])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    )

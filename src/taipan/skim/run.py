@@ -18,6 +18,8 @@ from taipan.errors import BadFileError, TaipanError, UnreachableError
 from taipan.remote.mirrors import RemoteFile
 from taipan.remote.opening import brief, open_root
 from taipan.skim.cutflow import Cut, Cutflow, count, merge_cutflows
+from taipan.skim.parts import GeneratedSums, Part, read_generated
+from taipan.skim.schema import choose_alternatives, describe_branches, map_branches
 from taipan.skim.storage import EventWriter, to_table
 
 logger = logging.getLogger(__name__)
@@ -27,11 +29,15 @@ LUMI_BRANCHES = ("run", "luminosityBlock")
 
 @dataclass(frozen=True)
 class Chunk:
-    """Part of a file: entries `start` up to, not including, `stop` (None: to the end)."""
+    """Part of a file: entries `start` up to, not including, `stop` (None: to the end).
+
+    The catalogue may know the file by another `name` than that of its path.
+    """
 
     path: Path | RemoteFile
     start: int = 0
     stop: int | None = None
+    name: str | None = None
 
     @property
     def entries(self) -> str:
@@ -104,9 +110,7 @@ def skim_chunk(
             cutflow,
             {
                 **merged.to_dict(),
-                "file": chunk.path.name,
-                "start": chunk.start,
-                "stop": chunk.start + merged.cuts[0].events,
+                "part": _describe_part(chunk, analysis, settings, merged.cuts[0]).to_dict(),
                 "provenance": dict(provenance),
             },
         )
@@ -116,6 +120,67 @@ def skim_chunk(
     logger.info("Σ genWeight %.8g before, %.8g after", first.sumw, last.sumw)
     logger.info("%.2f s, %.0f events/s", seconds, first.events / max(seconds, 1e-9))
     return merged
+
+
+def inspect_file(path: Path, analysis: Analysis, *, flat: bool = False) -> tuple[int, bool]:
+    """Count the events of a file and see whether they are collision data.
+
+    Parameters
+    ----------
+    path
+        ROOT file.
+    analysis
+        Its branches of the generator record tell simulation from data.
+    flat
+        True for a flat ntuple, which holds no such branches.
+
+    Returns
+    -------
+    entries, is_data
+        A flat ntuple is taken for simulation.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be opened, or has generator weights but not all branches of the
+        generator record.
+    """
+    tree, _, entries = _open_tree(Chunk(path))
+    if flat:
+        return entries, False
+    try:
+        choose_alternatives(tree, analysis.simulation_branches, analysis.alternatives, path)
+    except TaipanError as error:
+        if "genWeight" in tree.keys():  # noqa: SIM118 (a tree is no mapping)
+            raise TaipanError(f"{error}; with genWeight, so no collision data") from error
+        return entries, True
+    return entries, False
+
+
+def _needed(analysis: Analysis, is_data: bool) -> tuple[str, ...]:
+    """Branches of NanoAOD that the analysis cannot do without."""
+    simulation = () if is_data else analysis.simulation_branches
+    return (*analysis.trigger_branches, *analysis.branches, *simulation)
+
+
+def _describe_part(chunk: Chunk, analysis: Analysis, settings: SkimSettings, read: Cut) -> Part:
+    """Describe what was read, for the checks over all parts of a dataset."""
+    tree, start, stop = _open_tree(chunk)
+    name = chunk.name or chunk.path.name
+    sums = GeneratedSums(read.events, read.sumw, read.sumw2)
+    if settings.kind == "skims":
+        return Part(name, start, stop, int(tree.num_entries), sums)
+    needed = _needed(analysis, settings.is_data)
+    directory = tree.file.root_directory
+    return Part(
+        name,
+        start,
+        stop,
+        int(tree.num_entries),
+        sums,
+        generated=None if settings.is_data else read_generated(directory, chunk.path),
+        branches=describe_branches(tree, needed, analysis.alternatives, chunk.path),
+    )
 
 
 def _open_tree(chunk: Chunk) -> tuple[Any, int, int]:
@@ -165,7 +230,7 @@ def _nano_steps(
 ) -> Iterator[tuple[Any, Cutflow]]:
     tree, start, stop = _open_tree(chunk)
     wanted = analysis.branches + (() if settings.is_data else analysis.simulation_branches)
-    _require(tree, analysis.trigger_branches + wanted, chunk)
+    tree = map_branches(tree, analysis.trigger_branches + wanted, analysis.alternatives, chunk.path)
     present = set(tree.keys())
     optional = tuple(name for name in analysis.optional_branches if name in present)
     weighted = "genWeight" in optional and not settings.is_data

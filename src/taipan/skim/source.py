@@ -106,7 +106,7 @@ def _write_skipped(
         {
             "dataset": settings.dataset,
             "cuts": [],
-            "file": chunk.path.name,
+            "file": chunk.name or chunk.path.name,
             "start": chunk.start,
             "stop": chunk.stop,
             "skipped": reason,

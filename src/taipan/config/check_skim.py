@@ -1,0 +1,43 @@
+"""Checks of how the skim is divided into jobs and where they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from taipan.config.model import Config
+from taipan.datasets import Catalogue
+
+SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
+"""Protocols of a Dask scheduler."""
+
+
+def check_skim(config: Config, catalogue: Catalogue) -> Iterator[str]:
+    """Yield one line a problem of the section `skim`."""
+    yield from _check_executor(config)
+    yield from _check_entries(config, catalogue)
+
+
+def _check_executor(config: Config) -> Iterator[str]:
+    address = config.skim.dask_scheduler
+    allowed = f"such as tcp://HOST:8786 ({', '.join(SCHEMES)})"
+    if config.skim.executor == "dask" and address is None:
+        yield f"skim.dask_scheduler: missing; skim.executor 'dask' needs the address, {allowed}"
+    if address is not None and not address.startswith(tuple(f"{name}://" for name in SCHEMES)):
+        yield f"skim.dask_scheduler: '{address}' is not the address of a scheduler, {allowed}"
+
+
+def _check_entries(config: Config, catalogue: Catalogue) -> Iterator[str]:
+    """Files must be divisible into chunks: no job may be as long as a file of unknown length."""
+    if catalogue.kind != "nanoaod":
+        return
+    used = [*config.data, *(name for s in config.samples.values() for name in s.datasets)]
+    for name in dict.fromkeys(used):
+        dataset = catalogue.datasets.get(name)
+        if dataset is None or dataset.entries:
+            continue
+        if len(dataset.files) > 1 or dataset.generated_events is None:
+            yield (
+                f"datasets.{name}.entries: missing in catalogue '{catalogue.name}'; a mapping of "
+                "each file to its number of events is needed to divide it into jobs (or "
+                "generated_events, for a dataset of a single file)"
+            )

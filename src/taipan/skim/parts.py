@@ -1,0 +1,240 @@
+"""Parts of a dataset: which entries were read, and what the generator made before any skim.
+
+Each skim job records the part that it read. Together the parts of a dataset must cover every
+entry of every file exactly once; the sums of generator weights come from the `Runs` tree of full
+NanoAOD where there is one and from the events themselves where not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from taipan.errors import TaipanError
+
+logger = logging.getLogger(__name__)
+
+RUNS = "Runs"
+AGREEMENT = 1e-6
+"""Relative agreement of two sums of the same weights."""
+_SUM_BRANCHES = (
+    ("genEventCount", "genEventSumw", "genEventSumw2"),
+    ("genEventCount_", "genEventSumw_", "genEventSumw2_"),  # NanoAODv6
+)
+
+
+@dataclass(frozen=True)
+class GeneratedSums:
+    """What was generated: number of events, Σ genWeight and Σ genWeight²."""
+
+    events: int
+    sumw: float
+    sumw2: float
+
+    def __add__(self, other: GeneratedSums) -> GeneratedSums:
+        """Add the sums of disjoint samples."""
+        return GeneratedSums(
+            self.events + other.events, self.sumw + other.sumw, self.sumw2 + other.sumw2
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A range of entries of a file.
+
+    Attributes
+    ----------
+    file
+        Name of the file in its catalogue.
+    start, stop
+        Entries read: `start` up to, not including, `stop`.
+    entries
+        Entries of the whole file.
+    read
+        Events read and the sums of their generator weights.
+    generated
+        Sums of the file's `Runs` tree, None where it has none.
+    branches
+        Branch of the analysis that has alternatives → meaning of the one used, or its own name.
+    """
+
+    file: str
+    start: int
+    stop: int
+    entries: int
+    read: GeneratedSums
+    generated: GeneratedSums | None = None
+    branches: Mapping[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Part:
+        """Rebuild from :meth:`to_dict`."""
+        sums = {
+            key: GeneratedSums(**content[key]) if content[key] is not None else None
+            for key in ("read", "generated")
+        }
+        return cls(**{**content, **sums})
+
+
+def read_generated(directory: Any, where: object) -> GeneratedSums | None:
+    """Read the sums over all generated events from a file's `Runs` tree.
+
+    Parameters
+    ----------
+    directory
+        Opened ROOT file.
+    where
+        Its name, for messages.
+
+    Returns
+    -------
+    GeneratedSums or None
+        None if there is no such tree or it has no sums, as for collision data.
+
+    Raises
+    ------
+    TaipanError
+        If the sums cannot be read or are not finite.
+    """
+    if RUNS not in directory:
+        return None
+    runs = directory[RUNS]
+    present = set(runs.keys())
+    for names in _SUM_BRANCHES:
+        if present.issuperset(names):
+            break
+    else:
+        return None
+    try:
+        columns = [np.asarray(runs[name].array(library="np")) for name in names]
+    except Exception as error:  # a damaged basket fails in uproot, NumPy or a codec
+        raise TaipanError(f"{where}: tree '{RUNS}' cannot be read: {error}") from error
+    events, sumw, sumw2 = (column.sum() for column in columns)
+    if not np.isfinite([sumw, sumw2]).all():
+        raise TaipanError(f"{where}: tree '{RUNS}': {names[1]} is NaN or infinite")
+    return GeneratedSums(int(events), float(sumw), float(sumw2))
+
+
+def check_coverage(
+    dataset: str, parts: Sequence[Part], entries: Mapping[str, int] | None = None
+) -> None:
+    """Check that the parts hold every entry of every file exactly once.
+
+    Parameters
+    ----------
+    dataset
+        Name, for messages.
+    parts
+        What was read.
+    entries
+        File → entries as the catalogue states them, where it does.
+
+    Raises
+    ------
+    TaipanError
+        If entries are missing or were read twice, or two parts disagree about their file or it
+        with the catalogue; names dataset, file and entries.
+    """
+    for name, group in _by_file(parts).items():
+        where = f"dataset '{dataset}': {name}"
+        totals = sorted({part.entries for part in group})
+        if len(totals) > 1 or len({part.generated for part in group}) > 1:
+            raise TaipanError(
+                f"{where} changed between two skim jobs ({totals} entries); run them again"
+            )
+        stated = (entries or {}).get(name, totals[0])
+        if stated != totals[0]:
+            raise TaipanError(f"{where} has {totals[0]} entries, the catalogue states {stated}")
+        edges = [0, *itertools.chain(*((part.start, part.stop) for part in group)), totals[0]]
+        for stop, start in zip(edges[::2], edges[1::2], strict=True):
+            if start != stop:
+                what = "were not read" if start > stop else "were read twice"
+                raise TaipanError(
+                    f"{where}: entries {min(start, stop)} to {max(start, stop)} {what}"
+                )
+
+
+def _by_file(parts: Sequence[Part]) -> dict[str, list[Part]]:
+    files: dict[str, list[Part]] = {}
+    for part in sorted(parts, key=lambda part: (part.file, part.start, part.stop)):
+        files.setdefault(part.file, []).append(part)
+    return files
+
+
+def sum_generated(dataset: str, parts: Sequence[Part]) -> GeneratedSums:
+    """Add up what was generated, file by file: from `Runs` where there is one, else as read.
+
+    A file with fewer events than `Runs` counts was skimmed before: its `Runs` sums normalise it.
+
+    Parameters
+    ----------
+    dataset
+        Name, for messages.
+    parts
+        Cover the dataset once (:func:`check_coverage`).
+
+    Raises
+    ------
+    TaipanError
+        If a file has more events than `Runs` counts, or as many with another sum of weights.
+    """
+    total = GeneratedSums(0, 0.0, 0.0)
+    for name, group in _by_file(parts).items():
+        read = sum((part.read for part in group), GeneratedSums(0, 0.0, 0.0))
+        generated = group[0].generated
+        if generated is not None:
+            _compare(f"dataset '{dataset}': {name}", read, generated)
+        total = total + (read if generated is None else generated)
+    return total
+
+
+def _compare(where: str, read: GeneratedSums, generated: GeneratedSums) -> None:
+    if read.events > generated.events:
+        raise TaipanError(f"{where}: {read.events} events, but {RUNS} counts {generated.events}")
+    if read.events < generated.events:
+        logger.info(
+            "%s holds %d of %d generated events; normalised to %s",
+            *(where, read.events, generated.events, RUNS),
+        )
+        return
+    # signed weights cancel in Σw: the scale of the rounding errors is √(N·Σw²) ≥ Σ|w|
+    scale = np.sqrt(generated.events * generated.sumw2)
+    if abs(read.sumw - generated.sumw) > AGREEMENT * scale:
+        raise TaipanError(
+            f"{where}: Σ genWeight of the events is {read.sumw:.9g}, {RUNS} has "
+            f"{generated.sumw:.9g}"
+        )
+
+
+def check_branches(parts: Mapping[str, Sequence[Part]]) -> None:
+    """Check that every branch means the same in all datasets.
+
+    Parameters
+    ----------
+    parts
+        Dataset → its parts.
+
+    Raises
+    ------
+    TaipanError
+        If a branch stands for different quantities in two datasets; names both.
+    """
+    seen: dict[str, tuple[str, str]] = {}
+    for dataset, group in parts.items():
+        for part in group:
+            for name, meaning in part.branches.items():
+                before, other = seen.setdefault(name, (meaning, dataset))
+                if before != meaning:
+                    raise TaipanError(
+                        f"{name} is '{before}' in dataset '{other}' but '{meaning}' in "
+                        f"'{dataset}': they cannot be analysed together"
+                    )
