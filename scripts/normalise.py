@@ -31,7 +31,7 @@ def normalise_datasets(
         flows[flow.dataset].append(flow)
         parts[flow.dataset].append(Part.from_dict(content["part"]))
     found, merged = normalise(
-        Catalogue.model_validate(catalogue), flows, expected_events, luminosity, parts
+        Catalogue.model_validate(catalogue), flows, expected_events, luminosity, parts=parts
     )
     write_json(cutflow, {name: flow.to_dict() for name, flow in merged.items()})
     write_text(table, list_cuts(merged))
