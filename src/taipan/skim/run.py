@@ -12,10 +12,12 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import uproot
+from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
 from taipan.atomic import write_json
 from taipan.errors import TaipanError
+from taipan.event_block import EventBlock
 from taipan.skim.cutflow import Cut, Cutflow, count, merge_cutflows
 from taipan.skim.storage import EventWriter, to_table
 
@@ -150,11 +152,21 @@ def _require(tree: Any, branches: tuple[str, ...], chunk: Chunk) -> None:
 
 def _read(tree: Any, names: tuple[str, ...], start: int, stop: int, chunk: Chunk) -> Any:
     try:
-        return tree.arrays(list(names), entry_start=start, entry_stop=stop)
+        return tree.arrays(list(names), entry_start=start, entry_stop=stop, array_cache=None)
     except Exception as error:  # a damaged basket fails in uproot, NumPy or a codec
         raise TaipanError(
             f"{chunk.path}: entries {start} to {stop} cannot be read: {_brief(error)}"
         ) from error
+
+
+def _read_events(
+    tree: Any, names: tuple[str, ...], start: int, passed: NDArray[Any], chunk: Chunk
+) -> EventBlock:
+    """Read the events of `start` onwards for which `passed` is true, and none before or after."""
+    rows = np.flatnonzero(passed)
+    first, stop = (rows[0], rows[-1] + 1) if len(rows) else (0, 1)
+    arrays = _read(tree, names, int(start + first), int(start + stop), chunk)
+    return EventBlock.from_awkward(arrays, passed[first:stop])
 
 
 def _nano_steps(
@@ -176,18 +188,20 @@ def _nano_steps(
         if not np.isfinite(weights).all():
             raise TaipanError(f"{chunk.path}: genWeight is NaN or infinite in {low} to {high}")
         flow = [count("all", weights)]
-        passed = ak.to_numpy(analysis.preselect(first, settings.envelope))
+        columns = {name: ak.to_numpy(first[name]) for name in analysis.trigger_branches}
+        passed = analysis.preselect(columns, settings.envelope)
         if certified:
             numbers = (ak.to_numpy(first[name]) for name in LUMI_BRANCHES)
             good = certified(*(values.astype(np.uint32) for values in numbers))
             flow.append(count("certified", weights[good]))
             passed = passed & good
-        names = wanted + (("genWeight",) if weighted else ())
-        arrays = _read(tree, names, low, high, chunk)[passed]
-        record, cuts = analysis.select(arrays, settings.envelope, settings.is_data)
+        events = _read_events(tree, wanted, low, passed, chunk)
+        if weighted:
+            events = events.with_scalars(genWeight=weights[passed])
+        record, cuts = analysis.select(events, settings.envelope, settings.is_data)
         kept = weights[passed]
         flow.append(count("trigger", kept))
-        flow += [count(name, kept[ak.to_numpy(mask)]) for name, mask in cuts]
+        flow += [count(name, kept[mask]) for name, mask in cuts]
         logger.info("entries %d to %d: %d of %d kept", low, high, flow[-1].events, high - low)
         yield record, Cutflow(settings.dataset, tuple(flow))
 
