@@ -9,7 +9,7 @@ agreement means something. It needs ROOT, which ``envs/root.lock`` pins, and not
 
 Kept events go to the tree ``Events`` of OUT.root with the columns of the skim and, with ``--pair``,
 the selected pair and what is computed of it. The last line printed is JSON with the number of
-events after each cut, the seconds of the event loop and those of just-in-time compilation.
+events after each cut, the CPU seconds of the event loop and the seconds of just-in-time compilation.
 """
 
 from __future__ import annotations
@@ -304,7 +304,7 @@ def main() -> None:
     del verbosity
     result = {
         "cutflow": cutflow,
-        "loop": _seconds(lines, r"Finished event loop.*?([\d.e+-]+)s elapsed"),
+        "loop": _seconds(lines, r"Finished event loop.*?([\d.e+-]+)s CPU"),
         "compilation": _seconds(lines, r"compilation phase completed in ([\d.e+-]+) s"),
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "root": str(ROOT.gROOT.GetVersion()),

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,7 +88,8 @@ class Objects:
     def __getitem__(self, name: str) -> Array:
         """Return the values of a column for the chosen objects."""
         values = self._columns[name]
-        return values if self._index is None else values[self._index]
+        chosen = values if self._index is None else values[self._index]
+        return chosen.astype(chosen.dtype.newbyteorder("="), copy=False)
 
     def __contains__(self, name: str) -> bool:
         """Tell whether there is such a column."""
@@ -116,8 +116,10 @@ class Objects:
 
     def of_events(self, mask: Array) -> Objects:
         """Return the objects of the events for which `mask`, shape (n,), is true."""
-        chosen = np.flatnonzero(np.repeat(mask, self.counts))
-        return Objects(self._columns, self.counts[mask], self._origin(chosen))
+        rows = np.flatnonzero(mask)
+        counts = self.counts[rows]
+        chosen = _join_ranges(self.starts[rows], counts)
+        return Objects(self._columns, counts, self._origin(chosen))
 
     def lists(self, name: str) -> Lists:
         """Return a column as lists."""
@@ -131,8 +133,14 @@ def pair_up(first: Objects, second: Objects) -> tuple[Array, Array]:
     """Return the positions in `first` and in `second` of every pair within an event."""
     partners = second.counts[first.event]
     left = np.repeat(np.arange(len(first)), partners)
-    rank = np.arange(len(left)) - np.repeat(np.cumsum(partners) - partners, partners)
-    return left, second.starts[first.event][left] + rank
+    return left, _join_ranges(second.starts[first.event], partners)
+
+
+def _join_ranges(starts: Array, lengths: Array) -> Array:
+    """Return start, start + 1, ... of the first range, then of the second, and so on."""
+    before = np.cumsum(lengths) - lengths
+    joined: Array = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    return joined
 
 
 class EventBlock:
@@ -151,26 +159,23 @@ class EventBlock:
         self._collections = collections
 
     @classmethod
-    def from_awkward(cls, arrays: Any, mask: Array) -> EventBlock:
-        """Take the events of `arrays`, as uproot reads them, for which `mask` is true.
+    def from_columns(cls, columns: Mapping[str, Array | Lists], mask: Array) -> EventBlock:
+        """Take the events for which `mask`, shape (n,), is true.
 
-        A branch with a list an event is a column of the collection before its first underscore.
+        A branch with a list an event is a column of the collection before its first underscore,
+        whose branches have equally many objects in each event.
         """
         scalars: dict[str, Array] = {}
-        flat: dict[str, dict[str, Array]] = {}
+        values: dict[str, dict[str, Array]] = {}
         counts: dict[str, Array] = {}
-        for branch in arrays.fields:
-            layout = ak.to_layout(arrays[branch])
-            if layout.purelist_depth == 1:
-                scalars[branch] = ak.to_numpy(layout)[mask]
+        for branch, column in columns.items():
+            if not isinstance(column, Lists):
+                scalars[branch] = column[mask]
                 continue
             collection, _, name = branch.partition("_")
-            lists = layout.to_ListOffsetArray64(start_at_zero=True)
-            offsets = np.asarray(lists.offsets)
-            if collection not in counts:
-                counts[collection] = np.diff(offsets)
-            flat.setdefault(collection, {})[name] = ak.to_numpy(lists.content)[: offsets[-1]]
-        return cls(scalars, {c: Objects(flat[c], counts[c]).of_events(mask) for c in flat})
+            counts.setdefault(collection, column.counts)
+            values.setdefault(collection, {})[name] = column.values
+        return cls(scalars, {c: Objects(values[c], counts[c]).of_events(mask) for c in values})
 
     def __getitem__(self, name: str) -> Array:
         """Return a scalar branch."""
