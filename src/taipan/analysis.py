@@ -14,9 +14,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
+from taipan.event_block import EventBlock, Lists
 
 Columns = Mapping[str, NDArray[Any]]
 """Event columns: scalars have shape (n,), objects (n, m) padded with NaN (numbers) at the end."""
+
+SkimColumns = Mapping[str, NDArray[Any] | Lists]
+"""Columns of the skim: scalars have shape (n,), objects are a list an event."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,9 @@ class Analysis:
     shifts
         Name → kinematic shift.
     preselect
-        ``(arrays, envelope) -> mask`` on the first-stage branches.
+        ``(columns, envelope) -> mask`` on the first-stage branches, shape (n,) each.
     select
-        ``(arrays, envelope, is_data) -> (columns, cuts)``: awkward arrays of the surviving events
+        ``(events, envelope, is_data) -> (columns, cuts)``: skim columns of the surviving events
         and, in order, (name of cut, mask over the events handed in).
     compute
         ``columns -> quantities`` for every event, plus ``passes``: true where the nominal
@@ -163,10 +167,13 @@ class Analysis:
     columns: tuple[Column, ...]
     quantities: Mapping[str, Quantity]
     shifts: Mapping[str, Shift]
-    preselect: Callable[[Any, Mapping[str, float]], Any]
-    select: Callable[[Any, Mapping[str, float], bool], tuple[Any, list[tuple[str, Any]]]]
+    preselect: Callable[[Columns, Mapping[str, float]], NDArray[Any]]
+    select: Callable[
+        [EventBlock, Mapping[str, float], bool],
+        tuple[SkimColumns, list[tuple[str, NDArray[Any]]]],
+    ]
     compute: Callable[[Columns], dict[str, NDArray[Any]]]
-    flat: Callable[[Mapping[str, NDArray[Any]], bool], Any] | None = None
+    flat: Callable[[Columns, bool], SkimColumns] | None = None
     flat_branches: tuple[str, ...] = field(default=())
     alternatives: Alternatives = field(default_factory=dict)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +26,8 @@ from taipan.analyses.shifts import (
     shift_taus,
     shift_unclustered,
 )
-from taipan.analysis import Analysis, Column, Columns, Quantity, Shift
+from taipan.analysis import Analysis, Column, Columns, Quantity, Shift, SkimColumns
+from taipan.event_block import EventBlock, Lists, Objects, pair_up
 from taipan.event_identity import hash_columns, hash_event_numbers
 from taipan.kinematics import (
     cartesian,
@@ -49,24 +49,26 @@ _MUON = ("pt", "eta", "phi", "mass", "charge", "pfRelIso03_all")
 _TAU = ("pt", "eta", "phi", "mass", "charge", "relIso_all", "decayMode")
 _TAU_ID = ("idDecayMode", "idIsoTight", "idAntiEleTight", "idAntiMuTight")
 _JET = ("pt", "eta", "phi", "mass", "btag")
+_EVENT = ("run", "luminosityBlock", "event", "PV_npvs", "MET_pt", "MET_phi")
 _MISSING_JET = -900.0
 """Flat ntuples write -999 for a jet that is not there."""
 
 
-def preselect(arrays: Any, envelope: Mapping[str, float]) -> Any:
+def preselect(arrays: Columns, envelope: Mapping[str, float]) -> Array:
     """Trigger decision and at least one muon and one tau, from the first-stage branches."""
-    return (arrays[TRIGGER] != 0) & (arrays["nMuon"] > 0) & (arrays["nTau"] > 0)
+    passed: Array = (arrays[TRIGGER] != 0) & (arrays["nMuon"] > 0) & (arrays["nTau"] > 0)
+    return passed
 
 
 def select(
-    arrays: Any, envelope: Mapping[str, float], is_data: bool
-) -> tuple[Any, list[tuple[str, Any]]]:
+    events: EventBlock, envelope: Mapping[str, float], is_data: bool
+) -> tuple[SkimColumns, list[tuple[str, Array]]]:
     """Apply the loosened selection.
 
     Parameters
     ----------
-    arrays
-        Awkward record array of the branches, events that pass `preselect`.
+    events
+        Events that pass `preselect`.
     envelope
         Relative loosening of each threshold.
     is_data
@@ -75,73 +77,70 @@ def select(
     Returns
     -------
     columns
-        Awkward record array of the skim columns of the surviving events.
+        Skim columns of the surviving events.
     cuts
         In order, (name of cut, mask over the events handed in); each mask includes those before.
     """
-    muon = (
-        arrays["Muon_tightId"]
-        & (arrays["Muon_pt"] > MUON_PT / (1.0 + envelope["muon_pt"]))
-        & (abs(arrays["Muon_eta"]) < MUON_ETA)
+    muons, taus, jets = (events.objects(name) for name in ("Muon", "Tau", "Jet"))
+    good_muon = (
+        muons["tightId"]
+        & (muons["pt"] > MUON_PT / (1.0 + envelope["muon_pt"]))
+        & (np.abs(muons["eta"]) < MUON_ETA)
     )
-    tau = (
-        (arrays["Tau_pt"] > TAU_PT / (1.0 + envelope["tau_pt"]))
-        & (abs(arrays["Tau_eta"]) < TAU_ETA)
-        & (arrays["Tau_charge"] != 0)
+    good_tau = (
+        (taus["pt"] > TAU_PT / (1.0 + envelope["tau_pt"]))
+        & (np.abs(taus["eta"]) < TAU_ETA)
+        & (taus["charge"] != 0)
     )
     for flag in _TAU_ID:
-        tau = tau & arrays[f"Tau_{flag}"]
-    has_muon = ak.any(muon, axis=1)
-    has_tau = has_muon & ak.any(tau, axis=1)
-    survivors = arrays[has_tau]
-    muon, tau = muon[has_tau], tau[has_tau]
-    muons = {name: survivors[f"Muon_{name}"][muon] for name in _MUON}
-    taus = {name: survivors[f"Tau_{name}"][tau] for name in _TAU}
-    muon_eta, tau_eta = ak.unzip(ak.cartesian([muons["eta"], taus["eta"]]))
-    muon_phi, tau_phi = ak.unzip(ak.cartesian([muons["phi"], taus["phi"]]))
-    separated = delta_r(muon_eta, muon_phi, tau_eta, tau_phi) > CONE
-    has_pair = ak.to_numpy(ak.any(separated, axis=1))
-    mask = np.zeros(len(arrays), dtype=bool)
-    mask[np.flatnonzero(ak.to_numpy(has_tau))[has_pair]] = True
-    jets = (
-        (survivors["Jet_pt"] > SOFT_JET_PT)
-        & (abs(survivors["Jet_eta"]) < JET_ETA)
-        & (survivors["Jet_puId"] != 0)
+        good_tau = good_tau & taus[flag]
+    has_muon = muons.any(good_muon)
+    has_tau = has_muon & taus.any(good_tau)
+    muons, taus = muons.where(good_muon), taus.where(good_tau)
+    muon, tau = pair_up(muons, taus)
+    separated = (
+        delta_r(muons["eta"][muon], muons["phi"][muon], taus["eta"][tau], taus["phi"][tau]) > CONE
     )
-    columns = {
-        **{f"Muon_{name}": values for name, values in muons.items()},
-        **{f"Tau_{name}": values for name, values in taus.items()},
-        **{f"Jet_{name}": survivors[f"Jet_{name}"][jets] for name in _JET},
-        "Muon_genuine": _genuine(survivors, "Muon", muon, is_data),
-        "Tau_genuine": _genuine(survivors, "Tau", tau, is_data),
-        **{
-            name: survivors[name]
-            for name in ("run", "luminosityBlock", "event", "PV_npvs", "MET_pt", "MET_phi")
-        },
-        "n_jets_unstored": np.zeros(len(survivors), dtype=np.int32),
-        "genWeight": survivors["genWeight"]
-        if "genWeight" in survivors.fields
-        else np.ones(len(survivors), dtype=np.float32),
+    has_pair = np.zeros(len(has_tau), dtype=bool)
+    has_pair[muons.event[muon[separated]]] = True
+
+    muons, taus, jets = (objects.of_events(has_pair) for objects in (muons, taus, jets))
+    jets = jets.where(
+        (jets["pt"] > SOFT_JET_PT) & (np.abs(jets["eta"]) < JET_ETA) & (jets["puId"] != 0)
+    )
+    n = np.count_nonzero(has_pair)
+    columns: dict[str, Array | Lists] = {
+        **{f"Muon_{name}": muons.lists(name) for name in _MUON},
+        **{f"Tau_{name}": taus.lists(name) for name in _TAU},
+        **{f"Jet_{name}": jets.lists(name) for name in _JET},
+        **events.scalars(_EVENT, has_pair),
+        "n_jets_unstored": np.zeros(n, dtype=np.int32),
+        "genWeight": events["genWeight"][has_pair]
+        if "genWeight" in events
+        else np.ones(n, dtype=np.float32),
+        "event_hash": hash_event_numbers(*(events[name][has_pair] for name in _EVENT[:3])),
     }
-    columns["event_hash"] = hash_event_numbers(
-        *(ak.to_numpy(survivors[name]) for name in ("run", "luminosityBlock", "event"))
-    )
-    record = ak.zip({c.name: columns[c.name] for c in COLUMNS}, depth_limit=1)[has_pair]
-    return record, [("muon", has_muon), ("tau", has_tau), ("pair", mask)]
+    for name, objects in (("Muon", muons), ("Tau", taus)):
+        genuine = (
+            np.zeros(len(objects), dtype=bool)
+            if is_data
+            else _genuine(objects, events.objects("GenPart").of_events(has_pair))
+        )
+        columns[f"{name}_genuine"] = Lists(genuine, objects.counts)
+    return columns, [("muon", has_muon), ("tau", has_tau), ("pair", has_pair)]
 
 
-def _genuine(arrays: Any, collection: str, chosen: Any, is_data: bool) -> Any:
-    """Whether each chosen object is matched to the visible decay of a generated tau."""
-    index = arrays[f"{collection}_pt"][chosen]
-    if is_data:
-        return ak.zeros_like(index, dtype=bool)
-    index = arrays[f"{collection}_genPartIdx"][chosen]
-    matched = (index >= 0) & (index < ak.num(arrays["GenPart_pdgId"]))
-    pdg_id = arrays["GenPart_pdgId"][ak.mask(index, matched)]
-    return ak.fill_none(abs(pdg_id) == TAU_PDG_ID, False)
+def _genuine(objects: Objects, particles: Objects) -> Array:
+    """Whether each object is matched to the visible decay of a generated tau."""
+    index = objects["genPartIdx"]
+    matched = (index >= 0) & (index < particles.counts[objects.event])
+    genuine = np.zeros(len(objects), dtype=bool)
+    particle = particles.starts[objects.event[matched]] + index[matched]
+    genuine[matched] = np.abs(particles["pdgId"][particle]) == TAU_PDG_ID
+    return genuine
 
 
-def read_flat(arrays: Mapping[str, Array], is_data: bool) -> Any:
+def read_flat(arrays: Columns, is_data: bool) -> SkimColumns:
     """Turn an already skimmed flat ntuple into skim columns.
 
     The files hold one pair and the two leading jets of each event, selected at nominal thresholds,
@@ -156,23 +155,23 @@ def read_flat(arrays: Mapping[str, Array], is_data: bool) -> Any:
 
     Returns
     -------
-    awkward.Array
-        Record array of the skim columns.
+    dict
+        Skim columns.
     """
     n = len(arrays["pt_1"])
     stored = np.stack([arrays[f"jpt_{i}"] > _MISSING_JET for i in (1, 2)], axis=1)
     counts = stored.sum(axis=1)
 
-    def single(values: Array) -> Any:
-        return ak.unflatten(values, np.ones(n, dtype=np.int64))
+    def single(values: Array) -> Lists:
+        return Lists(values, np.ones(n, dtype=np.int64))
 
-    def jets(name: str) -> Any:
+    def jets(name: str) -> Lists:
         values = np.stack([arrays[f"{name}_{i}"] for i in (1, 2)], axis=1)
-        return ak.unflatten(values[stored].astype(np.float32), counts)
+        return Lists(values[stored].astype(np.float32), counts)
 
     genuine = np.zeros(n, dtype=bool) if is_data else arrays["gen_match"].astype(bool)
     flat = {"pt": "pt", "eta": "eta", "phi": "phi", "mass": "m", "charge": "q"}
-    columns = {
+    return {
         **{f"Muon_{name}": single(arrays[f"{branch}_1"]) for name, branch in flat.items()},
         **{f"Tau_{name}": single(arrays[f"{branch}_2"]) for name, branch in flat.items()},
         "Muon_pfRelIso03_all": single(arrays["iso_1"]),
@@ -191,7 +190,6 @@ def read_flat(arrays: Mapping[str, Array], is_data: bool) -> Any:
         "genWeight": np.ones(n, dtype=np.float32),
         "event_hash": hash_columns([arrays[name] for name in _FLAT_IDENTITY]),
     }
-    return ak.zip({c.name: columns[c.name] for c in COLUMNS}, depth_limit=1)
 
 
 _FLAT_IDENTITY = (
@@ -395,7 +393,7 @@ ANALYSIS = Analysis(
     name="htautau",
     trigger_branches=(TRIGGER, "nMuon", "nTau"),
     branches=(
-        *("run", "luminosityBlock", "event", "PV_npvs", "MET_pt", "MET_phi", "Muon_tightId"),
+        *(*_EVENT, "Muon_tightId"),
         *(f"Muon_{name}" for name in _MUON),
         *(f"Tau_{name}" for name in (*_TAU, *_TAU_ID)),
         *(f"Jet_{name}" for name in (*_JET, "puId")),

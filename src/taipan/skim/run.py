@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import awkward as ak
 import numpy as np
 import uproot
+from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
 from taipan.atomic import write_json
 from taipan.errors import TaipanError
+from taipan.event_block import EventBlock
+from taipan.skim.columns import read_columns
 from taipan.skim.cutflow import Cut, Cutflow, count, merge_cutflows
 from taipan.skim.parts import GeneratedSums, Part, read_generated
 from taipan.skim.schema import choose_alternatives, describe_branches, map_branches
@@ -24,6 +26,9 @@ from taipan.skim.storage import EventWriter, to_table
 logger = logging.getLogger(__name__)
 TREE = "Events"
 LUMI_BRANCHES = ("run", "luminosityBlock")
+LOCAL_SOURCE = uproot.source.file.MultithreadedFileSource
+"""Reads with plain system calls: a tenth faster than uproot's default, and unlike a memory map its
+memory does not grow with the file."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ def _open_tree(chunk: Chunk) -> tuple[Any, int, int]:
     if not chunk.path.is_file():
         raise TaipanError(f"{chunk.path} does not exist")
     try:
-        source = uproot.open(chunk.path)
+        source = uproot.open(chunk.path, handler=LOCAL_SOURCE)
     except Exception as error:  # uproot raises many types on damaged files
         raise TaipanError(f"{chunk.path} is not a readable ROOT file: {_brief(error)}") from error
     size, stated = chunk.path.stat().st_size, int(source.file.fEND)
@@ -214,12 +219,23 @@ def _require(tree: Any, branches: tuple[str, ...], chunk: Chunk) -> None:
 
 
 def _read(tree: Any, names: tuple[str, ...], start: int, stop: int, chunk: Chunk) -> Any:
+    """Read branches; see :func:`read_columns`."""
     try:
-        return tree.arrays(list(names), entry_start=start, entry_stop=stop)
+        return read_columns(tree, names, start, stop)
     except Exception as error:  # a damaged basket fails in uproot, NumPy or a codec
         raise TaipanError(
             f"{chunk.path}: entries {start} to {stop} cannot be read: {_brief(error)}"
         ) from error
+
+
+def _read_events(
+    tree: Any, names: tuple[str, ...], start: int, passed: NDArray[Any], chunk: Chunk
+) -> EventBlock:
+    """Read the events of `start` onwards for which `passed` is true, and none before or after."""
+    rows = np.flatnonzero(passed)
+    first, stop = (rows[0], rows[-1] + 1) if len(rows) else (0, 1)
+    columns = _read(tree, names, int(start + first), int(start + stop), chunk)
+    return EventBlock.from_columns(columns, passed[first:stop])
 
 
 def _nano_steps(
@@ -237,22 +253,23 @@ def _nano_steps(
         stage_one = analysis.trigger_branches + (("genWeight",) if weighted else ())
         stage_one += LUMI_BRANCHES if certified else ()
         first = _read(tree, stage_one, low, high, chunk)
-        weights = ak.to_numpy(first["genWeight"]) if weighted else np.ones(high - low, np.float32)
+        weights = first["genWeight"] if weighted else np.ones(high - low, np.float32)
         if not np.isfinite(weights).all():
             raise TaipanError(f"{chunk.path}: genWeight is NaN or infinite in {low} to {high}")
         flow = [count("all", weights)]
-        passed = ak.to_numpy(analysis.preselect(first, settings.envelope))
+        passed = analysis.preselect(first, settings.envelope)
         if certified:
-            numbers = (ak.to_numpy(first[name]) for name in LUMI_BRANCHES)
+            numbers = (first[name] for name in LUMI_BRANCHES)
             good = certified(*(values.astype(np.uint32) for values in numbers))
             flow.append(count("certified", weights[good]))
             passed = passed & good
-        names = wanted + (("genWeight",) if weighted else ())
-        arrays = _read(tree, names, low, high, chunk)[passed]
-        record, cuts = analysis.select(arrays, settings.envelope, settings.is_data)
+        events = _read_events(tree, wanted, low, passed, chunk)
+        if weighted:
+            events = events.with_scalars(genWeight=weights[passed])
+        record, cuts = analysis.select(events, settings.envelope, settings.is_data)
         kept = weights[passed]
         flow.append(count("trigger", kept))
-        flow += [count(name, kept[ak.to_numpy(mask)]) for name, mask in cuts]
+        flow += [count(name, kept[mask]) for name, mask in cuts]
         logger.info("entries %d to %d: %d of %d kept", low, high, flow[-1].events, high - low)
         yield record, Cutflow(settings.dataset, tuple(flow))
 
@@ -283,9 +300,7 @@ def _flat_steps(
     for low in range(start, stop, settings.step_events):
         high = min(low + settings.step_events, stop)
         arrays = _read(tree, analysis.flat_branches, low, high, chunk)
-        record = analysis.flat(
-            {name: ak.to_numpy(arrays[name]) for name in analysis.flat_branches}, settings.is_data
-        )
+        record = analysis.flat(arrays, settings.is_data)
         ones = np.ones(high - low)
         cuts: tuple[Cut, ...] = (count("all", ones), count("pair", ones))
         yield record, Cutflow(settings.dataset, cuts)

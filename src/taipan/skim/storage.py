@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import awkward as ak
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from taipan.analysis import Column, Columns
+from taipan.analysis import Column, Columns, SkimColumns
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
+from taipan.event_block import Lists
 
 _PROVENANCE = b"taipan"
+_SHAPES = {True: "a list of values", False: "one value"}
 
 
 def schema_of(columns: Sequence[Column]) -> pa.Schema:
@@ -30,30 +32,62 @@ def schema_of(columns: Sequence[Column]) -> pa.Schema:
     return pa.schema(fields)
 
 
-def to_table(record: Any, columns: Sequence[Column]) -> pa.Table:
-    """Turn an awkward record array into an Arrow table with exactly `columns`.
+def _leaves(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
+    """Return path in a Parquet file and type of the numbers of each column."""
+    return [
+        (f"{field.name}.list.element", field.type.value_type)
+        if pa.types.is_list(field.type)
+        else (field.name, field.type)
+        for field in schema
+    ]
+
+
+def to_table(content: SkimColumns, columns: Sequence[Column]) -> pa.Table:
+    """Turn columns of events into an Arrow table with exactly `columns`.
+
+    Parameters
+    ----------
+    content
+        Name → array of shape (n,), or :class:`~taipan.event_block.Lists` of a jagged column.
+    columns
+        Columns of the table.
 
     Raises
     ------
     TaipanError
-        If a floating-point column has NaN or infinite values; names the column and the count.
+        If a floating-point column has NaN or infinite values (names the column and the count), or
+        a column is a list where `columns` wants one value, or the reverse.
     """
+    schema = schema_of(columns)
     arrays = []
-    for column, field in zip(columns, schema_of(columns), strict=True):
-        values = ak.values_astype(record[column.name], np.dtype(column.dtype))
-        flat = ak.to_numpy(ak.flatten(values, axis=None))
+    for column, field in zip(columns, schema, strict=True):
+        values = content[column.name]
+        counts = values.counts if isinstance(values, Lists) else None
+        if column.jagged != (counts is not None):
+            raise TaipanError(f"column '{column.name}' must be {_SHAPES[column.jagged]} an event")
+        flat = values.values if isinstance(values, Lists) else values
+        flat = flat.astype(column.dtype, copy=False)
         if flat.dtype.kind == "f" and not np.isfinite(flat).all():
             bad = int((~np.isfinite(flat)).sum())
             raise TaipanError(f"column '{column.name}' has {bad} values that are NaN or infinite")
-        if column.jagged:
-            offsets = np.concatenate([[0], np.cumsum(ak.to_numpy(ak.num(values)))])
+        if counts is not None:
+            offsets = np.concatenate([[0], np.cumsum(counts)])
             array = pa.ListArray.from_arrays(
-                pa.array(offsets.astype(np.int32)), pa.array(flat), type=field.type
+                _to_arrow(offsets.astype(np.int32), pa.int32()),
+                _to_arrow(flat, field.type.value_type),
+                type=field.type,
             )
         else:
-            array = pa.array(flat, type=field.type)
+            array = _to_arrow(flat, field.type)
         arrays.append(array)
-    return pa.Table.from_arrays(arrays, schema=schema_of(columns))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _to_arrow(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """Wrap numbers as an Arrow array; ``pa.array`` would import pandas, 0.3 s, to do so."""
+    bits = np.packbits(values, bitorder="little") if values.dtype == bool else values
+    buffer = pa.py_buffer(np.ascontiguousarray(bits))
+    return pa.Array.from_buffers(kind, len(values), [None, buffer])
 
 
 class EventWriter:
@@ -69,7 +103,16 @@ class EventWriter:
 
     def __enter__(self) -> EventWriter:
         temporary = self._replacing.__enter__()
-        self._writer = pq.ParquetWriter(temporary, self._schema, compression="zstd")
+        # Momenta do not repeat: the bytes of equal significance together compress 10 % better than
+        # a dictionary of them, and are written in 2/3 of the time.
+        floats = [path for path, kind in _leaves(self._schema) if pa.types.is_floating(kind)]
+        self._writer = pq.ParquetWriter(
+            temporary,
+            self._schema,
+            compression="zstd",
+            use_dictionary=False,
+            column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+        )
         return self
 
     def write(self, table: pa.Table) -> None:
