@@ -7,7 +7,8 @@ from taipan.datasets import Catalogue
 from taipan.normalisation import normalise, to_dict
 from taipan.scripting import run_script
 from taipan.skim.cutflow import Cutflow, list_cuts
-from taipan.skim.parts import Part
+from taipan.skim.parts import Part, skipped_part
+from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -17,21 +18,44 @@ def normalise_datasets(
     cutflows: list[str],
     catalogue: dict[str, Any],
     luminosity: float,
+    data: str | None,
     expected_events: dict[str, int | None],
     normalisation: str,
     cutflow: str,
     table: str,
+    skipped: str,
 ) -> None:
-    """Write ``normalisation.json``, the merged ``cutflow.json`` and the same as a table."""
+    """Write ``normalisation.json``, the merged cutflow as JSON and table, and what was skipped.
+
+    `data` is the record of skipped chunks of the collision data where those are not among the
+    cutflows: their luminosity counts.
+    """
+    if data is not None:
+        luminosity = read_json(data)["luminosity"]
     flows: dict[str, list[Cutflow]] = {name: [] for name in expected_events}
     parts: dict[str, list[Part]] = {name: [] for name in expected_events}
+    left_out: list[Skipped] = []
     for path in cutflows:
         content = read_json(path)
-        flow = Cutflow.from_dict(content)
-        flows[flow.dataset].append(flow)
-        parts[flow.dataset].append(Part.from_dict(content["part"]))
-    found, merged = normalise(
-        Catalogue.model_validate(catalogue), flows, expected_events, luminosity, parts
+        dataset = content["dataset"]
+        if "skipped" in content:
+            keys = ("dataset", "file", "start", "stop", "skipped")
+            left_out.append(Skipped(*(content[key] for key in keys)))
+            parts[dataset].append(skipped_part(*(content[key] for key in keys[1:4])))
+        else:
+            flows[dataset].append(Cutflow.from_dict(content))
+            parts[dataset].append(Part.from_dict(content["part"]))
+    datasets = Catalogue.model_validate(catalogue)
+    lost = count_skipped(left_out, flows, expected_events)
+    read = luminosity_read(datasets, luminosity, lost, expected_events)
+    found, merged = normalise(datasets, flows, expected_events, read, parts, lost)
+    write_json(
+        skipped,
+        {
+            "luminosity": read,
+            "events": lost,
+            "warnings": describe_skipped(left_out, lost, expected_events, (luminosity, read)),
+        },
     )
     write_json(cutflow, {name: flow.to_dict() for name, flow in merged.items()})
     write_text(table, list_cuts(merged))
@@ -44,9 +68,11 @@ if __name__ == "__main__":
         cutflows=list(snakemake.input.cutflows),
         catalogue=snakemake.params.catalogue,
         luminosity=snakemake.params.luminosity,
+        data=snakemake.input.get("data"),
         expected_events=snakemake.params.expected_events,
         normalisation=snakemake.output.normalisation,
         cutflow=snakemake.output.cutflow,
         table=snakemake.output.table,
+        skipped=snakemake.output.skipped,
         log=snakemake.log[0],
     )

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from taipan.remote.fetch import RECEIPT
 from taipan.scripting import run_script
-from taipan.skim.run import Chunk, SkimSettings
 from taipan.skim.task import SkimTask, run_task
 
 if TYPE_CHECKING:
@@ -12,35 +12,28 @@ if TYPE_CHECKING:
 
 
 def skim(
-    file: str,
-    chunk: dict[str, Any],
-    settings: dict[str, Any],
-    module: str,
-    sha256: str | None,
-    parameters: dict[str, Any],
+    file: str | None,
+    task: dict[str, Any],
+    code: str,
+    remote: dict[str, Any],
     events: str,
     cutflow: str,
 ) -> None:
-    """Select the events of a chunk, of a file with the checksum `sha256` if that is known."""
-    task = SkimTask(
-        Chunk(Path(file), chunk["start"], chunk["stop"], chunk["file"]),
-        SkimSettings(**settings),
-        module,
-        sha256,
-        parameters,
-    )
-    run_task(task, Path(events), Path(cutflow))
+    """Select the events of a chunk of a local `file`, or if that is None of one on the mirrors."""
+    # a receipt is what a download leaves for Snakemake
+    path = None if file is None else Path(file.removesuffix(RECEIPT))
+    run_task(SkimTask.from_rule(task, path, code, remote), Path(events), Path(cutflow))
 
 
 if __name__ == "__main__":
+    # where and how patiently a file is read does not change what is read: no parameters, which
+    # would run finished jobs again
     run_script(
         skim,
-        file=snakemake.input.file,
-        chunk=snakemake.params.chunk,
-        settings=snakemake.params.settings,
-        module=snakemake.params.module,
-        sha256=snakemake.params.sha256,
-        parameters=dict(snakemake.params.items()),
+        file=snakemake.input.file or None,
+        task=snakemake.params.task,
+        code=snakemake.params.code,
+        remote=snakemake.config["remote"],
         events=snakemake.output.events,
         cutflow=snakemake.output.cutflow,
         log=snakemake.log[0],

@@ -28,6 +28,7 @@ def summarize(
     yields: str,
     transfer_factor: str,
     truth: str | None,
+    skipped: list[str],
     benchmarks: str,
     config: dict[str, Any],
     identity: dict[str, Any],
@@ -48,6 +49,8 @@ def summarize(
         Outputs of the rules `combine_templates` and `measure_transfer_factor`.
     truth
         Truth record of the embedded simulation, None for real data.
+    skipped
+        Records of the chunks that the skim left out.
     benchmarks
         Folder of Snakemake's benchmark files.
     config
@@ -68,6 +71,7 @@ def summarize(
             yields=read_yields(yields),
             transfer_factor=read_json(transfer_factor),
             truth=None if truth is None else read_json(truth),
+            skipped=[read_json(path) for path in skipped],
         ),
         read_seconds(benchmarks),
     )
@@ -85,6 +89,7 @@ if __name__ == "__main__":
         yields=snakemake.input.yields,
         transfer_factor=snakemake.input.transfer_factor,
         truth=snakemake.input.get("truth"),
+        skipped=list(snakemake.input.skipped),
         benchmarks=snakemake.params.benchmarks,
         config=snakemake.params.config,
         identity=snakemake.params.identity,

@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from taipan.config.model import Config, Skim, Strict
+from taipan.config.model import Config, Skim, Strict, Url
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0
+Adler32 = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 
 
 class Cited(Strict):
@@ -47,8 +48,13 @@ class Dataset(Strict):
     entries
         File → events in it; needed to divide a dataset of several files, and where a single file
         holds fewer than the unskimmed sample.
-    record, licence, sha256
+    record, doi, licence
         Origin of the files.
+    sizes
+        File → bytes; one that is not listed is not compared.
+    adler32, sha256
+        File → checksum in hexadecimal digits, as the origin states it (the CERN Open Data portal
+        gives Adler-32); the content of a file without one is not verified.
     """
 
     files: list[str] = Field(min_length=1)
@@ -61,11 +67,18 @@ class Dataset(Strict):
     sumw: float | None = None
     entries: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     record: str | int | None = None
+    doi: str | None = None
     licence: str | None = None
+    sizes: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    adler32: dict[str, Adler32] = Field(default_factory=dict)
     sha256: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _normalisable(self) -> Dataset:
+        for key in ("sizes", "adler32", "sha256"):
+            other = sorted(set(getattr(self, key)) - set(self.files))
+            if other:
+                raise ValueError(f"`{key}` names {other[0]}, which is not in `files`")
         if not self.is_data and self.cross_section is None:
             raise ValueError("a simulated dataset needs `cross_section`")
         if self.is_data and self.cross_section is not None:
@@ -73,6 +86,14 @@ class Dataset(Strict):
         if self.entries and set(self.entries) != set(self.files):
             raise ValueError("`entries` must list every file of `files`, and no other")
         return self
+
+    def expected(self, file: str) -> dict[str, int | str | None]:
+        """Size and checksums of a file, None where they are not known."""
+        return {
+            "size": self.sizes.get(file),
+            "adler32": self.adler32.get(file),
+            "sha256": self.sha256.get(file),
+        }
 
     @property
     def effective_cross_section(self) -> float:
@@ -93,6 +114,9 @@ class Catalogue(Strict):
     kind
         ``fastsim``: made on the spot; ``skims``: flat, already skimmed ntuples; ``nanoaod``:
         reduced-NanoAOD files.
+    mirrors
+        Base URLs of the files in the order in which they are tried (`remote.mirrors` replaces
+        them).
     """
 
     name: str
@@ -100,7 +124,9 @@ class Catalogue(Strict):
     description: str
     licence: str
     record: str | int | None = None
+    doi: str | None = None
     citation: str | None = None
+    mirrors: list[Url] = Field(default_factory=list)
     datasets: dict[str, Dataset] = Field(min_length=1)
 
     def dataset(self, name: str) -> Dataset:
@@ -162,6 +188,11 @@ def event_scale(dataset: Dataset, luminosity: float, sumw: float) -> float:
     if not sumw > 0.0:
         raise TaipanError(f"Σ genWeight of the unskimmed sample is {sumw}; it must be positive")
     return dataset.effective_cross_section * luminosity * PB_PER_FB / sumw
+
+
+def mirrors_of(config: Config, catalogue: Catalogue) -> list[str]:
+    """Give the base URLs of the configuration or, if it has none, of the catalogue."""
+    return list(config.remote.mirrors or catalogue.mirrors)
 
 
 def source_folder(config: Config, catalogue: Catalogue) -> Path:

@@ -5,3 +5,15 @@ from __future__ import annotations
 
 class TaipanError(ValueError):
     """Bad input or a failed check, with a message that names it; shown without a traceback."""
+
+
+class BadFileError(TaipanError):
+    """An input file that is truncated or damaged; `skim.on_bad_file` decides what follows."""
+
+
+class ChecksumError(TaipanError):
+    """A file whose content is not that of the catalogue; never skipped, always an error."""
+
+
+class UnreachableError(TaipanError):
+    """A remote file that no mirror delivered in the time allowed; always ends the job."""

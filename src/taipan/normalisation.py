@@ -40,6 +40,8 @@ class Normalisation:
         were skimmed before.
     parts
         Number of skim jobs, which together read every entry once.
+    skipped_events
+        Events of damaged files that were left out (`skim.on_bad_file`); not in the above.
     """
 
     dataset: str
@@ -52,6 +54,7 @@ class Normalisation:
     events_read: int = 0
     sumw_read: float = 0.0
     parts: int = 0
+    skipped_events: int = 0
 
 
 def normalise(
@@ -60,6 +63,7 @@ def normalise(
     expected_events: Mapping[str, int | None],
     luminosity: float,
     parts: Mapping[str, Sequence[Part]] | None = None,
+    lost: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Normalisation], dict[str, Cutflow]]:
     """Merge cutflows over chunks and derive each dataset's scale.
 
@@ -75,6 +79,9 @@ def normalise(
         Of the analysed data in fb⁻¹.
     parts
         Dataset → the ranges of entries that its chunks read.
+    lost
+        Dataset → events of damaged files left out on purpose; Σ genWeight and the number of
+        events are those of the chunks that were read.
 
     Returns
     -------
@@ -95,8 +102,9 @@ def normalise(
         flow = merge_cutflows(chunks)
         merged[name] = flow
         check_coverage(name, parts.get(name, ()), catalogue.dataset(name).entries)
+        left_out = (lost or {}).get(name, 0)
         origin, size = _generated(name, catalogue, flow, parts.get(name, ()))
-        _compare_with_catalogue(name, catalogue, size, expected_events.get(name))
+        _compare_with_catalogue(name, catalogue, size, expected_events.get(name), left_out)
         dataset = catalogue.dataset(name)
         try:
             scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, size.sumw)
@@ -104,7 +112,7 @@ def normalise(
             raise TaipanError(f"dataset '{name}': {error}") from error
         normalisations[name] = Normalisation(
             *(name, dataset.is_data, scale, size.events, size.sumw, luminosity, origin),
-            *(flow.cuts[0].events, flow.cuts[0].sumw, len(chunks)),
+            *(flow.cuts[0].events, flow.cuts[0].sumw, len(chunks), left_out),
         )
     return normalisations, merged
 
@@ -127,15 +135,19 @@ def _generated(
 
 
 def _compare_with_catalogue(
-    name: str, catalogue: Catalogue, size: GeneratedSums, expected: int | None
+    name: str, catalogue: Catalogue, size: GeneratedSums, expected: int | None, left_out: int
 ) -> None:
     dataset = catalogue.dataset(name)
-    if catalogue.kind != "skims" and expected is not None and expected != size.events:
+    if catalogue.kind != "skims" and expected is not None and expected != size.events + left_out:
         raise TaipanError(
-            f"dataset '{name}': {size.events} events read, {expected} expected; "
+            f"dataset '{name}': {size.events} events read, {expected - left_out} expected; "
             "a chunk is missing or was read twice"
         )
-    if dataset.sumw is not None and abs(size.sumw / dataset.sumw - 1.0) > AGREEMENT:
+    if (
+        left_out == 0
+        and dataset.sumw is not None
+        and abs(size.sumw / dataset.sumw - 1.0) > AGREEMENT
+    ):
         raise TaipanError(
             f"dataset '{name}': Σ genWeight is {size.sumw}, the catalogue has {dataset.sumw}"
         )

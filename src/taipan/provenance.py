@@ -170,23 +170,6 @@ def hash_file(path: Path | str) -> str:
         raise TaipanError(f"cannot read {path}: {error.strerror}") from error
 
 
-def verify_file(path: Path | str, sha256: str) -> None:
-    """Compare a file with the SHA-256 that its catalogue states.
-
-    Raises
-    ------
-    TaipanError
-        If it differs or cannot be read; names the file and both sums.
-    """
-    try:
-        with open(path, "rb") as handle:
-            found = hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError as error:
-        raise TaipanError(f"cannot read {path}: {error.strerror}") from error
-    if found != sha256:
-        raise TaipanError(f"{path}: SHA-256 is {found}, the catalogue has {sha256}")
-
-
 def _identify(path: Path | str) -> str:
     """Hash of a file; its size where reading it again would cost more than the job."""
     size = Path(path).stat().st_size

@@ -512,8 +512,55 @@ def test_file_that_is_not_there(skims, tmp_path):
     assert line == f"skims: '{skims}' has no file h.root (dataset H)"
 
 
-def test_remote_folder_is_not_looked_at():
-    check({"files": "https://example.org/files"}, catalogue={"kind": "nanoaod"})
+NANOAOD = {"kind": "nanoaod"}
+MIRROR = "https://example.org/files"
+
+
+def test_remote_folder_belongs_to_the_mirrors():
+    (line,) = problems({"files": MIRROR}, catalogue=NANOAOD)
+    assert line == f"files: '{MIRROR}' is not a folder; remote.mirrors takes base URLs"
+
+
+def test_remote_files_are_not_looked_at(tmp_path):
+    stream = {"remote": {"access": "stream", "mirrors": [MIRROR]}}
+    check(stream, catalogue=NANOAOD)
+    fetch = {"access": "fetch", "mirrors": [MIRROR]}
+    check({"remote": fetch, "files": str(tmp_path / "later")}, catalogue=NANOAOD)
+    (line,) = problems({"remote": fetch}, catalogue=NANOAOD)
+    assert line.startswith("files: missing; catalogue 'toys'")
+    (tmp_path / "file").touch()
+    (line,) = problems({"remote": fetch, "files": str(tmp_path / "file")}, catalogue=NANOAOD)
+    assert line.startswith(f"files: '{tmp_path / 'file'}' is not a folder")
+
+
+def test_remote_access_needs_a_mirror():
+    (line,) = problems({"remote": {"access": "stream"}}, catalogue=NANOAOD)
+    assert line == (
+        "remote.mirrors: missing; catalogue 'toys' names none, so remote.access 'stream' needs "
+        "base URLs (http, https, root)"
+    )
+
+
+def test_fastsim_is_not_remote():
+    (line,) = problems({"remote": {"access": "fetch", "mirrors": [MIRROR]}})
+    assert line == "remote.access: 'fetch': fastsim is made on the spot (local)"
+
+
+def test_skipping_needs_countable_events():
+    skip = {"skim": {"on_bad_file": "skip"}, "remote": {"access": "stream", "mirrors": [MIRROR]}}
+    (line,) = problems({"skim": {"on_bad_file": "skip"}})
+    assert line == (
+        "skim.on_bad_file: 'skip' is for catalogues of kind nanoaod; 'toys' is of kind fastsim "
+        "(fail)"
+    )
+    check(skip, catalogue=NANOAOD)
+    unknown = {**NANOAOD, "datasets": {"Data": {"generated_events": None}}}
+    found = problems(skip, catalogue=unknown)
+    (line,) = [line for line in found if line.startswith(("skim.", "data", "samples."))]
+    assert line == (
+        "skim.on_bad_file: 'skip' needs generated_events of dataset 'Data' in catalogue 'toys', "
+        "to tell how much is lost (fail)"
+    )
 
 
 def test_module_without_a_reader_of_flat_ntuples(skims):

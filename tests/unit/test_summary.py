@@ -378,6 +378,7 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             yields=str(tmp_path / "yields.csv"),
             transfer_factor=str(tmp_path / "transfer.json"),
             truth=str(tmp_path / "truth.json"),
+            skipped=[],
             benchmarks=str(tmp_path / "benchmarks"),
             config=slice_config(analysis_config, "analysis", "title", "regions", "fit"),
             identity={

@@ -11,6 +11,7 @@ from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import slice_config
 from taipan.datasets import (
     chunk_size,
+    mirrors_of,
     plan_chunks,
     source_folder,
     total_luminosity,
@@ -18,6 +19,7 @@ from taipan.datasets import (
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
 from taipan.provenance import code_version, hash_content
+from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
 
 ROOT = Path(workflow.basedir)
@@ -30,6 +32,12 @@ try:
     check_config(CONFIG, CATALOGUE, load_analysis(CONFIG.module))
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
+
+# For scripts that read remote files; not a parameter of theirs, see there.
+config["remote"] = {
+    **CONFIG.remote.model_dump(mode="json"),
+    "mirrors": mirrors_of(CONFIG, CATALOGUE),
+}
 
 OUT = f"{CONFIG.results}/{CONFIG.analysis}"
 IS_FASTSIM = CATALOGUE.kind == "fastsim"
@@ -72,6 +80,13 @@ CHUNKS = {
     )
     for name in DATASETS
 }
+
+
+def catalogue_files():
+    """File name to its dataset."""
+    return {
+        file: entry for entry in CATALOGUE.datasets.values() for file in entry.files
+    }
 
 
 def log_file(name):
@@ -120,6 +135,8 @@ CUTFLOW_TABLE = f"{OUT}/cutflow/cutflow.csv"
 NORMALISATION_ALTERNATIVES = f"{OUT}/normalisation_alternatives.json"
 CUTFLOW_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.json"
 CUTFLOW_TABLE_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.csv"
+SKIPPED = f"{OUT}/cutflow/skipped.json"
+SKIPPED_ALTERNATIVES = f"{OUT}/cutflow/skipped_alternatives.json"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 TRUTH = f"{CONFIG.results}/fastsim/truth.json"

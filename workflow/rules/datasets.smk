@@ -1,4 +1,4 @@
-"""Input files: the embedded simulation."""
+"""Input files: the embedded simulation, or downloads."""
 
 if IS_FASTSIM:
 
@@ -37,3 +37,25 @@ if IS_FASTSIM:
             code=code_version("taipan.fastsim"),
         script:
             "../../scripts/simulate.py"
+
+
+if CONFIG.remote.access == "fetch":
+
+    rule fetch:
+        """Download one file of the catalogue, verify it, and only then give it its name."""
+        output:
+            # not the file itself, which Snakemake would delete before it runs the rule again
+            receipt=source_file("{file}") + RECEIPT,
+        log:
+            f"{OUT}/logs/fetch/{{file}}.log",
+        benchmark:
+            f"{OUT}/benchmarks/fetch/{{file}}.tsv"
+        wildcard_constraints:
+            file=any_catalogue_file(),
+        conda:
+            ENVIRONMENT
+        params:
+            expected=expected_of_file,
+            code=code_version("taipan.remote.fetch"),
+        script:
+            "../../scripts/fetch.py"

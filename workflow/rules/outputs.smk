@@ -10,6 +10,7 @@ def summary_inputs():
         "yields": YIELDS,
         "transfer_factor": TRANSFER,
         "plots": plot_outputs(),
+        "skipped": [SKIPPED, *([SKIPPED_ALTERNATIVES] if ALTERNATIVES else [])],
     }
     if CONFIG.fit.reference:
         files["reference"] = f"{OUT}/fit/{CONFIG.fit.reference}.json"
@@ -30,7 +31,7 @@ def run_identity():
     # where files lie and who reads which part of them does not change a result
     jobs = {"chunk_minutes", "events_per_second", "chunk_events", "executor"}
     places = {
-        **dict.fromkeys(("results", "skims", "files"), True),
+        **dict.fromkeys(("results", "skims", "files", "remote"), True),
         "skim": {*jobs, "dask_scheduler"},
     }
     chain = [

@@ -1,5 +1,7 @@
 """Inputs and parameters of the rules: the slice of the configuration that each uses."""
 
+import re
+
 
 def fastsim_settings():
     """Settings of the embedded simulation, every dataset's size included."""
@@ -19,14 +21,44 @@ def fastsim_settings():
     }
 
 
-def chunk_of(wildcards):
-    """Entry range of a skim job."""
-    return asdict(CHUNKS[wildcards.dataset][int(wildcards.chunk)])
+def input_of(chunk):
+    """ROOT file of a chunk; the receipt if it is fetched, none if it is read elsewhere."""
+    if CONFIG.remote.access == "stream":
+        return []
+    file = source_file(chunk.file)
+    return file + RECEIPT if CONFIG.remote.access == "fetch" else file
+
+
+def task_of(dataset, chunk):
+    """What a skim job depends on besides its input and the code."""
+    return {
+        "chunk": asdict(chunk),
+        "settings": settings_of(dataset),
+        "module": CONFIG.module,
+        "expected": CATALOGUE.dataset(dataset).expected(chunk.file),
+        "on_bad_file": CONFIG.skim.on_bad_file,
+    }
+
+
+def tasks_of(dataset):
+    """What each chunk of a dataset depends on."""
+    return [task_of(dataset, chunk) for chunk in CHUNKS[dataset]]
+
+
+def inputs_of(dataset):
+    """ROOT files or receipts of the chunks of a dataset."""
+    files = [input_of(chunk) for chunk in CHUNKS[dataset]]
+    return [file for file in files if file]
+
+
+def chunk_task(wildcards):
+    """What a skim job depends on besides its input and the code."""
+    return task_of(wildcards.dataset, CHUNKS[wildcards.dataset][int(wildcards.chunk)])
 
 
 def chunk_file(wildcards):
-    """ROOT file of a skim job."""
-    return source_file(CHUNKS[wildcards.dataset][int(wildcards.chunk)].file)
+    """ROOT file of a skim job, or its receipt."""
+    return input_of(CHUNKS[wildcards.dataset][int(wildcards.chunk)])
 
 
 def lumi_mask_of(dataset):
@@ -40,24 +72,14 @@ def lumi_mask(wildcards):
     return lumi_mask_of(wildcards.dataset)
 
 
-def chunk_files_of(dataset):
-    """ROOT file of every chunk of a dataset."""
-    return [source_file(chunk.file) for chunk in CHUNKS[dataset]]
+def any_catalogue_file():
+    """Pattern of the names of the catalogue's files."""
+    return "|".join(re.escape(name) for name in catalogue_files())
 
 
-def files_of(dataset):
-    """ROOT files of a dataset."""
-    return list(dict.fromkeys(chunk_files_of(dataset)))
-
-
-def checksums_of(dataset):
-    """SHA-256 of the file of every chunk of a dataset, where the catalogue has it."""
-    return [CATALOGUE.dataset(dataset).sha256.get(c.file) for c in CHUNKS[dataset]]
-
-
-def chunk_checksum(wildcards):
-    """SHA-256 of the file of a skim job, where the catalogue has it."""
-    return checksums_of(wildcards.dataset)[int(wildcards.chunk)]
+def expected_of_file(wildcards):
+    """Size and checksums of a file of the catalogue."""
+    return catalogue_files()[wildcards.file].expected(wildcards.file)
 
 
 def settings_of(dataset):
@@ -71,11 +93,6 @@ def settings_of(dataset):
         "envelope": CONFIG.skim.envelope,
         "step_events": CONFIG.skim.step_events,
     }
-
-
-def skim_settings(wildcards):
-    """What a skim job depends on besides its chunk."""
-    return settings_of(wildcards.dataset)
 
 
 def definitions():

@@ -9,7 +9,7 @@ if CONFIG.skim.executor == "dask":
             name:
                 f"skim_{name}"
             input:
-                files=files_of(name),
+                files=inputs_of(name),
                 lumi_mask=lumi_mask_of(name),
             output:
                 events=events_of(name),
@@ -21,11 +21,7 @@ if CONFIG.skim.executor == "dask":
             conda:
                 ENVIRONMENT
             params:
-                files=chunk_files_of(name),
-                chunks=[asdict(chunk) for chunk in CHUNKS[name]],
-                settings=settings_of(name),
-                module=CONFIG.module,
-                sha256=checksums_of(name),
+                tasks=tasks_of(name),
                 code=code_version("taipan.skim.executor", CONFIG.module),
             script:
                 "../../scripts/skim_dataset.py"
@@ -47,10 +43,7 @@ else:
         conda:
             ENVIRONMENT
         params:
-            chunk=chunk_of,
-            settings=skim_settings,
-            module=CONFIG.module,
-            sha256=chunk_checksum,
+            task=chunk_task,
             code=code_version("taipan.skim.executor", CONFIG.module),
         script:
             "../../scripts/skim.py"
@@ -69,6 +62,7 @@ rule normalise:
             category="Selection",
             labels={"Figure": "table"},
         ),
+        skipped=SKIPPED,
     log:
         log_file("normalise"),
     benchmark:
@@ -76,10 +70,10 @@ rule normalise:
     conda:
         ENVIRONMENT
     params:
-        catalogue=CATALOGUE.model_dump(mode="json"),
+        catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
         luminosity=total_luminosity(CONFIG, CATALOGUE),
         expected_events=expected_events(nominal_datasets()),
-        code=code_version("taipan.normalisation"),
+        code=code_version("taipan.normalisation", "taipan.skipped"),
     script:
         "../../scripts/normalise.py"
 
@@ -90,10 +84,12 @@ if ALTERNATIVES:
         """Normalise the alternative datasets of systematics; nothing nominal depends on it."""
         input:
             cutflows=[path for name in ALTERNATIVES for path in cutflows_of(name)],
+            data=SKIPPED,
         output:
             normalisation=NORMALISATION_ALTERNATIVES,
             cutflow=CUTFLOW_ALTERNATIVES,
             table=CUTFLOW_TABLE_ALTERNATIVES,
+            skipped=SKIPPED_ALTERNATIVES,
         log:
             log_file("normalise_alternatives"),
         benchmark:
@@ -101,9 +97,9 @@ if ALTERNATIVES:
         conda:
             ENVIRONMENT
         params:
-            catalogue=CATALOGUE.model_dump(mode="json"),
+            catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
             luminosity=total_luminosity(CONFIG, CATALOGUE),
             expected_events=expected_events(ALTERNATIVES),
-            code=code_version("taipan.normalisation"),
+            code=code_version("taipan.normalisation", "taipan.skipped"),
         script:
             "../../scripts/normalise.py"

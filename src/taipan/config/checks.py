@@ -14,6 +14,7 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.config.check_skim import check_skim
+from taipan.config.check_source import check_source, source_key
 from taipan.config.check_systematics import check_systematics
 from taipan.config.fields import unknown
 from taipan.config.model import Config, Observable, Region
@@ -59,7 +60,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *check_systematics(config, catalogue, analysis),
         *_check_fit(config),
         *check_skim(config, catalogue),
-        *_check_source(config, catalogue, analysis),
+        *check_source(config, catalogue, analysis),
         *_check_results(config, catalogue),
     ]
     if problems:
@@ -274,37 +275,6 @@ def _check_fit(config: Config) -> Problems:
         floating.setdefault(sample, parameter)
 
 
-def _check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Problems:
-    mask = config.skim.lumi_mask
-    if mask is not None and catalogue.kind == "skims":
-        yield f"skim.lumi_mask: '{mask}': flat ntuples have no luminosity blocks; set it to null"
-    elif mask is not None and not Path(mask).is_file():
-        yield f"skim.lumi_mask: '{mask}' is not a file (seen from {Path.cwd()})"
-    found = _source_key(config, catalogue)
-    if found is None:
-        return
-    key, source = found
-    if key == "skims" and analysis.flat is None:
-        yield f"catalogue: module '{config.module}' cannot read flat ntuples (kind skims)"
-    if source is None:
-        yield (
-            f"{key}: missing; catalogue '{catalogue.name}' of kind {catalogue.kind} needs the "
-            "folder of its files"
-        )
-        return
-    if "://" in source:
-        return  # a remote folder is looked at when its files are opened
-    folder = Path(source)
-    if not folder.is_dir():
-        yield f"{key}: '{source}' is not a folder (seen from {Path.cwd()})"
-        return
-    used = [*config.data, *(name for s in config.samples.values() for name in s.datasets)]
-    for name in dict.fromkeys(used):
-        for file in catalogue.datasets[name].files if name in catalogue.datasets else ():
-            if not (folder / file).is_file():
-                yield f"{key}: '{source}' has no file {file} (dataset {name})"
-
-
 def _check_results(config: Config, catalogue: Catalogue) -> Problems:
     text = config.results
     if not text.strip():
@@ -314,7 +284,7 @@ def _check_results(config: Config, catalogue: Catalogue) -> Problems:
     if results == Path(results.anchor):
         yield f"results: '{text}' is the root of the file system; name a folder of its own"
         return
-    key, source = _source_key(config, catalogue) or ("", None)
+    key, source = source_key(config, catalogue) or ("", None)
     if source is not None and "://" not in source:
         folder = Path(source).resolve()
         if results == folder or folder in results.parents:
@@ -323,12 +293,6 @@ def _check_results(config: Config, catalogue: Catalogue) -> Problems:
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         what = "is not writable" if existing.is_dir() else "is a file"
         yield f"results: '{text}' cannot be written: {existing} {what}"
-
-
-def _source_key(config: Config, catalogue: Catalogue) -> tuple[str, str | None] | None:
-    if catalogue.kind == "fastsim":
-        return None
-    return ("skims", config.skims) if catalogue.kind == "skims" else ("files", config.files)
 
 
 def fitted_regions(config: Config) -> dict[str, Region]:

@@ -23,6 +23,7 @@ _PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "name of a file, without .yaml",
     r"^#[0-9a-fA-F]{6}$": "colour such as #e42536",
     r"^[A-Za-z_][A-Za-z0-9_.]*$": "name of a module, with dots",
+    r"^(https?|roots?)://[^\s/]+.*$": "URL (http, https, root)",
 }
 _TYPES = {
     "string": "text",
@@ -31,7 +32,13 @@ _TYPES = {
     "boolean": "true or false",
     "null": "null",
 }
-_PLURALS = {"integer": "integers", "number": "numbers", "name": "names", "section": "sections"}
+_PLURALS = {
+    "integer": "integers",
+    "number": "numbers",
+    "name": "names",
+    "section": "sections",
+    "URL": "URLs",
+}
 _LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 _LONGEST_VALUE = 60
 

@@ -15,6 +15,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Url = Annotated[str, Field(pattern=r"^(https?|roots?)://[^\s/]+.*$")]
 
 
 class Strict(BaseModel):
@@ -88,10 +89,46 @@ class Skim(Strict):
         description="JSON file of certified luminosity blocks; data outside it are dropped. Not "
         "for flat ntuples, which have no luminosity blocks.",
     )
+    on_bad_file: Literal["fail", "skip"] = Field(
+        "fail",
+        description="Chunk of a truncated or damaged file: `fail` ends the run; `skip` leaves it "
+        "out, normalises to the events that were read and warns in the summary.",
+    )
     envelope: dict[str, Fraction] = Field(
         default_factory=lambda: {"tau_pt": 0.06, "muon_pt": 0.02},
         description="Relative loosening of each threshold. A kinematic systematic larger than "
         "its envelope is an error; one within it does not re-run the skim.",
+    )
+
+
+class Remote(Strict):
+    """Files that lie elsewhere: how they are read, and how long that is tried."""
+
+    access: Literal["local", "fetch", "stream"] = Field(
+        "local",
+        description="`local`: the files are in the folder `files` (or `skims`); `fetch`: they are "
+        "downloaded into it first, a job a file; `stream`: the skim reads what it needs from the "
+        "mirrors and keeps no copy.",
+    )
+    mirrors: list[Url] = Field(
+        default_factory=list,
+        description="Base URLs (http, https, root) that are tried in turn; those of the catalogue "
+        "if empty.",
+    )
+    retries: Annotated[int, Field(ge=0)] = Field(
+        5, description="Further rounds over the mirrors after a failure without any progress."
+    )
+    backoff: NonNegative = Field(
+        2.0, description="Pause before the next round in s; doubles each time, at most 300 s."
+    )
+    timeout: Annotated[float, Field(ge=1.0)] = Field(
+        60.0, description="Longest wait for a connection or for the next bytes in s."
+    )
+    give_up_after: Positive = Field(
+        1800.0, description="Time in s after which a transfer fails, whatever its size."
+    )
+    min_speed: Positive = Field(
+        0.1, description="Further time that a transfer may take: its size over this, in MB/s."
     )
 
 
@@ -190,6 +227,7 @@ class Run(Strict):
         20120704, description="The one seed; every stage derives its own from it by name."
     )
     fastsim: Fastsim = Field(default_factory=Fastsim, description="The embedded simulation.")
+    remote: Remote = Field(default_factory=Remote, description="Files that lie elsewhere.")
     skim: Skim = Field(default_factory=Skim, description="Event selection.")
     pileup: Pileup = Field(default_factory=Pileup, description="Pile-up correction.")
     training: Training = Field(default_factory=Training, description="The k-fold network.")

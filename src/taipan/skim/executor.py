@@ -58,8 +58,8 @@ def run_local(tasks: Sequence[SkimTask], outputs: Sequence[Outputs], processes: 
         ]
         try:
             for done, future in enumerate(futures, start=1):
-                flow = future.result()
-                logger.info("chunk %d of %d: %d kept", done, len(tasks), flow.cuts[-1].events)
+                future.result()
+                logger.info("chunk %d of %d done", done, len(tasks))
         except BrokenProcessPool as error:
             raise TaipanError("a skim process was killed; is there enough memory?") from error
         except BaseException:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uproot
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
 from taipan.atomic import write_json
-from taipan.errors import TaipanError
+from taipan.errors import BadFileError, TaipanError, UnreachableError
 from taipan.event_block import EventBlock
+from taipan.remote.mirrors import RemoteFile
+from taipan.remote.opening import brief, open_root
 from taipan.skim.columns import read_columns
 from taipan.skim.cutflow import Cut, Cutflow, count, merge_cutflows
 from taipan.skim.parts import GeneratedSums, Part, read_generated
@@ -26,9 +27,6 @@ from taipan.skim.storage import EventWriter, to_table
 logger = logging.getLogger(__name__)
 TREE = "Events"
 LUMI_BRANCHES = ("run", "luminosityBlock")
-LOCAL_SOURCE = uproot.source.file.MultithreadedFileSource
-"""Reads with plain system calls: a tenth faster than uproot's default, and unlike a memory map its
-memory does not grow with the file."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,19 @@ class Chunk:
     The catalogue may know the file by another `name` than that of its path.
     """
 
-    path: Path
+    path: Path | RemoteFile
     start: int = 0
     stop: int | None = None
     name: str | None = None
 
+    @property
+    def entries(self) -> str:
+        """Entry range, for messages."""
+        return f"entries {self.start} to {'end' if self.stop is None else self.stop}"
+
     def __str__(self) -> str:
         """Return file and entry range, for messages."""
-        return f"{self.path} (entries {self.start} to {'end' if self.stop is None else self.stop})"
+        return f"{self.path} ({self.entries})"
 
 
 @dataclass(frozen=True)
@@ -184,31 +187,26 @@ def _describe_part(chunk: Chunk, analysis: Analysis, settings: SkimSettings, rea
 
 def _open_tree(chunk: Chunk) -> tuple[Any, int, int]:
     """Open the tree and return it with the range of entries; refuses an empty one."""
-    if not chunk.path.is_file():
-        raise TaipanError(f"{chunk.path} does not exist")
     try:
-        source = uproot.open(chunk.path, handler=LOCAL_SOURCE)
-    except Exception as error:  # uproot raises many types on damaged files
-        raise TaipanError(f"{chunk.path} is not a readable ROOT file: {_brief(error)}") from error
-    size, stated = chunk.path.stat().st_size, int(source.file.fEND)
-    if size < stated:
-        raise TaipanError(f"{chunk.path} is truncated: {size} of {stated} bytes")
+        source = open_root(chunk.path)
+    except BadFileError as error:
+        raise BadFileError(f"{error}; wanted: {chunk.entries}") from error
     if TREE not in source:
         names = ", ".join(key.split(";")[0] for key in source)
         raise TaipanError(f"{chunk.path} has no tree '{TREE}' (found: {names or 'nothing'})")
-    tree = source[TREE]
-    total = int(tree.num_entries)
+    try:
+        tree = source[TREE]
+        total = int(tree.num_entries)
+    except UnreachableError:
+        raise
+    except Exception as error:  # uproot raises many types on damaged files
+        raise BadFileError(f"{chunk}: '{TREE}' cannot be read: {brief(error)}") from error
     stop = total if chunk.stop is None else chunk.stop
     if total == 0:
         raise TaipanError(f"{chunk.path} has no events")
     if not 0 <= chunk.start < stop <= total:
         raise TaipanError(f"{chunk}: the file has {total} entries")
     return tree, chunk.start, stop
-
-
-def _brief(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 def _require(tree: Any, branches: tuple[str, ...], chunk: Chunk) -> None:
@@ -222,9 +220,11 @@ def _read(tree: Any, names: tuple[str, ...], start: int, stop: int, chunk: Chunk
     """Read branches; see :func:`read_columns`."""
     try:
         return read_columns(tree, names, start, stop)
+    except UnreachableError as error:
+        raise UnreachableError(f"{chunk.path}: entries {start} to {stop}: {error}") from error
     except Exception as error:  # a damaged basket fails in uproot, NumPy or a codec
-        raise TaipanError(
-            f"{chunk.path}: entries {start} to {stop} cannot be read: {_brief(error)}"
+        raise BadFileError(
+            f"{chunk.path}: entries {start} to {stop} cannot be read: {brief(error)}"
         ) from error
 
 
@@ -285,7 +285,7 @@ def _read_lumi_mask(path: str | None) -> Callable[..., Any] | None:
     except (OSError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise TaipanError(
             f"skim.lumi_mask: {path} is not a file of certified luminosity blocks "
-            f'({_brief(error)}); allowed: JSON such as {{"194533": [[46, 379]]}}'
+            f'({brief(error)}); allowed: JSON such as {{"194533": [[46, 379]]}}'
         ) from error
     return mask
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from taipan.analysis import load_analysis
 from taipan.errors import TaipanError
-from taipan.provenance import describe, verify_file
+from taipan.provenance import describe
+from taipan.remote.fetch import Expected
+from taipan.remote.mirrors import Patience, RemoteFile
 from taipan.skim.cutflow import Cutflow
-from taipan.skim.run import Chunk, SkimSettings, skim_chunk
+from taipan.skim.run import Chunk, SkimSettings
+from taipan.skim.source import skim_verified
 
 
 @dataclass(frozen=True)
@@ -20,26 +24,61 @@ class SkimTask:
 
     Attributes
     ----------
-    chunk
-        What to read.
+    name, start, stop
+        File name in the catalogue and range of entries (`stop` None: to the end).
+    path
+        Local file; None if it is read from the mirrors of `remote`.
     settings
         Dataset, envelope and the like.
     module
         Analysis module.
-    sha256
-        Checksum of the file where it is known.
     parameters
         Parameters of the rule, for the provenance.
+    expected
+        Size and checksums of the file as far as they are known.
+    on_bad_file
+        ``fail`` or ``skip``.
+    remote
+        Section `remote` of the configuration.
     """
 
-    chunk: Chunk
+    name: str
+    start: int
+    stop: int | None
+    path: Path | None
     settings: SkimSettings
     module: str
-    sha256: str | None
     parameters: Mapping[str, Any]
+    expected: Expected = field(default_factory=Expected)
+    on_bad_file: str = "fail"
+    remote: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_rule(
+        cls,
+        task: Mapping[str, Any],
+        path: Path | None,
+        code: str,
+        remote: Mapping[str, Any],
+    ) -> SkimTask:
+        """Make a task from the parameters of a rule."""
+        chunk = task["chunk"]
+        return cls(
+            chunk["file"],
+            chunk["start"],
+            chunk["stop"],
+            path,
+            SkimSettings(**task["settings"]),
+            task["module"],
+            # the same wherever it is done: so is the file, to the last byte
+            {**task, "code": code},
+            Expected(**task["expected"]),
+            task["on_bad_file"],
+            remote,
+        )
 
 
-def run_task(task: SkimTask, events: Path, cutflow: Path) -> Cutflow:
+def run_task(task: SkimTask, events: Path, cutflow: Path) -> Cutflow | None:
     """Verify the file and select the events of its chunk.
 
     Parameters
@@ -49,21 +88,34 @@ def run_task(task: SkimTask, events: Path, cutflow: Path) -> Cutflow:
     events, cutflow
         Files to write.
 
+    Returns
+    -------
+    Cutflow or None
+        None if the chunk was left out.
+
     Raises
     ------
     TaipanError
-        As :func:`taipan.skim.run.skim_chunk`, and if the file has another checksum than it should.
+        As :func:`taipan.skim.source.skim_verified`, and if a local file does not exist.
     """
-    path = task.chunk.path
-    if not path.is_file():
-        raise TaipanError(f"{path} does not exist")
-    if task.sha256 is not None:
-        verify_file(path, task.sha256)
-    return skim_chunk(
-        task.chunk,
-        load_analysis(task.module),
-        task.settings,
-        events,
-        cutflow,
-        describe("skim", task.parameters, [path]),
-    )
+    if task.path is not None and not task.path.is_file():
+        raise TaipanError(f"{task.path} does not exist")
+    with contextlib.ExitStack() as stack:
+        source: Path | RemoteFile
+        if task.path is None:
+            patience = Patience.from_config(task.remote)
+            mirrors = task.remote["mirrors"]
+            remote = RemoteFile(task.name, mirrors, patience, task.expected.size)
+            source = stack.enter_context(remote)
+        else:
+            source = task.path
+        return skim_verified(
+            Chunk(source, task.start, task.stop, task.name),
+            load_analysis(task.module),
+            task.settings,
+            events,
+            cutflow,
+            describe("skim", task.parameters, [] if task.path is None else [task.path]),
+            expected=task.expected,
+            on_bad_file=task.on_bad_file,
+        )

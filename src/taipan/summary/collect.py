@@ -63,6 +63,9 @@ class RunResults:
         Measured opposite-sign/same-sign factor, None if the analysis has none.
     truth
         Truth record of the embedded simulation, None for real data.
+    skipped
+        Records of chunks that the skim left out: `luminosity` of the data that were read (of the
+        first record, in fb⁻¹) and `warnings`.
     """
 
     fit: Mapping[str, Any]
@@ -72,6 +75,7 @@ class RunResults:
     yields: Yields
     transfer_factor: Mapping[str, Any] | None
     truth: Mapping[str, Any] | None
+    skipped: Sequence[Mapping[str, Any]] = ()
 
 
 def summarise(
@@ -109,7 +113,7 @@ def summarise(
         "analysis": settings.analysis,
         "title": settings.title,
         "catalogue": run.catalogue,
-        "luminosity": run.luminosity,
+        "luminosity": results.skipped[0]["luminosity"] if results.skipped else run.luminosity,
         "seed": run.seed,
         "provenance": {
             "config": run.config_hash,
@@ -209,7 +213,7 @@ def _visible_yields(yields: Yields, settings: Config, blinded: bool) -> Yields:
 
 
 def _collect_warnings(results: RunResults, poi_range: tuple[float, float]) -> list[str]:
-    warnings = []
+    warnings = [line for record in results.skipped for line in record["warnings"]]
     for name, verdict in results.gates.items():
         if not verdict["passed"]:
             failed = [c["name"] for c in verdict.get("conditions", ()) if not c["passed"]]

@@ -1,0 +1,98 @@
+"""Checks of where the input comes from: folder, mirrors, luminosity mask, unreadable files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from taipan.analysis import Analysis
+from taipan.config.model import Config
+from taipan.datasets import Catalogue, mirrors_of
+
+Problems = Iterator[str]
+
+
+def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Problems:
+    """Check the input of the skim without opening a file or a connection.
+
+    Yields
+    ------
+    str
+        One line a problem.
+    """
+    yield from _check_lumi_mask(config, catalogue)
+    yield from _check_bad_files(config, catalogue)
+    found = source_key(config, catalogue)
+    if found is None:
+        if config.remote.access != "local":
+            yield f"remote.access: '{config.remote.access}': fastsim is made on the spot (local)"
+        return
+    key, folder = found
+    if key == "skims" and analysis.flat is None:
+        yield f"catalogue: module '{config.module}' cannot read flat ntuples (kind skims)"
+    if config.remote.access != "local" and not mirrors_of(config, catalogue):
+        yield (
+            f"remote.mirrors: missing; catalogue '{catalogue.name}' names none, so remote.access "
+            f"'{config.remote.access}' needs base URLs (http, https, root)"
+        )
+    if config.remote.access == "stream":
+        return
+    if folder is None:
+        yield (
+            f"{key}: missing; catalogue '{catalogue.name}' of kind {catalogue.kind} needs the "
+            "folder of its files"
+        )
+    elif "://" in folder:
+        yield f"{key}: '{folder}' is not a folder; remote.mirrors takes base URLs"
+    elif config.remote.access == "local":
+        yield from _check_folder(key, Path(folder), config, catalogue)
+    elif Path(folder).exists() and not Path(folder).is_dir():
+        yield f"{key}: '{folder}' is not a folder (seen from {Path.cwd()})"
+
+
+def source_key(config: Config, catalogue: Catalogue) -> tuple[str, str | None] | None:
+    """Give key and value of the folder of the input; None for fastsim, which has none."""
+    if catalogue.kind == "fastsim":
+        return None
+    return ("skims", config.skims) if catalogue.kind == "skims" else ("files", config.files)
+
+
+def _used_datasets(config: Config) -> list[str]:
+    used = [*config.data, *(name for s in config.samples.values() for name in s.datasets)]
+    return list(dict.fromkeys(used))
+
+
+def _check_folder(key: str, folder: Path, config: Config, catalogue: Catalogue) -> Problems:
+    if not folder.is_dir():
+        yield f"{key}: '{folder}' is not a folder (seen from {Path.cwd()})"
+        return
+    for name in _used_datasets(config):
+        for file in catalogue.datasets[name].files if name in catalogue.datasets else ():
+            if not (folder / file).is_file():
+                yield f"{key}: '{folder}' has no file {file} (dataset {name})"
+
+
+def _check_lumi_mask(config: Config, catalogue: Catalogue) -> Problems:
+    mask = config.skim.lumi_mask
+    if mask is not None and catalogue.kind == "skims":
+        yield f"skim.lumi_mask: '{mask}': flat ntuples have no luminosity blocks; set it to null"
+    elif mask is not None and not Path(mask).is_file():
+        yield f"skim.lumi_mask: '{mask}' is not a file (seen from {Path.cwd()})"
+
+
+def _check_bad_files(config: Config, catalogue: Catalogue) -> Problems:
+    """Check that the events of a skipped chunk can be counted, which the normalisation needs."""
+    if config.skim.on_bad_file == "fail":
+        return
+    if catalogue.kind != "nanoaod":
+        yield (
+            f"skim.on_bad_file: 'skip' is for catalogues of kind nanoaod; '{catalogue.name}' is of "
+            f"kind {catalogue.kind} (fail)"
+        )
+        return
+    for name in _used_datasets(config):
+        if name in catalogue.datasets and catalogue.datasets[name].generated_events is None:
+            yield (
+                f"skim.on_bad_file: 'skip' needs generated_events of dataset '{name}' in catalogue "
+                f"'{catalogue.name}', to tell how much is lost (fail)"
+            )

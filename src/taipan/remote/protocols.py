@@ -1,0 +1,271 @@
+"""Readers of one URL: its size, byte ranges of it, or everything from an offset.
+
+A reader makes one attempt. What may be different next time raises :class:`TransientError`, what
+will not raises :class:`RefusedError`; :mod:`taipan.remote.mirrors` decides what follows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+# What a cut connection may lose of the bytes that had arrived.
+PIECE = 64 * 1024
+_XROOTD_PIECE = 8 * 1024**2
+# Longest element of an XRootD vector read that servers accept by default.
+_LONGEST_ELEMENT = 2_097_136
+_LASTING_STATUS = (400, 401, 403, 404, 405, 410, 416, 451, 501)
+# XRootD: not authorised, not found, not a file, invalid request, unsupported.
+_LASTING_ERRNO = (3006, 3010, 3011, 3013, 3015)
+
+Range = tuple[int, int]
+
+
+class TransientError(Exception):
+    """An attempt that may succeed when repeated: no connection, time-out, server error, cut."""
+
+
+class RefusedError(Exception):
+    """An attempt that will fail again at this URL: no such file, no byte ranges, wrong size.
+
+    Attributes
+    ----------
+    damaged
+        True if the file is there but is not the one expected.
+    """
+
+    def __init__(self, reason: str, damaged: bool = False) -> None:
+        super().__init__(reason)
+        self.damaged = damaged
+
+
+class Reader(Protocol):
+    """What is common to the protocols; `timeout` and `until` (of time.monotonic) in seconds.
+
+    Attributes
+    ----------
+    url
+        What is read.
+    size
+        Bytes.
+    version
+        Changes when the file is replaced; empty if the server tells nothing of that kind.
+    """
+
+    url: str
+    size: int
+    version: str
+
+    def read(self, ranges: Sequence[Range], timeout: float, until: float) -> list[bytes]:
+        """Read byte ranges (start, stop), each completely."""
+        ...
+
+    def stream(self, start: int, timeout: float, until: float) -> Iterator[bytes]:
+        """Yield everything from `start` in pieces, in order; may raise between two pieces."""
+        ...
+
+    def adler32(self, timeout: float) -> str | None:
+        """Adler-32 of the file as the server knows it, None if it does not."""
+        ...
+
+    def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+def open_reader(url: str, timeout: float) -> Reader:
+    """Open a URL of scheme http, https, root or roots.
+
+    Raises
+    ------
+    TransientError, RefusedError
+        If it cannot be opened.
+    """
+    if urlsplit(url).scheme in ("http", "https"):
+        return HttpReader(url, timeout)
+    return XRootDReader(url, timeout)
+
+
+def _check_time(until: float) -> None:
+    if time.monotonic() > until:
+        raise TransientError("slower than remote.min_speed allows")
+
+
+class HttpReader:
+    """A file of a web server, read with range requests.
+
+    Each request carries the validator (ETag or date) of the first answer, so that a file replaced
+    meanwhile is noticed instead of mixed with its predecessor.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        import requests
+
+        self.url = url
+        self.version = ""
+        self._session = requests.Session()
+        self._condition: dict[str, str] = {}
+        self._faults = requests.RequestException
+        try:
+            self._probe(timeout)
+        except BaseException:
+            self.close()
+            raise
+
+    def _probe(self, timeout: float) -> None:
+        """Ask for the first byte: tells the size, the validator and whether ranges work."""
+        with self._get("bytes=0-0", timeout) as response:
+            total = response.headers.get("Content-Range", "").rpartition("/")[2]
+            if response.status_code != 206 or not total.isdigit():
+                raise RefusedError("the server does not answer range requests with a size")
+            self.size = int(total)
+            tag = response.headers.get("ETag", "")
+            if tag and not tag.startswith("W/"):
+                self._condition, self.version = {"If-Match": tag}, tag
+            elif "Last-Modified" in response.headers:
+                self.version = response.headers["Last-Modified"]
+                self._condition = {"If-Unmodified-Since": self.version}
+
+    def _get(self, ranges: str, timeout: float) -> Any:
+        headers = {"Range": ranges, "Accept-Encoding": "identity", **self._condition}
+        try:
+            response = self._session.get(self.url, headers=headers, timeout=timeout, stream=True)
+        except self._faults as error:
+            raise TransientError(_reason(error)) from error
+        if response.status_code >= 400:
+            response.close()
+            answer = f"HTTP status {response.status_code}"
+            if response.status_code == 412:
+                raise TransientError(f"{answer}: the file was replaced while it was read")
+            if response.status_code in _LASTING_STATUS:
+                raise RefusedError(answer)
+            raise TransientError(answer)
+        return response
+
+    def _pieces(self, start: int, stop: int, timeout: float, until: float) -> Iterator[bytes]:
+        left = stop - start
+        with self._get(f"bytes={start}-{stop - 1}", timeout) as response:
+            if response.status_code != 206:
+                raise RefusedError("the server ignores range requests")
+            try:
+                for piece in response.iter_content(PIECE):
+                    left -= len(piece)
+                    if left < 0:
+                        raise RefusedError("the server sends more than the range asked for")
+                    yield piece
+                    _check_time(until)
+            except self._faults as error:
+                raise TransientError(_reason(error)) from error
+        if left:
+            raise TransientError(f"the connection ended {left} bytes early")
+
+    def read(self, ranges: Sequence[Range], timeout: float, until: float) -> list[bytes]:
+        """Read byte ranges, one request each, over one connection."""
+        return [b"".join(self._pieces(*bounds, timeout, until)) for bounds in ranges]
+
+    def stream(self, start: int, timeout: float, until: float) -> Iterator[bytes]:
+        """Yield everything from `start`."""
+        return self._pieces(start, self.size, timeout, until) if start < self.size else iter(())
+
+    def adler32(self, timeout: float) -> str | None:
+        """Give None: web servers have no common way to tell."""
+        return None
+
+    def close(self) -> None:
+        """Close connections."""
+        self._session.close()
+
+
+class XRootDReader:
+    """A file of an XRootD server, read with plain and vector reads."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        from XRootD import client
+
+        _limit_waiting(client, timeout)
+        self.url = url
+        self._file: Any = client.File()
+        self._check(self._file.open(url, timeout=_seconds(timeout))[0])
+        try:
+            status, found = self._file.stat(timeout=_seconds(timeout))
+            self._check(status)
+            self.size, self.version = int(found.size), str(found.mtime)
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _check(status: Any) -> None:
+        if not status.ok:
+            reason = status.message.strip()
+            fault = RefusedError if status.errno in _LASTING_ERRNO else TransientError
+            raise fault(reason)
+
+    def _read(self, start: int, stop: int, timeout: float) -> bytes:
+        status, content = self._file.read(start, stop - start, timeout=_seconds(timeout))
+        self._check(status)
+        if len(content) != stop - start:
+            raise TransientError(f"the server sent {len(content)} of {stop - start} bytes")
+        return bytes(content)
+
+    def read(self, ranges: Sequence[Range], timeout: float, until: float) -> list[bytes]:
+        """Read byte ranges: short ones in one request, the others one by one."""
+        short = [(a, b - a) for a, b in ranges if b - a <= _LONGEST_ELEMENT]
+        found: dict[Range, bytes] = {}
+        if len(short) > 1:
+            status, answer = self._file.vector_read(short, timeout=_seconds(timeout))
+            self._check(status)
+            for chunk in answer.chunks:
+                found[chunk.offset, chunk.offset + chunk.length] = bytes(chunk.buffer)
+        for bounds in ranges:
+            if bounds not in found:
+                _check_time(until)
+                found[bounds] = self._read(*bounds, timeout)
+        return [found[bounds] for bounds in ranges]
+
+    def stream(self, start: int, timeout: float, until: float) -> Iterator[bytes]:
+        """Yield everything from `start`."""
+        for low in range(start, self.size, _XROOTD_PIECE):
+            yield self._read(low, min(low + _XROOTD_PIECE, self.size), timeout)
+            _check_time(until)
+
+    def adler32(self, timeout: float) -> str | None:
+        """Ask the server."""
+        from XRootD import client
+        from XRootD.client.flags import QueryCode
+
+        place = urlsplit(self.url)
+        server = client.FileSystem(f"{place.scheme}://{place.netloc}")
+        path = f"/{place.path.lstrip('/')}"
+        status, answer = server.query(QueryCode.CHECKSUM, path, timeout=_seconds(timeout))
+        kind, _, value = bytes(answer or b"").rstrip(b"\0\n ").decode().partition(" ")
+        return value if status.ok and kind == "adler32" else None
+
+    def close(self) -> None:
+        """Close the file; a server that no longer answers is not waited for."""
+        self._file.close(timeout=1)
+
+
+def _seconds(timeout: float) -> int:
+    return max(1, round(timeout))
+
+
+def _limit_waiting(client: Any, timeout: float) -> None:
+    """Make XRootD's client report a fault in `timeout`; left alone it tries for many minutes."""
+    for key in ("ConnectionWindow", "RequestTimeout", "StreamTimeout"):
+        client.EnvPutInt(key, _seconds(timeout))
+    for key in ("ConnectionRetry", "TimeoutResolution", "StreamErrorWindow"):
+        client.EnvPutInt(key, 1)
+
+
+def _reason(error: BaseException) -> str:
+    """Last cause of an exception of requests, whose own text repeats the whole chain."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        inner = error.__cause__ or error.__context__
+        if inner is None:
+            break
+        error = inner
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,224 @@
+"""Real servers on 127.0.0.1, and a proxy before them that goes wrong on purpose."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import select
+import shutil
+import socket
+import socketserver
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NGINX = """
+{user}
+daemon off;
+worker_processes 1;
+pid {run}/nginx.pid;
+error_log {run}/error.log;
+events {{}}
+http {{
+  access_log {run}/access.log;
+  client_body_temp_path {run}/body;
+  proxy_temp_path {run}/proxy;
+  fastcgi_temp_path {run}/fastcgi;
+  uwsgi_temp_path {run}/uwsgi;
+  scgi_temp_path {run}/scgi;
+  log_format sizes '$status $body_bytes_sent $uri';
+  access_log {run}/sizes.log sizes;
+  server {{
+    listen 127.0.0.1:{port};
+    root {files};
+  }}
+}}
+"""
+XROOTD = """
+xrd.port {port}
+xrd.network nodnr
+all.export /
+oss.localroot {files}
+xrootd.chksum max 2 adler32
+all.adminpath {run}
+all.pidpath {run}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 20.0
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"no server on port {port}")
+
+
+@contextlib.contextmanager
+def running(command: list[str], port: int, run: Path, **options: object) -> Iterator[None]:
+    """A server process, ended with the block."""
+    with (run / "output.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=run, **options)  # type: ignore[call-overload]
+    try:
+        wait_for(port, process, run / "output.log")
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextlib.contextmanager
+def nginx(files: Path, run: Path) -> Iterator[int]:
+    """A web server with range requests; yields its port."""
+    port = free_port()
+    config = run / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""  # pytest's folders are its own
+    config.write_text(NGINX.format(run=run, files=files, port=port, user=user), encoding="utf-8")
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
+    with running([program, "-p", str(run), "-c", str(config)], port, run):
+        yield port
+
+
+@contextlib.contextmanager
+def xrootd(files: Path, run: Path) -> Iterator[int]:
+    """An XRootD server; yields its port. It does not run as root, who becomes nobody."""
+    port = free_port()
+    config = run / "xrootd.cfg"
+    config.write_text(XROOTD.format(run=run, files=files, port=port), encoding="utf-8")
+    options: dict[str, object] = {}
+    if os.geteuid() == 0:
+        options = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        run.chmod(0o777)
+    with running(["xrootd", "-c", str(config), "-n", "test"], port, run, **options):
+        yield port
+
+
+@dataclass
+class Faults:
+    """What a proxy does wrong, each so many times.
+
+    Attributes
+    ----------
+    unavailable
+        Requests answered with status 503 (HTTP only).
+    cuts
+        Connections cut after `cut_after` bytes from the server.
+    hang
+        Whether new connections are not answered at all.
+    freeze
+        Whether open connections carry nothing any more.
+    """
+
+    unavailable: int = 0
+    cuts: int = 0
+    cut_after: int = 200_000
+    hang: bool = False
+    freeze: bool = False
+    seen: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, name: str) -> bool:
+        """Use up one of the faults `name`, if any is left."""
+        with self.lock:
+            left = int(getattr(self, name))
+            setattr(self, name, max(left - 1, 0))
+            return left > 0
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+
+
+@contextlib.contextmanager
+def proxy(port: int, faults: Faults) -> Iterator[int]:
+    """A TCP proxy before the server on `port`; yields its own port."""
+    stop = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with faults.lock:
+                faults.seen += 1
+            _serve(self.request, port, faults, stop)
+
+    with _Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            stop.set()
+            server.shutdown()
+            thread.join()
+
+
+def _serve(client: socket.socket, port: int, faults: Faults, stop: threading.Event) -> None:
+    if faults.hang:
+        stop.wait(60.0)
+        return
+    if faults.take("unavailable"):
+        client.recv(65536)
+        client.sendall(
+            b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        return
+    left: float = float("inf")
+    with socket.create_connection(("127.0.0.1", port)) as server:
+        while not stop.is_set():
+            if faults.freeze:
+                stop.wait(60.0)
+                return
+            for source in select.select([client, server], [], [], 0.2)[0]:
+                try:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    if source is client:
+                        server.sendall(data)
+                        continue
+                    # a cut is used up by a connection that is long enough to be cut
+                    left = _forward(client, data, left, faults)
+                except OSError:
+                    return
+                if left <= 0:
+                    return
+
+
+def _forward(client: socket.socket, data: bytes, left: float, faults: Faults) -> float:
+    """Send on what came from the server; returns the bytes left before the cut."""
+    if left == float("inf") and faults.cuts:
+        left = float(faults.cut_after)
+    if len(data) < left:
+        client.sendall(data)
+        return left - len(data)
+    client.sendall(data[: int(left)])
+    faults.take("cuts")
+    return 0.0
+
+
+def bytes_sent(run: Path) -> int:
+    """Bytes that nginx sent as content."""
+    lines = (run / "sizes.log").read_text(encoding="utf-8").splitlines()
+    return sum(int(line.split()[1]) for line in lines)
+
+
+def status(port: int, path: str) -> int:
+    """Status of a plain request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()

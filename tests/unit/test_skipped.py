@@ -1,0 +1,122 @@
+"""Chunks of damaged files: what is lost is counted, said, and left out of the normalisation."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from taipan.errors import TaipanError
+from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
+from tests.unit.test_normalisation import catalogue, flow
+
+ROOT = Path(__file__).parents[2]
+NAME, DATA = "DYJetsToLL", "Run2012B_TauPlusX"
+EXPECTED: dict[str, int | None] = {NAME: 1000, DATA: 400}
+
+
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("normalise", ROOT / "scripts/normalise.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def skipped(dataset: str, start: int, stop: int | None) -> Skipped:
+    return Skipped(dataset, f"{dataset}.root", start, stop, "is truncated")
+
+
+def test_lost_events_are_those_not_read() -> None:
+    parts = [skipped(NAME, 500, None), skipped(DATA, 0, 100)]
+    flows = {NAME: [flow(NAME, 500)], DATA: [flow(DATA, 300)]}
+    assert count_skipped(parts, flows, EXPECTED) == {NAME: 500, DATA: 100}
+    assert count_skipped([], flows, EXPECTED) == {}
+
+
+@pytest.mark.parametrize("read", [200, 301, 400])
+def test_missing_chunk_is_not_mistaken_for_a_skipped_one(read: int) -> None:
+    with pytest.raises(TaipanError, match="a chunk is missing or was read twice"):
+        count_skipped([skipped(DATA, 0, 100)], {DATA: [flow(DATA, read)]}, EXPECTED)
+
+
+def test_dataset_without_any_event_or_size_is_named() -> None:
+    with pytest.raises(TaipanError, match=f"'{NAME}': every chunk was skipped: {NAME}.root, entr"):
+        count_skipped([skipped(NAME, 0, None)], {NAME: []}, EXPECTED)
+    with pytest.raises(TaipanError, match=f"datasets.{NAME}.generated_events: missing"):
+        count_skipped([skipped(NAME, 9, None)], {NAME: [flow(NAME, 9)]}, {NAME: None})
+
+
+def test_luminosity_follows_the_events_of_each_dataset() -> None:
+    """A quarter of run B, 0.4412 fb⁻¹, is lost; simulation takes no luminosity away."""
+    read = luminosity_read(catalogue("cms-2012-reduced"), 1.1467, {DATA: 100, NAME: 500}, EXPECTED)
+    assert read == pytest.approx(1.1467 - 0.25 * 0.4412, rel=1e-12)
+
+
+def test_everything_is_said() -> None:
+    parts = [skipped(NAME, 500, None), skipped(DATA, 0, 100)]
+    lines = describe_skipped(parts, {NAME: 500, DATA: 100}, EXPECTED, (1.1467, 1.0364))
+    assert len(lines) == 3
+    assert f"500 of 1000 events of {NAME} (50 %) were skipped" in lines[0]
+    assert f"{NAME}.root, entries 500 to the end: is truncated" in lines[0]
+    assert f"100 of 400 events of {DATA} (25 %) were skipped" in lines[1]
+    assert "0.1103 of 1.147 fb⁻¹ of data were skipped" in lines[2]
+    assert "simulation is normalised to 1.036 fb⁻¹" in lines[2]
+    assert describe_skipped([], {}, EXPECTED, (1.1467, 1.1467)) == []
+
+
+def run_script(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Normalise two datasets, half of the simulation and a quarter of the data skipped."""
+    contents = [
+        flow(NAME, 500).to_dict(),
+        {"dataset": NAME, "cuts": [], "file": "f", "start": 500, "stop": None, "skipped": "bad"},
+        flow(DATA, 300).to_dict(),
+        {"dataset": DATA, "cuts": [], "file": "g", "start": 0, "stop": 100, "skipped": "bad"},
+    ]
+    paths = []
+    for i, content in enumerate(contents):
+        paths.append(str(folder / f"{i}.json"))
+        Path(paths[-1]).write_text(json.dumps(content), encoding="utf-8")
+    arguments: dict[str, Any] = {
+        "cutflows": paths,
+        "catalogue": catalogue("cms-2012-reduced").model_dump(mode="json"),
+        "luminosity": 1.1467,
+        "data": None,
+        "expected_events": EXPECTED,
+        "normalisation": str(folder / "normalisation.json"),
+        "cutflow": str(folder / "cutflow.json"),
+        "skipped": str(folder / "skipped.json"),
+    }
+    script().normalise_datasets(**{**arguments, **changes})
+    names = ("normalisation.json", "skipped.json")
+    first, second = (json.loads((folder / n).read_text(encoding="utf-8")) for n in names)
+    return first, second
+
+
+def test_normalisation_uses_what_was_read(tmp_path: Path) -> None:
+    """Half the simulated events weigh twice as much, on the luminosity that was read."""
+    found, record = run_script(tmp_path)
+    luminosity = 1.1467 - 0.25 * 0.4412
+    assert found[NAME]["generated_events"] == 500
+    assert found[NAME]["sumw"] == 500.0
+    assert found[NAME]["skipped_events"] == 500
+    assert found[NAME]["scale"] == pytest.approx(3503.7 * 1000.0 * luminosity / 500.0, rel=1e-12)
+    assert found[DATA]["scale"] == 1.0
+    assert found[DATA]["skipped_events"] == 100
+    assert record["luminosity"] == pytest.approx(luminosity, rel=1e-12)
+    assert record["events"] == {NAME: 500, DATA: 100}
+    assert len(record["warnings"]) == 3
+
+
+def test_alternative_datasets_take_the_luminosity_of_the_data_read(tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text('{"luminosity": 1.0}', encoding="utf-8")
+    found, _ = run_script(
+        tmp_path, data=str(tmp_path / "data.json"), expected_events={NAME: 1000, DATA: 400}
+    )
+    luminosity = 1.0 - 0.25 * 0.4412
+    assert found[NAME]["luminosity"] == pytest.approx(luminosity, rel=1e-12)
