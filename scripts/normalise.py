@@ -48,7 +48,7 @@ def normalise_datasets(
     datasets = Catalogue.model_validate(catalogue)
     lost = count_skipped(left_out, flows, expected_events)
     read = luminosity_read(datasets, luminosity, lost, expected_events)
-    found, merged = normalise(datasets, flows, expected_events, read, parts, lost)
+    found, merged = normalise(datasets, flows, expected_events, read, lost, parts)
     write_json(
         skipped,
         {

@@ -62,8 +62,8 @@ def normalise(
     flows: Mapping[str, Sequence[Cutflow]],
     expected_events: Mapping[str, int | None],
     luminosity: float,
-    parts: Mapping[str, Sequence[Part]] | None = None,
     lost: Mapping[str, int] | None = None,
+    parts: Mapping[str, Sequence[Part]] | None = None,
 ) -> tuple[dict[str, Normalisation], dict[str, Cutflow]]:
     """Merge cutflows over chunks and derive each dataset's scale.
 
