@@ -107,6 +107,18 @@ def test_different_meanings_do_not_mix() -> None:
         check_branches({"data": [data], "mc": [simulation, part(0, 10, MET_pt="PUPPI MET")]})
 
 
+def test_datasets_of_different_meanings_are_not_normalised_together() -> None:
+    datasets = catalogue().datasets | {"b": catalogue().dataset("DYToTauTau_NLO")}
+    both = catalogue().model_copy(update={"datasets": datasets})
+    flow = (Cut("all", 10, 10.0, 10.0),)
+    flows = {name: [Cutflow(name, flow)] for name in both.datasets}
+    parts = {name: [part(0, 10, MET_pt=f"MET {name}")] for name in both.datasets}
+    with pytest.raises(TaipanError, match="MET_pt is 'MET DYToTauTau_NLO' in dataset"):
+        normalise(both, flows, dict.fromkeys(flows), 3.0, parts=parts)
+    same = {name: [part(0, 10, MET_pt="MET")] for name in both.datasets}
+    assert len(normalise(both, flows, dict.fromkeys(flows), 3.0, parts=same)[0]) == 2
+
+
 def test_part_survives_json() -> None:
     original = part(0, 10, generated=GeneratedSums(10, 10.0, 10.0), MET_pt="PUPPI MET")
     assert Part.from_dict(json.loads(json.dumps(original.to_dict()))) == original
@@ -180,7 +192,7 @@ def skim_and_normalise(
         flows.append(Cutflow.from_dict(content))
         parts.append(Part.from_dict(content["part"]))
     found, _ = normalise(
-        catalogue(**catalogue_keys), {name: flows}, {name: None}, 3.0, {name: parts}
+        catalogue(**catalogue_keys), {name: flows}, {name: None}, 3.0, parts={name: parts}
     )
     return found[name]
 
