@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from taipan.errors import TaipanError
+from taipan.skim.parts import GeneratedSums, Part
 from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
 from tests.unit.test_normalisation import catalogue, flow
 
@@ -70,12 +71,17 @@ def test_everything_is_said() -> None:
     assert describe_skipped([], {}, EXPECTED, (1.1467, 1.1467)) == []
 
 
+def part(file: str, start: int, stop: int, entries: int) -> dict[str, Any]:
+    number = stop - start
+    return Part(file, start, stop, entries, GeneratedSums(number, number, number)).to_dict()
+
+
 def run_script(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Normalise two datasets, half of the simulation and a quarter of the data skipped."""
     contents = [
-        flow(NAME, 500).to_dict(),
+        {**flow(NAME, 500).to_dict(), "part": part("f", 0, 500, 1000)},
         {"dataset": NAME, "cuts": [], "file": "f", "start": 500, "stop": None, "skipped": "bad"},
-        flow(DATA, 300).to_dict(),
+        {**flow(DATA, 300).to_dict(), "part": part("g", 100, 400, 400)},
         {"dataset": DATA, "cuts": [], "file": "g", "start": 0, "stop": 100, "skipped": "bad"},
     ]
     paths = []
@@ -90,6 +96,7 @@ def run_script(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, 
         "expected_events": EXPECTED,
         "normalisation": str(folder / "normalisation.json"),
         "cutflow": str(folder / "cutflow.json"),
+        "table": str(folder / "cutflow.csv"),
         "skipped": str(folder / "skipped.json"),
     }
     script().normalise_datasets(**{**arguments, **changes})
