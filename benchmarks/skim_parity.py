@@ -114,12 +114,16 @@ def compare_dataset(python: str, name: str, settings: FastsimSettings, folder: P
     flow = skim_chunk(Chunk(file), ANALYSIS, skim_settings, parquet, folder / "cutflow.json", {})
     report = run_rdataframe(python, file, other, is_data)
     cutflow = {cut.name: cut.events for cut in flow.cuts}
+    columns = [column for column in ANALYSIS.columns if column.name in ("Muon_pt", "Tau_pt")]
+    kept = read_events([parquet], columns)
+    objects = [np.isfinite(kept[column.name]).sum(axis=1) for column in columns]
     found = compare(parquet, other)
     worst = max(found, key=lambda key: found[key])
     for path in (file, parquet, other):
         path.unlink()
     return {
         "cutflow": cutflow,
+        "several_pairs": int((objects[0] * objects[1] > 1).sum()),
         "same_cutflow": cutflow == report["cutflow"],
         "largest_difference": found[worst],
         "where": worst,

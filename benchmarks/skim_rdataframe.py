@@ -9,7 +9,7 @@ agreement means something. It needs ROOT, which ``envs/root.lock`` pins, and not
 
 Kept events go to the tree ``Events`` of OUT.root with the columns of the skim and, with ``--pair``,
 the selected pair and what is computed of it. The last line printed is JSON with the number of
-events after each cut, the CPU seconds of the event loop and the seconds of just-in-time compilation.
+events after each cut, the CPU seconds of the event loop and the seconds that compilation took.
 """
 
 from __future__ import annotations
