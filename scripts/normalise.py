@@ -54,7 +54,9 @@ def normalise_datasets(
         {
             "luminosity": read,
             "events": lost,
-            "warnings": describe_skipped(left_out, lost, expected_events, (luminosity, read)),
+            "warnings": describe_skipped(
+                datasets, left_out, lost, expected_events, (luminosity, read)
+            ),
         },
     )
     write_json(cutflow, {name: flow.to_dict() for name, flow in merged.items()})

@@ -21,7 +21,7 @@ class Skipped:
     file, start, stop
         Its entries; `stop` None means to the end of the file.
     reason
-        What is wrong with the file.
+        What is wrong; names file and entries.
     """
 
     dataset: str
@@ -29,11 +29,6 @@ class Skipped:
     start: int
     stop: int | None
     reason: str
-
-    def __str__(self) -> str:
-        """Return file, entries and reason, for messages."""
-        last = "the end" if self.stop is None else self.stop
-        return f"{self.file}, entries {self.start} to {last}: {self.reason}"
 
 
 def count_skipped(
@@ -68,7 +63,7 @@ def count_skipped(
         parts = [item for item in skipped if item.dataset == name]
         expected = expected_events.get(name)
         if not flows[name]:
-            raise TaipanError(f"dataset '{name}': every chunk was skipped: {parts[0]}")
+            raise TaipanError(f"dataset '{name}': every chunk was skipped: {parts[0].reason}")
         if expected is None:
             raise TaipanError(
                 f"datasets.{name}.generated_events: missing; it tells how many events were skipped"
@@ -118,6 +113,7 @@ def luminosity_read(
 
 
 def describe_skipped(
+    catalogue: Catalogue,
     skipped: Sequence[Skipped],
     lost: Mapping[str, int],
     expected_events: Mapping[str, int | None],
@@ -127,7 +123,7 @@ def describe_skipped(
 
     Parameters
     ----------
-    skipped, lost, expected_events
+    catalogue, skipped, lost, expected_events
         As above.
     luminosity
         Of all analysed data and of those that were read, in fb⁻¹.
@@ -135,11 +131,12 @@ def describe_skipped(
     lines = []
     for name, events in lost.items():
         expected = expected_events[name] or events
-        reasons = "; ".join(str(item) for item in skipped if item.dataset == name)
+        reasons = "; ".join(item.reason for item in skipped if item.dataset == name)
+        is_data = catalogue.dataset(name).is_data
+        others = "" if is_data else "; it is normalised to the events that were read"
         lines.append(
             f"skim.on_bad_file: {events} of {expected} events of {name} "
-            f"({100.0 * events / expected:.3g} %) were skipped and its normalisation uses the "
-            f"others ({reasons})"
+            f"({100.0 * events / expected:.3g} %) were skipped ({reasons}){others}"
         )
     full, read = luminosity
     if read < full:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
+import http.server
 import os
 import select
 import shutil
@@ -12,7 +12,7 @@ import socketserver
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +33,7 @@ http {{
   log_format sizes '$status $body_bytes_sent $uri';
   access_log {run}/sizes.log sizes;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port}{tls};
     root {files};
   }}
 }}
@@ -79,15 +79,37 @@ def running(command: list[str], port: int, run: Path, **options: object) -> Iter
 
 
 @contextlib.contextmanager
-def nginx(files: Path, run: Path) -> Iterator[int]:
-    """A web server with range requests; yields its port."""
+def nginx(files: Path, run: Path, certificate: Path | None = None) -> Iterator[int]:
+    """A web server with range requests; yields its port.
+
+    With a `certificate` (a file of key and certificate) it speaks https.
+    """
     port = free_port()
     config = run / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""  # pytest's folders are its own
-    config.write_text(NGINX.format(run=run, files=files, port=port, user=user), encoding="utf-8")
+    tls = ""
+    if certificate is not None:
+        tls = f" ssl;\n    ssl_certificate {certificate};\n    ssl_certificate_key {certificate}"
+    text = NGINX.format(run=run, files=files, port=port, user=user, tls=tls)
+    config.write_text(text, encoding="utf-8")
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
     with running([program, "-p", str(run), "-c", str(config)], port, run):
         yield port
+
+
+def make_certificate(path: Path) -> None:
+    """Write a key and a certificate of 127.0.0.1, signed by itself."""
+    key = path.with_suffix(".key")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(path)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.read_text(encoding="utf-8") + key.read_text(encoding="utf-8"))
 
 
 @contextlib.contextmanager
@@ -214,11 +236,29 @@ def bytes_sent(run: Path) -> int:
     return sum(int(line.split()[1]) for line in lines)
 
 
-def status(port: int, path: str) -> int:
-    """Status of a plain request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    finally:
-        connection.close()
+@contextlib.contextmanager
+def odd_server(answer: Callable[[int, int], tuple[int, dict[str, str], bytes]]) -> Iterator[int]:
+    """A web server that answers a range (start, stop) with what `answer` gives; yields its port."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            first, last = self.headers["Range"].removeprefix("bytes=").split("-")
+            code, headers, body = answer(int(first), int(last) + 1)
+            self.send_response(code)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()

@@ -178,6 +178,24 @@ def test_good_mirror_after_a_changed_one(
     assert is_whole(tmp_path / "out" / NAME, http_server)
 
 
+def test_last_mirror_is_asked_although_another_one_is_gone(
+    expected: Expected, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong bytes from the first, which then goes away, once ended the download."""
+    asked = []
+
+    def download(part: Path, name: str, mirrors: list[str], *_: object) -> None:
+        asked.append(mirrors)
+        if len(asked) == 2:
+            raise UnreachableError("gone")
+        part.write_bytes((folder / ("changed.root" if len(asked) == 1 else NAME)).read_bytes())
+
+    monkeypatch.setattr("taipan.remote.fetch._download", download)
+    fetch_file(tmp_path / NAME, ["http://a", "http://b"], expected, QUICK)
+    assert asked == [["http://a", "http://b"], ["http://a"], ["http://b"]]
+    assert (tmp_path / NAME).is_file()
+
+
 def test_server_that_hangs(served: Served, scheme: str, expected: Expected, tmp_path: Path) -> None:
     patience = Patience(retries=1, backoff=0.1, timeout=1.0, give_up_after=10.0, min_speed=1.0)
     began = time.monotonic()

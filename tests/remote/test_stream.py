@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import time
 from pathlib import Path
 
@@ -22,7 +23,15 @@ from taipan.skim.source import skim_verified
 from taipan.skim.storage import read_events
 from tests.conftest import skim_settings
 from tests.remote.conftest import EVENTS, QUICK, Served
-from tests.remote.servers import Faults, bytes_sent, free_port, nginx, proxy
+from tests.remote.servers import (
+    Faults,
+    bytes_sent,
+    free_port,
+    make_certificate,
+    nginx,
+    odd_server,
+    proxy,
+)
 
 NAME = "DYJetsToLL.root"
 
@@ -64,6 +73,27 @@ def test_same_events_from_everywhere(
     with RemoteFile(NAME, [served.base(scheme)], QUICK) as remote:
         parts = skim(remote, tmp_path, cuts)
     assert digest(list(reversed(parts))) == local
+
+
+def test_https(
+    http_server: Served, local: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same events, but not from a server whose certificate nobody vouches for."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    run = tmp_path / "run"
+    run.mkdir()
+    make_certificate(tmp_path / "server.pem")
+    with nginx(http_server.folder, run, tmp_path / "server.pem") as port:
+        base = http_server.base("https", port)
+        with (
+            RemoteFile(NAME, [base], QUICK) as remote,
+            pytest.raises(UnreachableError, match="(?i)certificate"),
+        ):
+            skim(remote, tmp_path / "out")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
+        with RemoteFile(NAME, [base], QUICK) as remote:
+            assert digest(skim(remote, tmp_path / "out")) == local
 
 
 def test_only_what_is_needed_is_read(http_server: Served) -> None:
@@ -114,6 +144,30 @@ def test_cut_connections(served: Served, scheme: str, local: str, tmp_path: Path
     ):
         assert digest(skim(remote, tmp_path)) == local
     assert faults.cuts == 0
+
+
+def test_server_without_ranges_is_not_used() -> None:
+    """It would send the whole file for each basket."""
+    with (
+        odd_server(lambda start, stop: (200, {}, bytes(5000))) as port,
+        RemoteFile(NAME, [f"http://127.0.0.1:{port}"], QUICK) as remote,
+        pytest.raises(UnreachableError, match="after 1 tries.*does not answer range requests"),
+    ):
+        remote.read([(0, 10)])
+
+
+@pytest.mark.parametrize(("sent", "fault"), [(-3, "ended 3 bytes early"), (3, "sends more than")])
+def test_range_of_another_length_is_not_taken(sent: int, fault: str) -> None:
+    def answer(start: int, stop: int) -> tuple[int, dict[str, str], bytes]:
+        length = stop - start + (sent if stop - start > 1 else 0)
+        return 206, {"Content-Range": f"bytes {start}-{stop - 1}/5000"}, bytes(length)
+
+    with (
+        odd_server(answer) as port,
+        RemoteFile(NAME, [f"http://127.0.0.1:{port}"], QUICK) as remote,
+        pytest.raises(UnreachableError, match=fault),
+    ):
+        remote.read([(0, 10)])
 
 
 def test_server_that_begins_to_hang(served: Served, scheme: str, tmp_path: Path) -> None:
@@ -243,7 +297,7 @@ def test_damaged_chunk_may_be_skipped(
     assert f"skipped: {folder / name}" in caplog.text
     record = json.loads((tmp_path / "cutflow.json").read_text(encoding="utf-8"))
     assert record["cuts"] == []
-    assert name in record["skipped"]
+    assert record["skipped"].startswith(name)  # without the folder, which is no result
     assert (record["dataset"], record["start"], record["stop"]) == ("DYJetsToLL", 0, None)
     assert pq.read_metadata(tmp_path / "events.parquet").num_rows == 0
     assert len(read_events([tmp_path / "events.parquet"], ANALYSIS.columns)["event"]) == 0

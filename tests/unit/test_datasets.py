@@ -15,6 +15,7 @@ from taipan.datasets import (
     Cited,
     Dataset,
     event_scale,
+    mirrors_of,
     plan_chunks,
     source_folder,
     total_luminosity,
@@ -162,3 +163,56 @@ def test_files_without_known_entries_are_a_chunk_each():
     )
     assert [chunk.file for chunk in plan_chunks(dataset, 10_000, 10)] == ["a", "b"]
     assert [chunk.stop for chunk in plan_chunks(simulated(), None, 10)] == [None]
+
+
+def test_complete_files_of_2012():
+    """Sums of the nine records 12351 to 12359 of the CERN Open Data portal."""
+    config, catalogue = load("cms-2012")
+    entries = catalogue.datasets.values()
+    assert total_luminosity(config, catalogue) == pytest.approx(11.467, abs=1e-12)
+    assert sum(entry.generated_events for entry in entries) == 200_521_069
+    assert sum(sum(entry.sizes.values()) for entry in entries) == 69_447_495_000
+    assert [entry.record for entry in entries] == list(range(12351, 12360))
+    assert len({entry.doi for entry in entries}) == 9
+    for entry in entries:
+        (file,) = entry.files
+        known = entry.expected(file)
+        assert known["size"] is not None
+        assert len(str(known["adler32"])) == 8
+    scale = event_scale(catalogue.dataset("TTbar"), 11.467, 6_423_106)
+    assert scale == pytest.approx(225.2 * 11_467 / 6_423_106, rel=1e-12)
+
+
+def test_reduced_files_are_a_tenth_of_the_complete_ones():
+    """Their luminosity is that of the complete data times their share of the events."""
+    complete, reduced = load("cms-2012")[1], load("cms-2012-reduced")[1]
+    assert list(complete.datasets) == list(reduced.datasets)
+    for name, whole in complete.datasets.items():
+        part = reduced.dataset(name)
+        assert part.generated_events == whole.generated_events // 10
+        assert (part.record, part.cross_section) == (whole.record, whole.cross_section)
+        if whole.luminosity is not None:
+            share = part.generated_events / whole.generated_events
+            assert part.luminosity.value == pytest.approx(whole.luminosity.value * share, rel=1e-6)
+
+
+def test_mirrors_of_the_configuration_replace_those_of_the_catalogue():
+    config, catalogue = load("cms-2012")
+    assert [url.split(":")[0] for url in mirrors_of(config, catalogue)] == ["root", "https"]
+    config, catalogue = load("cms-2012", remote={"mirrors": ["http://127.0.0.1/a"]})
+    assert mirrors_of(config, catalogue) == ["http://127.0.0.1/a"]
+
+
+@pytest.mark.parametrize("mirror", ["ftp://example.org/a", "/data", "https://", "root:// x"])
+def test_mirror_that_is_no_url(mirror):
+    with pytest.raises(TaipanError, match=r"remote.mirrors\[0\]: .*URL \(http, https, root\)"):
+        load("cms-2012", remote={"mirrors": [mirror]})
+
+
+def test_checksum_of_a_file_that_is_not_listed():
+    cited = {"value": 1.0, "source": "test"}
+    content = {"files": ["a.root"], "is_data": False, "cross_section": cited}
+    with pytest.raises(ValidationError, match="`adler32` names b.root, which is not in `files`"):
+        Dataset(**content, adler32={"b.root": "01234567"})
+    with pytest.raises(ValidationError, match="adler32"):
+        Dataset(**content, adler32={"a.root": "xyz"})

@@ -30,7 +30,7 @@ def script() -> ModuleType:
 
 
 def skipped(dataset: str, start: int, stop: int | None) -> Skipped:
-    return Skipped(dataset, f"{dataset}.root", start, stop, "is truncated")
+    return Skipped(dataset, f"{dataset}.root", start, stop, f"{dataset}.root is truncated")
 
 
 def test_lost_events_are_those_not_read() -> None:
@@ -47,7 +47,7 @@ def test_missing_chunk_is_not_mistaken_for_a_skipped_one(read: int) -> None:
 
 
 def test_dataset_without_any_event_or_size_is_named() -> None:
-    with pytest.raises(TaipanError, match=f"'{NAME}': every chunk was skipped: {NAME}.root, entr"):
+    with pytest.raises(TaipanError, match=f"'{NAME}': every chunk was skipped: {NAME}.root is"):
         count_skipped([skipped(NAME, 0, None)], {NAME: []}, EXPECTED)
     with pytest.raises(TaipanError, match=f"datasets.{NAME}.generated_events: missing"):
         count_skipped([skipped(NAME, 9, None)], {NAME: [flow(NAME, 9)]}, {NAME: None})
@@ -61,14 +61,16 @@ def test_luminosity_follows_the_events_of_each_dataset() -> None:
 
 def test_everything_is_said() -> None:
     parts = [skipped(NAME, 500, None), skipped(DATA, 0, 100)]
-    lines = describe_skipped(parts, {NAME: 500, DATA: 100}, EXPECTED, (1.1467, 1.0364))
+    reduced = catalogue("cms-2012-reduced")
+    lines = describe_skipped(reduced, parts, {NAME: 500, DATA: 100}, EXPECTED, (1.1467, 1.0364))
     assert len(lines) == 3
     assert f"500 of 1000 events of {NAME} (50 %) were skipped" in lines[0]
-    assert f"{NAME}.root, entries 500 to the end: is truncated" in lines[0]
-    assert f"100 of 400 events of {DATA} (25 %) were skipped" in lines[1]
+    assert f"({NAME}.root is truncated); it is normalised to the events that" in lines[0]
+    assert f"100 of 400 events of {DATA} (25 %) were skipped ({DATA}.root is truncated)" in lines[1]
+    assert lines[1].endswith(")")
     assert "0.1103 of 1.147 fb⁻¹ of data were skipped" in lines[2]
     assert "simulation is normalised to 1.036 fb⁻¹" in lines[2]
-    assert describe_skipped([], {}, EXPECTED, (1.1467, 1.1467)) == []
+    assert describe_skipped(reduced, [], {}, EXPECTED, (1.1467, 1.1467)) == []
 
 
 def part(file: str, start: int, stop: int, entries: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from taipan.atomic import read_json, write_json
-from taipan.errors import BadFileError, ChecksumError, TaipanError
+from taipan.errors import BadFileError, ChecksumError, TaipanError, UnreachableError
 from taipan.remote.mirrors import Patience, RemoteFile
 from taipan.remote.protocols import Reader
 
@@ -166,6 +166,11 @@ def _fetch(target: Path, mirrors: Sequence[str], expected: Expected, patience: P
             _download(part, target.name, chosen, expected, patience)
             check_size(part, expected)
             verify_content(part, expected)
+        except UnreachableError as error:
+            if not found:
+                raise
+            found[", ".join(chosen)] = error
+            continue
         except (BadFileError, ChecksumError) as error:
             logger.warning("%s; what was downloaded is dropped", error)
             found[", ".join(chosen)] = error

@@ -67,7 +67,8 @@ def skim_verified(
         if on_bad_file == "fail":
             raise
         logger.warning("skipped: %s", error)
-        _write_skipped(chunk, analysis, settings, events, cutflow, provenance, str(error))
+        reason = str(error).replace(str(chunk.path), chunk.path.name)  # wherever it lies
+        _write_skipped(chunk, analysis, settings, events, cutflow, provenance, reason)
         return None
 
 
