@@ -7,7 +7,7 @@ from taipan.datasets import Catalogue
 from taipan.normalisation import normalise, to_dict
 from taipan.scripting import run_script
 from taipan.skim.cutflow import Cutflow, list_cuts
-from taipan.skim.parts import Part
+from taipan.skim.parts import Part, skipped_part
 from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def normalise_datasets(
     expected_events: dict[str, int | None],
     normalisation: str,
     cutflow: str,
-    skipped: str,
     table: str,
+    skipped: str,
 ) -> None:
-    """Write ``normalisation.json``, the merged ``cutflow.json``, its table and what was skipped.
+    """Write ``normalisation.json``, the merged cutflow as JSON and table, and what was skipped.
 
     `data` is the record of skipped chunks of the collision data where those are not among the
     cutflows: their luminosity counts.
@@ -37,17 +37,18 @@ def normalise_datasets(
     left_out: list[Skipped] = []
     for path in cutflows:
         content = read_json(path)
+        dataset = content["dataset"]
         if "skipped" in content:
             keys = ("dataset", "file", "start", "stop", "skipped")
             left_out.append(Skipped(*(content[key] for key in keys)))
+            parts[dataset].append(skipped_part(*(content[key] for key in keys[1:4])))
         else:
-            flow = Cutflow.from_dict(content)
-            flows[flow.dataset].append(flow)
-            parts[flow.dataset].append(Part.from_dict(content["part"]))
+            flows[dataset].append(Cutflow.from_dict(content))
+            parts[dataset].append(Part.from_dict(content["part"]))
     datasets = Catalogue.model_validate(catalogue)
     lost = count_skipped(left_out, flows, expected_events)
     read = luminosity_read(datasets, luminosity, lost, expected_events)
-    found, merged = normalise(datasets, flows, expected_events, read, parts, lost)
+    found, merged = normalise(datasets, flows, expected_events, read, lost, parts)
     write_json(
         skipped,
         {
@@ -73,7 +74,7 @@ if __name__ == "__main__":
         expected_events=snakemake.params.expected_events,
         normalisation=snakemake.output.normalisation,
         cutflow=snakemake.output.cutflow,
-        skipped=snakemake.output.skipped,
         table=snakemake.output.table,
+        skipped=snakemake.output.skipped,
         log=snakemake.log[0],
     )

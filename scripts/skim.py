@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from taipan.remote.fetch import RECEIPT
 from taipan.scripting import run_script
-from taipan.skim.run import Chunk, SkimSettings
 from taipan.skim.task import SkimTask, run_task
 
 if TYPE_CHECKING:
@@ -14,29 +13,16 @@ if TYPE_CHECKING:
 
 def skim(
     file: str | None,
+    task: dict[str, Any],
+    code: str,
     remote: dict[str, Any],
-    chunk: dict[str, Any],
-    settings: dict[str, Any],
-    module: str,
-    expected: dict[str, Any],
-    on_bad_file: str,
-    parameters: dict[str, Any],
     events: str,
     cutflow: str,
 ) -> None:
     """Select the events of a chunk of a local `file`, or if that is None of one on the mirrors."""
-    # what a download leaves for Snakemake is its receipt
-    path = Path(chunk["file"] if file is None else file.removesuffix(RECEIPT))
-    task = SkimTask(
-        Chunk(path, chunk["start"], chunk["stop"], chunk["file"]),
-        SkimSettings(**settings),
-        module,
-        expected,
-        parameters,
-        on_bad_file,
-        remote if file is None else None,
-    )
-    run_task(task, Path(events), Path(cutflow))
+    # a receipt is what a download leaves for Snakemake
+    path = None if file is None else Path(file.removesuffix(RECEIPT))
+    run_task(SkimTask.from_rule(task, path, code, remote), Path(events), Path(cutflow))
 
 
 if __name__ == "__main__":
@@ -45,13 +31,9 @@ if __name__ == "__main__":
     run_script(
         skim,
         file=snakemake.input.file or None,
+        task=snakemake.params.task,
+        code=snakemake.params.code,
         remote=snakemake.config["remote"],
-        chunk=snakemake.params.chunk,
-        settings=snakemake.params.settings,
-        module=snakemake.params.module,
-        expected=snakemake.params.expected,
-        on_bad_file=snakemake.params.on_bad_file,
-        parameters=dict(snakemake.params.items()),
         events=snakemake.output.events,
         cutflow=snakemake.output.cutflow,
         log=snakemake.log[0],

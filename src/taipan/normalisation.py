@@ -62,8 +62,8 @@ def normalise(
     flows: Mapping[str, Sequence[Cutflow]],
     expected_events: Mapping[str, int | None],
     luminosity: float,
-    parts: Mapping[str, Sequence[Part]] | None = None,
     lost: Mapping[str, int] | None = None,
+    parts: Mapping[str, Sequence[Part]] | None = None,
 ) -> tuple[dict[str, Normalisation], dict[str, Cutflow]]:
     """Merge cutflows over chunks and derive each dataset's scale.
 
@@ -101,11 +101,9 @@ def normalise(
     for name, chunks in flows.items():
         flow = merge_cutflows(chunks)
         merged[name] = flow
+        check_coverage(name, parts.get(name, ()), catalogue.dataset(name).entries)
         left_out = (lost or {}).get(name, 0)
-        read = parts.get(name, ())
-        if not left_out:  # else the skipped chunks are missing, and were counted
-            check_coverage(name, read, catalogue.dataset(name).entries)
-        origin, size = _generated(name, catalogue, flow, read, left_out)
+        origin, size = _generated(name, catalogue, flow, parts.get(name, ()))
         _compare_with_catalogue(name, catalogue, size, expected_events.get(name), left_out)
         dataset = catalogue.dataset(name)
         try:
@@ -120,13 +118,9 @@ def normalise(
 
 
 def _generated(
-    name: str, catalogue: Catalogue, flow: Cutflow, parts: Sequence[Part], left_out: int
+    name: str, catalogue: Catalogue, flow: Cutflow, parts: Sequence[Part]
 ) -> tuple[str, GeneratedSums]:
-    """Size of the unskimmed sample and where it comes from.
-
-    `Runs` counts a whole file, so that of a file of which events were left out stands for the
-    share of its events that was read.
-    """
+    """Size of the unskimmed sample and where it comes from."""
     dataset = catalogue.dataset(name)
     first = flow.cuts[0]
     if catalogue.kind == "skims" and not dataset.is_data:
@@ -136,11 +130,7 @@ def _generated(
         sumw = float(events) if dataset.sumw is None else dataset.sumw
         return "catalogue", GeneratedSums(events, sumw, 0.0)
     if any(part.generated is not None for part in parts):
-        size = sum_generated(name, parts)
-        share = first.events / (first.events + left_out)
-        if left_out:
-            size = GeneratedSums(round(size.events * share), size.sumw * share, size.sumw2 * share)
-        return RUNS, size
+        return RUNS, sum_generated(name, parts)
     return "events", GeneratedSums(first.events, first.sumw, first.sumw2)
 
 
@@ -153,9 +143,11 @@ def _compare_with_catalogue(
             f"dataset '{name}': {size.events} events read, {expected - left_out} expected; "
             "a chunk is missing or was read twice"
         )
-    if left_out:
-        return  # the sum of the catalogue is that of all events
-    if dataset.sumw is not None and abs(size.sumw / dataset.sumw - 1.0) > AGREEMENT:
+    if (
+        left_out == 0
+        and dataset.sumw is not None
+        and abs(size.sumw / dataset.sumw - 1.0) > AGREEMENT
+    ):
         raise TaipanError(
             f"dataset '{name}': Σ genWeight is {size.sumw}, the catalogue has {dataset.sumw}"
         )

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from taipan.errors import TaipanError
+from taipan.remote.fetch import Expected
 from taipan.skim.cutflow import Cutflow, merge_cutflows
 from taipan.skim.executor import Outputs, run_dask, run_local
 from taipan.skim.parts import Part, check_coverage
-from taipan.skim.run import Chunk
 from taipan.skim.task import SkimTask
 from tests.conftest import fastsim_settings, skim_settings
 from tests.nanoaod_files import rewrite
@@ -51,7 +51,7 @@ def plan(files: Sequence[Path], size: int, **changes: Any) -> list[SkimTask]:
     edges = [*range(0, EVENTS, size), EVENTS]
     settings = skim_settings(DATASET, **changes)
     return [
-        SkimTask(Chunk(path, start, stop, path.name), settings, MODULE, {}, {"code": "x"})
+        SkimTask(path.name, start, stop, path, settings, MODULE, {"code": "x"})
         for path in files
         for start, stop in itertools.pairwise(edges)
     ]
@@ -126,7 +126,7 @@ def test_processes(files: list[Path], tmp_path: Path) -> None:
     for (first, flow), (second, other) in zip(one, two, strict=True):
         assert first.read_bytes() == second.read_bytes()
         assert flow.read_bytes() == other.read_bytes()
-    broken = [replace(task, expected={"sha256": "0" * 64}) for task in tasks]
+    broken = [replace(task, expected=Expected(sha256="0" * 64)) for task in tasks]
     with pytest.raises(TaipanError, match="SHA-256"):
         run_local(broken, name_outputs(tmp_path / "3", 4), processes=2)
 

@@ -22,6 +22,7 @@ from taipan.skim.parts import (
     check_branches,
     check_coverage,
     read_generated,
+    skipped_part,
     sum_generated,
 )
 from taipan.skim.run import Chunk, skim_chunk
@@ -67,6 +68,19 @@ class TestCoverage:
     def test_gaps_and_repetitions_are_named(self, parts: list[Part], message: str) -> None:
         with pytest.raises(TaipanError, match=f"dataset 'x': {message}"):
             check_coverage("x", parts)
+
+
+def test_parts_left_out_count_as_covered() -> None:
+    read = part(0, 3)
+    check_coverage("x", [read, skipped_part("a.root", 3, None), skipped_part("b.root", 0, None)])
+    with pytest.raises(TaipanError, match="entries 3 to 5 were not read"):
+        check_coverage("x", [read, skipped_part("a.root", 5, None)])
+
+
+def test_runs_are_lowered_by_the_share_left_out() -> None:
+    runs = GeneratedSums(1000, 600.0, 1000.0)
+    parts = [part(0, 5, generated=runs), skipped_part("a.root", 5, None)]
+    assert sum_generated("x", parts) == GeneratedSums(500, 300.0, 500.0)
 
 
 class TestSums:

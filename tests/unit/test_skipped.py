@@ -74,8 +74,8 @@ def test_everything_is_said() -> None:
 
 
 def part(file: str, start: int, stop: int, entries: int) -> dict[str, Any]:
-    read = stop - start
-    return Part(file, start, stop, entries, GeneratedSums(read, read, read)).to_dict()
+    number = stop - start
+    return Part(file, start, stop, entries, GeneratedSums(number, number, number)).to_dict()
 
 
 def run_script(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -98,8 +98,8 @@ def run_script(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, 
         "expected_events": EXPECTED,
         "normalisation": str(folder / "normalisation.json"),
         "cutflow": str(folder / "cutflow.json"),
-        "skipped": str(folder / "skipped.json"),
         "table": str(folder / "cutflow.csv"),
+        "skipped": str(folder / "skipped.json"),
     }
     script().normalise_datasets(**{**arguments, **changes})
     names = ("normalisation.json", "skipped.json")

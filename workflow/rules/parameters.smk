@@ -21,21 +21,55 @@ def fastsim_settings():
     }
 
 
-def chunk_of(wildcards):
-    """Entry range of a skim job."""
-    return asdict(CHUNKS[wildcards.dataset][int(wildcards.chunk)])
+def input_of(chunk):
+    """ROOT file of a chunk; the receipt if it is fetched, none if it is read elsewhere."""
+    if CONFIG.remote.access == "stream":
+        return []
+    file = source_file(chunk.file)
+    return file + RECEIPT if CONFIG.remote.access == "fetch" else file
+
+
+def task_of(dataset, chunk):
+    """What a skim job depends on besides its input and the code."""
+    return {
+        "chunk": asdict(chunk),
+        "settings": settings_of(dataset),
+        "module": CONFIG.module,
+        "expected": CATALOGUE.dataset(dataset).expected(chunk.file),
+        "on_bad_file": CONFIG.skim.on_bad_file,
+    }
+
+
+def tasks_of(dataset):
+    """What each chunk of a dataset depends on."""
+    return [task_of(dataset, chunk) for chunk in CHUNKS[dataset]]
+
+
+def inputs_of(dataset):
+    """ROOT files or receipts of the chunks of a dataset."""
+    files = [input_of(chunk) for chunk in CHUNKS[dataset]]
+    return [file for file in files if file]
+
+
+def chunk_task(wildcards):
+    """What a skim job depends on besides its input and the code."""
+    return task_of(wildcards.dataset, CHUNKS[wildcards.dataset][int(wildcards.chunk)])
 
 
 def chunk_file(wildcards):
-    """Input of a skim job: its ROOT file, the receipt if it is fetched, none if it is streamed."""
-    files = chunk_files_of(wildcards.dataset)
-    return files[int(wildcards.chunk)] if files else []
+    """ROOT file of a skim job, or its receipt."""
+    return input_of(CHUNKS[wildcards.dataset][int(wildcards.chunk)])
 
 
 def lumi_mask_of(dataset):
     """File of certified luminosity blocks, an input of the skim of data where it is set."""
     is_data = CATALOGUE.dataset(dataset).is_data
     return [CONFIG.skim.lumi_mask] if is_data and CONFIG.skim.lumi_mask else []
+
+
+def lumi_mask(wildcards):
+    """File of certified luminosity blocks of a skim job."""
+    return lumi_mask_of(wildcards.dataset)
 
 
 def any_catalogue_file():
@@ -46,35 +80,6 @@ def any_catalogue_file():
 def expected_of_file(wildcards):
     """Size and checksums of a file of the catalogue."""
     return catalogue_files()[wildcards.file].expected(wildcards.file)
-
-
-def lumi_mask(wildcards):
-    """File of certified luminosity blocks of a skim job."""
-    return lumi_mask_of(wildcards.dataset)
-
-
-def chunk_files_of(dataset):
-    """Input of every chunk of a dataset: ROOT files, receipts of fetched ones, or none."""
-    if CONFIG.remote.access == "stream":
-        return []
-    suffix = RECEIPT if CONFIG.remote.access == "fetch" else ""
-    return [source_file(chunk.file) + suffix for chunk in CHUNKS[dataset]]
-
-
-def files_of(dataset):
-    """Input files of a dataset."""
-    return list(dict.fromkeys(chunk_files_of(dataset)))
-
-
-def expected_of(dataset):
-    """Size and checksums of the file of every chunk, where the catalogue has them."""
-    entry = CATALOGUE.dataset(dataset)
-    return [entry.expected(chunk.file) for chunk in CHUNKS[dataset]]
-
-
-def chunk_expected(wildcards):
-    """Size and checksums of the file of a skim job, where the catalogue has them."""
-    return expected_of(wildcards.dataset)[int(wildcards.chunk)]
 
 
 def settings_of(dataset):
@@ -88,11 +93,6 @@ def settings_of(dataset):
         "envelope": CONFIG.skim.envelope,
         "step_events": CONFIG.skim.step_events,
     }
-
-
-def skim_settings(wildcards):
-    """What a skim job depends on besides its chunk."""
-    return settings_of(wildcards.dataset)
 
 
 def definitions():

@@ -9,7 +9,7 @@ if CONFIG.skim.executor == "dask":
             name:
                 f"skim_{name}"
             input:
-                files=files_of(name),
+                files=inputs_of(name),
                 lumi_mask=lumi_mask_of(name),
             output:
                 events=events_of(name),
@@ -21,12 +21,7 @@ if CONFIG.skim.executor == "dask":
             conda:
                 ENVIRONMENT
             params:
-                files=chunk_files_of(name),
-                chunks=[asdict(chunk) for chunk in CHUNKS[name]],
-                settings=settings_of(name),
-                module=CONFIG.module,
-                expected=expected_of(name),
-                on_bad_file=CONFIG.skim.on_bad_file,
+                tasks=tasks_of(name),
                 code=code_version("taipan.skim.executor", CONFIG.module),
             script:
                 "../../scripts/skim_dataset.py"
@@ -48,11 +43,7 @@ else:
         conda:
             ENVIRONMENT
         params:
-            chunk=chunk_of,
-            settings=skim_settings,
-            module=CONFIG.module,
-            expected=chunk_expected,
-            on_bad_file=CONFIG.skim.on_bad_file,
+            task=chunk_task,
             code=code_version("taipan.skim.executor", CONFIG.module),
         script:
             "../../scripts/skim.py"
@@ -65,13 +56,13 @@ rule normalise:
     output:
         normalisation=NORMALISATION,
         cutflow=CUTFLOW,
-        skipped=SKIPPED,
         table=report(
             CUTFLOW_TABLE,
             caption="../report/cutflow_table.rst",
             category="Selection",
             labels={"Figure": "table"},
         ),
+        skipped=SKIPPED,
     log:
         log_file("normalise"),
     benchmark:
@@ -97,8 +88,8 @@ if ALTERNATIVES:
         output:
             normalisation=NORMALISATION_ALTERNATIVES,
             cutflow=CUTFLOW_ALTERNATIVES,
-            skipped=SKIPPED_ALTERNATIVES,
             table=CUTFLOW_TABLE_ALTERNATIVES,
+            skipped=SKIPPED_ALTERNATIVES,
         log:
             log_file("normalise_alternatives"),
         benchmark:

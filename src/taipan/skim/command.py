@@ -19,7 +19,7 @@ from taipan.provenance import code_version, describe
 from taipan.skim.cutflow import Cutflow, merge_cutflows
 from taipan.skim.executor import Outputs, run_local
 from taipan.skim.parts import GeneratedSums, Part, check_branches, check_coverage, sum_generated
-from taipan.skim.run import Chunk, SkimSettings, inspect_file
+from taipan.skim.run import SkimSettings, inspect_file
 from taipan.skim.storage import EventWriter
 from taipan.skim.task import SkimTask
 
@@ -110,7 +110,7 @@ def skim_files(
         "code": code_version("taipan.skim.command", module),
     }
     tasks = [
-        SkimTask(Chunk(path, low, high, str(path)), settings, module, {}, parameters)
+        SkimTask(str(path), low, high, path, settings, module, parameters)
         for path, (entries, _) in zip(files, facts, strict=True)
         for low, high in divide(entries, chunk_size(skim))
     ]

@@ -58,9 +58,8 @@ def run_local(tasks: Sequence[SkimTask], outputs: Sequence[Outputs], processes: 
         ]
         try:
             for done, future in enumerate(futures, start=1):
-                flow = future.result()
-                kept = 0 if flow is None else flow.cuts[-1].events
-                logger.info("chunk %d of %d: %d kept", done, len(tasks), kept)
+                future.result()
+                logger.info("chunk %d of %d done", done, len(tasks))
         except BrokenProcessPool as error:
             raise TaipanError("a skim process was killed; is there enough memory?") from error
         except BaseException:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -52,9 +52,10 @@ class Part:
     file
         Name of the file in its catalogue.
     start, stop
-        Entries read: `start` up to, not including, `stop`.
+        Entries read: `start` up to, not including, `stop`. Of a part that was left out `stop` may
+        be None: to the end of the file.
     entries
-        Entries of the whole file.
+        Entries of the whole file; None in a part that was left out because the file is damaged.
     read
         Events read and the sums of their generator weights.
     generated
@@ -65,8 +66,8 @@ class Part:
 
     file: str
     start: int
-    stop: int
-    entries: int
+    stop: int | None
+    entries: int | None
     read: GeneratedSums
     generated: GeneratedSums | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +84,11 @@ class Part:
             for key in ("read", "generated")
         }
         return cls(**{**content, **sums})
+
+
+def skipped_part(file: str, start: int, stop: int | None) -> Part:
+    """Describe entries that were left out because their file is damaged."""
+    return Part(file, start, stop, None, GeneratedSums(0, 0.0, 0.0))
 
 
 def read_generated(directory: Any, where: object) -> GeneratedSums | None:
@@ -146,15 +152,18 @@ def check_coverage(
     """
     for name, group in _by_file(parts).items():
         where = f"dataset '{dataset}': {name}"
-        totals = sorted({part.entries for part in group})
-        if len(totals) > 1 or len({part.generated for part in group}) > 1:
+        readable = [part for part in group if part.entries is not None]
+        if not readable:
+            continue  # nothing is known of a file that was left out as a whole
+        totals = sorted({int(part.entries or 0) for part in readable})
+        if len(totals) > 1 or len({part.generated for part in readable}) > 1:
             raise TaipanError(
                 f"{where} changed between two skim jobs ({totals} entries); run them again"
             )
         stated = (entries or {}).get(name, totals[0])
         if stated != totals[0]:
             raise TaipanError(f"{where} has {totals[0]} entries, the catalogue states {stated}")
-        edges = [0, *itertools.chain(*((part.start, part.stop) for part in group)), totals[0]]
+        edges = [0, *itertools.chain(*(_bounds(part, totals[0]) for part in group)), totals[0]]
         for stop, start in zip(edges[::2], edges[1::2], strict=True):
             if start != stop:
                 what = "were not read" if start > stop else "were read twice"
@@ -163,9 +172,13 @@ def check_coverage(
                 )
 
 
-def _by_file(parts: Sequence[Part]) -> dict[str, list[Part]]:
+def _bounds(part: Part, entries: int) -> tuple[int, int]:
+    return part.start, entries if part.stop is None else part.stop
+
+
+def _by_file(parts: Iterable[Part]) -> dict[str, list[Part]]:
     files: dict[str, list[Part]] = {}
-    for part in sorted(parts, key=lambda part: (part.file, part.start, part.stop)):
+    for part in sorted(parts, key=lambda part: (part.file, part.start, part.stop or 0)):
         files.setdefault(part.file, []).append(part)
     return files
 
@@ -188,13 +201,26 @@ def sum_generated(dataset: str, parts: Sequence[Part]) -> GeneratedSums:
         If a file has more events than `Runs` counts, or as many with another sum of weights.
     """
     total = GeneratedSums(0, 0.0, 0.0)
-    for name, group in _by_file(parts).items():
+    for name, group in _by_file(part for part in parts if part.entries is not None).items():
         read = sum((part.read for part in group), GeneratedSums(0, 0.0, 0.0))
         generated = group[0].generated
         if generated is not None:
+            generated = _share(group, generated)
             _compare(f"dataset '{dataset}': {name}", read, generated)
         total = total + (read if generated is None else generated)
     return total
+
+
+def _share(group: Sequence[Part], generated: GeneratedSums) -> GeneratedSums:
+    """Lower the sums of a file by the share of its entries that was left out, if any was."""
+    entries = int(group[0].entries or 0)
+    left = entries - sum(part.read.events for part in group)
+    if left == 0:
+        return generated
+    share = 1.0 - left / entries
+    return GeneratedSums(
+        round(generated.events * share), generated.sumw * share, generated.sumw2 * share
+    )
 
 
 def _compare(where: str, read: GeneratedSums, generated: GeneratedSums) -> None:

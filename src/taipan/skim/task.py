@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +24,58 @@ class SkimTask:
 
     Attributes
     ----------
-    chunk
-        What to read; the path is a name on the mirrors if `remote` is given.
+    name, start, stop
+        File name in the catalogue and range of entries (`stop` None: to the end).
+    path
+        Local file; None if it is read from the mirrors of `remote`.
     settings
         Dataset, envelope and the like.
     module
         Analysis module.
-    expected
-        Size and checksums of the file as far as they are known: keywords of
-        :class:`taipan.remote.fetch.Expected`.
     parameters
         Parameters of the rule, for the provenance.
+    expected
+        Size and checksums of the file as far as they are known.
     on_bad_file
         ``fail`` or ``skip``.
     remote
-        Section `remote` of the configuration, to read the file from its mirrors.
+        Section `remote` of the configuration.
     """
 
-    chunk: Chunk
+    name: str
+    start: int
+    stop: int | None
+    path: Path | None
     settings: SkimSettings
     module: str
-    expected: Mapping[str, Any] = field(default_factory=dict)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any]
+    expected: Expected = field(default_factory=Expected)
     on_bad_file: str = "fail"
-    remote: Mapping[str, Any] | None = None
+    remote: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_rule(
+        cls,
+        task: Mapping[str, Any],
+        path: Path | None,
+        code: str,
+        remote: Mapping[str, Any],
+    ) -> SkimTask:
+        """Make a task from the parameters of a rule."""
+        chunk = task["chunk"]
+        return cls(
+            chunk["file"],
+            chunk["start"],
+            chunk["stop"],
+            path,
+            SkimSettings(**task["settings"]),
+            task["module"],
+            # the same wherever it is done: so is the file, to the last byte
+            {**task, "code": code},
+            Expected(**task["expected"]),
+            task["on_bad_file"],
+            remote,
+        )
 
 
 def run_task(task: SkimTask, events: Path, cutflow: Path) -> Cutflow | None:
@@ -63,32 +91,31 @@ def run_task(task: SkimTask, events: Path, cutflow: Path) -> Cutflow | None:
     Returns
     -------
     Cutflow or None
-        None if the file is damaged and its chunk was left out.
+        None if the chunk was left out.
 
     Raises
     ------
     TaipanError
-        As :func:`taipan.skim.source.skim_verified`.
+        As :func:`taipan.skim.source.skim_verified`, and if a local file does not exist.
     """
-    expected = Expected(**task.expected)
+    if task.path is not None and not task.path.is_file():
+        raise TaipanError(f"{task.path} does not exist")
     with contextlib.ExitStack() as stack:
-        chunk, inputs = task.chunk, []
-        if task.remote is not None:
+        source: Path | RemoteFile
+        if task.path is None:
             patience = Patience.from_config(task.remote)
-            name = chunk.name or str(chunk.path)
-            remote = RemoteFile(name, task.remote["mirrors"], patience, expected.size)
-            chunk = replace(chunk, path=stack.enter_context(remote))
-        elif isinstance(chunk.path, Path):
-            if not chunk.path.is_file():
-                raise TaipanError(f"{chunk.path} does not exist")
-            inputs = [chunk.path]
+            mirrors = task.remote["mirrors"]
+            remote = RemoteFile(task.name, mirrors, patience, task.expected.size)
+            source = stack.enter_context(remote)
+        else:
+            source = task.path
         return skim_verified(
-            chunk,
+            Chunk(source, task.start, task.stop, task.name),
             load_analysis(task.module),
             task.settings,
             events,
             cutflow,
-            describe("skim", task.parameters, inputs),
-            expected=expected,
+            describe("skim", task.parameters, [] if task.path is None else [task.path]),
+            expected=task.expected,
             on_bad_file=task.on_bad_file,
         )
