@@ -98,13 +98,19 @@ def test_503_for_longer_than_is_waited_for(
 
 @pytest.mark.parametrize("has_checksum", [True, False])
 def test_cut_in_mid_file_goes_on_where_it_was(
-    served: Served, scheme: str, expected: Expected, tmp_path: Path, has_checksum: bool
+    served: Served,
+    scheme: str,
+    expected: Expected,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_checksum: bool,
 ) -> None:
     """More cuts than retries: each attempt brings something, which counts as progress."""
     assert expected.size is not None
     faults = Faults(cuts=6, cut_after=expected.size // 8)
     wanted = expected if has_checksum else Expected()
-    patience = Patience(**{**vars(QUICK), "retries": 2})
+    patience = Patience(**{**vars(QUICK), "retries": 2, "timeout": 5.0, "give_up_after": 60.0})
+    monkeypatch.setattr("taipan.remote.protocols._XROOTD_PIECE", 32 * 1024)
     with proxy(served.ports[scheme], faults) as port:
         fetch_file(tmp_path / NAME, [served.base(scheme, port)], wanted, patience)
     assert faults.cuts == 0
