@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import stats
 
 from taipan.errors import TaipanError
 from taipan.nn import metrics
@@ -132,15 +132,6 @@ def test_roc_curve_of_signed_weights_is_monotone_and_close_to_the_auc() -> None:
     assert np.all(np.diff(thresholds) < 0.0)
     area = np.trapezoid(true_positive, false_positive)
     assert area == pytest.approx(metrics.auc(labels, scores, weights), abs=0.01)
-
-
-def test_kolmogorov_and_chi2_probabilities_agree_with_scipy() -> None:
-    for x in np.linspace(0.05, 3.0, 60):
-        assert metrics.kolmogorov(x) == pytest.approx(special.kolmogorov(x), abs=1e-12)
-    for ndf in (1, 2, 3, 8, 19, 40):
-        for value in (0.0, 0.3, 5.0, 30.0, 90.0):
-            expected = stats.chi2.sf(value, ndf)
-            assert metrics.chi2_probability(value, ndf) == pytest.approx(expected, rel=1e-9)
 
 
 def test_ks_distance_of_unit_weights_is_scipys() -> None:
