@@ -2,6 +2,7 @@
 
     python benchmarks/negative_weights.py toy [--seeds 3] [--fractions 0.25 0.4]
     python benchmarks/negative_weights.py fastsim [--seeds 3] [--fractions 0.1 0.2 0.3 0.4]
+    python benchmarks/negative_weights.py skims [--seeds 3] [--results FOLDER]
     python benchmarks/negative_weights.py cost
 
 Prints one JSON object; `--output FILE` also writes it, after every seed.
@@ -81,10 +82,15 @@ def score_with(training_set: TrainingSet, settings: Training, seed: int, feature
 
 
 def measure_toy(
-    events: int, fraction: float, seed: int, method: str, **changes: object
+    events: int,
+    fraction: float,
+    seed: int,
+    method: str,
+    truth_events: int = 200_000,
+    **changes: object,
 ) -> dict[str, float]:
-    """AUC and cross-entropy on 200,000 events a class of the truth, mean of the two networks."""
-    truth = make_toy(200_000, 0.0, 10_000 + seed)
+    """AUC and cross-entropy on `truth_events` a class of the truth, mean of the two networks."""
+    truth = make_toy(truth_events, 0.0, 10_000 + seed)
     settings = Training.model_validate({**TOY, "negative_weights": method, **changes})
     # The networks are trained on three eighths of the events, which makes `events` a class.
     training_set = make_toy(round(events * 8 / 3), fraction, seed)
@@ -104,7 +110,7 @@ def run_toy(options: argparse.Namespace, save: Callable[[dict[str, Any]], None])
     raw = {"hidden_layers": [128, 128], "batch_size": 128, "epochs": 120, "patience": 120,
            "logit_bound": None}  # fmt: skip
     for fraction in options.fractions or (0.25, 0.4):
-        for events in (20_000, 2_000):
+        for events in options.sizes:
             for method in METHODS:
                 runs = [measure_toy(events, fraction, seed, method) for seed in options.seed_list]
                 found[f"{fraction} {events} {method}"] = summarise(runs)
@@ -132,7 +138,7 @@ def summarise(runs: Sequence[dict[str, float]]) -> dict[str, Any]:
 
 
 LUMINOSITY = 11.467  # fb⁻¹
-FASTSIM = {"folds": 2, "epochs": 60}
+FASTSIM = {"folds": 2, "epochs": 40}
 
 
 @dataclass(frozen=True)
@@ -290,9 +296,9 @@ def run_fastsim(options: argparse.Namespace, save: Callable[[dict[str, Any]], No
         def make_ztt(events: int, fraction: float, seed: int) -> Events:
             return sim.make("ZTT", "DYToTauTau_NLO", events, fraction, seed)
 
-        templates = sim.join([*sim.positive(2.0, 9_000), make_ztt(300_000, 0.0, 9_000)])
+        templates = sim.join([*sim.positive(1.0, 9_000), make_ztt(150_000, 0.0, 9_000)])
         for seed in options.seed_list:
-            others = sim.positive(1.0, seed)
+            others = sim.positive(0.5, seed)
 
             def train(ztt: Events, **changes: object) -> Array:
                 settings = Training.model_validate({**FASTSIM, **changes})
@@ -310,6 +316,50 @@ def run_fastsim(options: argparse.Namespace, save: Callable[[dict[str, Any]], No
                 for method in METHODS:
                     scores = train(signed, negative_weights=method)
                     add(f"{fraction} {method}", judge(templates, scores, truth, edges))
+
+
+def run_skims(options: argparse.Namespace, save: Callable[[dict[str, Any]], None]) -> None:
+    """Real data: QCD is same-sign data minus simulation, in the training and in the templates."""
+    from taipan.config.load import load_config
+    from taipan.nn.inputs import open_training_set
+
+    root = Path(__file__).parents[1]
+    config = load_config(
+        {
+            "catalogue": "cms-2012-skims",
+            "training": {"hidden_layers": [32, 32], "dropout": 0.3, "l2": 0.01, "batch_size": 256},
+        },
+        root,
+    )
+    folder = options.results
+    names = [*config.data, *(name for item in config.samples.values() for name in item.datasets)]
+    events = open_training_set(
+        {name: sorted((folder / "events" / name).glob("*.parquet")) for name in set(names)},
+        folder / "normalisation.json",
+        folder / "corrections/pileup.json",
+        folder / "corrections/transfer_factor.json",
+        config,
+    )
+    edges = config.observables["nn_score"].binning
+    found: dict[str, Any] = {}
+    for name in ("QCD", "ZTT"):
+        found[name] = metrics.describe_weights(events.weights[events.samples == name])
+    runs: dict[str, list[dict[str, float]]] = {}
+    for seed in options.seed_list:
+        for method in METHODS:
+            settings = config.training.model_copy(update={"negative_weights": method})
+            every = score_with(events, settings, seed, events.features)
+            scores = every[events.folds, np.arange(len(events))]
+            area = metrics.auc_with_uncertainty(events.labels, scores, events.weights)
+            run = {
+                "auc": area.value,
+                "auc_sigma": area.sigma,
+                "auc_monotone": metrics.auc_monotone(events.labels, scores, events.weights),
+                "sigma_mu": expected_sigma(events.labels, scores, events.weights, edges),
+            }
+            runs.setdefault(method, []).append(run)
+            found[method] = {**summarise(runs[method]), "seeds": len(runs[method])}
+            save(found)
 
 
 def run_cost(options: argparse.Namespace, save: Callable[[dict[str, Any]], None]) -> None:
@@ -356,16 +406,24 @@ def write_to(path: Path | None) -> Callable[[dict[str, Any]], None]:
 
 def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("study", choices=["toy", "fastsim", "cost"])
+    parser.add_argument("study", choices=["toy", "fastsim", "skims", "cost"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--fractions", type=float, nargs="*")
     parser.add_argument("--events", type=int, default=120_000, help="size of the NLO-like sample")
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=[20_000], help="events a class of the toy"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=Path("results/cms-2012-skims/htautau"),
+        help="folder of a run of config/examples/cms-2012-skims.yaml",
+    )  # fmt: skip
     parser.add_argument("--slow", action="store_true", help="cells in all dimensions, too")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(None if arguments is None else list(arguments))
     options.seed_list = range(1, options.seeds + 1)
     save = write_to(options.output)
-    {"toy": run_toy, "fastsim": run_fastsim, "cost": run_cost}[options.study](options, save)
+    studies = {"toy": run_toy, "fastsim": run_fastsim, "skims": run_skims, "cost": run_cost}
+    studies[options.study](options, save)
     print(json.dumps(save.latest, indent=1))  # type: ignore[attr-defined]
 
 

@@ -211,3 +211,42 @@ def test_what_runs_after_training_does_not_import_tensorflow(module: str) -> Non
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_monotone_auc_is_the_auc_of_positive_weights_and_stays_within_one() -> None:
+    labels, scores, _ = sample(2000, 3, 0.0)
+    weights = np.random.default_rng(3).random(2000)
+    expected = metrics.auc(labels, scores, weights)
+    assert metrics.auc_monotone(labels, scores, weights) == pytest.approx(expected, abs=1e-12)
+    # by hand: the efficiency of the signal runs 2, 1: its running mean is (2 + 1)/2, cut to 1
+    labels, scores = np.array([1, 1, 0]), np.array([0.9, 0.1, 0.5])
+    weights = np.array([2.0, -1.0, 1.0])
+    assert metrics.auc(labels, scores, weights) == pytest.approx(2.0)
+    assert metrics.auc_monotone(labels, scores, weights) == pytest.approx(1.0)
+
+
+def test_paired_chi2_by_hand_and_for_random_signs() -> None:
+    before, after = np.array([1.0, -1.0, 2.0, 0.0]), np.array([0.5, 0.5, 0.5, 0.5])
+    test = metrics.paired_chi2_test(np.array([0, 0, 1, 1]), before, after)
+    # bin 0: (0.5 - 1.5)²/(0.25 + 2.25), bin 1: (1.5 - 0.5)²/(2.25 + 0.25)
+    assert test.statistic == pytest.approx(0.4 + 0.4)
+    assert test.ndf == 1
+    generator = np.random.default_rng(0)
+    bins = generator.integers(0, 10, 20_000)
+    signs = np.where(generator.random(20_000) < 0.3, -1.0, 1.0)
+    assert metrics.paired_chi2_test(bins, signs, np.full(20_000, signs.mean())).probability > 0.01
+    tilted = np.where(generator.random(20_000) < 0.25 + 0.02 * bins, -1.0, 1.0)
+    mean = np.full(20_000, tilted.mean())
+    assert metrics.paired_chi2_test(bins, tilted, mean).probability < 1e-6
+    assert metrics.paired_chi2_test(bins, signs, signs * (1.0 + 1e-15)).ndf == 0
+
+
+def test_calibration_by_hand() -> None:
+    labels = np.array([1, 1, 0, 0, 1])
+    scores = np.array([0.6, 0.8, 0.7, 0.9, 0.2])
+    weights = np.array([2.0, -1.0, 1.0, 2.0, 1.0])
+    found = metrics.calibration(labels, scores, weights, np.array([0.0, 0.5, 1.0, 1.5]))
+    np.testing.assert_allclose(found.fraction, [1.0, 0.25, np.nan])
+    # signal 2² + 1², background 1² + 2², total 4
+    assert found.sigma[1] == pytest.approx(np.sqrt(0.75**2 * 5.0 + 0.25**2 * 5.0) / 4.0)
+    assert found.score[1] == pytest.approx((1.2 + 0.8 + 0.7 + 1.8) / 6.0)

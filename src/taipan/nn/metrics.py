@@ -22,6 +22,7 @@ Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 _SMALLEST_SCORE = 1e-7  # distance kept from 0 and 1 in the logarithm, as Keras does
+_ROUNDING = 1e-12  # relative change of a weight that is none
 
 
 def _sum_of_weights(weights: Floats, what: str) -> float:
@@ -332,6 +333,7 @@ def paired_chi2_test(bins: Labels, before: Floats, after: Floats) -> TwoSample:
         Shape (n,), weights with the same sum.
     """
     change = np.asarray(before, dtype=np.float64) - after
+    change[np.abs(change) <= _ROUNDING * np.abs(before)] = 0.0
     sums, squares = np.bincount(bins, change), np.bincount(bins, change**2)
     filled = squares > 0.0
     ndf = int(filled.sum()) - 1
