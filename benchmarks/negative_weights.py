@@ -408,6 +408,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", choices=["toy", "fastsim", "skims", "cost"])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--fractions", type=float, nargs="*")
     parser.add_argument("--events", type=int, default=120_000, help="size of the NLO-like sample")
     parser.add_argument(
@@ -420,7 +421,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--slow", action="store_true", help="cells in all dimensions, too")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(None if arguments is None else list(arguments))
-    options.seed_list = range(1, options.seeds + 1)
+    options.seed_list = range(options.first_seed, options.first_seed + options.seeds)
     save = write_to(options.output)
     studies = {"toy": run_toy, "fastsim": run_fastsim, "skims": run_skims, "cost": run_cost}
     studies[options.study](options, save)

@@ -7,7 +7,7 @@ if CONFIG.training.negative_weights == "refine":
         input:
             **TRAINING_INPUTS,
         output:
-            weights=TRANSFORMED_WEIGHTS,
+            weights=TRANSFORMED_WEIGHTS[0],
             diagnostics=f"{OUT}/weights/refine.json",
         log:
             log_file("refine_weights"),
@@ -36,7 +36,7 @@ if CONFIG.training.negative_weights in ("resample", "cell"):
         input:
             **TRAINING_INPUTS,
         output:
-            weights=TRANSFORMED_WEIGHTS,
+            weights=TRANSFORMED_WEIGHTS[0],
             diagnostics=f"{OUT}/weights/{CONFIG.training.negative_weights}.json",
         log:
             log_file("transform_weights"),

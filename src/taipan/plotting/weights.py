@@ -66,8 +66,9 @@ def distribution_figure(numbers: Mapping[str, Any]) -> Figure:
         axes.set_ylim(bottom=0.5)
         axes.set_xlabel("Event weight")
         axes.set_ylabel("Events")
-        axes.set_title(f"{name}, {100.0 * found['negative_fraction']:.1f} % negative", loc="right")
-        axes.legend(loc="upper left")
+        share = f"{name}, {100.0 * found['negative_fraction']:.1f} % negative"
+        axes.legend(loc="upper center", title=share)
+        axes.set_ylim(top=20.0 * axes.get_ylim()[1])  # room for the legend
     return figure
 
 
@@ -164,7 +165,7 @@ def _label_first(panels: list[Axes], text: str, samples: int) -> None:
 
 
 def _points(axes: Axes, edges: Any, values: Any, errors: Any, colour: str, label: str) -> None:
-    """Points at the middle of bins; the outermost bins may be far wider than the rest."""
+    """Draw points at the middle of bins; the outermost may be far wider than the rest."""
     places = np.asarray(edges, dtype=float)
     middle = 0.5 * (places[1:] + places[:-1]) if len(places) > 1 else places
     axes.errorbar(middle, values, yerr=errors, fmt="o", color=colour, ms=3, lw=0.9, label=label)
