@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from taipan.config.slices import restore_slice
 from taipan.nn.inputs import open_training_set
 from taipan.nn.train import train_network
+from taipan.nn.weights.store import read_weights
 from taipan.scripting import run_script
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def train(
     seed: int,
     code: str,
     threads: int,
+    weights: Sequence[str],
     models: Sequence[str],
     record: str,
 ) -> None:
@@ -41,20 +43,26 @@ def train(
         Version of the code, written into the models.
     threads
         Threads of TensorFlow.
+    weights
+        Parquet file of the weights of the loss, or none: the signed weights, or what
+        `training.negative_weights` makes of them without a stage of its own.
     models
         ONNX file of each fold to write.
     record
         JSON record to write (``docs/training.md``).
     """
     settings = restore_slice(config)
+    training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
+    folds = settings.training.folds
     train_network(
-        open_training_set(events, normalisation, pileup, transfer_factor, settings),
+        training_set,
         settings.training,
         seed,
         [Path(path) for path in models],
         Path(record),
         provenance={"code": code},
         threads=threads,
+        transformed=read_weights(weights[0], training_set, folds) if weights else None,
     )
 
 
@@ -69,6 +77,7 @@ if __name__ == "__main__":
         seed=snakemake.params.seed,
         code=snakemake.params.code,
         threads=snakemake.threads,
+        weights=list(snakemake.input.weights),
         models=list(snakemake.output.models),
         record=snakemake.output.record,
         log=snakemake.log[0],

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import stats
 
 from taipan.errors import TaipanError
 from taipan.nn import metrics
@@ -134,15 +134,6 @@ def test_roc_curve_of_signed_weights_is_monotone_and_close_to_the_auc() -> None:
     assert area == pytest.approx(metrics.auc(labels, scores, weights), abs=0.01)
 
 
-def test_kolmogorov_and_chi2_probabilities_agree_with_scipy() -> None:
-    for x in np.linspace(0.05, 3.0, 60):
-        assert metrics.kolmogorov(x) == pytest.approx(special.kolmogorov(x), abs=1e-12)
-    for ndf in (1, 2, 3, 8, 19, 40):
-        for value in (0.0, 0.3, 5.0, 30.0, 90.0):
-            expected = stats.chi2.sf(value, ndf)
-            assert metrics.chi2_probability(value, ndf) == pytest.approx(expected, rel=1e-9)
-
-
 def test_ks_distance_of_unit_weights_is_scipys() -> None:
     generator = np.random.default_rng(7)
     a, b = generator.random(300), generator.random(500) ** 1.2
@@ -220,3 +211,42 @@ def test_what_runs_after_training_does_not_import_tensorflow(module: str) -> Non
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_monotone_auc_is_the_auc_of_positive_weights_and_stays_within_one() -> None:
+    labels, scores, _ = sample(2000, 3, 0.0)
+    weights = np.random.default_rng(3).random(2000)
+    expected = metrics.auc(labels, scores, weights)
+    assert metrics.auc_monotone(labels, scores, weights) == pytest.approx(expected, abs=1e-12)
+    # by hand: the efficiency of the signal runs 2, 1: its running mean is (2 + 1)/2, cut to 1
+    labels, scores = np.array([1, 1, 0]), np.array([0.9, 0.1, 0.5])
+    weights = np.array([2.0, -1.0, 1.0])
+    assert metrics.auc(labels, scores, weights) == pytest.approx(2.0)
+    assert metrics.auc_monotone(labels, scores, weights) == pytest.approx(1.0)
+
+
+def test_paired_chi2_by_hand_and_for_random_signs() -> None:
+    before, after = np.array([1.0, -1.0, 2.0, 0.0]), np.array([0.5, 0.5, 0.5, 0.5])
+    test = metrics.paired_chi2_test(np.array([0, 0, 1, 1]), before, after)
+    # bin 0: (0.5 - 1.5)²/(0.25 + 2.25), bin 1: (1.5 - 0.5)²/(2.25 + 0.25)
+    assert test.statistic == pytest.approx(0.4 + 0.4)
+    assert test.ndf == 1
+    generator = np.random.default_rng(0)
+    bins = generator.integers(0, 10, 20_000)
+    signs = np.where(generator.random(20_000) < 0.3, -1.0, 1.0)
+    assert metrics.paired_chi2_test(bins, signs, np.full(20_000, signs.mean())).probability > 0.01
+    tilted = np.where(generator.random(20_000) < 0.25 + 0.02 * bins, -1.0, 1.0)
+    mean = np.full(20_000, tilted.mean())
+    assert metrics.paired_chi2_test(bins, tilted, mean).probability < 1e-6
+    assert metrics.paired_chi2_test(bins, signs, signs * (1.0 + 1e-15)).ndf == 0
+
+
+def test_calibration_by_hand() -> None:
+    labels = np.array([1, 1, 0, 0, 1])
+    scores = np.array([0.6, 0.8, 0.7, 0.9, 0.2])
+    weights = np.array([2.0, -1.0, 1.0, 2.0, 1.0])
+    found = metrics.calibration(labels, scores, weights, np.array([0.0, 0.5, 1.0, 1.5]))
+    np.testing.assert_allclose(found.fraction, [1.0, 0.25, np.nan])
+    # signal 2² + 1², background 1² + 2², total 4
+    assert found.sigma[1] == pytest.approx(np.sqrt(0.75**2 * 5.0 + 0.25**2 * 5.0) / 4.0)
+    assert found.score[1] == pytest.approx((1.2 + 0.8 + 0.7 + 1.8) / 6.0)

@@ -67,6 +67,22 @@ def test_training_option_re_runs_training_not_the_skim(project: Project) -> None
     assert not set(planned) & {"simulate", "skim", "normalise", "measure_pileup"}
 
 
+def test_method_of_negative_weights_adds_its_stage_alone(project: Project) -> None:
+    planned = project.planned(project.overlay("training: {negative_weights: refine}"))
+    assert planned["refine_weights"] == planned["check_weights"] == planned["train"] == 1
+    assert "transform_weights" not in planned
+    assert not set(planned) & {"simulate", "skim", "normalise", "measure_pileup"}
+    planned = project.planned(project.overlay("training: {negative_weights: cell}"))
+    assert planned["transform_weights"] == 1
+    assert "refine_weights" not in planned
+
+
+def test_limit_of_the_weight_gate_re_runs_no_training(project: Project) -> None:
+    planned = project.planned(project.overlay("weight_check: {max_chi2_per_ndf: 2.0}"))
+    assert "check_weights" in planned
+    assert not set(planned) & {"train", "check_overtraining"}
+
+
 def test_alternative_sample_changes_nothing_nominal(project: Project) -> None:
     """The alternative dataset once entered the vertex weights and retrained the network."""
     overlay = project.overlay(

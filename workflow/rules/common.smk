@@ -18,6 +18,7 @@ from taipan.datasets import (
 )
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
+from taipan.nn.weights.transform import STORED
 from taipan.provenance import code_version, hash_content
 from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
@@ -142,6 +143,13 @@ TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 TRUTH = f"{CONFIG.results}/fastsim/truth.json"
 MODELS = [f"{OUT}/models/fold{i}.onnx" for i in FOLDS]
 TRAINING_RECORD = f"{OUT}/models/training.json"
+WEIGHTS = f"{OUT}/weights/diagnostics.json"
+WEIGHT_VERDICT = f"{OUT}/gates/check_weights/verdict.json"
+TRANSFORMED_WEIGHTS = (
+    [f"{OUT}/weights/{CONFIG.training.negative_weights}.parquet"]
+    if CONFIG.training.negative_weights in STORED
+    else []
+)
 OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"
 TEMPLATES = f"{OUT}/templates/templates.zip"
 CONTROL = f"{OUT}/templates/control.zip"

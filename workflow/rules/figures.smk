@@ -2,6 +2,7 @@
 
 FIT_FIGURES = ("prefit", "postfit", "pulls", "correlation")
 TRAINING_FIGURES = ("learning_curves", "score", "roc")
+WEIGHT_FIGURES = ("weights", "negative_fraction", "weight_closure")
 PLOT_HEADER = {
     "label": "Taipan fastsim" if IS_FASTSIM else "CMS Open Data",
     "luminosity": total_luminosity(CONFIG, CATALOGUE),
@@ -42,6 +43,14 @@ def training_figures():
     return files
 
 
+def weight_figures():
+    """Output files of the figures of the event weights."""
+    files = {}
+    for name in WEIGHT_FIGURES:
+        files |= figure(name, "weights", "Weights", f"{name}_", Figure=name)
+    return files
+
+
 def control_figures():
     """Output files of the control plots, a page a region."""
     files = {}
@@ -62,7 +71,7 @@ def systematic_slice():
 
 def plot_outputs():
     """PNG files of every figure."""
-    names = ["cutflow", *TRAINING_FIGURES]
+    names = ["cutflow", *TRAINING_FIGURES, *WEIGHT_FIGURES]
     names += [f"{name}_{item}" for item in OBSERVABLES for name in FIT_FIGURES]
     if any(item.kind != "rate" for item in CONFIG.systematics.values()):
         names += [f"systematics_{item}" for item in OBSERVABLES]

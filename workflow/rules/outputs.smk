@@ -6,7 +6,7 @@ def summary_inputs():
     files = {
         "fit": f"{OUT}/fit/{CONFIG.fit.observable}.json",
         "records": [f"{OUT}/workspaces/{name}_record.json" for name in OBSERVABLES],
-        "gates": [OVERTRAINING],
+        "gates": [OVERTRAINING, WEIGHT_VERDICT],
         "yields": YIELDS,
         "transfer_factor": TRANSFER,
         "plots": plot_outputs(),
@@ -44,6 +44,7 @@ def run_identity():
         "taipan.nn.inputs",
         "taipan.nn.scorer",
         "taipan.nn.overtraining",
+        "taipan.nn.weights.check",
         "taipan.templates.fill",
         "taipan.templates.combine",
         "taipan.likelihood",

@@ -124,6 +124,14 @@ def training_slice(*more):
     return {**definitions(), **rest}
 
 
+def weights_slice(*more):
+    """Configuration that the weights of the loss depend on."""
+    values = training_slice(*more)
+    used = {"region", "folds", "activation", "negative_weights", "refinement", "cells"}
+    values["training"] = CONFIG.training.model_dump(mode="json", include=used)
+    return values
+
+
 def template_slice(*keys):
     """Configuration of the templates: systematics without the rates, which need none."""
     values = {**definitions(), **slice_config(CONFIG, *keys, "observables")}

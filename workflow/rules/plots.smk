@@ -65,6 +65,25 @@ rule plot_training:
         "../../scripts/plot_training.py"
 
 
+rule plot_weights:
+    """Draw the event weights, where the negative ones are, and the closure of the features."""
+    input:
+        diagnostics=WEIGHTS,
+    output:
+        **weight_figures(),
+    log:
+        log_file("plot_weights"),
+    benchmark:
+        benchmark_file("plot_weights")
+    conda:
+        ENVIRONMENT
+    params:
+        header=PLOT_HEADER,
+        code=code_version("taipan.plotting.weights"),
+    script:
+        "../../scripts/plot_weights.py"
+
+
 rule plot_systematics:
     """Draw the templates of the systematic uncertainties of one observable."""
     input:

@@ -7,6 +7,7 @@ rule histogram:
         events=dataset_events,
         models=MODELS,
         verdict=OVERTRAINING,
+        weights=WEIGHT_VERDICT,
         normalisation=dataset_normalisation,
         pileup=PILEUP,
     output:

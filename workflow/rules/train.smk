@@ -12,6 +12,7 @@ rule train:
     """Train one network a fold and export each to ONNX."""
     input:
         **TRAINING_INPUTS,
+        weights=TRANSFORMED_WEIGHTS,
     output:
         models=MODELS,
         record=TRAINING_RECORD,
@@ -25,7 +26,12 @@ rule train:
         events=nominal_by_dataset(),
         config=training_slice(),
         seed=derive_seed(SEED, "train"),
-        code=code_version("taipan.nn.train", "taipan.nn.inputs", CONFIG.module),
+        code=code_version(
+            "taipan.nn.train",
+            "taipan.nn.weights.store",
+            "taipan.nn.inputs",
+            CONFIG.module,
+        ),
     script:
         "../../scripts/train.py"
 

@@ -139,6 +139,43 @@ class Pileup(Strict):
     max_weight: Positive = Field(3.0, description="Largest weight given to an event.")
 
 
+class Refinement(Strict):
+    """Networks that learn weights from the features (`refine` and `resample`)."""
+
+    parts: Annotated[int, Field(ge=2, le=20)] = Field(
+        3,
+        description="The training events are divided into so many parts; an event's weight comes "
+        "from a network trained on the other parts.",
+    )
+    hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
+        default_factory=lambda: [64, 64], min_length=1, description="Units of each hidden layer."
+    )
+    l2: NonNegative = Field(1e-4, description="L2 penalty on the kernels.")
+    batch_size: Annotated[int, Field(ge=1)] = Field(512, description="Events per training step.")
+    learning_rate: Positive = Field(1e-3, description="Learning rate of Adam.")
+    epochs: Annotated[int, Field(ge=1)] = Field(60, description="Largest number of epochs.")
+    patience: Annotated[int, Field(ge=1)] = Field(
+        10,
+        description="Epochs without a better Brier score of the events held out for it (a quarter "
+        "of those trained on) before training stops.",
+    )
+
+
+class Cells(Strict):
+    """Cell resampling (`cell`)."""
+
+    components: Annotated[int, Field(ge=1)] = Field(
+        6,
+        description="Neighbours are near in so many leading principal components of the "
+        "standardised features.",
+    )
+    max_radius: Positive | None = Field(
+        None,
+        description="Largest radius of a cell, in standard deviations of a feature; weights of a "
+        "cell that is still negative there are left as they are. Null: no limit.",
+    )
+
+
 class Training(Strict):
     """The k-fold network."""
 
@@ -158,8 +195,10 @@ class Training(Strict):
         0.3, description="Dropout after each hidden layer."
     )
     l2: NonNegative = Field(1e-3, description="L2 penalty on the kernels.")
-    logit_bound: Positive = Field(
-        6.0, description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below."
+    logit_bound: Positive | None = Field(
+        6.0,
+        description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below. Null: no "
+        "bound, for comparison; training stops once its loss is negative or |logit| > 50.",
     )
     batch_size: Annotated[int, Field(ge=1)] = Field(1024, description="Events per training step.")
     learning_rate: Positive = Field(1e-3, description="Learning rate of Adam.")
@@ -171,6 +210,39 @@ class Training(Strict):
         "brier",
         description="Metric of the validation fold that picks the best epoch; both are bounded "
         "for signed weights.",
+    )
+    negative_weights: Literal["signed_bounded", "refine", "resample", "cell", "abs", "drop"] = (
+        Field(
+            "signed_bounded",
+            description="How events of negative weight are trained on: with their sign; with the "
+            "learned mean of the sign; by a learned or a nearest-neighbour resampling to positive "
+            "weights; with |w|; or not at all. The last two are biased, for comparison only.",
+        )
+    )
+    refinement: Refinement = Field(
+        default_factory=Refinement, description="Networks of `refine` and `resample`."
+    )
+    cells: Cells = Field(default_factory=Cells, description="Cells of `cell`.")
+
+
+class WeightCheck(Strict):
+    """Gate on the weights of the training."""
+
+    max_chi2_per_ndf: Positive = Field(
+        1.5,
+        description="Largest χ²/ndf between a feature's distribution with transformed and with "
+        "original weights, per sample.",
+    )
+    min_probability: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        1e-3,
+        description="χ²/ndf counts only if its probability, times the number of features, is "
+        "below this.",
+    )
+    max_sumw_change: Positive = Field(
+        1e-6, description="Largest relative change of a sample's Σw by the transformation."
+    )
+    on_failure: Literal["stop", "warn"] = Field(
+        "warn", description="`stop` ends the workflow on failure; `warn` records it in the report."
     )
 
 
@@ -231,6 +303,9 @@ class Run(Strict):
     skim: Skim = Field(default_factory=Skim, description="Event selection.")
     pileup: Pileup = Field(default_factory=Pileup, description="Pile-up correction.")
     training: Training = Field(default_factory=Training, description="The k-fold network.")
+    weight_check: WeightCheck = Field(
+        default_factory=WeightCheck, description="Gate on the weights of the training."
+    )
     overtraining: Overtraining = Field(
         default_factory=Overtraining, description="Gate on the final networks."
     )

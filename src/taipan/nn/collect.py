@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,37 +61,19 @@ def collect_training_set(
     TaipanError
         If no event is selected; names the region.
     """
-    partner = settings.regions[settings.region].same_sign
-    driven = [name for name, item in settings.samples.items() if item.estimate == "same_sign"]
     parts: list[tuple[str, Array, Array, Array, Array]] = []
     for events in datasets:
         quantities = analysis.compute(events.columns)
-        masks = region_masks(quantities, settings.regions)
         features = np.stack([quantities[name] for name in settings.features], axis=1)
         features = features.astype(np.float32)
         identity = events.columns["event_hash"]
-
-        def take(
-            sample: str,
-            mask: Array,
-            weights: Array,
-            features: Array = features,
-            folds: Array = events.folds,
-            identity: Array = identity,
-        ) -> None:
-            parts.append((sample, features[mask], weights[mask], folds[mask], identity[mask]))
-
-        if events.weights is None:
-            ones = np.ones(len(features))
-            for sample in driven:
-                if partner is not None:
-                    take(sample, masks[partner], transfer_factor * ones)
-            continue
-        for sample, chosen in sample_masks(quantities, settings.samples, events.name).items():
-            take(sample, chosen & masks[settings.region], events.weights.nominal)
-            for name in driven:
-                if partner is not None:
-                    take(name, chosen & masks[partner], -transfer_factor * events.weights.nominal)
+        masks = region_masks(quantities, settings.regions)
+        for sample, mask, weights in _weigh(
+            events, quantities, masks, settings.region, settings, transfer_factor
+        ):
+            parts.append(
+                (sample, features[mask], weights[mask], events.folds[mask], identity[mask])
+            )
     signal = {name for name, item in settings.samples.items() if item.role == "signal"}
     labels = [np.full(len(w), int(name in signal)) for name, _, w, _, _ in parts]
     names = [np.full(len(w), name) for name, _, w, _, _ in parts]
@@ -106,3 +88,64 @@ def collect_training_set(
         samples=np.concatenate(names),
         identifiers=np.concatenate([part[4] for part in parts]),
     )
+
+
+def collect_weights(
+    datasets: Sequence[DatasetEvents],
+    analysis: Analysis,
+    settings: CollectSettings,
+    transfer_factor: float,
+) -> dict[str, dict[str, Array]]:
+    """Collect the signed weights of every sample in every region.
+
+    Parameters
+    ----------
+    datasets, analysis, settings, transfer_factor
+        As for :func:`collect_training_set`; the region of the settings does not matter.
+
+    Returns
+    -------
+    dict
+        Region → sample → weights, shape (n,). A data-driven sample is left out of a region without
+        same-sign partner.
+    """
+    found: dict[str, dict[str, list[Array]]] = {name: {} for name in settings.regions}
+    for events in datasets:
+        quantities = analysis.compute(events.columns)
+        masks = region_masks(quantities, settings.regions)
+        for region, samples in found.items():
+            for sample, mask, weights in _weigh(
+                events, quantities, masks, region, settings, transfer_factor
+            ):
+                samples.setdefault(sample, []).append(weights[mask])
+    return {
+        region: {
+            sample: np.concatenate(samples[sample])
+            for sample in settings.samples
+            if sample in samples
+        }
+        for region, samples in found.items()
+    }
+
+
+def _weigh(
+    events: DatasetEvents,
+    quantities: Mapping[str, Array],
+    masks: Mapping[str, Array],
+    region: str,
+    settings: CollectSettings,
+    transfer_factor: float,
+) -> Iterator[tuple[str, Array, Array]]:
+    """Give each sample that a dataset's events in a region belong to, their mask and weights."""
+    partner = settings.regions[region].same_sign
+    driven = [name for name, item in settings.samples.items() if item.estimate == "same_sign"]
+    if events.weights is None:
+        if partner is not None:
+            for sample in driven:
+                yield sample, masks[partner], np.full(len(masks[region]), transfer_factor)
+        return
+    for sample, chosen in sample_masks(quantities, settings.samples, events.name).items():
+        yield sample, chosen & masks[region], events.weights.nominal
+        if partner is not None:
+            for name in driven:
+                yield name, chosen & masks[partner], -transfer_factor * events.weights.nominal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,16 @@ class TrainingSet:
     def __len__(self) -> int:
         """Give the number of events."""
         return len(self.labels)
+
+    def canonical_order(self) -> NDArray[np.int64]:
+        """Give the permutation (n,) into an order that does not depend on the present one."""
+        codes = np.unique(self.samples, return_inverse=True)[1]
+        return np.lexsort((self.weights, codes, self.identifiers)).astype(np.int64)
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> TrainingSet:
+        """Give the events at `rows` (m,), in that order, as a new set."""
+        columns = ("features", "labels", "weights", "folds", "samples", "identifiers")
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
     @property
     def missing_flags(self) -> tuple[bool, ...]:
@@ -127,11 +137,17 @@ class TrainingSet:
                         f"{total:.6g} ({int(chosen.sum())} events), must be positive"
                     )
 
-    def training_weights(self) -> FloatArray:
-        """Give the weights of the loss: signed, both classes with the same total.
+    def training_weights(self, physical: FloatArray | None = None) -> FloatArray:
+        """Give the weights of the loss: both classes with the same total.
 
-        One global factor per class, n / (2 Σw): every class sums to n/2 and signs are kept. Never
-        normalised per batch, where Σw may vanish or change sign.
+        One global factor per class, n / (2 Σw): the signed weights of every class sum to n/2.
+        Never normalised per batch, where Σw may vanish or change sign.
+
+        Parameters
+        ----------
+        physical
+            Shape (n,), transformed weights in place of the signed ones; the factors are those of
+            the signed weights.
 
         Returns
         -------
@@ -152,7 +168,8 @@ class TrainingSet:
                     f"training set: sum of weights of {class_name} is {total:.6g}, must be positive"
                 )
             factors[label] = 0.5 * len(self) / total
-        return np.asarray(self.weights * factors[self.labels], dtype=np.float64)
+        chosen = self.weights if physical is None else physical
+        return np.asarray(chosen * factors[self.labels], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -190,12 +207,14 @@ def split_folds(
     if n_folds > 2:
         validation = folds == (fold + 1) % n_folds
     else:
-        validation = ~held_out & (_uniform_hash(identifiers) < _TWO_FOLD_VALIDATION)
+        validation = ~held_out & (uniform_hash(identifiers) < _TWO_FOLD_VALIDATION)
     return Split(fold, ~held_out & ~validation, validation, held_out)
 
 
-def _uniform_hash(identifiers: NDArray[np.uint64]) -> FloatArray:
-    """Map identifiers to [0, 1): splitmix64 finaliser (Steele, Lea, Flood, OOPSLA 2014).
+def uniform_hash(identifiers: NDArray[np.uint64]) -> FloatArray:
+    """Map identifiers (n,), uint64, to [0, 1): the splitmix64 finaliser.
+
+    Steele, Lea, Flood, OOPSLA 2014.
 
     Consecutive identifiers, and identifiers that share the low bits folds were made from, give
     unrelated numbers.

@@ -109,12 +109,16 @@ class Engine:
 
     def predict(self, events: Events) -> NDArray[np.float64]:
         """Score events (n,) without dropout."""
+        return np.asarray(1.0 / (1.0 + np.exp(-self.logits(events))))
+
+    def logits(self, events: Events) -> NDArray[np.float64]:
+        """Give the logits of the scores, shape (n,), without dropout."""
         inputs = events.inputs
         pieces = [
             self._logits(inputs[start : start + _PREDICTION_BATCH]).numpy()
             for start in range(0, inputs.shape[0], _PREDICTION_BATCH)
         ]
-        return np.asarray(1.0 / (1.0 + np.exp(-np.concatenate(pieces).astype(np.float64))))
+        return np.concatenate(pieces).astype(np.float64)
 
     def _run_epoch(self, inputs: Any, labels: Any, weights: Any, order: Any) -> Any:
         n = tf.size(order, out_type=tf.int64)

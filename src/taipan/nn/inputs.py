@@ -1,20 +1,26 @@
-"""Opening the events of a training: what the rules `train` and `check_overtraining` share."""
+"""Opening the events of a training: what the rules that train or check a training share."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
-from taipan.analysis import load_analysis
+from numpy.typing import NDArray
+
+from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.events.inputs import open_datasets
-from taipan.nn.collect import CollectSettings, collect_training_set
+from taipan.events.load import DatasetEvents
+from taipan.nn.collect import CollectSettings, collect_training_set, collect_weights
 from taipan.nn.data import TrainingSet
 
 logger = logging.getLogger(__name__)
+
+Collected = TypeVar("Collected")
 
 
 def open_training_set(
@@ -45,21 +51,48 @@ def open_training_set(
     TaipanError
         If a file cannot be read or no event is selected.
     """
-    analysis = load_analysis(settings.module)
-    datasets = open_datasets(events, normalisation, pileup, analysis, settings.training.folds)
-    measured = read_json(transfer_factor)
-    collected = collect_training_set(
-        datasets,
-        analysis,
-        CollectSettings(
-            region=settings.training.region,
-            features=settings.features,
-            samples=settings.samples,
-            regions=settings.regions,
-        ),
-        # Without a data-driven sample nothing is multiplied by the factor.
-        transfer_factor=float(measured["value"]) if measured else 0.0,
+    collected, analysis = _collect(
+        collect_training_set, events, normalisation, pileup, transfer_factor, settings
     )
     flags = tuple(analysis.quantities[name].may_be_missing for name in settings.features)
     logger.info("training events: %d in region %s", len(collected), settings.training.region)
     return replace(collected, may_be_missing=flags)
+
+
+def open_region_weights(
+    events: Mapping[str, Sequence[str | Path]],
+    normalisation: str | Path,
+    pileup: str | Path,
+    transfer_factor: str | Path,
+    settings: Config,
+) -> dict[str, dict[str, NDArray[Any]]]:
+    """Load the signed weights of every region; parameters as of :func:`open_training_set`.
+
+    Returns
+    -------
+    dict
+        Region → sample → weights, shape (n,).
+    """
+    return _collect(collect_weights, events, normalisation, pileup, transfer_factor, settings)[0]
+
+
+def _collect(
+    collect: Callable[[Sequence[DatasetEvents], Analysis, CollectSettings, float], Collected],
+    events: Mapping[str, Sequence[str | Path]],
+    normalisation: str | Path,
+    pileup: str | Path,
+    transfer_factor: str | Path,
+    settings: Config,
+) -> tuple[Collected, Analysis]:
+    analysis = load_analysis(settings.module)
+    datasets = open_datasets(events, normalisation, pileup, analysis, settings.training.folds)
+    measured = read_json(transfer_factor)
+    chosen = CollectSettings(
+        region=settings.training.region,
+        features=settings.features,
+        samples=settings.samples,
+        regions=settings.regions,
+    )
+    # Without a data-driven sample nothing is multiplied by the factor.
+    factor = float(measured["value"]) if measured else 0.0
+    return collect(datasets, analysis, chosen, factor), analysis

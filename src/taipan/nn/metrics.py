@@ -1,4 +1,4 @@
-"""Metrics of a classifier for events with signed weights (NumPy only).
+"""Metrics of a classifier for events with signed weights (no TensorFlow).
 
 A ratio of signed sums is an unbiased estimate of what the physical density gives, as long as the
 sum of weights is positive; batch-wise means and the usual library AUC are not. Statistical
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtrc, kolmogorov
 
 from taipan.errors import TaipanError
 
@@ -21,6 +22,7 @@ Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 _SMALLEST_SCORE = 1e-7  # distance kept from 0 and 1 in the logarithm, as Keras does
+_ROUNDING = 1e-12  # relative change of a weight that is none
 
 
 def _sum_of_weights(weights: Floats, what: str) -> float:
@@ -38,6 +40,21 @@ def n_eff(weights: Floats) -> float:
     values = np.asarray(weights, dtype=np.float64)
     squares = float(np.sum(values**2))
     return float(np.sum(values)) ** 2 / squares if squares > 0.0 else 0.0
+
+
+def negative_fraction(weights: Floats) -> float:
+    """Share of events of negative weight among weights of shape (n,); 0 without events."""
+    return float(np.mean(np.asarray(weights) < 0.0)) if len(weights) else 0.0
+
+
+def describe_weights(weights: Floats) -> dict[str, Any]:
+    """Give `events`, `sumw`, `n_eff` and `negative_fraction` of weights of shape (n,)."""
+    return {
+        "events": len(weights),
+        "sumw": float(np.sum(weights, dtype=np.float64)),
+        "n_eff": n_eff(weights),
+        "negative_fraction": negative_fraction(weights),
+    }
 
 
 def bce(labels: Labels, scores: Floats, weights: Floats) -> float:
@@ -159,6 +176,26 @@ def auc(labels: Labels, scores: Floats, weights: Floats) -> float:
     return float(np.sum(by_score[1] * below))
 
 
+def auc_monotone(labels: Labels, scores: Floats, weights: Floats) -> float:
+    """Area under the monotone curve of :func:`roc_curve`, by trapezoids.
+
+    Always within [0, 1] and what a plotted curve shows. Equal to :func:`auc` where all weights are
+    positive; with signs it is biased by the running extremes, by less the larger n_eff is.
+
+    Parameters
+    ----------
+    labels, scores, weights
+        Shape (n,): 0 or 1, score, signed weight.
+
+    Raises
+    ------
+    TaipanError
+        If a class has no positive sum of weights.
+    """
+    false_positive, true_positive, _ = roc_curve(labels, scores, weights)
+    return float(np.trapezoid(true_positive, false_positive))
+
+
 def auc_with_uncertainty(labels: Labels, scores: Floats, weights: Floats) -> Auc:
     """Area under the ROC curve with its uncertainty for signed weights.
 
@@ -249,21 +286,7 @@ def ks_test(scores_a: Floats, weights_a: Floats, scores_b: Floats, weights_b: Fl
         sizes.append(min(n_eff(weights), worst))
     distance = float(np.max(np.abs(curves[0] - curves[1])))
     root = math.sqrt(sizes[0] * sizes[1] / (sizes[0] + sizes[1]))
-    return TwoSample(distance, kolmogorov(distance * (root + 0.12 + 0.11 / root)))
-
-
-def kolmogorov(x: float) -> float:
-    """Probability that Kolmogorov's limit distribution exceeds `x`.
-
-    Two series of the same function (Marsaglia, Tsang, Wang, J. Stat. Softw. 8, 18), each where it
-    converges within a few terms.
-    """
-    if x < 0.2:  # 1 to double precision
-        return 1.0
-    if x < 1.0:
-        terms = (math.exp(-((2 * k - 1) ** 2) * math.pi**2 / (8.0 * x * x)) for k in range(1, 6))
-        return 1.0 - math.sqrt(2.0 * math.pi) / x * sum(terms)
-    return 2.0 * sum((-1.0) ** (k - 1) * math.exp(-2.0 * k * k * x * x) for k in range(1, 8))
+    return TwoSample(distance, float(kolmogorov(distance * (root + 0.12 + 0.11 / root))))
 
 
 def chi2_test(sumw_a: Floats, variance_a: Floats, sumw_b: Floats, variance_b: Floats) -> TwoSample:
@@ -291,22 +314,70 @@ def chi2_test(sumw_a: Floats, variance_a: Floats, sumw_b: Floats, variance_b: Fl
         raise TaipanError("χ² test: fewer than two bins are filled")
     difference = (sumw_a / total_a - sumw_b / total_b)[filled]
     value = float(np.sum(difference**2 / variance[filled]))
-    return TwoSample(value, chi2_probability(value, ndf), ndf)
+    return TwoSample(value, float(chdtrc(ndf, value)), ndf)
 
 
-def chi2_probability(value: float, ndf: int) -> float:
-    """Probability that χ² with `ndf` degrees of freedom exceeds `value` (finite sums).
+def paired_chi2_test(bins: Labels, before: Floats, after: Floats) -> TwoSample:
+    """χ² test that other weights give the same events the same distribution.
 
-    Abramowitz and Stegun, 26.4.4 and 26.4.5.
+    χ² = Σ_b (Σ_i d_i)² / Σ_i d_i² with d_i = before_i - after_i of the events of bin b: the events
+    are the same, so only where a weight changed is there an uncertainty. If `after` is the mean of
+    `before` given the features, each term is about one. One degree of freedom less than bins with
+    a changed weight, because both sums are the same.
+
+    Parameters
+    ----------
+    bins
+        Shape (n,), index of the bin of each event.
+    before, after
+        Shape (n,), weights with the same sum.
     """
-    half = 0.5 * value
-    if half <= 0.0:
-        return 1.0
-    if ndf % 2:
-        probability = math.erfc(math.sqrt(half))
-        orders = [0.5 + k for k in range((ndf - 1) // 2)]
-    else:
-        probability = 0.0
-        orders = [float(k) for k in range(ndf // 2)]
-    logs = (-half + order * math.log(half) - math.lgamma(order + 1.0) for order in orders)
-    return min(1.0, probability + sum(math.exp(term) for term in logs))
+    change = np.asarray(before, dtype=np.float64) - after
+    change[np.abs(change) <= _ROUNDING * np.abs(before)] = 0.0
+    sums, squares = np.bincount(bins, change), np.bincount(bins, change**2)
+    filled = squares > 0.0
+    ndf = int(filled.sum()) - 1
+    if ndf < 1:
+        return TwoSample(0.0, 1.0, max(ndf, 0))
+    value = float(np.sum(sums[filled] ** 2 / squares[filled]))
+    return TwoSample(value, float(chdtrc(ndf, value)), ndf)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Score and truth in bins of the score; arrays of shape (bins,), NaN in empty bins."""
+
+    score: FloatArray
+    fraction: FloatArray
+    sigma: FloatArray
+
+
+def calibration(labels: Labels, scores: Floats, weights: Floats, edges: Floats) -> Calibration:
+    """Compare the score with the signed share of signal in bins of the score.
+
+    In a bin the share is f = S/(S + B), with signed sums S and B; its variance is
+    [(1-f)² Σ_S w² + f² Σ_B w²] / (S + B)². The mean score has weights |w|: only its place on the
+    axis matters.
+
+    Parameters
+    ----------
+    labels, scores, weights
+        Shape (n,): 0 or 1, score in [0, 1], signed weight.
+    edges
+        Shape (bins + 1,), increasing.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    signed = np.asarray(weights, dtype=np.float64)
+    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+
+    def sums(terms: Floats) -> FloatArray:
+        return np.bincount(bins, terms, minlength=len(edges) - 1).astype(np.float64)
+
+    is_signal = labels == 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        total = sums(signed)
+        share = np.where(total > 0.0, sums(np.where(is_signal, signed, 0.0)) / total, np.nan)
+        squares = [sums(np.where(chosen, signed, 0.0) ** 2) for chosen in (is_signal, ~is_signal)]
+        sigma = np.sqrt((1.0 - share) ** 2 * squares[0] + share**2 * squares[1]) / total
+        score = sums(np.abs(signed) * values) / sums(np.abs(signed))
+    return Calibration(score, share, sigma)

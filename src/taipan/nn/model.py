@@ -183,8 +183,9 @@ def build_network(may_be_missing: Sequence[bool], settings: Training) -> Network
         if settings.dropout:
             hidden = FastDropout(settings.dropout, seed=0, name=f"dropout_{index}")(hidden)
     logit = keras.layers.Dense(1, name="logit")(hidden)
-    bounded = BoundedLogit(settings.logit_bound, name="bounded_logit")(logit)
-    body = keras.Model(inputs, bounded, name="body")
+    if settings.logit_bound is not None:
+        logit = BoundedLogit(settings.logit_bound, name="bounded_logit")(logit)
+    body = keras.Model(inputs, logit, name="body")
 
     features = keras.Input((len(flags),), name="features")
     score = keras.layers.Activation("sigmoid", name="score")(body(standardise(features)))

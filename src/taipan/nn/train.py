@@ -23,6 +23,8 @@ from taipan.nn.data import CLASSES, Split, TrainingSet, split_folds, standardisa
 from taipan.nn.engine import Engine, Events, prepare_tensorflow
 from taipan.nn.export import ModelCard, export_network
 from taipan.nn.model import build_network
+from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
+from taipan.nn.weights.transform import loss_weights
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
@@ -50,13 +52,14 @@ def train_network(
     record: Path,
     provenance: Mapping[str, str] | None = None,
     threads: int = 1,
+    transformed: NDArray[np.float64] | None = None,
 ) -> None:
     """Train k networks and write them with their record.
 
     Network i is applied to fold i, stopped by fold (i+1) mod k and trained on the rest
     (:func:`~taipan.nn.data.split_folds`). Loss: binary cross-entropy of the bounded logit with
     signed weights, normalised once for all events. The weights of the epoch with the best
-    validation metric are kept. Same events, settings and seed: same bytes.
+    validation metric are kept. Same events in any order, settings and seed: same bytes.
 
     Parameters
     ----------
@@ -74,6 +77,9 @@ def train_network(
         Strings to write into the files.
     threads
         Threads of TensorFlow; results do not depend on it.
+    transformed
+        Shape (k, n), physical weights of the loss for the methods of negative weights that are
+        stages of their own (:func:`~taipan.nn.weights.transform.loss_weights`).
 
     Raises
     ------
@@ -85,7 +91,12 @@ def train_network(
     if len(models) != settings.folds:
         raise TaipanError(f"training: {len(models)} model files for {settings.folds} folds")
     training_set.validate(settings.folds)
+    order = training_set.canonical_order()  # nothing depends on the order of the files
+    training_set = training_set.take(order)
     weights = training_set.training_weights()
+    physical = loss_weights(
+        training_set, settings, None if transformed is None else transformed[:, order]
+    )
     prepare_tensorflow(threads)
     engine = Engine(build_network(training_set.missing_flags, settings), settings)
     reference = _reference_events(training_set)
@@ -93,7 +104,8 @@ def train_network(
     for fold, path in enumerate(models):
         fold_seed = derive_seed(seed, "fold", fold)
         split = split_folds(training_set.folds, training_set.identifiers, fold, settings.folds)
-        trained = _train_fold(engine, training_set, weights, split, settings, fold_seed)
+        of_loss = training_set.training_weights(physical[fold])
+        trained = _train_fold(engine, training_set, weights, of_loss, split, settings, fold_seed)
         card = ModelCard(
             features=training_set.names,
             may_be_missing=training_set.missing_flags,
@@ -122,11 +134,15 @@ def _train_fold(
     engine: Engine,
     training_set: TrainingSet,
     weights: NDArray[np.float64],
+    of_loss: NDArray[np.float64],
     split: Split,
     settings: Training,
     seed: int,
 ) -> TrainedFold:
-    """Train one network; leaves the weights of its best epoch in the engine's network."""
+    """Train one network; leaves the weights of its best epoch in the engine's network.
+
+    The loss has the weights `of_loss`; metrics have the signed `weights`.
+    """
     _check_split(training_set, split)
     training, validation = np.flatnonzero(split.training), np.flatnonzero(split.validation)
     engine.reset(seed)
@@ -136,16 +152,22 @@ def _train_fold(
         )
     )
     loaded = {
-        name: engine.load(training_set.features[rows], training_set.labels[rows], weights[rows])
+        name: engine.load(training_set.features[rows], training_set.labels[rows], of_loss[rows])
         for name, rows in (("train", training), ("validation", validation))
     }
+    in_loss = np.flatnonzero(of_loss[training])  # events without weight take no part
     rows = {"train": training, "validation": validation}
     generator = np.random.default_rng(derive_seed(seed, "shuffle"))
     history: dict[str, list[float]] = {}
     best_value, best_epoch, best_weights = np.inf, -1, engine.network.body.get_weights()
     for epoch in range(settings.epochs):
-        order = generator.permutation(len(training)).astype(np.int32)
-        values = {"loss": engine.train_epoch(loaded["train"], order)}
+        order = generator.permutation(in_loss).astype(np.int32)
+        values = {
+            "loss": engine.train_epoch(loaded["train"], order),
+            "smallest_batch_sumw": smallest_batch_sumw(
+                of_loss[training], order, settings.batch_size
+            ),
+        }
         if not np.isfinite(values["loss"]):
             raise TaipanError(
                 f"training of fold {split.fold} diverged in epoch {epoch}: "
@@ -154,6 +176,8 @@ def _train_fold(
         for name, events in loaded.items():
             labels, kept = training_set.labels[rows[name]], weights[rows[name]]
             scores = _checked_scores(engine, events, split.fold, epoch)
+            if name == "train" and guard_unbounded(settings):
+                check_epoch(values["loss"], engine.logits(events), split.fold, epoch)
             values[f"{name}_bce"] = metrics.bce(labels, scores, kept)
             values[f"{name}_brier"] = metrics.brier(labels, scores, kept)
             values[f"{name}_auc"] = metrics.auc(labels, scores, kept)
@@ -246,7 +270,7 @@ def _describe_fold(
         "stopped_early": len(trained.history["loss"]) < settings.epochs,
         "events": {
             part: {
-                class_name: _describe_weights(
+                class_name: metrics.describe_weights(
                     training_set.weights[mask & (training_set.labels == label)]
                 )
                 for label, class_name in enumerate(CLASSES)
@@ -264,16 +288,7 @@ def _describe_samples(
     for sample in np.unique(training_set.samples):
         chosen = training_set.samples == sample
         described[str(sample)] = {
-            **_describe_weights(training_set.weights[chosen]),
+            **metrics.describe_weights(training_set.weights[chosen]),
             "sumw_training": float(weights[chosen].sum()),
         }
     return described
-
-
-def _describe_weights(weights: NDArray[np.float64]) -> dict[str, Any]:
-    return {
-        "events": len(weights),
-        "sumw": float(weights.sum()),
-        "n_eff": metrics.n_eff(weights),
-        "negative_fraction": float(np.mean(weights < 0.0)) if len(weights) else 0.0,
-    }

@@ -221,6 +221,7 @@ def _collect_warnings(results: RunResults, poi_range: tuple[float, float]) -> li
             which = f": {len(failed)} of {total} conditions" if failed else ""
             names = f" ({', '.join(dict.fromkeys(failed))})" if failed else ""
             warnings.append(f"gate {name} failed{which}{names}")
+        warnings += verdict.get("warnings", ())
     for record in results.records:
         observable = record["observable"]
         warnings += [f"{observable}: {text}" for text in record["warnings"]]

@@ -1,0 +1,85 @@
+"""Parquet file of transformed weights, a column a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from taipan.atomic import replacing
+from taipan.errors import TaipanError
+from taipan.nn.data import FloatArray, TrainingSet
+
+
+def write_weights(path: Path | str, training_set: TrainingSet, weights: FloatArray) -> None:
+    """Write weights, in an order that does not depend on that of the events.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    training_set
+        The n events.
+    weights
+        Shape (k, n), physical weights for each of the k networks.
+    """
+    order = training_set.canonical_order()
+    columns = {
+        "identifier": training_set.identifiers[order],
+        "sample": pa.array(training_set.samples[order].astype(str)).dictionary_encode(),
+        "weight": training_set.weights[order],
+        **{f"network_{fold}": values[order] for fold, values in enumerate(weights)},
+    }
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+def read_weights(path: Path | str, training_set: TrainingSet, folds: int) -> FloatArray:
+    """Read weights written by :func:`write_weights` for the same events.
+
+    Parameters
+    ----------
+    path
+        File.
+    training_set
+        The n events, in any order.
+    folds
+        Number of networks k.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (k, n), in the order of `training_set`.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be read, or holds other events, weights or numbers of networks.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise TaipanError(f"{path} is not a readable Parquet file: {reason}") from error
+    networks = [f"network_{fold}" for fold in range(folds)]
+    expected = ["identifier", "sample", "weight", *networks]
+    if table.column_names != expected:
+        raise TaipanError(f"{path}: columns are {table.column_names}, expected {expected}")
+    order = training_set.canonical_order()
+    same = len(table) == len(order) and all(
+        np.array_equal(table[name].to_numpy(), values[order])
+        for name, values in (
+            ("identifier", training_set.identifiers),
+            ("weight", training_set.weights),
+        )
+    )
+    if not same:
+        raise TaipanError(
+            f"{path}: its {len(table)} events are not the {len(order)} of the training"
+        )
+    weights = np.empty((folds, len(order)))
+    for fold, name in enumerate(networks):
+        weights[fold, order] = table[name].to_numpy()
+    return weights
