@@ -2,7 +2,7 @@
 
     taskset -c 1 python benchmarks/skim.py --root-python .venv-root/bin/python --folder FOLDER
 
-makes two files in FOLDER, unless they are there, and measures on each, one after the other and
+makes four files in FOLDER, unless they are there, and measures on each, one after the other and
 several times over: the skim; reading the same branches with uproot; RDataFrame, keeping the same
 columns and only counting; a NanoEvents processor. Prints medians of CPU seconds, ratios and peak
 memory as JSON. ``--large N`` adds the memory of the skim on a file of N times the events.
@@ -10,6 +10,7 @@ memory as JSON. ``--large N`` adds the memory of the skim on a file of N times t
 - ``fastsim.root``: Z→ττ as fastsim makes it; half of its events are kept and written.
 - ``unselected.root``: the same, with the objects, trigger rate and acceptance of a file that nobody
   has preselected; its bytes an event are those of the reduced CMS files.
+- both again with zlib 1, the compression of CMS NanoAOD, instead of the zstd 3 of fastsim.
 """
 
 from __future__ import annotations
@@ -126,7 +127,16 @@ def _with_soft(
     return Collection(counts + extra, grown)
 
 
-def make_files(folder: Path, events: int) -> dict[str, Path]:
+HADD = """
+import os, subprocess, sys, ROOT
+folder = os.path.dirname(ROOT.__file__)
+environment = {**os.environ, "LD_LIBRARY_PATH": os.path.join(folder, "lib")}
+hadd = os.path.join(folder, "bin", "hadd")
+subprocess.run([hadd, "-f101", *sys.argv[1:]], env=environment, check=True, capture_output=True)
+"""
+
+
+def make_files(folder: Path, events: int, root: str) -> dict[str, Path]:
     """Make the files that are not there."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}.root" for name in ("fastsim", "unselected")}
@@ -134,6 +144,11 @@ def make_files(folder: Path, events: int) -> dict[str, Path]:
         write_fastsim(files["fastsim"], events)
     if not files["unselected"].exists():
         write_tree(files["unselected"], "unselected", unselected_tables(files["fastsim"]))
+    for name in list(files):
+        files[f"{name}_zlib"] = folder / f"{name}_zlib.root"
+        if not files[f"{name}_zlib"].exists():
+            arguments = [str(files[f"{name}_zlib"]), str(files[name])]
+            subprocess.run([root, "-c", HADD, *arguments], check=True)
     return files
 
 
@@ -196,7 +211,7 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=0, help="copies of the events in a large file")
     parser.add_argument("--skip", nargs="*", default=[], help="what not to measure")
     options = parser.parse_args()
-    files = make_files(options.folder, options.events)
+    files = make_files(options.folder, options.events, options.root_python)
     names = [n for n in (*PEERS, "rdataframe", "rdataframe_count") if n not in options.skip]
     result: dict[str, Any] = {"load": [round(value, 1) for value in os.getloadavg()]}
     for label, file in files.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import XRootD.client  # noqa: F401  (crashes if TensorFlow, of other tests, is imported before it)
 import yaml
 
 from taipan.analyses.htautau import ANALYSIS

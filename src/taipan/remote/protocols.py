@@ -6,10 +6,13 @@ will not raises :class:`RefusedError`; :mod:`taipan.remote.mirrors` decides what
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+
+from taipan.errors import TaipanError
 
 # What a cut connection may lose of the bytes that had arrived.
 PIECE = 64 * 1024
@@ -178,12 +181,20 @@ class HttpReader:
         self._session.close()
 
 
+def _import_client() -> Any:
+    """Import the XRootD client, which crashes the process if TensorFlow came before it."""
+    if "tensorflow" in sys.modules and "XRootD.client" not in sys.modules:
+        raise TaipanError("XRootD cannot be used after TensorFlow in one process; import it first")
+    from XRootD import client
+
+    return client
+
+
 class XRootDReader:
     """A file of an XRootD server, read with plain and vector reads."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        from XRootD import client
-
+        client = _import_client()
         _limit_waiting(client, timeout)
         self.url = url
         self._file: Any = client.File()
