@@ -20,8 +20,8 @@ from taipan.remote.protocols import Range
 LOCAL_SOURCE = uproot.source.file.MultithreadedFileSource
 """Reads with plain system calls: a tenth faster than uproot's default, and unlike a memory map its
 memory does not grow with the file."""
-# Files of CMS are compressed with zlib, which ISA-L unpacks in half the time. What uproot documents,
-# `uproot.ZLIB.library`, acts on writing only (5.7).
+# Files of CMS are compressed with zlib, which ISA-L unpacks in half the time. What uproot documents
+# for that, `uproot.ZLIB.library`, acts on writing only (5.7).
 uproot.compression._decompress_ZLIB.library = "isal"
 _THREADS = 8
 _LONGEST_RANGE = 8 * 1024**2
