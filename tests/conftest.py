@@ -12,6 +12,9 @@ from taipan.analyses.htautau import ANALYSIS
 from taipan.config.model import Config
 from taipan.fastsim import DATASETS, FastsimSettings, write_dataset
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
+from tests.project import finished, project
+
+__all__ = ["finished", "project"]  # fixtures of all folders
 
 ROOT = Path(__file__).parent.parent
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from taipan.checksums import record_files, verify_files
 from taipan.errors import TaipanError
 
 logger = logging.getLogger("taipan")
@@ -33,12 +34,20 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
 
     A :class:`~taipan.errors.TaipanError` becomes one line in the log and on standard error and
     exit status 1; anything else keeps its traceback, because it is a bug.
+
+    Within Snakemake the job's inputs are compared with the checksums recorded when they were made,
+    and its outputs are recorded.
     """
     configure_logging(log)
     start = time.perf_counter()
     name = getattr(function, "__name__", "script")
+    job = getattr(sys.modules["__main__"], "snakemake", None)
     try:
+        if job is not None:
+            verify_files(job.input)
         function(**arguments)
+        if job is not None:
+            record_files(job.output)
     except TaipanError as error:
         logger.error("%s: error: %s", name, error)
         sys.exit(1)

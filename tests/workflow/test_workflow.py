@@ -12,7 +12,7 @@ import yaml
 
 from taipan.atomic import read_json
 from taipan.inference import pseudo_experiments
-from tests.workflow.conftest import RESULTS, SMOKE, Project, copy_project
+from tests.project import RESULTS, SMOKE, Project, copy_project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 

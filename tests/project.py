@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config", "envs", "profiles", "scripts", "src", "workflow")
 SMOKE = "config/examples/smoke.yaml"
 RESULTS = "results/smoke/htautau"

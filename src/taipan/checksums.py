@@ -1,0 +1,79 @@
+"""Checksums of the workflow's own files, so that a damaged one is never read as a result.
+
+A rule's outputs are recorded when it has succeeded, and verified when another rule reads them. The
+records lie beside the files, in a folder ``.checksums`` that nothing depends on: where a record is
+missing, the file came from elsewhere and is not verified.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from taipan.atomic import read_json, write_json
+from taipan.errors import TaipanError
+
+FOLDER = ".checksums"
+
+
+def record_path(path: Path | str) -> Path:
+    """Where the record of a file lies."""
+    target = Path(path)
+    return target.parent / FOLDER / f"{target.name}.json"
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise TaipanError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _files(paths: Iterable[Path | str]) -> list[Path]:
+    """Return the files of a list of files and folders."""
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            found += sorted(p for p in path.rglob("*") if p.is_file() and p.parent.name != FOLDER)
+        else:
+            found.append(path)
+    return found
+
+
+def record_files(paths: Iterable[Path | str]) -> None:
+    """Record size and SHA-256 of files just made (all files of a folder).
+
+    Raises
+    ------
+    TaipanError
+        If a file is missing, or its record cannot be written.
+    """
+    for path in _files(paths):
+        write_json(record_path(path), {"sha256": _digest(path), "bytes": path.stat().st_size})
+
+
+def verify_files(paths: Iterable[Path | str]) -> None:
+    """Compare files with their records, where there are any.
+
+    Raises
+    ------
+    TaipanError
+        If a file is missing, or differs from what was written; names it and says what to do.
+    """
+    for path in _files(paths):
+        record = record_path(path)
+        if not record.exists():
+            continue
+        stated = read_json(record)
+        if not path.exists():
+            raise TaipanError(f"{path} is missing")
+        size = path.stat().st_size
+        if size != stated["bytes"]:
+            reason = f"it has {size} bytes, {stated['bytes']} were written"
+        elif _digest(path) != stated["sha256"]:
+            reason = "its content is not what was written (SHA-256 differs)"
+        else:
+            continue
+        raise TaipanError(f"{path} is damaged: {reason}; delete it and run again to make it anew")

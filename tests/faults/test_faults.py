@@ -1,0 +1,174 @@
+"""What goes wrong around a run: killed jobs, damaged files, full disks, two runs, clocks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.project import RESULTS, Project, copy_project
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+PRODUCTS = ("templates/templates.zip", "workspace.json", "yields.csv", "models/fold0.onnx")
+
+
+def assert_same(project: Project, finished: Project) -> None:
+    """Equal summaries and, to the byte, equal products."""
+    assert project.summary() == finished.summary()
+    for name in PRODUCTS:
+        again = (project.path / RESULTS / name).read_bytes()
+        assert again == (finished.path / RESULTS / name).read_bytes(), name
+
+
+def children_running(script: str, root: int) -> list[int]:
+    """Processes below `root` that run a script of this name."""
+    parents: dict[int, int] = {}
+    commands: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            status = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            commands[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # it has ended meanwhile
+            continue
+        parents[int(entry.name)] = int(status[1])
+
+    def below(pid: int) -> bool:
+        while pid in parents:
+            if pid == root:
+                return True
+            pid = parents[pid]
+        return False
+
+    return [pid for pid, text in commands.items() if f"{script}.py" in text and below(pid)]
+
+
+def test_a_job_of_every_stage_is_killed(finished: Project, tmp_path: Path) -> None:
+    """SIGKILL to one job of each stage in turn, as the kernel does when memory is short."""
+    run = copy_project(tmp_path / "taipan")
+    stages = [
+        *("simulate", "skim", "measure_transfer_factor", "train", "check_overtraining"),
+        *("histogram", "combine_templates", "fit", "plot_fit"),
+    ]
+    while stages:
+        process = subprocess.Popen(
+            run.command(), cwd=run.path, env=run.environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 300
+        while not (victims := children_running(f".{stages[0]}", process.pid)):
+            assert process.poll() is None, f"ended before {stages[0]} ran: {process.communicate()}"
+            assert time.monotonic() < deadline, f"{stages[0]} did not start"
+            time.sleep(0.01)
+        os.kill(victims[0], signal.SIGKILL)
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode != 0, stages[0]
+        assert stages[0] in errors
+        stages.pop(0)
+    run.snakemake()
+    assert_same(run, finished)
+    assert run.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        ("events/TTbar/0.parquet", "histogram"),
+        ("cutflow/TTbar/0.json", "normalise"),
+        ("normalisation.json", "histogram"),
+        ("models/fold0.onnx", "histogram"),
+        ("templates/templates.zip", "build_workspace"),
+        ("workspaces/nn_score.json", "fit"),
+    ],
+)
+def test_damaged_file_is_never_consumed(project: Project, name: str, reader: str) -> None:
+    """One bit is flipped, the date of the file unchanged; the rule that reads it must refuse."""
+    path = project.path / RESULTS / name
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    summary = project.summary()
+    done = project.snakemake("--forcerun", reader, check=False)
+    assert done.returncode != 0
+    assert f"{Path(name).name} is damaged" in done.stderr
+    assert project.summary() == summary
+
+
+def test_two_workflows_in_one_folder(project: Project, finished: Project) -> None:
+    """The second is refused while the first runs, and the first ends as if alone."""
+    shutil.rmtree(project.path / RESULTS / "fit")
+    first = subprocess.Popen(
+        project.command(), cwd=project.path, env=project.environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list((project.path / ".snakemake" / "locks").glob("*")):
+        assert first.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    second = project.snakemake(check=False)
+    assert second.returncode != 0
+    assert "lock" in second.stderr.lower()
+    assert first.wait(300) == 0
+    assert_same(project, finished)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 300 kB; root may mount one, in most containers, too."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)]
+    if subprocess.run(["mount", *options], capture_output=True).returncode:
+        pytest.skip("mounting a tmpfs is not permitted")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_full_disk(finished: Project, project: Project, small_disk: Path) -> None:
+    """The message names the file, no part of one is left, and with room the run completes."""
+    results = project.path / RESULTS
+    events = results / "events"
+    shutil.rmtree(events)
+    events.symlink_to(small_disk, target_is_directory=True)
+    failed = project.snakemake(check=False)
+    assert failed.returncode != 0
+    assert "No space left" in failed.stderr
+    for path in small_disk.rglob("*"):
+        assert path.suffix != ".parquet" or path.stat().st_size, "an empty file was left"
+        assert not path.name.startswith("."), f"{path.name} was left"
+    events.unlink()
+    project.snakemake()
+    assert_same(project, finished)
+
+
+def test_read_only_results(project: Project) -> None:
+    """A results folder on a read-only file system: refused before any job, nothing changed."""
+    results = project.path / "results"
+    mount = ["mount", "--bind", "-o", "ro", str(results), str(results)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting read-only is not permitted")
+    try:
+        done = project.snakemake("--forcerun", "fit", check=False)
+    finally:
+        subprocess.run(["umount", str(results)], check=True)
+    assert done.returncode != 0
+    assert "Read-only file system" in done.stderr
+    assert project.planned() == {}
+
+
+def test_dates_are_changed(project: Project) -> None:
+    """All files get one date, as when a folder is copied, or a date in the future."""
+    for moment in (1_500_000_000, time.time() + 86_400):
+        for path in (project.path / "results").rglob("*"):
+            os.utime(path, (moment, moment))
+        assert project.planned() == {}
