@@ -17,9 +17,9 @@ from taipan.fastsim import write_dataset
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.storage import read_events
 from tests.conftest import fastsim_settings, skim_settings
+from tests.project import Project, copy_project
 from tests.remote.conftest import need
 from tests.remote.servers import free_port, nginx
-from tests.workflow.conftest import Project, copy_project
 
 pytestmark = pytest.mark.workflow
 NAME = "GluGluToHToTauTau"
