@@ -31,7 +31,7 @@ def combine(
 ) -> None:
     """Write the templates and the control histograms."""
     settings = restore_slice(config)
-    variations = template_variations(settings.systematics)
+    variations = template_variations(settings.systematics, settings.regions)
     labels = [NOMINAL, *(variation.name for variation in variations)]
     processes = [*settings.samples, DATA]
     measured = read_json(transfer_factor)

@@ -40,7 +40,7 @@ def histogram(
         settings.features,
         settings.observables,
         settings.control_plots,
-        template_variations(settings.systematics),
+        template_variations(settings.systematics, settings.regions),
     )
     filled, nominal = fill_dataset(loaded, analysis, fill, scorer.score)
     count = len(loaded.folds)

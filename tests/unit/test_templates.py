@@ -52,7 +52,7 @@ def settings(config: Config) -> FillSettings:
         config.features,
         config.observables,
         config.control_plots,
-        template_variations(config.systematics),
+        template_variations(config.systematics, config.regions),
     )
 
 
@@ -92,7 +92,7 @@ def test_every_variation_moves_a_template(
 ) -> None:
     histogram = filled[0]["m_vis"]
     nominal = histogram[hist.loc("ZTT"), hist.loc("signal"), hist.loc(NOMINAL), :].values(flow=True)
-    for variation in template_variations(analysis_config.systematics):
+    for variation in template_variations(analysis_config.systematics, analysis_config.regions):
         varied = histogram[hist.loc("ZTT"), hist.loc("signal"), hist.loc(variation.name), :]
         assert np.abs(varied.values(flow=True) - nominal).max() > 1e-3 * nominal.max()
 
@@ -126,7 +126,7 @@ def test_a_variation_that_changes_nothing_is_refused(
             histograms,
             {"ZTT": config.samples["ZTT"]},
             config.regions,
-            template_variations(systematics),
+            template_variations(systematics, {}),
         )
 
 

@@ -55,7 +55,7 @@ def control_figures():
 
 def systematic_slice():
     """Templates of the systematics, and the labels of what they vary."""
-    values = slice_config(CONFIG, "samples", "regions", "observables")
+    values = slice_config(CONFIG, "samples", "regions", "observables", "templates")
     values["systematics"] = template_slice()["systematics"]
     return values
 

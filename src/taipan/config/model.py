@@ -146,6 +146,25 @@ class Templates(Strict):
         description="Neighbouring bins are merged until the summed background has at least this "
         "n_eff = (Σw)²/Σw² and every sample a non-negative yield.",
     )
+    negative_bins: Literal["merge", "repair"] = Field(
+        "merge",
+        description="Bins in which a sample is negative: `merge` them with a neighbour, or "
+        "`repair` them: set to zero, the sample's other bins scaled to the same total.",
+    )
+    prune_rate: NonNegative = Field(
+        0.0,
+        description="A systematic's change of a sample's yield in a region is left out of the fit "
+        "if it is relatively smaller.",
+    )
+    prune_shape: NonNegative = Field(
+        0.0,
+        description="A systematic's change of a sample's shape in a region is left out of the fit "
+        "if no bin changes relatively by as much.",
+    )
+    plot: Literal["surviving", "all"] = Field(
+        "surviving",
+        description="Up/down plots: of systematics that are in the fit, or of all with templates.",
+    )
 
 
 class Run(Strict):
@@ -275,6 +294,18 @@ class Systematic(Strict):
         description="Kinematic: use the nominal template ± half the difference of the up and down "
         "templates, which halves their statistical noise and removes changes common to both. "
         "One-sided kinds are always mirrored.",
+    )
+    smooth: Literal["none", "lowess", "353QH"] = Field(
+        "none",
+        description="Smooth the ratio of varied to nominal templates: local straight lines "
+        "(`lowess`) or running medians and means (`353QH`).",
+    )
+    prune: bool = Field(
+        True, description="Leave parts below `templates.prune_rate` and `.prune_shape` out."
+    )
+    decorrelate: list[Literal["sample", "region", "shape"]] = Field(
+        default_factory=list,
+        description="What gets parameters of its own: each sample, each region, or shape and rate.",
     )
     source: str = Field("", description="Where the size comes from.")
 

@@ -1,13 +1,14 @@
 """The templates of the fitted regions, as arrays with the merged binning.
 
 Reads a filled histogram with axes (process, region, variation, observable), folds the flow bins
-into the edge bins, drops data-driven samples without events, and merges bins.
+into the edge bins, collects the same-sign simulation that a data-driven sample has subtracted, and
+merges bins.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from taipan.config.model import Config, Systematic
 from taipan.likelihood.errors import LikelihoodError
 from taipan.templates.merge import Counts, Merging, find_merging, merge_values
+from taipan.templates.repair import Repair, describe_repair, repair_counts, repair_values
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +87,16 @@ class RegionTemplates:
     nominal
         Sample → yields in merged bins.
     varied
-        (systematic, sample) → templates at ±1σ in merged bins.
+        (systematic, sample) → templates at ±1σ in merged bins; simulated samples only.
+    driven
+        Data-driven sample (opposite-sign/same-sign factor times data minus simulation), if any.
+    subtracted
+        Simulated sample → its part of what `driven` has subtracted: the factor times its yield in
+        the same-sign partner region, in merged bins (values positive for positive weights).
+    subtracted_varied
+        (systematic, sample) → the same at ±1σ.
+    repaired
+        Negative bins that were set to zero before bins were merged.
     data
         Observed counts in merged bins.
     merging
@@ -99,6 +110,10 @@ class RegionTemplates:
     varied: Mapping[tuple[str, str], Variation]
     data: Array
     merging: Merging
+    driven: str | None = None
+    subtracted: Mapping[str, Counts] = field(default_factory=dict)
+    subtracted_varied: Mapping[tuple[str, str], Variation] = field(default_factory=dict)
+    repaired: tuple[Repair, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -146,7 +161,7 @@ def read_table(histogram: hist.Hist, observable: str) -> Table:
     )
 
 
-def collect_regions(table: Table, config: Config) -> list[RegionTemplates]:
+def collect_regions(table: Table, config: Config, factor: float | None) -> list[RegionTemplates]:
     """Collect and merge the templates of every fitted region.
 
     Parameters
@@ -154,7 +169,10 @@ def collect_regions(table: Table, config: Config) -> list[RegionTemplates]:
     table
         The filled templates.
     config
-        Samples, regions, systematics and `templates.min_effective_events`.
+        Samples, regions, systematics and `templates`.
+    factor
+        Opposite-sign/same-sign factor with which the data-driven sample was made, None without
+        such a sample.
 
     Returns
     -------
@@ -171,9 +189,14 @@ def collect_regions(table: Table, config: Config) -> list[RegionTemplates]:
     fitted = [name for name, region in config.regions.items() if region.role in FITTED_ROLES]
     if not any(config.regions[name].role == "signal" for name in fitted):
         raise LikelihoodError("regions: none has `role: signal`, so there is nothing to fit")
+    partners = [
+        partner
+        for name in fitted
+        if factor is not None and (partner := config.regions[name].same_sign) is not None
+    ]
     for kind, wanted, present in (
         ("process", [*config.samples, DATA], table.processes),
-        ("region", fitted, table.regions),
+        ("region", [*fitted, *partners], table.regions),
         ("variation", [NOMINAL], table.variations),
     ):
         missing = [name for name in wanted if name not in present]
@@ -186,7 +209,7 @@ def collect_regions(table: Table, config: Config) -> list[RegionTemplates]:
         for name, systematic in config.systematics.items()
         if systematic.kind != "rate"
     }
-    return [_collect_region(table, config, region, shifted) for region in fitted]
+    return [_collect_region(table, config, region, shifted, factor) for region in fitted]
 
 
 def acts_in(systematic: Systematic, region: str) -> bool:
@@ -233,45 +256,159 @@ def _affected_samples(
         raise LikelihoodError(
             f"systematics.{name}: sample {lacking} has no template {down!r}, the others have"
         )
-    driven = [
-        sample
-        for sample, description in config.samples.items()
-        if description.estimate == "same_sign"
-        and sample not in simulated
-        and table.is_filled(sample, up)
-    ]
     two_sided: Sides = "averaged" if systematic.symmetrize else "both"
     return {
-        sample: two_sided if table.is_filled(sample, down) else "mirrored"
-        for sample in [*simulated, *driven]
+        sample: two_sided if table.is_filled(sample, down) else "mirrored" for sample in simulated
     }
 
 
 def _collect_region(
-    table: Table, config: Config, region: str, shifted: Mapping[str, Mapping[str, Sides]]
+    table: Table,
+    config: Config,
+    region: str,
+    shifted: Mapping[str, Mapping[str, Sides]],
+    factor: float | None,
 ) -> RegionTemplates:
     nominal, warnings = _nominal_yields(table, config, region)
+    acting = {n: s for n, s in shifted.items() if acts_in(config.systematics[n], region)}
     varied = {
         (name, sample): _variation(table, name, sample, region, sides)
-        for name, samples in shifted.items()
-        if acts_in(config.systematics[name], region)
+        for name, samples in acting.items()
         for sample, sides in samples.items()
         if sample in nominal
     }
-    directions = {
-        (f"{name}_{direction}", sample): getattr(variation, direction)
-        for (name, sample), variation in varied.items()
-        for direction in ("up", "down")
-    }
+    driven, subtracted, subtracted_varied = _subtracted(table, config, region, acting, factor)
+    repaired: tuple[Repair, ...] = ()
+    if config.templates.negative_bins == "repair":
+        nominal, varied, repaired = _repair(region, nominal, varied)
     merging = find_merging(
         region,
         table.edges,
         nominal,
-        directions,
+        _directions(varied, nominal, driven, subtracted, subtracted_varied),
         backgrounds=[name for name, s in config.samples.items() if s.role == "background"],
         min_effective_events=config.templates.min_effective_events,
         single_bin=config.regions[region].role == "control",
+        may_be_negative=[name for name, item in nominal.items() if item.values.sum() <= 0],
     )
+    _log_merging(config, region, merging, warnings)
+    starts = merging.starts
+    return RegionTemplates(
+        region=region,
+        nominal=_merge_counts(nominal, starts),
+        varied=_merge_variations(varied, starts),
+        data=merge_values(table.counts(DATA, region).values, starts),
+        merging=merging,
+        driven=driven,
+        subtracted=_merge_counts(subtracted, starts),
+        subtracted_varied=_merge_variations(subtracted_varied, starts),
+        repaired=repaired,
+        warnings=(*warnings, *merging.warnings),
+    )
+
+
+def _subtracted(
+    table: Table,
+    config: Config,
+    region: str,
+    acting: Mapping[str, Mapping[str, Sides]],
+    factor: float | None,
+) -> tuple[str | None, dict[str, Counts], dict[tuple[str, str], Variation]]:
+    """Give the data-driven sample and the same-sign simulation it has subtracted, by sample."""
+    driven = [name for name, item in config.samples.items() if item.estimate == "same_sign"]
+    partner = config.regions[region].same_sign
+    if factor is None or not driven or partner is None:
+        return None, {}, {}
+    simulated = [name for name in config.samples if name not in driven]
+    nominal = {name: table.counts(name, partner) for name in simulated}
+    expected = factor * (
+        table.counts(DATA, partner).values - sum(counts.values for counts in nominal.values())
+    )
+    filled = table.counts(driven[0], region).values
+    scale = factor * table.counts(DATA, partner).values.sum()
+    if not np.allclose(filled, expected, rtol=1e-6, atol=1e-6 * max(scale, 1.0)):
+        raise LikelihoodError(
+            f"sample {driven[0]}, region {region}: the template is not {factor:.6g} times data "
+            f"minus simulation of region {partner}; templates and factor are of different runs"
+        )
+    varied = {
+        (name, sample): _scaled(_variation(table, name, sample, partner, sides), factor)
+        for name, samples in acting.items()
+        for sample, sides in samples.items()
+        if np.any(nominal[sample].variances > 0) or table.is_filled(sample, f"{name}_up")
+    }
+    scaled = {
+        name: Counts(factor * counts.values, factor**2 * counts.variances)
+        for name, counts in nominal.items()
+        if np.any(counts.variances > 0)
+    }
+    kept = {key: item for key, item in varied.items() if key[1] in scaled}
+    return driven[0], scaled, kept
+
+
+def _repair(
+    region: str, nominal: Mapping[str, Counts], varied: Mapping[tuple[str, str], Variation]
+) -> tuple[dict[str, Counts], dict[tuple[str, str], Variation], tuple[Repair, ...]]:
+    """Set negative bins of every template to zero at the same total, and list them."""
+    done: list[Repair] = []
+    counts = {}
+    for sample, item in nominal.items():
+        counts[sample], scale = repair_counts(item)
+        done += describe_repair(sample, region, NOMINAL, item.values, scale)
+    variations = {}
+    for (name, sample), variation in varied.items():
+        sides = {}
+        for direction in ("up", "down"):
+            before = getattr(variation, direction)
+            sides[direction], scale = repair_values(before)
+            done += describe_repair(sample, region, f"{name}_{direction}", before, scale)
+        variations[name, sample] = Variation(**sides)
+    return counts, variations, tuple(done)
+
+
+def _scaled(variation: Variation, factor: float) -> Variation:
+    return Variation(factor * variation.up, factor * variation.down)
+
+
+def _directions(
+    varied: Mapping[tuple[str, str], Variation],
+    nominal: Mapping[str, Counts],
+    driven: str | None,
+    subtracted: Mapping[str, Counts],
+    subtracted_varied: Mapping[tuple[str, str], Variation],
+) -> dict[tuple[str, str], Array]:
+    """List the templates under every variation, the data-driven sample's included."""
+    found = {
+        (f"{name}_{direction}", sample): getattr(variation, direction)
+        for (name, sample), variation in varied.items()
+        for direction in ("up", "down")
+    }
+    if driven is not None and driven in nominal:
+        for (name, sample), variation in subtracted_varied.items():
+            for direction in ("up", "down"):
+                key = (f"{name}_{direction}", driven)
+                start = found.get(key, nominal[driven].values)
+                found[key] = start - getattr(variation, direction) + subtracted[sample].values
+    return found
+
+
+def _merge_counts(counts: Mapping[str, Counts], starts: Sequence[int]) -> dict[str, Counts]:
+    return {
+        name: Counts(merge_values(item.values, starts), merge_values(item.variances, starts))
+        for name, item in counts.items()
+    }
+
+
+def _merge_variations(
+    varied: Mapping[tuple[str, str], Variation], starts: Sequence[int]
+) -> dict[tuple[str, str], Variation]:
+    return {
+        key: Variation(merge_values(item.up, starts), merge_values(item.down, starts))
+        for key, item in varied.items()
+    }
+
+
+def _log_merging(config: Config, region: str, merging: Merging, warnings: Sequence[str]) -> None:
     for bin_ in merging.merged:
         if config.regions[region].role == "signal":
             logger.info(
@@ -280,23 +417,6 @@ def _collect_region(
             )  # fmt: skip
     for warning in (*warnings, *merging.warnings):
         logger.warning("%s", warning)
-    starts = merging.starts
-    return RegionTemplates(
-        region=region,
-        nominal={
-            name: Counts(
-                merge_values(counts.values, starts), merge_values(counts.variances, starts)
-            )
-            for name, counts in nominal.items()
-        },
-        varied={
-            key: Variation(merge_values(variation.up, starts), merge_values(variation.down, starts))
-            for key, variation in varied.items()
-        },
-        data=merge_values(table.counts(DATA, region).values, starts),
-        merging=merging,
-        warnings=(*warnings, *merging.warnings),
-    )
 
 
 def _nominal_yields(
@@ -312,19 +432,22 @@ def _nominal_yields(
         )
     for name, counts in everything.items():
         sumw = float(counts.values.sum())
-        if not np.isfinite(sumw):
+        if not np.all(np.isfinite(counts.values)):
             raise LikelihoodError(f"sample {name}, region {region}: Σw is {sumw}")
-        if sumw > 0:
-            nominal[name] = counts
-        elif config.samples[name].estimate == "same_sign":
-            warnings.append(
-                f"data-driven sample {name} has Σw = {sumw:.6g} in region {region}: left out there"
-            )
-        else:
+        if config.samples[name].estimate == "same_sign":
+            if not np.any(counts.variances > 0):
+                continue
+            if sumw <= 0:
+                warnings.append(
+                    f"data-driven sample {name} has Σw = {sumw:.6g} in region {region}: data "
+                    "are below the simulation of same sign"
+                )
+        elif sumw <= 0:
             raise LikelihoodError(
                 f"sample {name}, region {region}: Σw = {sumw:.6g}; the yield of a simulated "
                 "process must be positive"
             )
+        nominal[name] = counts
     return nominal, tuple(warnings)
 
 
