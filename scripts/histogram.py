@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from taipan.analysis import load_analysis
 from taipan.config.slices import restore_slice
+from taipan.events.corrections import read_correction
 from taipan.events.inputs import open_datasets
 from taipan.events.variations import template_variations
 from taipan.nn.scorer import FoldScorer
@@ -24,6 +25,7 @@ def histogram(
     models: list[str],
     normalisation: str,
     pileup: str,
+    shapes: str,
     config: dict[str, Any],
     threads: int,
     observables: str,
@@ -41,6 +43,10 @@ def histogram(
         settings.observables,
         settings.control_plots,
         template_variations(settings.systematics, settings.regions),
+        {
+            name: read_correction(name, weight, analysis.quantities, shapes)
+            for name, weight in settings.weights.items()
+        },
     )
     filled, nominal = fill_dataset(loaded, analysis, fill, scorer.score)
     count = len(loaded.folds)
@@ -57,6 +63,7 @@ if __name__ == "__main__":
         models=list(snakemake.input.models),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
+        shapes=snakemake.input.shapes,
         config=snakemake.params.config,
         threads=snakemake.threads,
         observables=snakemake.output.observables,

@@ -115,6 +115,7 @@ NORMALISATION_ALTERNATIVES = f"{OUT}/normalisation_alternatives.json"
 CUTFLOW_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.json"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
+SHAPES = f"{OUT}/corrections/shapes.json"
 TRUTH = f"{CONFIG.results}/fastsim/truth.json"
 MODELS = [f"{OUT}/models/fold{i}.onnx" for i in FOLDS]
 TRAINING_RECORD = f"{OUT}/models/training.json"

@@ -83,16 +83,25 @@ def training_slice(*more):
     return {**definitions(), **rest}
 
 
+# What is done to templates after they are filled re-fills nothing.
+NOT_FILLED = {"source", "group", "smooth", "prune", "decorrelate", "symmetrize"}
+
+
 def template_slice(*keys):
     """Configuration of the templates: systematics without the rates, which need none."""
     values = {**definitions(), **slice_config(CONFIG, *keys, "observables")}
     values["control_plots"] = slice_config(CONFIG, "control_plots")["control_plots"]
     values["systematics"] = {
-        name: item.model_dump(mode="json", exclude={"source", "group"})
+        name: item.model_dump(mode="json", exclude=NOT_FILLED)
         for name, item in CONFIG.systematics.items()
         if item.kind != "rate"
     }
     return values
+
+
+def correction_files():
+    """Files of event weights."""
+    return [weight.file for weight in CONFIG.weights.values() if weight.file]
 
 
 def dataset_events(wildcards):

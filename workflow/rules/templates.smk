@@ -9,6 +9,8 @@ rule histogram:
         verdict=OVERTRAINING,
         normalisation=dataset_normalisation,
         pileup=PILEUP,
+        shapes=SHAPES,
+        corrections=correction_files(),
     output:
         observables=f"{OUT}/templates/datasets/{{dataset}}.zip",
         control=f"{OUT}/templates/datasets/{{dataset}}_control.zip",
@@ -19,7 +21,7 @@ rule histogram:
     conda:
         ENVIRONMENT
     params:
-        config=template_slice("module", "features"),
+        config=template_slice("module", "features", "weights"),
         code=code_version(
             "taipan.templates.fill",
             "taipan.templates.store",

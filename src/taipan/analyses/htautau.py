@@ -12,6 +12,7 @@ Energies, momenta and masses are in GeV, angles in rad.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import awkward as ak
@@ -23,8 +24,10 @@ from taipan.analyses.shifts import (
     SOFT_JET_PT,
     shift_jets,
     shift_muons,
+    shift_tau_modes,
     shift_taus,
     shift_unclustered,
+    smear_jets,
 )
 from taipan.analysis import Analysis, Column, Columns, Quantity, Shift
 from taipan.event_identity import hash_columns, hash_event_numbers
@@ -43,6 +46,9 @@ MUON_PT, MUON_ETA = 17.0, 2.1
 TAU_PT, TAU_ETA = 20.0, 2.3
 JET_PT, JET_ETA = 30.0, 4.7
 TAU_PDG_ID = 15
+TAU_MODES = {"1prong": (0,), "1prong_pi0": (1, 2), "3prong": (10,)}
+JET_ETA_RANGES = {"barrel": (0.0, 1.3), "endcap": (1.3, 3.0), "forward": (3.0, JET_ETA)}
+"""|η| of the calorimeters' parts (arXiv:1607.03663)."""
 
 _MUON = ("pt", "eta", "phi", "mass", "charge", "pfRelIso03_all")
 _TAU = ("pt", "eta", "phi", "mass", "charge", "relIso_all", "decayMode")
@@ -407,6 +413,21 @@ ANALYSIS = Analysis(
         "tau_pt": Shift(shift_taus, "tau_pt", "tau energy, propagated to the MET"),
         "muon_pt": Shift(shift_muons, "muon_pt", "muon momentum, propagated to the MET"),
         "jet_pt": Shift(shift_jets, None, "jet energy, propagated to the MET"),
+        **{
+            f"tau_pt_{name}": Shift(
+                partial(shift_tau_modes, modes=modes),
+                "tau_pt",
+                f"energy of taus of decay mode {', '.join(map(str, modes))}",
+            )
+            for name, modes in TAU_MODES.items()
+        },
+        **{
+            f"jet_pt_{name}": Shift(
+                partial(shift_jets, eta=eta), None, f"energy of jets with {eta[0]} ≤ |η| < {eta[1]}"
+            )
+            for name, eta in JET_ETA_RANGES.items()
+        },
+        "jet_resolution": Shift(smear_jets, None, "jet pT smeared (one-sided)"),
         "met_unclustered": Shift(shift_unclustered, None, "unclustered part of the MET"),
     },
     preselect=preselect,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.config.check_systematics import check_systematics
+from taipan.config.check_weights import check_weights
 from taipan.config.fields import unknown
 from taipan.config.model import Config, Observable, Region
 from taipan.datasets import Catalogue
@@ -56,6 +57,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
+        *check_weights(config, analysis),
         *_check_fit(config),
         *_check_source(config, catalogue, analysis),
         *_check_results(config, catalogue),

@@ -259,6 +259,51 @@ class Observable(Strict):
     binning: list[float] = Field(min_length=2, description="Bin edges, strictly increasing.")
 
 
+class Measurement(Strict):
+    """A weight measured in data: how a ratio depends on a quantity, 1 on average."""
+
+    sample: Name = Field(
+        description="What the ratio is of. Simulated: data minus the other simulation over this "
+        "sample. Estimated with `same_sign`: data minus simulation in `region` over the same in "
+        "`denominator`."
+    )
+    region: Name = Field(description="Region in which it is measured.")
+    denominator: Name | None = Field(
+        None, description="Region of same sign (samples estimated with `same_sign` only)."
+    )
+    quantity: Name = Field(description="Quantity that the ratio depends on.")
+    binning: list[float] = Field(
+        min_length=3, description="Bin edges, strictly increasing; the edge bins hold for beyond."
+    )
+
+
+class Weight(Strict):
+    """An alternative weight of events: from a correctionlib file, or measured in data."""
+
+    file: str | None = Field(
+        None, description="correctionlib JSON file (schema 2, may be compressed with gzip)."
+    )
+    correction: str | None = Field(
+        None, description="Name of the correction in `file`; that of the weight if absent."
+    )
+    inputs: dict[str, str] = Field(
+        default_factory=dict,
+        description="Input of the correction → quantity of the analysis, or a text or number in "
+        "quotes (`'up'`); inputs that are left out have the quantity's name.",
+    )
+    measure: Measurement | None = Field(
+        None, description="Measure the weight in data instead of reading a file."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Weight:
+        if (self.file is None) == (self.measure is None):
+            raise ValueError("a weight has either `file` or `measure`")
+        if self.measure is not None and (self.correction or self.inputs):
+            raise ValueError("`correction` and `inputs` belong to `file`, not to `measure`")
+        return self
+
+
 class Systematic(Strict):
     """One source of systematic uncertainty, correlated over samples and regions by its name."""
 
@@ -284,7 +329,9 @@ class Systematic(Strict):
         None, description="Kinematic shift of the analysis module (kind `kinematic`)."
     )
     weight: str | None = Field(
-        None, description="Weight of the analysis (kind `weight`): `pileup`."
+        None,
+        description="Weight (kind `weight`): `pileup`, the correction on against off, or one of "
+        "the section `weights`, applied against not applied.",
     )
     datasets: list[str] | None = Field(
         None, description="Alternative datasets (kind `sample`), in place of the sample's own."
@@ -294,6 +341,11 @@ class Systematic(Strict):
         description="Kinematic: use the nominal template ± half the difference of the up and down "
         "templates, which halves their statistical noise and removes changes common to both. "
         "One-sided kinds are always mirrored.",
+    )
+    one_sided: bool = Field(
+        False,
+        description="Kinematic: make the up templates only and mirror them, for shifts that have "
+        "no opposite (resolutions).",
     )
     smooth: Literal["none", "lowess", "353QH"] = Field(
         "none",
@@ -365,5 +417,8 @@ class Config(Run):
     )
     systematics: dict[Name, Systematic] = Field(
         default_factory=dict, description="Systematic uncertainties by name."
+    )
+    weights: dict[Name, Weight] = Field(
+        default_factory=dict, description="Alternative weights of events, for systematics."
     )
     fit: Fit = Field(default_factory=Fit, description="The statistical model.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from taipan.config.model import Region, Systematic
+from taipan.config.model import Region, Sample, Systematic
 
 NOMINAL = "nominal"
 DIRECTIONS = {"up": 1.0, "down": -1.0}
@@ -35,6 +35,13 @@ class Variation:
         return sample in self.systematic.samples and (regions is None or region in regions)
 
 
+def is_data_driven(systematic: Systematic, samples: Mapping[str, Sample]) -> bool:
+    """Tell whether a weight acts on data-driven samples: on the events they are made of."""
+    return any(
+        name in samples and samples[name].estimate == "same_sign" for name in systematic.samples
+    )
+
+
 def with_partners(systematic: Systematic, regions: Mapping[str, Region]) -> Systematic:
     """Let a systematic that is confined to regions act in their same-sign partners, too.
 
@@ -52,7 +59,8 @@ def template_variations(
 ) -> list[Variation]:
     """List the variations that need templates, in the order of the configuration.
 
-    Kinematic variations have both directions; weights and alternative samples are one-sided (up).
+    Kinematic variations have both directions unless they are declared one-sided; weights and
+    alternative samples have one (up).
     Rates need no templates. A variation of some regions acts in their same-sign partners, too.
     """
     found = []
@@ -60,6 +68,7 @@ def template_variations(
         if declared.kind == "rate":
             continue
         systematic = with_partners(declared, regions)
-        for direction in ("up", "down") if systematic.kind == "kinematic" else ("up",):
+        two_sided = systematic.kind == "kinematic" and not systematic.one_sided
+        for direction in ("up", "down") if two_sided else ("up",):
             found.append(Variation(f"{name}_{direction}", systematic, DIRECTIONS[direction]))
     return found

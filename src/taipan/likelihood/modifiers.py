@@ -195,7 +195,19 @@ class Builder:
     ) -> list[Modifier]:
         """Give what a data-driven sample takes over from the simulation that is subtracted."""
         modifiers = self._rates(sample, sample, region.region)
+        offset = sum(item.values for item in region.subtracted.values())
         for name, systematic in self._acting(region.region):
+            if (name, sample) in region.varied:  # a weight of the events it is made of
+                own = region.varied[name, sample]
+                treated = treat_variation(
+                    name,
+                    systematic,
+                    (sample, region.region),
+                    counts,
+                    Variation(own.up + offset, own.down + offset),
+                    self.treatment,
+                )
+                modifiers += self._split(name, [sample], sample, region.region, counts, treated)
             groups: dict[str, list[str]] = {}
             for varied, simulated in region.subtracted_varied:
                 if varied == name:

@@ -335,7 +335,8 @@ def _subtracted(
         (name, sample): _scaled(_variation(table, name, sample, partner, sides), factor)
         for name, samples in acting.items()
         for sample, sides in samples.items()
-        if np.any(nominal[sample].variances > 0) or table.is_filled(sample, f"{name}_up")
+        if sample in nominal
+        and (np.any(nominal[sample].variances > 0) or table.is_filled(sample, f"{name}_up"))
     }
     scaled = {
         name: Counts(factor * counts.values, factor**2 * counts.variances)
