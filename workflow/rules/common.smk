@@ -120,6 +120,7 @@ TRUTH = f"{CONFIG.results}/fastsim/truth.json"
 MODELS = [f"{OUT}/models/fold{i}.onnx" for i in FOLDS]
 TRAINING_RECORD = f"{OUT}/models/training.json"
 OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"
+EDGES = f"{OUT}/templates/binning.json"
 TEMPLATES = f"{OUT}/templates/templates.zip"
 CONTROL = f"{OUT}/templates/control.zip"
 YIELDS = f"{OUT}/yields.csv"

@@ -104,6 +104,23 @@ def correction_files():
     return [weight.file for weight in CONFIG.weights.values() if weight.file]
 
 
+def chosen_edges():
+    """File of chosen bin edges, if they are."""
+    return [] if CONFIG.templates.binning.method == "none" else [EDGES]
+
+
+def dropped_fold():
+    """Fold of simulated events that chose the bin edges and is left out of the templates."""
+    binning = CONFIG.templates.binning
+    return None if binning.method == "none" else binning.fold
+
+
+def binning_slice():
+    """Configuration of the choice of bin edges."""
+    keys = ("module", "features", "weights", "systematics", "observables")
+    return {**fit_slice(), **slice_config(CONFIG, *keys)}
+
+
 def dataset_events(wildcards):
     """Parquet files of one dataset."""
     return events_of(wildcards.dataset)

@@ -138,6 +138,35 @@ class Overtraining(Strict):
     )
 
 
+class Binning(Strict):
+    """Optimised bin edges of the observables in the signal regions."""
+
+    method: Literal["none", "quantile", "merge", "gradient"] = Field(
+        "none",
+        description="`none`: the edges of `observables`; `quantile`: bins of equal signal; "
+        "`merge`: fine bins joined greedily; `gradient`: edges moved along the gradient of the "
+        "expected σ(μ).",
+    )
+    bins: Annotated[int, Field(ge=1, le=100)] = Field(15, description="Largest number of bins.")
+    fine_bins: Annotated[int, Field(ge=2, le=2000)] = Field(
+        200, description="Bins of equal width between which edges are chosen."
+    )
+    min_background: Positive = Field(
+        10.0, description="Smallest expected background of a bin, in events."
+    )
+    max_relative_error: Positive = Field(
+        0.2, description="Largest relative statistical error of a bin's background."
+    )
+    max_loss: NonNegative = Field(
+        0.002, description="`merge`: bins are joined while σ(μ) grows relatively by less."
+    )
+    fold: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Fold of simulated events that the edges are chosen with; the templates are "
+        "filled without it.",
+    )
+
+
 class Templates(Strict):
     """How histograms become templates."""
 
@@ -161,6 +190,7 @@ class Templates(Strict):
         description="A systematic's change of a sample's shape in a region is left out of the fit "
         "if no bin changes relatively by as much.",
     )
+    binning: Binning = Field(default_factory=Binning, description="Optimised bin edges.")
     plot: Literal["surviving", "all"] = Field(
         "surviving",
         description="Up/down plots: of systematics that are in the fit, or of all with templates.",

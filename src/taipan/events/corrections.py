@@ -104,7 +104,7 @@ def read_correction(
         )
     if wanted not in list(found):
         raise TaipanError(
-            f"weights.{name}.correction: '{wanted}' is not in {path} ({', '.join(found)})"
+            f"weights.{name}.correction: '{wanted}' is not in {path} ({', '.join(sorted(found))})"
         )
     correction = found[wanted]
     names = [item.name for item in correction.inputs]
@@ -155,7 +155,8 @@ def measured_ratio(numerator: tuple[Array, Array], denominator: tuple[Array, Arr
         )
     known = (above > 0) & (below > 0)
     ratio = np.divide(above, below, out=np.ones_like(above), where=known)
-    return np.asarray(np.clip(ratio * (below.sum() / above.sum()), SMALLEST, LARGEST))
+    average = above.sum() / below.sum()
+    return np.where(known, np.clip(ratio / average, SMALLEST, LARGEST), 1.0)
 
 
 def write_corrections(measured: Mapping[str, tuple[str, Sequence[float], Array]]) -> dict[str, Any]:

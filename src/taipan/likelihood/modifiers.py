@@ -57,11 +57,20 @@ class Builder:
         What a reader of the result should know.
     """
 
-    def __init__(self, config: Config, poi: str, transfer: float | None, *, prune: bool) -> None:
+    def __init__(
+        self,
+        config: Config,
+        poi: str,
+        transfer: float | None,
+        *,
+        prune: bool,
+        smooth: bool = True,
+    ) -> None:
         self.config = config
         self.poi = poi
         self.transfer = transfer
         self.prune = prune
+        self.smooth = smooth
         self.warnings: list[str] = []
         self.changes: dict[str, float] = {}
         self.treatment = TreatmentRecord()
@@ -177,16 +186,10 @@ class Builder:
     def _varied(self, sample: str, region: RegionTemplates, counts: Counts) -> list[Modifier]:
         """Give the template systematics of a simulated sample."""
         modifiers: list[Modifier] = []
-        for name, systematic in self._acting(region.region):
+        for name, _ in self._acting(region.region):
             if (name, sample) in region.varied:
-                treated = treat_variation(
-                    name,
-                    systematic,
-                    (sample, region.region),
-                    counts,
-                    region.varied[name, sample],
-                    self.treatment,
-                )
+                varied = region.varied[name, sample]
+                treated = self._treat(name, sample, region.region, counts, varied)
                 modifiers += self._split(name, [sample], sample, region.region, counts, treated)
         return modifiers
 
@@ -199,14 +202,8 @@ class Builder:
         for name, systematic in self._acting(region.region):
             if (name, sample) in region.varied:  # a weight of the events it is made of
                 own = region.varied[name, sample]
-                treated = treat_variation(
-                    name,
-                    systematic,
-                    (sample, region.region),
-                    counts,
-                    Variation(own.up + offset, own.down + offset),
-                    self.treatment,
-                )
+                shifted = Variation(own.up + offset, own.down + offset)
+                treated = self._treat(name, sample, region.region, counts, shifted)
                 modifiers += self._split(name, [sample], sample, region.region, counts, treated)
             groups: dict[str, list[str]] = {}
             for varied, simulated in region.subtracted_varied:
@@ -219,12 +216,19 @@ class Builder:
                     shifted = region.subtracted_varied[name, simulated]
                     up = up + region.subtracted[simulated].values - shifted.up
                     down = down + region.subtracted[simulated].values - shifted.down
-                place = (sample, region.region)
-                treated = treat_variation(
-                    name, systematic, place, counts, Variation(up, down), self.treatment
-                )
+                both = Variation(up, down)
+                treated = self._treat(name, sample, region.region, counts, both)
                 modifiers += self._split(name, members, sample, region.region, counts, treated)
         return modifiers
+
+    def _treat(
+        self, name: str, sample: str, region: str, counts: Counts, variation: Variation
+    ) -> Variation:
+        if not self.smooth:
+            return variation
+        systematic = self.config.systematics[name]
+        place = (sample, region)
+        return treat_variation(name, systematic, place, counts, variation, self.treatment)
 
     def _split(
         self,

@@ -161,7 +161,9 @@ def read_table(histogram: hist.Hist, observable: str) -> Table:
     )
 
 
-def collect_regions(table: Table, config: Config, factor: float | None) -> list[RegionTemplates]:
+def collect_regions(
+    table: Table, config: Config, factor: float | None, *, merge: bool = True
+) -> list[RegionTemplates]:
     """Collect and merge the templates of every fitted region.
 
     Parameters
@@ -173,6 +175,9 @@ def collect_regions(table: Table, config: Config, factor: float | None) -> list[
     factor
         Opposite-sign/same-sign factor with which the data-driven sample was made, None without
         such a sample.
+    merge
+        Merge bins that cannot be fitted; False keeps the bins of signal regions as they are, to
+        choose bins from.
 
     Returns
     -------
@@ -209,7 +214,7 @@ def collect_regions(table: Table, config: Config, factor: float | None) -> list[
         for name, systematic in config.systematics.items()
         if systematic.kind != "rate"
     }
-    return [_collect_region(table, config, region, shifted, factor) for region in fitted]
+    return [_collect_region(table, config, region, shifted, factor, merge) for region in fitted]
 
 
 def acts_in(systematic: Systematic, region: str) -> bool:
@@ -268,6 +273,7 @@ def _collect_region(
     region: str,
     shifted: Mapping[str, Mapping[str, Sides]],
     factor: float | None,
+    merge: bool,
 ) -> RegionTemplates:
     nominal, warnings = _nominal_yields(table, config, region)
     acting = {n: s for n, s in shifted.items() if acts_in(config.systematics[n], region)}
@@ -281,15 +287,20 @@ def _collect_region(
     repaired: tuple[Repair, ...] = ()
     if config.templates.negative_bins == "repair":
         nominal, varied, repaired = _repair(region, nominal, varied)
-    merging = find_merging(
-        region,
-        table.edges,
-        nominal,
-        _directions(varied, nominal, driven, subtracted, subtracted_varied),
-        backgrounds=[name for name, s in config.samples.items() if s.role == "background"],
-        min_effective_events=config.templates.min_effective_events,
-        single_bin=config.regions[region].role == "control",
-        may_be_negative=[name for name, item in nominal.items() if item.values.sum() <= 0],
+    single_bin = config.regions[region].role == "control"
+    merging = (
+        Merging(region, table.edges, table.edges, tuple(range(len(table.edges) - 1)))
+        if not (merge or single_bin)
+        else find_merging(
+            region,
+            table.edges,
+            nominal,
+            _directions(varied, nominal, driven, subtracted, subtracted_varied),
+            backgrounds=[name for name, s in config.samples.items() if s.role == "background"],
+            min_effective_events=config.templates.min_effective_events,
+            single_bin=single_bin,
+            may_be_negative=[name for name, item in nominal.items() if item.values.sum() <= 0],
+        )
     )
     _log_merging(config, region, merging, warnings)
     starts = merging.starts

@@ -111,6 +111,20 @@ def build_workspace(
     return workspace, record
 
 
+def build_fine_workspace(
+    templates: hist.Hist, config: Config, observable: str, transfer: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Build a workspace with the bins as filled, to choose bins from; nothing can be fitted to it.
+
+    Parameters are those of :func:`build_workspace`. Nothing is merged, smoothed, pruned or
+    repaired.
+    """
+    poi = _parameter_of_interest(config)
+    factor, size = _transfer_factor(config, transfer)
+    regions = collect_regions(read_table(templates, observable), config, factor, merge=False)
+    return _workspace(Builder(config, poi, size, prune=False, smooth=False), regions)
+
+
 def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str, Any]:
     config, blinded = builder.config, not builder.config.fit.unblind
     parameters = [
