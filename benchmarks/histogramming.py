@@ -2,8 +2,9 @@
 
     python benchmarks/histogramming.py RESULTS/ANALYSIS [DATASET]
 
-RESULTS/ANALYSIS is the folder of a finished run; its skimmed events and networks are used. The naive
-loop computes everything again for every variation.
+RESULTS/ANALYSIS is the folder of a finished run; its skimmed events and networks are used. The
+variations are those of the default analysis, with its weights repeated up to thirty. The naive loop
+computes everything again for every variation.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ REPEATS = 5
 
 
 def thirty(variations: list[Variation], dataset: str, samples: dict) -> list[Variation]:
-    """The variations of the analysis that act on a dataset, repeated up to thirty."""
+    """The variations of the analysis that act on a dataset, with weights repeated up to thirty."""
     own = {name for name, sample in samples.items() if dataset in sample.datasets}
     acting = [item for item in variations if own & set(item.systematic.samples)]
     more = [
         Variation(f"{item.name}_again{i}", item.systematic, item.sign)
         for i in range(NUMBER)
         for item in acting
+        if item.systematic.kind == "weight"
     ]
     return [*acting, *more][:NUMBER]
 

@@ -118,6 +118,10 @@ class Analysis:
         ``(arrays, is_data) -> columns`` reading an already skimmed flat ntuple, or None.
     flat_branches
         Branches of such a file.
+    recompute
+        ``(columns, known, unchanged) -> quantities`` as ``compute``, for events of which the
+        quantities `known` were computed from columns that differ in all but the names
+        `unchanged`; None if nothing can be saved.
     """
 
     name: str
@@ -133,6 +137,10 @@ class Analysis:
     compute: Callable[[Columns], dict[str, NDArray[Any]]]
     flat: Callable[[Mapping[str, NDArray[Any]], bool], Any] | None = None
     flat_branches: tuple[str, ...] = field(default=())
+    recompute: (
+        Callable[[Columns, Mapping[str, NDArray[Any]], frozenset[str]], dict[str, NDArray[Any]]]
+        | None
+    ) = None
 
 
 def load_analysis(module: str) -> Analysis:

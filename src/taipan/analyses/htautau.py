@@ -240,6 +240,44 @@ def compute(columns: Columns) -> dict[str, Array]:
         Quantity → array of shape (n,), and ``passes``: whether the event has a pair above the
         nominal thresholds. Quantities of events that do not pass are meaningless.
     """
+    out = _pair_quantities(columns)
+    out.update(_jet_quantities(columns, out))
+    return out
+
+
+def recompute(
+    columns: Columns, known: Mapping[str, Array], unchanged: frozenset[str]
+) -> dict[str, Array]:
+    """Compute every quantity of events after a shift, jets only where they changed.
+
+    Parameters
+    ----------
+    columns
+        Shifted skim columns.
+    known
+        Quantities of the same events before the shift.
+    unchanged
+        Columns that the shift left as they were.
+    """
+    if not {f"Jet_{name}" for name in _JET} <= unchanged:
+        return compute(columns)
+    out = _pair_quantities(columns)
+    for name in _JET_QUANTITIES:
+        out[name] = known[name]
+    angles = ("eta_1", "phi_1", "eta_2", "phi_2")  # jets near the pair are not counted
+    other = np.flatnonzero(np.any([out[name] != known[name] for name in angles], axis=0))
+    if len(other):
+        needed = (*(f"Jet_{name}" for name in _JET), "n_jets_unstored")
+        rows = {name: columns[name][other] for name in needed}
+        jets = _jet_quantities(rows, {name: out[name][other] for name in angles})
+        for name, values in jets.items():
+            out[name] = out[name].copy()
+            out[name][other] = values
+    return out
+
+
+def _pair_quantities(columns: Columns) -> dict[str, Array]:
+    """Compute everything but the jets."""
     muon, tau, passes = _choose_pair(columns)
     rows = np.arange(len(muon))
     out: dict[str, Array] = {"passes": passes, "npv": columns["PV_npvs"]}
@@ -269,7 +307,6 @@ def compute(columns: Columns) -> dict[str, Array]:
     out["delta_r"] = delta_r(out["eta_1"], out["phi_1"], out["eta_2"], out["phi_2"])
     out["delta_eta"] = np.abs(out["eta_1"] - out["eta_2"])
     out["delta_phi"] = np.abs(delta_phi(out["phi_1"], out["phi_2"]))
-    out.update(_jet_quantities(columns, out))
     return out
 
 
@@ -312,6 +349,11 @@ def _jet_quantities(columns: Columns, pair: Mapping[str, Array]) -> dict[str, Ar
     out["jdeta"] = np.abs(out["jeta_1"] - out["jeta_2"])
     return out
 
+
+_JET_QUANTITIES = (
+    *(f"{name}_{rank}" for name in ("jpt", "jeta", "jphi", "jm", "jbtag") for rank in (1, 2)),
+    *("njets", "mjj", "ptjj", "jdeta"),
+)
 
 COLUMNS = (
     Column("run", "uint32", "", "run number"),
@@ -434,5 +476,6 @@ ANALYSIS = Analysis(
     select=select,
     compute=compute,
     flat=read_flat,
+    recompute=recompute,
     flat_branches=_FLAT_BRANCHES,
 )

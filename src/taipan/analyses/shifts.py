@@ -6,6 +6,7 @@ balances what was shifted, so muons + taus + jets + unclustered + MET stays zero
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,15 +46,32 @@ def _shifted_met(columns: Columns, dx: Array, dy: Array) -> dict[str, Array]:
 
 
 def _isolated_jets(columns: Columns) -> Array:
-    """Jets above the soft threshold away from every selected muon and tau, shape (n, jets)."""
-    keep = columns["Jet_pt"] > SOFT_JET_PT
+    """Jets above the soft threshold away from every selected muon and tau, shape (n, jets).
+
+    The last answer is kept, for as long as its jets exist: all shifts of the jets of a dataset ask
+    for the same one.
+    """
+    pt = columns["Jet_pt"]
+    kept = _LAST.get(id(pt))
+    if kept is not None and kept[0]() is pt:
+        return kept[1]
+    keep = pt > SOFT_JET_PT
+    rows, positions = np.nonzero(keep)
+    eta, phi = columns["Jet_eta"][rows, positions], columns["Jet_phi"][rows, positions]
+    alone = np.ones(len(rows), dtype=bool)
     for collection in ("Muon", "Tau"):
         for i in range(columns[f"{collection}_eta"].shape[1]):
-            eta = columns[f"{collection}_eta"][:, i, None]
-            phi = columns[f"{collection}_phi"][:, i, None]
-            near = delta_r(columns["Jet_eta"], columns["Jet_phi"], eta, phi) < CONE
-            keep &= ~near  # a padded object is at NaN, near nothing
+            other = (columns[f"{collection}_{name}"][rows, i] for name in ("eta", "phi"))
+            # a padded object is at NaN, near nothing
+            alone &= ~(delta_r(eta, phi, *other) < CONE)
+    keep[rows, positions] = alone
+    keep.setflags(write=False)
+    _LAST.clear()
+    _LAST[id(pt)] = (weakref.ref(pt), keep)
     return keep
+
+
+_LAST: dict[int, tuple[weakref.ref[Array], Array]] = {}
 
 
 def shift_leptons(

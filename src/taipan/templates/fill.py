@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -191,6 +191,26 @@ class _Located:
     bins: Mapping[str, Array]
 
 
+class _Rows(Mapping[str, Array]):
+    """Some rows of columns, picked when a column is asked for."""
+
+    def __init__(self, columns: Mapping[str, Array], rows: Array) -> None:
+        self._columns = columns
+        self._rows = rows
+        self._picked: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._picked:
+            self._picked[name] = self._columns[name][self._rows]
+        return self._picked[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
 def _find_bins(
     quantities: Mapping[str, Array],
     regions: Mapping[str, Array],
@@ -231,9 +251,18 @@ class _Filler:
             if name in fitted or name in partners
         }
 
-    def locate(self, columns: Columns, folds: Array, regions: Mapping[str, Region]) -> _Located:
-        """Find regions, samples and bins of events."""
-        quantities: dict[str, Array] = dict(self._analysis.compute(columns))
+    def locate(
+        self,
+        columns: Columns,
+        folds: Array,
+        regions: Mapping[str, Region],
+        known: tuple[Mapping[str, Array], frozenset[str]] | None = None,
+    ) -> _Located:
+        """Find regions, samples and bins of events; `known` are quantities before a shift."""
+        if known is not None and self._analysis.recompute is not None:
+            quantities = dict(self._analysis.recompute(columns, *known))
+        else:
+            quantities = dict(self._analysis.compute(columns))
         inside = region_masks(quantities, regions)
         used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
         n = len(folds)
@@ -259,8 +288,11 @@ class _Filler:
                 moved = (values != before) & ~(np.isnan(values) & np.isnan(before))
                 changed |= moved.reshape(len(changed), -1).any(axis=1)
         chosen = np.flatnonzero(changed)
-        subset = {name: values[chosen] for name, values in shifted.items()}
-        moved_to = self.locate(subset, self._events.folds[chosen], self._varied)
+        unchanged = frozenset(name for name, values in shifted.items() if values is columns[name])
+        known = (_Rows(nominal.quantities, chosen), unchanged)
+        moved_to = self.locate(
+            _Rows(shifted, chosen), self._events.folds[chosen], self._varied, known
+        )
 
         def replaced(kind: str) -> dict[str, Array]:
             found = {}
