@@ -11,6 +11,7 @@ import pytest
 from taipan.inference import compile_model, fit
 from taipan.likelihood import LikelihoodError, build_workspace
 from taipan.likelihood.asimov import expected_sigma
+from taipan.likelihood.projection import project
 from taipan.templates.merge import Counts
 from taipan.templates.repair import repair_counts, repair_values
 from taipan.templates.smooth import smooth_353qh, smooth_lowess, smooth_variation
@@ -186,3 +187,14 @@ def test_repair_replaces_merging() -> None:
         merged["regions"]["signal"]["samples"]["QCD"]["yield"], rel=1e-12
     )
     compile_model(workspace)
+
+
+def test_projection_scales_statistics_and_not_systematics() -> None:
+    arguments = (make_histogram(), make_config(), "nn_score", TRANSFER)
+    here, there = (project(*arguments, factor) for factor in (1.0, 10.0))
+    assert here["sigma"] == pytest.approx(expected_sigma(build_workspace(*arguments)[0]), rel=1e-12)
+    ratio = here["sigma_statistical"] / there["sigma_statistical"]
+    assert ratio == pytest.approx(np.sqrt(10.0), rel=1e-3)
+    assert here["sigma"] / np.sqrt(10.0) < there["sigma"] < here["sigma"]
+    with pytest.raises(LikelihoodError, match="factor 0 must be positive"):
+        project(*arguments, 0.0)

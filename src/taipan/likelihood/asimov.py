@@ -7,7 +7,7 @@ For Asimov data the Hessian of -ln L at the nominal parameters is the Fisher inf
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,16 @@ Array = npt.NDArray[np.float64]
 STEP = 1e-3
 
 
-def expected_sigma(workspace: Mapping[str, Any]) -> float:
+def expected_sigma(workspace: Mapping[str, Any], frozen: Collection[str] = ()) -> float:
     """Give the expected σ of the parameter of interest at its initial value.
 
     Parameters
     ----------
     workspace
         pyhf workspace with one measurement.
+    frozen
+        Parameters that are known, to find what the others contribute; a parameter with one value
+        per bin is frozen in all of them.
 
     Returns
     -------
@@ -49,7 +52,9 @@ def expected_sigma(workspace: Mapping[str, Any]) -> float:
     expected = np.asarray(model.expected_actualdata(start.tolist()), dtype=np.float64)
     if not np.all(expected > 0):
         raise LikelihoodError(f"expected yields: bin {int(np.argmin(expected))} is not positive")
-    used = [i for i, fixed in enumerate(config.suggested_fixed()) if not fixed]
+    places = [config.par_slice(name) for name in frozen]
+    known = {i for place in places for i in range(place.start, place.stop)}
+    used = [i for i, fixed in enumerate(config.suggested_fixed()) if not fixed and i not in known]
     jacobian = np.empty((len(expected), len(used)))
     for column, i in enumerate(used):
         step = np.zeros_like(start)

@@ -239,7 +239,10 @@ class _Checker:
             content = counts.values[start:stop].sum()
             if content < 0 and name not in self.may_be_negative:
                 found.append(f"{name} is {content:.4g}")
+        negative = {name for name, c in self.nominal.items() if c.values[start:stop].sum() < 0}
         for (label, name), values in self.varied.items():
+            if name in negative:
+                continue  # said already
             content = values[start:stop].sum()
             if content < 0 and name not in self.may_be_negative:
                 found.append(f"{name} under {label} is {content:.4g}")
