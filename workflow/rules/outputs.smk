@@ -34,6 +34,7 @@ def run_identity():
         "taipan.skim.run",
         "taipan.normalisation",
         "taipan.events.weights",
+        "taipan.events.shapes",
         "taipan.nn.train",
         "taipan.nn.inputs",
         "taipan.nn.scorer",
