@@ -11,13 +11,8 @@ import numpy.typing as npt
 
 from taipan.config.model import Config, Systematic
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.templates import (
-    SMALLEST_CHANGE,
-    RegionTemplates,
-    Variation,
-    acts_in,
-    largest_change,
-)
+from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
+from taipan.likelihood.templates import RegionTemplates, acts_in
 from taipan.likelihood.treatment import (
     SMALLEST_FACTOR,
     Part,

@@ -1,8 +1,7 @@
 """The templates of the fitted regions, as arrays with the merged binning.
 
-Reads a filled histogram with axes (process, region, variation, observable), folds the flow bins
-into the edge bins, collects the same-sign simulation that a data-driven sample has subtracted, and
-merges bins.
+Collects yields, variations and the same-sign simulation that a data-driven sample has subtracted,
+repairs negative bins where that is asked for, and merges bins.
 """
 
 from __future__ import annotations
@@ -10,70 +9,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-import hist
 import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Config, Systematic
 from taipan.likelihood.errors import LikelihoodError
+from taipan.likelihood.same_sign import find_subtracted, list_directions
+from taipan.likelihood.table import DATA, NOMINAL, Sides, Table, Variation, make_variation
 from taipan.templates.merge import Counts, Merging, find_merging, merge_values
 from taipan.templates.repair import Repair, describe_repair, repair_counts, repair_values
 
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float64]
-Sides = Literal["both", "mirrored", "averaged"]
-"""Two templates as filled; the up template mirrored onto down; ± half their difference."""
-
 FITTED_ROLES = ("signal", "control")
-DATA = "data"
-NOMINAL = "nominal"
-# Relative differences below this are floating-point noise of sums taken in another order.
-SMALLEST_CHANGE = 1e-9
-
-
-@dataclass(frozen=True)
-class Table:
-    """A histogram as arrays, flow bins folded into the edge bins.
-
-    Attributes
-    ----------
-    processes, regions, variations
-        Position of each category on its axis.
-    edges
-        Bin edges of the observable, ``n_bins + 1``.
-    values, variances
-        Σw and Σw², shape ``(process, region, variation, n_bins)``.
-    """
-
-    processes: Mapping[str, int]
-    regions: Mapping[str, int]
-    variations: Mapping[str, int]
-    edges: tuple[float, ...]
-    values: Array
-    variances: Array
-
-    def counts(self, process: str, region: str, variation: str = NOMINAL) -> Counts:
-        """Give the yields of one template."""
-        index = (self.processes[process], self.regions[region], self.variations[variation])
-        return Counts(self.values[index], self.variances[index])
-
-    def is_filled(self, process: str, variation: str) -> bool:
-        """Tell whether the template has an entry in any region."""
-        if variation not in self.variations:
-            return False
-        index = (self.processes[process], slice(None), self.variations[variation])
-        return bool(np.any(self.variances[index] > 0))
-
-
-@dataclass(frozen=True)
-class Variation:
-    """A template at ±1σ of a systematic; shape ``(n_bins,)`` each."""
-
-    up: Array
-    down: Array
 
 
 @dataclass(frozen=True)
@@ -115,50 +65,6 @@ class RegionTemplates:
     subtracted_varied: Mapping[tuple[str, str], Variation] = field(default_factory=dict)
     repaired: tuple[Repair, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
-
-
-def read_table(histogram: hist.Hist, observable: str) -> Table:
-    """Turn a histogram into arrays with under- and overflow folded into the edge bins.
-
-    Parameters
-    ----------
-    histogram
-        Weight storage; category axes ``process``, ``region``, ``variation``, then the observable.
-    observable
-        Name of the last axis.
-
-    Returns
-    -------
-    Table
-        New arrays; Σw and Σw² including flow are conserved.
-
-    Raises
-    ------
-    LikelihoodError
-        If the axes or the storage are not as described.
-    """
-    names = [axis.name for axis in histogram.axes]
-    expected = ["process", "region", "variation", observable]
-    if names != expected:
-        raise LikelihoodError(f"histogram of {observable}: axes are {names}, expected {expected}")
-    if not isinstance(histogram.storage_type(), hist.storage.Weight):
-        raise LikelihoodError(
-            f"histogram of {observable}: storage is {histogram.storage_type.__name__}, "
-            "expected Weight"
-        )
-    categories = histogram.axes[:3]
-    inner = tuple(slice(0, len(axis)) for axis in categories)
-    view = histogram.view(flow=True)[inner]
-    traits = histogram.axes[3].traits
-    positions = [{str(label): i for i, label in enumerate(axis)} for axis in categories]
-    return Table(
-        processes=positions[0],
-        regions=positions[1],
-        variations=positions[2],
-        edges=tuple(float(edge) for edge in histogram.axes[3].edges),
-        values=_fold(view["value"], traits.underflow, traits.overflow),
-        variances=_fold(view["variance"], traits.underflow, traits.overflow),
-    )
 
 
 def collect_regions(
@@ -222,28 +128,6 @@ def acts_in(systematic: Systematic, region: str) -> bool:
     return systematic.regions is None or region in systematic.regions
 
 
-def largest_change(nominal: Array, varied: Array) -> float:
-    """Largest change of a bin relative to its nominal yield (infinite if that is zero)."""
-    difference = np.abs(varied - nominal)
-    scale = np.abs(nominal)
-    relative = np.divide(
-        difference, scale, out=np.where(difference > 0, np.inf, 0.0), where=scale > 0
-    )
-    return float(relative.max())
-
-
-def _fold(contents: npt.ArrayLike, underflow: bool, overflow: bool) -> Array:
-    array = np.asarray(contents, dtype=np.float64)
-    n_bins = array.shape[-1] - int(underflow) - int(overflow)
-    first = int(underflow)
-    folded = array[..., first : first + n_bins].copy()
-    if underflow:
-        folded[..., 0] += array[..., 0]
-    if overflow:
-        folded[..., -1] += array[..., -1]
-    return folded
-
-
 def _affected_samples(
     table: Table, config: Config, name: str, systematic: Systematic
 ) -> dict[str, Sides]:
@@ -278,12 +162,12 @@ def _collect_region(
     nominal, warnings = _nominal_yields(table, config, region)
     acting = {n: s for n, s in shifted.items() if acts_in(config.systematics[n], region)}
     varied = {
-        (name, sample): _variation(table, name, sample, region, sides)
+        (name, sample): make_variation(table, name, sample, region, sides)
         for name, samples in acting.items()
         for sample, sides in samples.items()
         if sample in nominal
     }
-    driven, subtracted, subtracted_varied = _subtracted(table, config, region, acting, factor)
+    driven, subtracted, subtracted_varied = find_subtracted(table, config, region, acting, factor)
     repaired: tuple[Repair, ...] = ()
     if config.templates.negative_bins == "repair":
         nominal, varied, repaired = _repair(region, nominal, varied)
@@ -295,7 +179,7 @@ def _collect_region(
             region,
             table.edges,
             nominal,
-            _directions(varied, nominal, driven, subtracted, subtracted_varied),
+            list_directions(varied, nominal, driven, subtracted, subtracted_varied),
             backgrounds=[name for name, s in config.samples.items() if s.role == "background"],
             min_effective_events=config.templates.min_effective_events,
             single_bin=single_bin,
@@ -318,46 +202,6 @@ def _collect_region(
     )
 
 
-def _subtracted(
-    table: Table,
-    config: Config,
-    region: str,
-    acting: Mapping[str, Mapping[str, Sides]],
-    factor: float | None,
-) -> tuple[str | None, dict[str, Counts], dict[tuple[str, str], Variation]]:
-    """Give the data-driven sample and the same-sign simulation it has subtracted, by sample."""
-    driven = [name for name, item in config.samples.items() if item.estimate == "same_sign"]
-    partner = config.regions[region].same_sign
-    if factor is None or not driven or partner is None:
-        return None, {}, {}
-    simulated = [name for name in config.samples if name not in driven]
-    nominal = {name: table.counts(name, partner) for name in simulated}
-    expected = factor * (
-        table.counts(DATA, partner).values - sum(counts.values for counts in nominal.values())
-    )
-    filled = table.counts(driven[0], region).values
-    scale = factor * table.counts(DATA, partner).values.sum()
-    if not np.allclose(filled, expected, rtol=1e-6, atol=1e-6 * max(scale, 1.0)):
-        raise LikelihoodError(
-            f"sample {driven[0]}, region {region}: the template is not {factor:.6g} times data "
-            f"minus simulation of region {partner}; templates and factor are of different runs"
-        )
-    varied = {
-        (name, sample): _scaled(_variation(table, name, sample, partner, sides), factor)
-        for name, samples in acting.items()
-        for sample, sides in samples.items()
-        if sample in nominal
-        and (np.any(nominal[sample].variances > 0) or table.is_filled(sample, f"{name}_up"))
-    }
-    scaled = {
-        name: Counts(factor * counts.values, factor**2 * counts.variances)
-        for name, counts in nominal.items()
-        if np.any(counts.variances > 0)
-    }
-    kept = {key: item for key, item in varied.items() if key[1] in scaled}
-    return driven[0], scaled, kept
-
-
 def _repair(
     region: str, nominal: Mapping[str, Counts], varied: Mapping[tuple[str, str], Variation]
 ) -> tuple[dict[str, Counts], dict[tuple[str, str], Variation], tuple[Repair, ...]]:
@@ -376,32 +220,6 @@ def _repair(
             done += describe_repair(sample, region, f"{name}_{direction}", before, scale)
         variations[name, sample] = Variation(**sides)
     return counts, variations, tuple(done)
-
-
-def _scaled(variation: Variation, factor: float) -> Variation:
-    return Variation(factor * variation.up, factor * variation.down)
-
-
-def _directions(
-    varied: Mapping[tuple[str, str], Variation],
-    nominal: Mapping[str, Counts],
-    driven: str | None,
-    subtracted: Mapping[str, Counts],
-    subtracted_varied: Mapping[tuple[str, str], Variation],
-) -> dict[tuple[str, str], Array]:
-    """List the templates under every variation, the data-driven sample's included."""
-    found = {
-        (f"{name}_{direction}", sample): getattr(variation, direction)
-        for (name, sample), variation in varied.items()
-        for direction in ("up", "down")
-    }
-    if driven is not None and driven in nominal:
-        for (name, sample), variation in subtracted_varied.items():
-            for direction in ("up", "down"):
-                key = (f"{name}_{direction}", driven)
-                start = found.get(key, nominal[driven].values)
-                found[key] = start - getattr(variation, direction) + subtracted[sample].values
-    return found
 
 
 def _merge_counts(counts: Mapping[str, Counts], starts: Sequence[int]) -> dict[str, Counts]:
@@ -461,15 +279,3 @@ def _nominal_yields(
             )
         nominal[name] = counts
     return nominal, tuple(warnings)
-
-
-def _variation(table: Table, name: str, sample: str, region: str, sides: Sides) -> Variation:
-    nominal = table.counts(sample, region).values
-    up = table.counts(sample, region, f"{name}_up").values
-    if sides == "mirrored":
-        return Variation(up, 2.0 * nominal - up)
-    down = table.counts(sample, region, f"{name}_down").values
-    if sides == "both":
-        return Variation(up, down)
-    half = 0.5 * (up - down)
-    return Variation(nominal + half, nominal - half)

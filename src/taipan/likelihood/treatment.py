@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Systematic, Templates
-from taipan.likelihood.templates import SMALLEST_CHANGE, Variation, largest_change
+from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
 from taipan.templates.merge import Counts
 from taipan.templates.smooth import SMALLEST_NUMBER, smooth_variation
 

@@ -24,7 +24,8 @@ from taipan.likelihood.modifiers import (
     Builder,
     plain,
 )
-from taipan.likelihood.templates import RegionTemplates, collect_regions, read_table
+from taipan.likelihood.table import read_table
+from taipan.likelihood.templates import RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from taipan.config.model import Observable, Region, Sample, Systematic
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, Variation, template_variations
-from taipan.likelihood.templates import Sides, Table, read_table
+from taipan.likelihood.table import Sides, Table, read_table
 from taipan.plotting.stack import ratio_to
 from taipan.plotting.style import (
     DOWN,
