@@ -14,6 +14,7 @@ from taipan.templates.combine import (
     check_variations,
     list_yields,
 )
+from taipan.templates.edges import apply_edges
 from taipan.templates.fill import DATA
 from taipan.templates.store import read_histograms, write_histograms
 
@@ -25,19 +26,26 @@ def combine(
     observables: list[str],
     control: list[str],
     transfer_factor: str,
+    edges: str | None,
     config: dict[str, Any],
     templates: str,
     control_plots: str,
 ) -> None:
     """Write the templates and the control histograms."""
     settings = restore_slice(config)
-    variations = template_variations(settings.systematics)
+    variations = template_variations(settings.systematics, settings.regions)
     labels = [NOMINAL, *(variation.name for variation in variations)]
     processes = [*settings.samples, DATA]
     measured = read_json(transfer_factor)
     results = {}
     for output, paths, defined, names, varied in (
-        (templates, observables, settings.observables, labels, variations),
+        (
+            templates,
+            observables,
+            apply_edges(settings.observables, edges),
+            labels,
+            variations,
+        ),
         (control_plots, control, settings.control_plots, [NOMINAL], []),
     ):
         parts = [read_histograms(path) for path in paths]
@@ -71,6 +79,7 @@ if __name__ == "__main__":
         observables=list(snakemake.input.observables),
         control=list(snakemake.input.control),
         transfer_factor=snakemake.input.transfer_factor,
+        edges=(list(snakemake.input.edges) or [None])[0],
         config=snakemake.params.config,
         templates=snakemake.output.templates,
         control_plots=snakemake.output.control,

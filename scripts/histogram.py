@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from taipan.analysis import load_analysis
 from taipan.config.slices import restore_slice
+from taipan.events.corrections import read_correction
 from taipan.events.inputs import open_datasets
+from taipan.events.load import select_fold
 from taipan.events.variations import template_variations
 from taipan.nn.scorer import FoldScorer
 from taipan.scripting import run_script
+from taipan.templates.edges import apply_edges
 from taipan.templates.fill import FillSettings, fill_dataset
 from taipan.templates.store import write_histograms
 
@@ -24,6 +27,9 @@ def histogram(
     models: list[str],
     normalisation: str,
     pileup: str,
+    shapes: str,
+    edges: str | None,
+    drop_fold: int | None,
     config: dict[str, Any],
     threads: int,
     observables: str,
@@ -33,14 +39,20 @@ def histogram(
     settings = restore_slice(config)
     analysis = load_analysis(settings.module)
     (loaded,) = open_datasets({dataset: events}, normalisation, pileup, analysis, len(models))
+    if drop_fold is not None and not loaded.is_data:
+        loaded = select_fold(loaded, drop_fold, inside=False)
     scorer = FoldScorer(models, threads=threads, features=settings.features)
     fill = FillSettings(
         settings.samples,
         settings.regions,
         settings.features,
-        settings.observables,
+        apply_edges(settings.observables, edges),
         settings.control_plots,
-        template_variations(settings.systematics),
+        template_variations(settings.systematics, settings.regions),
+        {
+            name: read_correction(name, weight, analysis.quantities, shapes)
+            for name, weight in settings.weights.items()
+        },
     )
     filled, nominal = fill_dataset(loaded, analysis, fill, scorer.score)
     count = len(loaded.folds)
@@ -57,6 +69,9 @@ if __name__ == "__main__":
         models=list(snakemake.input.models),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
+        shapes=snakemake.input.shapes,
+        edges=(list(snakemake.input.edges) or [None])[0],
+        drop_fold=snakemake.params.drop_fold,
         config=snakemake.params.config,
         threads=snakemake.threads,
         observables=snakemake.output.observables,

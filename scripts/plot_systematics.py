@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from taipan.atomic import read_json
 from taipan.config.slices import restore_slice
 from taipan.plotting.style import save_figure
-from taipan.plotting.systematics import systematic_figure, systematic_numbers
+from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
 from taipan.scripting import run_script
 from taipan.templates.store import read_histograms
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 def plot_systematics(
     templates: str,
+    workspace: str,
+    record: str,
     config: dict[str, Any],
     observable: str,
     header: dict[str, Any],
@@ -28,6 +31,7 @@ def plot_systematics(
         settings.regions,
         settings.systematics,
         header,
+        FittedModel(read_json(workspace), read_json(record), settings.templates.plot == "all"),
     )
     save_figure(systematic_figure(numbers), outputs, numbers)
 
@@ -36,6 +40,8 @@ if __name__ == "__main__":
     run_script(
         plot_systematics,
         templates=snakemake.input.templates,
+        workspace=snakemake.input.workspace,
+        record=snakemake.input.record,
         config=snakemake.params.config,
         observable=snakemake.params.observable,
         header=snakemake.params.header,

@@ -40,7 +40,9 @@ RATES: dict[str, tuple[float, list[str]]] = {
     "qqh_pdf_alphas": (0.022, ["qqH"]),
     "branching_ratio": (0.017, ["ggH", "qqH"]),
 }
-TRANSFER = {"value": 1.06, "stat": 0.02, "relative_uncertainty": 0.06}
+# simulated yield with equal charges over that with opposite charges, in both regions
+SAME_SIGN = {"ggH": 0.02, "qqH": 0.02, "W": 0.3, "TT": 0.2, "ZLL": 0.5, "ZTT": 0.01}
+TRANSFER: dict[str, float] = {"value": 1.06, "stat": 0.02, "relative_uncertainty": 0.06}
 
 
 def settings() -> dict[str, Any]:
@@ -97,6 +99,8 @@ def make_config(**changes: Any) -> Config:
 
 def nominal(sample: str, region: str) -> np.ndarray:
     """Expected yields per bin of the score, without flow bins."""
+    if region.startswith("ss_"):
+        return SAME_SIGN.get(sample, 0.0) * nominal(sample, region.removeprefix("ss_"))
     in_signal, in_control, slope, _ = SAMPLES[sample]
     total = in_signal if region == "signal" else in_control
     integral = np.exp(slope * np.array(EDGES)) / slope
@@ -112,37 +116,78 @@ def variation_factor(name: str, sample: str, sign: float) -> np.ndarray:
     return np.asarray(1.0 + sign * size * (offset * (centre - 0.4) + 0.5) + 0.2 * size**2)
 
 
-def make_histogram(data: dict[str, np.ndarray] | None = None) -> hist.Hist:
-    """Fill the templates; `data` defaults to the rounded expectation at μ = 1."""
+def make_histogram(
+    data: dict[str, np.ndarray] | None = None, scale: dict[str, float] | None = None
+) -> hist.Hist:
+    """Fill the templates; `data` defaults to the rounded expectation at μ = 1.
+
+    `scale` multiplies samples in the data, with both signs of the charge, and not in the
+    templates: the QCD estimate is then data minus a simulation that is wrong by these factors.
+    """
     shifts = [*KINEMATIC, "pileup"]
     variations = ["nominal"] + [f"{name}_up" for name in shifts]
     variations += [f"{name}_down" for name in KINEMATIC]
+    regions = ["signal", "w_control", "ss_signal", "ss_w_control"]
     histogram = hist.Hist(
         hist.axis.StrCategory([*SAMPLES, "data"], name="process"),
-        hist.axis.StrCategory(["signal", "w_control"], name="region"),
+        hist.axis.StrCategory(regions, name="region"),
         hist.axis.StrCategory(variations, name="variation"),
         hist.axis.Variable(EDGES, name="nn_score"),
         storage=hist.storage.Weight(),
     )
     view = histogram.view()
-    for r, region in enumerate(["signal", "w_control"]):
+    factors = dict.fromkeys(SAMPLES, 1.0) | (scale or {})
+    for r, region in enumerate(regions):
         total = np.zeros(len(EDGES) - 1)
         for p, (sample, (*_, per_unit)) in enumerate(SAMPLES.items()):
             values = nominal(sample, region)
-            total = total + values
+            total = total + factors[sample] * values
+            if sample == "QCD":
+                continue
             for v, variation in enumerate(variations):
-                name, _, direction = variation.rpartition("_")
-                if variation == "nominal":
-                    factor = np.ones_like(values)
-                elif sample in KINEMATIC.get(name, []) or (name == "pileup" and sample != "QCD"):
-                    factor = variation_factor(name, sample, 1.0 if direction == "up" else -1.0)
-                elif sample == "QCD":
-                    factor = np.ones_like(values)
-                else:
-                    continue
-                view["value"][p, r, v] = values * factor
-                view["variance"][p, r, v] = values * factor**2 / per_unit
-        counts = np.round(total) if data is None else data[region]
+                factor = _factor(variation, sample)
+                if factor is not None:
+                    view["value"][p, r, v] = values * factor
+                    view["variance"][p, r, v] = values * factor**2 / per_unit
+        if region.startswith("ss_"):
+            qcd = nominal("QCD", region.removeprefix("ss_")) / TRANSFER["value"]
+            counts = total + qcd
+        else:
+            counts = np.round(total) if data is None else data[region]
         view["value"][len(SAMPLES), r, 0] = counts
         view["variance"][len(SAMPLES), r, 0] = counts
+    fill_same_sign(view, variations)
+    return histogram
+
+
+def _factor(variation: str, sample: str) -> np.ndarray | None:
+    """Ratio of a varied to the nominal template; None where there is no such template."""
+    name, _, direction = variation.rpartition("_")
+    if variation == "nominal":
+        return np.ones(len(EDGES) - 1)
+    if sample in KINEMATIC.get(name, []) or name == "pileup":
+        return variation_factor(name, sample, 1.0 if direction == "up" else -1.0)
+    return None
+
+
+def fill_same_sign(view: Any, variations: list[str]) -> None:
+    """Fill QCD: the factor times same-sign data minus simulation, varied where that is."""
+    row = list(SAMPLES).index("QCD")
+    for r in (0, 1):
+        for v in range(len(variations)):
+            subtracted = sum(
+                view["value"][p, r + 2, v if view["value"][p, r + 2, v].any() else 0]
+                for p in range(len(SAMPLES))
+            )
+            data = view["value"][len(SAMPLES), r + 2, 0]
+            view["value"][row, r, v] = TRANSFER["value"] * (data - subtracted)
+            view["variance"][row, r, v] = np.abs(view["value"][row, r, v]) / SAMPLES["QCD"][3]
+
+
+def change_same_sign(histogram: hist.Hist, region: str, qcd: np.ndarray) -> hist.Hist:
+    """Change the same-sign data of a fitted region so that the nominal QCD estimate is `qcd`."""
+    view, place = histogram.view(), list(histogram.axes[1]).index(region)
+    simulated = view["value"][: len(SAMPLES), place + 2, 0].sum(axis=0)
+    view["value"][len(SAMPLES), place + 2, 0] = qcd / TRANSFER["value"] + simulated
+    fill_same_sign(view, list(histogram.axes[2]))
     return histogram

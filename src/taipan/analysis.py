@@ -157,6 +157,10 @@ class Analysis:
         Branches of such a file.
     alternatives
         Branch → where else it may come from in files of another NanoAOD version.
+    recompute
+        ``(columns, known, unchanged) -> quantities`` as ``compute``, for events of which the
+        quantities `known` were computed from columns that differ in all but the names
+        `unchanged`; None if nothing can be saved.
     """
 
     name: str
@@ -176,6 +180,10 @@ class Analysis:
     flat: Callable[[Columns, bool], SkimColumns] | None = None
     flat_branches: tuple[str, ...] = field(default=())
     alternatives: Alternatives = field(default_factory=dict)
+    recompute: (
+        Callable[[Columns, Mapping[str, NDArray[Any]], frozenset[str]], dict[str, NDArray[Any]]]
+        | None
+    ) = None
 
 
 def load_analysis(module: str) -> Analysis:

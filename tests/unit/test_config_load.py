@@ -144,7 +144,7 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
         (
             {"systematics": {"triggr": None}},
             "systematics.triggr: null removes an entry, but there is none of that name; did you "
-            "mean 'trigger'? (luminosity, tau_energy_scale",
+            "mean 'trigger'? (luminosity, tau_energy_scale_1prong",
         ),
         ({"skim": {"envelope": {"jet": None}}}, "skim.envelope.jet: null removes an entry"),
         (

@@ -8,12 +8,17 @@ import numpy as np
 import pyhf
 import pytest
 
+from taipan.inference import compile_model, fit
 from taipan.likelihood import LikelihoodError, build_workspace
 from taipan.templates.merge import MergeError
 from tests.synthetic_templates import (
     EDGES,
+    KINEMATIC,
+    RATES,
+    SAME_SIGN,
     SAMPLES,
     TRANSFER,
+    change_same_sign,
     make_config,
     make_histogram,
     nominal,
@@ -21,6 +26,7 @@ from tests.synthetic_templates import (
     variation_factor,
 )
 
+REGIONS = ("signal", "w_control")
 SHIFTED = ["pileup", "tau_energy_scale", "muon_energy_scale", "jet_energy_scale", "met_unclustered"]
 
 
@@ -64,6 +70,13 @@ def pyhf_model(workspace):
         return pyhf.Workspace(workspace).model()
 
 
+def shown(yields, sample):
+    """Yields of a sample; QCD without the same-sign simulation that its partners subtract."""
+    if sample != "QCD":
+        return yields[sample]
+    return yields["QCD"] + sum(yields[f"{name}_same_sign"] for name in SAME_SIGN)
+
+
 def yields_at(workspace, parameter, value):
     """Expected yields by region and sample with one parameter set."""
     model = pyhf_model(workspace)
@@ -83,10 +96,9 @@ def test_workspace_is_accepted_by_pyhf_and_nominal_yields_are_the_templates():
     assert model.config.nmaindata == len(EDGES) - 1 + 1
     at_nominal = yields_at(workspace, "mu", 1.0)
     for sample in SAMPLES:
-        np.testing.assert_allclose(at_nominal["signal"][sample], nominal(sample, "signal"), 1e-12)
-        np.testing.assert_allclose(
-            at_nominal["w_control"][sample], nominal(sample, "w_control").sum(), 1e-12
-        )
+        signal, control = (shown(at_nominal[region], sample) for region in REGIONS)
+        np.testing.assert_allclose(signal, nominal(sample, "signal"), 1e-12)
+        np.testing.assert_allclose(control, nominal(sample, "w_control").sum(), 1e-12)
     assert record["observable"] == "nn_score"
     assert record["regions"]["signal"]["edges_after"] == EDGES
     assert record["regions"]["w_control"]["edges_after"] == [0.0, 1.0]
@@ -110,7 +122,12 @@ def test_one_standard_deviation_gives_the_varied_template(name, sign):
             expected = (nominal(sample, "w_control") * factor).sum()
             np.testing.assert_allclose(varied["w_control"][sample], expected, rtol=1e-10)
         if sample == "QCD":
-            np.testing.assert_allclose(varied["signal"][sample], nominal(sample, "signal"))
+            subtracted = sum(
+                TRANSFER["value"] * nominal(s, "ss_signal") * (variation_factor(name, s, sign) - 1)
+                for s in KINEMATIC[name]
+            )
+            expected = nominal(sample, "signal") - subtracted
+            np.testing.assert_allclose(shown(varied["signal"], sample), expected, rtol=1e-10)
 
 
 def test_one_sided_variation_is_mirrored():
@@ -158,9 +175,11 @@ def test_rates_act_on_their_samples_and_regions_only():
         }
         assert ("w_norm", "normfactor") in modifiers_of(workspace, region, "W")
         for sample in SAMPLES:
-            is_signal = sample in ("ggH", "qqH")
-            has_poi = ("mu", "normfactor") in modifiers_of(workspace, region, sample)
-            assert has_poi == is_signal
+            for name in [sample, f"{sample}_same_sign"] if sample != "QCD" else [sample]:
+                found = modifiers_of(workspace, region, name)
+                assert (("mu", "normfactor") in found) == (sample in ("ggH", "qqH"))
+                assert (("w_norm", "normfactor") in found) == (sample == "W")
+                assert (("luminosity", "normsys") in found) == (sample in RATES["luminosity"][1])
 
 
 @pytest.mark.parametrize(
@@ -175,6 +194,10 @@ def test_statistics_of_all_samples_enter_staterror(parameter, samples):
     workspace, _ = build()
     model = pyhf_model(workspace)
     total = sum(nominal(sample, "signal") for sample in samples)
+    # the signals among same-sign events are in those of the background until they are subtracted
+    own = 1.0 if "ggH" in samples else -1.0
+    contamination = sum(nominal(sample, "ss_signal") for sample in ("ggH", "qqH"))
+    total = total - own * TRANSFER["value"] * contamination
     variance = sum(nominal(sample, "signal") / SAMPLES[sample][3] for sample in samples)
     sigmas = model.config.param_set(parameter).sigmas
     np.testing.assert_allclose(sigmas, np.sqrt(variance) / total, rtol=1e-12)
@@ -183,14 +206,42 @@ def test_statistics_of_all_samples_enter_staterror(parameter, samples):
     assert parameter not in pyhf_model(workspace).config.parameters
 
 
-def test_data_driven_sample_follows_variations_that_move_it():
-    tilt = np.linspace(0.98, 1.04, len(EDGES) - 1)
-    workspace, _ = build(change("QCD", "signal", "tau_energy_scale_up", tilt))
+@pytest.mark.parametrize("scale", [0.8, 1.3])
+def test_normalisation_of_w_is_found_in_opposite_and_same_sign(scale):
+    """The simulation subtracted from same-sign data once stayed at its nominal normalisation."""
+    histogram = make_histogram(scale={"W": scale})
+    qcd = histogram[hist.loc("QCD"), hist.loc("signal"), hist.loc("nominal"), :].values()
+    wrong = TRANSFER["value"] * (scale - 1.0) * nominal("W", "ss_signal")
+    np.testing.assert_allclose(qcd, nominal("QCD", "signal") + wrong, rtol=1e-10)
+    workspace, _ = build(histogram)
+    for region in REGIONS:
+        found = yields_at(workspace, "w_norm", scale)[region]
+        single = np.sum if region == "w_control" else np.asarray
+        others = sum(nominal(s, region) for s in SAMPLES if s != "W")
+        np.testing.assert_allclose(
+            sum(found.values()), single(others + scale * nominal("W", region)), rtol=1e-10
+        )
+    model = compile_model(workspace)
+    best = fit(model, model.observed)
+    assert best.values[model.parameters.index("w_norm")] == pytest.approx(scale, abs=2e-3)
+    assert best.values[model.poi] == pytest.approx(1.0, abs=0.1)
+
+
+def test_data_driven_sample_follows_the_variations_of_what_is_subtracted():
+    workspace, _ = build()
     modifiers = modifiers_of(workspace, "signal", "QCD")
-    assert ("tau_energy_scale", "histosys") in modifiers
-    assert ("jet_energy_scale", "normsys") not in modifiers
-    moved = yields_at(workspace, "tau_energy_scale", 1.0)["signal"]["QCD"]
-    np.testing.assert_allclose(moved, nominal("QCD", "signal") * tilt, rtol=1e-10)
+    assert ("jet_energy_scale", "histosys") in modifiers
+    assert ("luminosity", "normsys") not in modifiers
+    only = {"tau_energy_scale": {**settings()["systematics"]["tau_energy_scale"]}}
+    only["tau_energy_scale"]["regions"] = ["signal"]
+    workspace, _ = build(config=make_config(systematics=only))
+    assert ("tau_energy_scale", "normsys") in modifiers_of(workspace, "signal", "QCD")
+    assert ("tau_energy_scale", "normsys") not in modifiers_of(workspace, "w_control", "QCD")
+
+
+def test_estimate_that_does_not_belong_to_the_factor_is_refused():
+    with pytest.raises(LikelihoodError, match="QCD, region signal: the template is not 1.1 times"):
+        build(transfer={**TRANSFER, "value": 1.1})
 
 
 def test_flow_bins_are_folded_into_the_edge_bins():
@@ -231,16 +282,15 @@ def test_blinded_workspace_has_asimov_signal_region_and_real_control_region():
 def test_bins_are_merged_alike_in_templates_variations_and_data():
     factor = np.ones(len(EDGES) - 1)
     factor[5] = -1.0
-    histogram = change("QCD", "signal", "nominal", factor)
-    for v in range(1, len(histogram.axes[2])):
-        histogram.view()["value"][2, 0, v] = histogram.view()["value"][2, 0, 0]
+    histogram = change_same_sign(make_histogram(), "signal", nominal("QCD", "signal") * factor)
     workspace, record = build(histogram)
     kept = [edge for i, edge in enumerate(EDGES) if i != 5]
     assert record["regions"]["signal"]["edges_after"] == kept
     assert record["regions"]["signal"]["merged"][0]["bins"] == [4, 5]
     assert json.loads(json.dumps(record)) == record
     qcd = nominal("QCD", "signal")
-    assert sample_of(workspace, "signal", "QCD")["data"][4] == pytest.approx(qcd[4] - qcd[5])
+    found = shown(yields_at(workspace, "mu", 1.0)["signal"], "QCD")
+    assert found[4] == pytest.approx(qcd[4] - qcd[5])
     moved = yields_at(workspace, "tau_energy_scale", 1.0)["signal"]["ZTT"]
     up = nominal("ZTT", "signal") * variation_factor("tau_energy_scale", "ZTT", 1.0)
     assert moved[4] == pytest.approx(up[4] + up[5], rel=1e-10)
@@ -268,14 +318,17 @@ def test_simulated_process_without_positive_yield_is_an_error():
         build(change("TT", "w_control", "nominal", -1.0))
 
 
-def test_data_driven_process_without_positive_yield_is_left_out_and_reported():
-    workspace, record = build(change("QCD", "w_control", "nominal", -1.0))
-    names = [s["name"] for c in workspace["channels"][1:] for s in c["samples"]]
-    assert "QCD" not in names
+def test_data_driven_process_below_zero_is_kept_and_reported():
+    """It was left out once, which biased the prediction of the region."""
+    histogram = change_same_sign(make_histogram(), "w_control", -nominal("QCD", "w_control"))
+    workspace, record = build(histogram)
+    found = shown(yields_at(workspace, "mu", 1.0)["w_control"], "QCD")
+    assert found == pytest.approx(-600.0)
     assert record["warnings"] == [
-        "data-driven sample QCD has Σw = -600 in region w_control: left out there"
+        "data-driven sample QCD has Σw = -600 in region w_control: data are below the simulation "
+        "of same sign"
     ]
-    pyhf_model(workspace)
+    compile_model(workspace)
 
 
 def test_region_without_events_is_named():
@@ -318,7 +371,7 @@ def test_missing_variation_names_systematic_and_sample():
 
 
 def test_factor_that_is_not_positive_is_raised_and_reported():
-    workspace, record = build(transfer={"relative_uncertainty": 1.4})
+    workspace, record = build(transfer={**TRANSFER, "relative_uncertainty": 1.4})
     assert modifiers_of(workspace, "signal", "QCD")[("qcd_os_ss", "normsys")] == {
         "hi": 2.4,
         "lo": 0.01,
@@ -328,10 +381,11 @@ def test_factor_that_is_not_positive_is_raised_and_reported():
     )
 
 
-@pytest.mark.parametrize("bad", [{}, {"relative_uncertainty": 0.0}, {"relative_uncertainty": None}])
-def test_transfer_factor_without_uncertainty_is_an_error(bad):
-    with pytest.raises(LikelihoodError, match="transfer factor: relative_uncertainty is"):
-        build(transfer=bad)
+@pytest.mark.parametrize("key", ["value", "relative_uncertainty"])
+@pytest.mark.parametrize("bad", [0.0, None, float("nan")])
+def test_transfer_factor_that_is_not_positive_is_an_error(key, bad):
+    with pytest.raises(LikelihoodError, match=f"transfer factor: {key} is {bad}"):
+        build(transfer={**TRANSFER, key: bad})
 
 
 def test_no_transfer_factor_no_modifier():
@@ -367,11 +421,6 @@ def test_wrong_axes_and_storage_are_named():
 
 
 def test_background_that_is_negative_in_total_is_an_error():
-    samples = {
-        name: sample for name, sample in settings()["samples"].items() if name in ("ggH", "QCD")
-    }
-    config = make_config(
-        samples=samples, systematics={}, fit={"unblind": True, "free_normalisations": {}}
-    )
-    with pytest.raises(MergeError, match="the total background is 0"):
-        build(change("QCD", "w_control", "nominal", -1.0), config)
+    qcd = -60.0 * nominal("QCD", "w_control")
+    with pytest.raises(MergeError, match="the total background is -"):
+        build(change_same_sign(make_histogram(), "w_control", qcd))

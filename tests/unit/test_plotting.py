@@ -17,6 +17,7 @@ import pytest
 from taipan.atomic import read_json
 from taipan.config.model import Config, Observable, Sample
 from taipan.errors import TaipanError
+from taipan.likelihood import build_workspace
 from taipan.plotting.control import control_figure, control_numbers
 from taipan.plotting.cutflow import cutflow_figure, cutflow_numbers
 from taipan.plotting.fit import fit_figure, fit_numbers
@@ -34,7 +35,7 @@ from taipan.plotting.stack import (
     signal_factor,
 )
 from taipan.plotting.style import new_figure, save_figure
-from taipan.plotting.systematics import systematic_figure, systematic_numbers
+from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
 from taipan.plotting.training import (
     learning_figure,
     learning_numbers,
@@ -43,7 +44,14 @@ from taipan.plotting.training import (
     score_figure,
     score_numbers,
 )
-from tests.synthetic_templates import EDGES, make_config, make_histogram, nominal, variation_factor
+from tests.synthetic_templates import (
+    EDGES,
+    TRANSFER,
+    make_config,
+    make_histogram,
+    nominal,
+    variation_factor,
+)
 
 HEADER = {"label": "Taipan fastsim", "luminosity": 2.0, "energy": 8.0}
 SCORE = Observable(label="Score", binning=EDGES)
@@ -280,7 +288,7 @@ def test_unknown_region_and_sample_of_a_fit_are_named() -> None:
     with pytest.raises(TaipanError, match="'WW' is not a sample"):
         fit_numbers(result, "prefit", SCORE, *arguments)
     result = fit_result()
-    result["observed"]["prefit"]["top"] = {}
+    result["observed"]["prefit"]["top"] = {"samples": {}}
     with pytest.raises(TaipanError, match="'top' is not a region"):
         fit_numbers(result, "prefit", SCORE, *arguments)
 
@@ -326,11 +334,55 @@ def test_systematic_templates_are_those_of_the_fit() -> None:
     panel = panels["tau_energy_scale", "background"]
     rest = sum(nominal(name, "signal") for name in ("QCD", "W", "TT", "ZLL"))
     ztt = nominal("ZTT", "signal")
+    same_sign = TRANSFER["value"] * nominal("ZTT", "ss_signal")
     assert panel["nominal"] == pytest.approx(rest + ztt)
     for key, sign in (("up", 1.0), ("down", -1.0)):
-        moved = rest + ztt * variation_factor("tau_energy_scale", "ZTT", sign)
+        factor = variation_factor("tau_energy_scale", "ZTT", sign)
+        signals = sum(
+            TRANSFER["value"]
+            * nominal(name, "ss_signal")
+            * (variation_factor("tau_energy_scale", name, sign) - 1.0)
+            for name in ("ggH", "qqH")
+        )
+        moved = rest + ztt * factor - same_sign * (factor - 1.0) - signals
         assert panel[key] == pytest.approx(moved)
     assert panel["sides"] == "both"
+
+
+def test_fitted_templates_are_shown_with_those_filled() -> None:
+    config = make_config(templates={"prune_rate": 0.012, "prune_shape": 0.012})
+    workspace, record = build_workspace(make_histogram(), config, "nn_score", TRANSFER)
+    arguments = (
+        make_histogram(),
+        ("nn_score", config.observables["nn_score"]),
+        config.samples,
+        config.regions,
+        config.systematics,
+        HEADER,
+    )
+    surviving, everything = (
+        systematic_numbers(*arguments, FittedModel(workspace, record, shown))["panels"]
+        for shown in (False, True)
+    )
+    assert len(everything) > len(surviving)
+    panel = {(p["systematic"], p["class"]): p for p in surviving}["tau_energy_scale", "background"]
+    assert panel["fitted"]["up"] == pytest.approx(panel["up"], rel=1e-3)
+    assert panel["fitted"]["nominal"] == pytest.approx(panel["nominal"], rel=1e-3)
+    systematic_figure({**systematic_numbers(*arguments), "panels": everything})
+
+
+def test_subtracted_simulation_is_shown_with_the_estimate() -> None:
+    config = make_config()
+    result = fit_result()
+    before = fit_numbers(result, "prefit", SCORE, config.samples, config.regions, HEADER)
+    for stage in ("prefit", "postfit"):
+        samples = result["observed"][stage]["signal"]["samples"]
+        samples["QCD"] = [30.0, 20.0]
+        samples["W_same_sign"] = [-5.0, -2.0]
+    after = fit_numbers(result, "prefit", SCORE, config.samples, config.regions, HEADER)
+    assert after["panels"][0]["samples"]["QCD"] == [25.0, 18.0]
+    assert "W_same_sign" not in after["panels"][0]["samples"]
+    assert after["panels"][0]["total"] == before["panels"][0]["total"]
 
 
 def test_one_sided_systematic_is_mirrored() -> None:

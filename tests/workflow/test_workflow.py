@@ -55,7 +55,7 @@ def test_rate_size_re_runs_the_workspace_and_later(project: Project) -> None:
 
 
 def test_shift_size_re_runs_templates_not_the_training(project: Project) -> None:
-    overlay = project.overlay("systematics: {tau_energy_scale: {size: 0.02}}")
+    overlay = project.overlay("systematics: {tau_energy_scale_1prong_pi0: {size: 0.02}}")
     planned = project.planned(overlay)
     assert set(planned) >= TEMPLATES | {"build_workspace", "fit"}
     assert not set(planned) & {"simulate", "skim", "normalise", "train", "check_overtraining"}

@@ -140,6 +140,7 @@ SKIPPED = f"{OUT}/cutflow/skipped.json"
 SKIPPED_ALTERNATIVES = f"{OUT}/cutflow/skipped_alternatives.json"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
+SHAPES = f"{OUT}/corrections/shapes.json"
 TRUTH = f"{CONFIG.results}/fastsim/truth.json"
 MODELS = [f"{OUT}/models/fold{i}.onnx" for i in FOLDS]
 TRAINING_RECORD = f"{OUT}/models/training.json"
@@ -151,6 +152,7 @@ TRANSFORMED_WEIGHTS = (
     else []
 )
 OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"
+EDGES = f"{OUT}/templates/binning.json"
 TEMPLATES = f"{OUT}/templates/templates.zip"
 CONTROL = f"{OUT}/templates/control.zip"
 YIELDS = f"{OUT}/yields.csv"

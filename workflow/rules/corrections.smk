@@ -53,3 +53,26 @@ rule measure_transfer_factor:
         ),
     script:
         "../../scripts/measure_transfer_factor.py"
+
+
+rule measure_shapes:
+    """Measure the weights that systematics take from data."""
+    input:
+        events=nominal_events(),
+        normalisation=NORMALISATION,
+        pileup=PILEUP,
+        transfer_factor=TRANSFER,
+    output:
+        SHAPES,
+    log:
+        log_file("measure_shapes"),
+    benchmark:
+        benchmark_file("measure_shapes")
+    conda:
+        ENVIRONMENT
+    params:
+        events=nominal_by_dataset(),
+        config={**definitions(), **slice_config(CONFIG, "module", "weights")},
+        code=code_version("taipan.events.shapes", "taipan.events.inputs", CONFIG.module),
+    script:
+        "../../scripts/measure_shapes.py"

@@ -64,8 +64,12 @@ def control_figures():
 
 def systematic_slice():
     """Templates of the systematics, and the labels of what they vary."""
-    values = slice_config(CONFIG, "samples", "regions", "observables")
-    values["systematics"] = template_slice()["systematics"]
+    values = slice_config(CONFIG, "samples", "regions", "observables", "templates")
+    values["systematics"] = {
+        name: item.model_dump(mode="json", exclude={"source", "group"})
+        for name, item in CONFIG.systematics.items()
+        if item.kind != "rate"
+    }
     return values
 
 

@@ -40,6 +40,7 @@ def run_identity():
         "taipan.skim.executor",
         "taipan.normalisation",
         "taipan.events.weights",
+        "taipan.events.shapes",
         "taipan.nn.train",
         "taipan.nn.inputs",
         "taipan.nn.scorer",

@@ -132,16 +132,42 @@ def weights_slice(*more):
     return values
 
 
+# What is done to templates after they are filled re-fills nothing.
+NOT_FILLED = {"source", "group", "smooth", "prune", "decorrelate", "symmetrize"}
+
+
 def template_slice(*keys):
     """Configuration of the templates: systematics without the rates, which need none."""
     values = {**definitions(), **slice_config(CONFIG, *keys, "observables")}
     values["control_plots"] = slice_config(CONFIG, "control_plots")["control_plots"]
     values["systematics"] = {
-        name: item.model_dump(mode="json", exclude={"source", "group"})
+        name: item.model_dump(mode="json", exclude=NOT_FILLED)
         for name, item in CONFIG.systematics.items()
         if item.kind != "rate"
     }
     return values
+
+
+def correction_files():
+    """Files of event weights."""
+    return [weight.file for weight in CONFIG.weights.values() if weight.file]
+
+
+def chosen_edges():
+    """File of chosen bin edges, if they are."""
+    return [] if CONFIG.templates.binning.method == "none" else [EDGES]
+
+
+def dropped_fold():
+    """Fold of simulated events that chose the bin edges and is left out of the templates."""
+    binning = CONFIG.templates.binning
+    return None if binning.method == "none" else binning.fold
+
+
+def binning_slice():
+    """Configuration of the choice of bin edges."""
+    keys = ("module", "features", "weights", "systematics", "observables")
+    return {**fit_slice(), **slice_config(CONFIG, *keys)}
 
 
 def dataset_events(wildcards):

@@ -88,6 +88,8 @@ rule plot_systematics:
     """Draw the templates of the systematic uncertainties of one observable."""
     input:
         templates=TEMPLATES,
+        workspace=f"{OUT}/workspaces/{{observable}}.json",
+        record=f"{OUT}/workspaces/{{observable}}_record.json",
     output:
         **figure(
             "systematics_{observable}",

@@ -1,5 +1,41 @@
 """Histograms and templates."""
 
+if CONFIG.templates.binning.method != "none":
+
+    rule optimise_binning:
+        """Choose the bin edges with the smallest expected uncertainty, on one fold."""
+        input:
+            events=nominal_events(),
+            models=MODELS,
+            verdict=OVERTRAINING,
+            normalisation=NORMALISATION,
+            pileup=PILEUP,
+            transfer_factor=TRANSFER,
+            shapes=SHAPES,
+            corrections=correction_files(),
+        output:
+            EDGES,
+        log:
+            log_file("optimise_binning"),
+        benchmark:
+            benchmark_file("optimise_binning")
+        conda:
+            ENVIRONMENT
+        params:
+            events=nominal_by_dataset(),
+            config=binning_slice(),
+            code=code_version(
+                "taipan.likelihood",
+                "taipan.likelihood.binning",
+                "taipan.templates.combine",
+                "taipan.events.inputs",
+                "taipan.events.corrections",
+                "taipan.nn.scorer",
+                CONFIG.module,
+            ),
+        script:
+            "../../scripts/optimise_binning.py"
+
 
 rule histogram:
     """Fill one dataset's histograms, all variations in one pass."""
@@ -10,6 +46,9 @@ rule histogram:
         weights=WEIGHT_VERDICT,
         normalisation=dataset_normalisation,
         pileup=PILEUP,
+        shapes=SHAPES,
+        corrections=correction_files(),
+        edges=chosen_edges(),
     output:
         observables=f"{OUT}/templates/datasets/{{dataset}}.zip",
         control=f"{OUT}/templates/datasets/{{dataset}}_control.zip",
@@ -20,11 +59,14 @@ rule histogram:
     conda:
         ENVIRONMENT
     params:
-        config=template_slice("module", "features"),
+        config=template_slice("module", "features", "weights"),
+        drop_fold=dropped_fold(),
         code=code_version(
             "taipan.templates.fill",
             "taipan.templates.store",
+            "taipan.templates.edges",
             "taipan.events.inputs",
+            "taipan.events.corrections",
             "taipan.nn.scorer",
             CONFIG.module,
         ),
@@ -38,6 +80,7 @@ rule combine_templates:
         observables=[f"{OUT}/templates/datasets/{name}.zip" for name in DATASETS],
         control=[f"{OUT}/templates/datasets/{name}_control.zip" for name in DATASETS],
         transfer_factor=TRANSFER,
+        edges=chosen_edges(),
     output:
         templates=TEMPLATES,
         control=CONTROL,
@@ -49,7 +92,11 @@ rule combine_templates:
         ENVIRONMENT
     params:
         config=template_slice(),
-        code=code_version("taipan.templates.combine", "taipan.templates.store"),
+        code=code_version(
+            "taipan.templates.combine",
+            "taipan.templates.edges",
+            "taipan.templates.store",
+        ),
     script:
         "../../scripts/combine_templates.py"
 

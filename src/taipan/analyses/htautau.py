@@ -12,6 +12,7 @@ Energies, momenta and masses are in GeV, angles in rad.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from taipan.analyses.shifts import (
     SOFT_JET_PT,
     shift_jets,
     shift_muons,
+    shift_tau_modes,
     shift_taus,
     shift_unclustered,
+    smear_jets,
 )
 from taipan.analysis import Analysis, Column, Columns, Quantity, Shift, SkimColumns
 from taipan.event_block import EventBlock, Lists, Objects, pair_up
@@ -44,6 +47,9 @@ MUON_PT, MUON_ETA = 17.0, 2.1
 TAU_PT, TAU_ETA = 20.0, 2.3
 JET_PT, JET_ETA = 30.0, 4.7
 TAU_PDG_ID = 15
+TAU_MODES = {"1prong": (0,), "1prong_pi0": (1, 2), "3prong": (10,)}
+JET_ETA_RANGES = {"barrel": (0.0, 1.3), "endcap": (1.3, 3.0), "forward": (3.0, JET_ETA)}
+"""|η| of the calorimeters' parts (arXiv:1607.03663)."""
 
 _MUON = ("pt", "eta", "phi", "mass", "charge", "pfRelIso03_all")
 _TAU = ("pt", "eta", "phi", "mass", "charge", "relIso_all", "decayMode")
@@ -233,6 +239,44 @@ def compute(columns: Columns) -> dict[str, Array]:
         Quantity → array of shape (n,), and ``passes``: whether the event has a pair above the
         nominal thresholds. Quantities of events that do not pass are meaningless.
     """
+    out = _pair_quantities(columns)
+    out.update(_jet_quantities(columns, out))
+    return out
+
+
+def recompute(
+    columns: Columns, known: Mapping[str, Array], unchanged: frozenset[str]
+) -> dict[str, Array]:
+    """Compute every quantity of events after a shift, jets only where they changed.
+
+    Parameters
+    ----------
+    columns
+        Shifted skim columns.
+    known
+        Quantities of the same events before the shift.
+    unchanged
+        Columns that the shift left as they were.
+    """
+    if not {f"Jet_{name}" for name in _JET} <= unchanged:
+        return compute(columns)
+    out = _pair_quantities(columns)
+    for name in _JET_QUANTITIES:
+        out[name] = known[name]
+    angles = ("eta_1", "phi_1", "eta_2", "phi_2")  # jets near the pair are not counted
+    other = np.flatnonzero(np.any([out[name] != known[name] for name in angles], axis=0))
+    if len(other):
+        needed = (*(f"Jet_{name}" for name in _JET), "n_jets_unstored")
+        rows = {name: columns[name][other] for name in needed}
+        jets = _jet_quantities(rows, {name: out[name][other] for name in angles})
+        for name, values in jets.items():
+            out[name] = out[name].copy()
+            out[name][other] = values
+    return out
+
+
+def _pair_quantities(columns: Columns) -> dict[str, Array]:
+    """Compute everything but the jets."""
     muon, tau, passes = _choose_pair(columns)
     rows = np.arange(len(muon))
     out: dict[str, Array] = {"passes": passes, "npv": columns["PV_npvs"]}
@@ -262,7 +306,6 @@ def compute(columns: Columns) -> dict[str, Array]:
     out["delta_r"] = delta_r(out["eta_1"], out["phi_1"], out["eta_2"], out["phi_2"])
     out["delta_eta"] = np.abs(out["eta_1"] - out["eta_2"])
     out["delta_phi"] = np.abs(delta_phi(out["phi_1"], out["phi_2"]))
-    out.update(_jet_quantities(columns, out))
     return out
 
 
@@ -305,6 +348,11 @@ def _jet_quantities(columns: Columns, pair: Mapping[str, Array]) -> dict[str, Ar
     out["jdeta"] = np.abs(out["jeta_1"] - out["jeta_2"])
     return out
 
+
+_JET_QUANTITIES = (
+    *(f"{name}_{rank}" for name in ("jpt", "jeta", "jphi", "jm", "jbtag") for rank in (1, 2)),
+    *("njets", "mjj", "ptjj", "jdeta"),
+)
 
 COLUMNS = (
     Column("run", "uint32", "", "run number"),
@@ -406,12 +454,28 @@ ANALYSIS = Analysis(
         "tau_pt": Shift(shift_taus, "tau_pt", "tau energy, propagated to the MET"),
         "muon_pt": Shift(shift_muons, "muon_pt", "muon momentum, propagated to the MET"),
         "jet_pt": Shift(shift_jets, None, "jet energy, propagated to the MET"),
+        **{
+            f"tau_pt_{name}": Shift(
+                partial(shift_tau_modes, modes=modes),
+                "tau_pt",
+                f"energy of taus of decay mode {', '.join(map(str, modes))}",
+            )
+            for name, modes in TAU_MODES.items()
+        },
+        **{
+            f"jet_pt_{name}": Shift(
+                partial(shift_jets, eta=eta), None, f"energy of jets with {eta[0]} ≤ |η| < {eta[1]}"
+            )
+            for name, eta in JET_ETA_RANGES.items()
+        },
+        "jet_resolution": Shift(smear_jets, None, "jet pT smeared (one-sided)"),
         "met_unclustered": Shift(shift_unclustered, None, "unclustered part of the MET"),
     },
     preselect=preselect,
     select=select,
     compute=compute,
     flat=read_flat,
+    recompute=recompute,
     flat_branches=_FLAT_BRANCHES,
     alternatives=ALTERNATIVES,
 )

@@ -6,10 +6,13 @@ balances what was shifted, so muons + taus + jets + unclustered + MET stays zero
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from taipan.analysis import Columns
 from taipan.kinematics import delta_r
@@ -35,29 +38,55 @@ def _shifted_met(columns: Columns, dx: Array, dy: Array) -> dict[str, Array]:
     """MET after the visible momentum changed by (dx, dy)."""
     x = columns["MET_pt"] * np.cos(columns["MET_phi"]) - dx
     y = columns["MET_pt"] * np.sin(columns["MET_phi"]) - dy
-    return {"MET_pt": np.hypot(x, y), "MET_phi": np.arctan2(y, x)}
+    moved = (dx != 0) | (dy != 0)  # else rounding alone would change the event
+    return {
+        "MET_pt": np.where(moved, np.hypot(x, y), columns["MET_pt"]),
+        "MET_phi": np.where(moved, np.arctan2(y, x), columns["MET_phi"]),
+    }
 
 
 def _isolated_jets(columns: Columns) -> Array:
-    """Jets above the soft threshold away from every selected muon and tau, shape (n, jets)."""
-    keep = columns["Jet_pt"] > SOFT_JET_PT
+    """Jets above the soft threshold away from every selected muon and tau, shape (n, jets).
+
+    The last answer is kept, for as long as its jets exist: all shifts of the jets of a dataset ask
+    for the same one.
+    """
+    pt = columns["Jet_pt"]
+    kept = _LAST.get(id(pt))
+    if kept is not None and kept[0]() is pt:
+        return kept[1]
+    keep = pt > SOFT_JET_PT
+    rows, positions = np.nonzero(keep)
+    eta, phi = columns["Jet_eta"][rows, positions], columns["Jet_phi"][rows, positions]
+    alone = np.ones(len(rows), dtype=bool)
     for collection in ("Muon", "Tau"):
         for i in range(columns[f"{collection}_eta"].shape[1]):
-            eta = columns[f"{collection}_eta"][:, i, None]
-            phi = columns[f"{collection}_phi"][:, i, None]
-            near = delta_r(columns["Jet_eta"], columns["Jet_phi"], eta, phi) < CONE
-            keep &= ~near  # a padded object is at NaN, near nothing
+            other = (columns[f"{collection}_{name}"][rows, i] for name in ("eta", "phi"))
+            # a padded object is at NaN, near nothing
+            alone &= ~(delta_r(eta, phi, *other) < CONE)
+    keep[rows, positions] = alone
+    keep.setflags(write=False)
+    _LAST.clear()
+    _LAST[id(pt)] = (weakref.ref(pt), keep)
     return keep
 
 
-def shift_leptons(columns: Columns, size: float, collection: str) -> Columns:
-    """Scale pT and mass of all muons or taus by 1 + `size`; the MET balances it."""
+_LAST: dict[int, tuple[weakref.ref[Array], Array]] = {}
+
+
+def shift_leptons(
+    columns: Columns, size: float, collection: str, chosen: Array | None = None
+) -> Columns:
+    """Scale pT and mass of all muons or taus, or of those `chosen`, by 1 + `size`.
+
+    The MET balances it.
+    """
     if size == 0.0:
         return columns
-    x, y = _sum_xy(columns, collection)
+    factor = 1.0 + (size if chosen is None else np.where(chosen, np.float32(size), np.float32(0.0)))
+    x, y = _sum_xy(columns, collection, chosen)
     scaled = {
-        f"{collection}_{name}": columns[f"{collection}_{name}"] * (1.0 + size)
-        for name in ("pt", "mass")
+        f"{collection}_{name}": columns[f"{collection}_{name}"] * factor for name in ("pt", "mass")
     }
     return {**columns, **scaled, **_shifted_met(columns, size * x, size * y)}
 
@@ -72,13 +101,52 @@ def shift_taus(columns: Columns, size: float) -> Columns:
     return shift_leptons(columns, size, "Tau")
 
 
-def shift_jets(columns: Columns, size: float) -> Columns:
-    """Scale all jets; those away from muons and taus change the MET."""
+def shift_tau_modes(columns: Columns, size: float, modes: Sequence[int]) -> Columns:
+    """Scale the energies of hadronic taus reconstructed in some decay modes."""
+    return shift_leptons(columns, size, "Tau", np.isin(columns["Tau_decayMode"], modes))
+
+
+def shift_jets(columns: Columns, size: float, eta: tuple[float, float] = (0.0, np.inf)) -> Columns:
+    """Scale all jets with low ≤ |η| < high; those away from muons and taus change the MET."""
     if size == 0.0:
         return columns
-    x, y = _sum_xy(columns, "Jet", _isolated_jets(columns))
-    scaled = {f"Jet_{name}": columns[f"Jet_{name}"] * (1.0 + size) for name in ("pt", "mass")}
-    return {**columns, **scaled, **_shifted_met(columns, size * x, size * y)}
+    pseudorapidity = np.abs(columns["Jet_eta"])
+    chosen = (pseudorapidity >= eta[0]) & (pseudorapidity < eta[1])
+    return _rescale_jets(columns, np.where(chosen, size, 0.0))
+
+
+def smear_jets(columns: Columns, size: float) -> Columns:
+    """Smear the jets: each pT is multiplied by 1 + `size` times a standard normal number.
+
+    The number is made of the event's hash and the jet's position, so that it is the same in
+    every run and order of events. Only broader resolutions can be made: one-sided.
+    """
+    if size == 0.0:
+        return columns
+    n, jets = columns["Jet_pt"].shape
+    state: Array = columns["event_hash"].astype(np.uint64)[:, None]
+    state = state + (np.arange(1, jets + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    uniform = (_mix(state) >> np.uint64(11)).astype(np.float64) / 2.0**53
+    normal = ndtri(np.clip(uniform, 1e-12, 1.0 - 1e-12))
+    return _rescale_jets(columns, np.maximum(size * normal, -0.9).reshape(n, jets))
+
+
+def _mix(state: Array) -> Array:
+    """SplitMix64's output function (G. Steele, D. Lea and C. Flood, OOPSLA 2014)."""
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(state ^ (state >> np.uint64(31)))
+
+
+def _rescale_jets(columns: Columns, change: Array) -> Columns:
+    """Multiply pT and mass of each jet by 1 + `change`, shape (n, jets)."""
+    pt, phi = columns["Jet_pt"], columns["Jet_phi"]
+    moved = np.where(_isolated_jets(columns), pt * change, 0.0)
+    angle = np.nan_to_num(phi)
+    dx, dy = (moved * np.cos(angle)).sum(axis=1), (moved * np.sin(angle)).sum(axis=1)
+    factor = (1.0 + change).astype(np.float32)
+    scaled = {f"Jet_{name}": columns[f"Jet_{name}"] * factor for name in ("pt", "mass")}
+    return {**columns, **scaled, **_shifted_met(columns, dx, dy)}
 
 
 def shift_unclustered(columns: Columns, size: float) -> Columns:

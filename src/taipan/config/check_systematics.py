@@ -10,7 +10,7 @@ from taipan.config.model import Config, Systematic
 from taipan.datasets import Catalogue
 
 WEIGHTS = ("pileup",)
-"""Weights that a systematic of kind `weight` may vary."""
+"""Weights that a systematic of kind `weight` may vary, besides those of the section `weights`."""
 
 _DETAILS = ("size", "up", "down", "shift", "weight", "datasets")
 _NEEDED: Mapping[str, tuple[frozenset[str], ...]] = {
@@ -61,6 +61,7 @@ def _check_targets(path: str, systematic: Systematic, config: Config) -> Iterato
                 what == "sample"
                 and systematic.kind != "rate"
                 and config.samples[name].estimate != "simulation"
+                and not (systematic.kind == "weight" and systematic.weight in config.weights)
             ):
                 yield (
                     f"{where}: '{name}' is estimated from data; a {systematic.kind} systematic "
@@ -78,6 +79,12 @@ def _check_details(path: str, systematic: Systematic) -> Iterator[str]:
     if not any(choice == given & frozenset().union(*choices) for choice in choices):
         have = ", ".join(key for key in _DETAILS if key in given) or "none"
         yield f"{path}: {needs}; given: {have}"
+    if systematic.one_sided and (systematic.kind != "kinematic" or systematic.symmetrize):
+        yield f"{path}.one_sided: true is for kind kinematic without symmetrize"
+    if len(set(systematic.decorrelate)) < len(systematic.decorrelate):
+        yield f"{path}.decorrelate: {systematic.decorrelate} names something twice"
+    if systematic.smooth != "none" and systematic.kind == "rate":
+        yield f"{path}.smooth: {systematic.smooth} has no meaning for a rate; {needs}"
     if systematic.symmetrize and systematic.kind == "rate":
         yield f"{path}.symmetrize: true has no meaning for a rate; {needs}"
 
@@ -108,8 +115,15 @@ def _check_kinematic(
 def _check_weight(path: str, systematic: Systematic, config: Config, *_: object) -> Iterator[str]:
     if systematic.weight is None:
         return
-    if systematic.weight not in WEIGHTS:
-        yield unknown(f"{path}.weight", systematic.weight, "weight", WEIGHTS)
+    driven = [n for n, item in config.samples.items() if item.estimate == "same_sign"]
+    if set(driven) & set(systematic.samples) and len(systematic.samples) > 1:
+        yield (
+            f"{path}.samples: '{driven[0]}' is estimated from data; a weight of the events it is "
+            "made of has no other sample"
+        )
+    known = [*WEIGHTS, *config.weights]
+    if systematic.weight not in known:
+        yield unknown(f"{path}.weight", systematic.weight, "weight", known)
     elif systematic.weight == "pileup" and not config.pileup.enabled:
         yield f"{path}.weight: 'pileup' needs pileup.enabled: true"
 

@@ -16,6 +16,7 @@ from taipan.analysis import Analysis
 from taipan.config.check_skim import check_skim
 from taipan.config.check_source import check_source, source_key
 from taipan.config.check_systematics import check_systematics
+from taipan.config.check_weights import check_weights
 from taipan.config.fields import unknown
 from taipan.config.model import Config, Observable, Region
 from taipan.datasets import Catalogue
@@ -58,6 +59,8 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
+        *check_weights(config, analysis),
+        *_check_binning(config),
         *_check_fit(config),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
@@ -247,6 +250,28 @@ def _check_envelope(config: Config, analysis: Analysis) -> Problems:
     for key in needed:
         if key not in config.skim.envelope:
             yield f"skim.envelope.{key}: missing (number, > 0, < 1)"
+
+
+def _check_binning(config: Config) -> Problems:
+    binning = config.templates.binning
+    if binning.method == "none":
+        return
+    if binning.fold >= config.training.folds:
+        yield (
+            f"templates.binning.fold: {binning.fold} is not one of the training.folds = "
+            f"{config.training.folds} folds (0 to {config.training.folds - 1})"
+        )
+    if binning.fine_bins < binning.bins:
+        yield (
+            f"templates.binning.fine_bins: {binning.fine_bins} is below templates.binning.bins "
+            f"({binning.bins})"
+        )
+    signal = [name for name, region in config.regions.items() if region.role == "signal"]
+    if len(signal) > 1:
+        yield (
+            f"templates.binning.method: '{binning.method}' chooses edges for one region with role "
+            f"signal; there are {', '.join(signal)}"
+        )
 
 
 def _check_fit(config: Config) -> Problems:

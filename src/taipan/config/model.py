@@ -265,6 +265,35 @@ class Overtraining(Strict):
     )
 
 
+class Binning(Strict):
+    """Optimised bin edges of the observables in the signal regions."""
+
+    method: Literal["none", "quantile", "merge", "gradient"] = Field(
+        "none",
+        description="`none`: the edges of `observables`; `quantile`: bins of equal signal; "
+        "`merge`: fine bins joined greedily; `gradient`: edges moved along the gradient of the "
+        "expected σ(μ).",
+    )
+    bins: Annotated[int, Field(ge=1, le=100)] = Field(15, description="Largest number of bins.")
+    fine_bins: Annotated[int, Field(ge=2, le=2000)] = Field(
+        200, description="Bins of equal width between which edges are chosen."
+    )
+    min_background: Positive = Field(
+        10.0, description="Smallest expected background of a bin, in events."
+    )
+    max_relative_error: Positive = Field(
+        0.2, description="Largest relative statistical error of a bin's background."
+    )
+    max_loss: NonNegative = Field(
+        0.002, description="`merge`: bins are joined while σ(μ) grows relatively by less."
+    )
+    fold: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Fold of simulated events that the edges are chosen with; the templates are "
+        "filled without it.",
+    )
+
+
 class Templates(Strict):
     """How histograms become templates."""
 
@@ -272,6 +301,26 @@ class Templates(Strict):
         10.0,
         description="Neighbouring bins are merged until the summed background has at least this "
         "n_eff = (Σw)²/Σw² and every sample a non-negative yield.",
+    )
+    negative_bins: Literal["merge", "repair"] = Field(
+        "merge",
+        description="Bins in which a sample is negative: `merge` them with a neighbour, or "
+        "`repair` them: set to zero, the sample's other bins scaled to the same total.",
+    )
+    prune_rate: NonNegative = Field(
+        0.0,
+        description="A systematic's change of a sample's yield in a region is left out of the fit "
+        "if it is relatively smaller.",
+    )
+    prune_shape: NonNegative = Field(
+        0.0,
+        description="A systematic's change of a sample's shape in a region is left out of the fit "
+        "if no bin changes relatively by as much.",
+    )
+    binning: Binning = Field(default_factory=Binning, description="Optimised bin edges.")
+    plot: Literal["surviving", "all"] = Field(
+        "surviving",
+        description="Up/down plots: of systematics that are in the fit, or of all with templates.",
     )
 
 
@@ -371,6 +420,51 @@ class Observable(Strict):
     binning: list[float] = Field(min_length=2, description="Bin edges, strictly increasing.")
 
 
+class Measurement(Strict):
+    """A weight measured in data: how a ratio depends on a quantity, 1 on average."""
+
+    sample: Name = Field(
+        description="What the ratio is of. Simulated: data minus the other simulation over this "
+        "sample. Estimated with `same_sign`: data minus simulation in `region` over the same in "
+        "`denominator`."
+    )
+    region: Name = Field(description="Region in which it is measured.")
+    denominator: Name | None = Field(
+        None, description="Region of same sign (samples estimated with `same_sign` only)."
+    )
+    quantity: Name = Field(description="Quantity that the ratio depends on.")
+    binning: list[float] = Field(
+        min_length=3, description="Bin edges, strictly increasing; the edge bins hold for beyond."
+    )
+
+
+class Weight(Strict):
+    """An alternative weight of events: from a correctionlib file, or measured in data."""
+
+    file: str | None = Field(
+        None, description="correctionlib JSON file (schema 2, may be compressed with gzip)."
+    )
+    correction: str | None = Field(
+        None, description="Name of the correction in `file`; that of the weight if absent."
+    )
+    inputs: dict[str, str] = Field(
+        default_factory=dict,
+        description="Input of the correction → quantity of the analysis, or a text or number in "
+        "quotes (`'up'`); inputs that are left out have the quantity's name.",
+    )
+    measure: Measurement | None = Field(
+        None, description="Measure the weight in data instead of reading a file."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Weight:
+        if (self.file is None) == (self.measure is None):
+            raise ValueError("a weight has either `file` or `measure`")
+        if self.measure is not None and (self.correction or self.inputs):
+            raise ValueError("`correction` and `inputs` belong to `file`, not to `measure`")
+        return self
+
+
 class Systematic(Strict):
     """One source of systematic uncertainty, correlated over samples and regions by its name."""
 
@@ -396,7 +490,9 @@ class Systematic(Strict):
         None, description="Kinematic shift of the analysis module (kind `kinematic`)."
     )
     weight: str | None = Field(
-        None, description="Weight of the analysis (kind `weight`): `pileup`."
+        None,
+        description="Weight (kind `weight`): `pileup`, the correction on against off, or one of "
+        "the section `weights`, applied against not applied.",
     )
     datasets: list[str] | None = Field(
         None, description="Alternative datasets (kind `sample`), in place of the sample's own."
@@ -406,6 +502,23 @@ class Systematic(Strict):
         description="Kinematic: use the nominal template ± half the difference of the up and down "
         "templates, which halves their statistical noise and removes changes common to both. "
         "One-sided kinds are always mirrored.",
+    )
+    one_sided: bool = Field(
+        False,
+        description="Kinematic: make the up templates only and mirror them, for shifts that have "
+        "no opposite (resolutions).",
+    )
+    smooth: Literal["none", "lowess", "353QH"] = Field(
+        "none",
+        description="Smooth the ratio of varied to nominal templates: local straight lines "
+        "(`lowess`) or running medians and means (`353QH`).",
+    )
+    prune: bool = Field(
+        True, description="Leave parts below `templates.prune_rate` and `.prune_shape` out."
+    )
+    decorrelate: list[Literal["sample", "region", "shape"]] = Field(
+        default_factory=list,
+        description="What gets parameters of its own: each sample, each region, or shape and rate.",
     )
     source: str = Field("", description="Where the size comes from.")
 
@@ -465,5 +578,8 @@ class Config(Run):
     )
     systematics: dict[Name, Systematic] = Field(
         default_factory=dict, description="Systematic uncertainties by name."
+    )
+    weights: dict[Name, Weight] = Field(
+        default_factory=dict, description="Alternative weights of events, for systematics."
     )
     fit: Fit = Field(default_factory=Fit, description="The statistical model.")

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
+from taipan.errors import TaipanError
 from taipan.event_identity import assign_folds
 from taipan.events.weights import EventWeights, VertexWeights, weigh_events
 from taipan.normalisation import Normalisation
@@ -74,3 +75,35 @@ def load_dataset(
         weights,
         assign_folds(columns["event_hash"], folds),
     )
+
+
+def select_fold(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEvents:
+    """Keep the events of one fold, or all others, at the same expected yield.
+
+    Parameters
+    ----------
+    events
+        A dataset; data keep their weight of 1.
+    fold
+        Number of the fold.
+    inside
+        True for the events of this fold, False for all others.
+
+    Raises
+    ------
+    TaipanError
+        If the events left have no positive Σw.
+    """
+    kept = (events.folds == fold) == inside
+    columns = {name: values[kept] for name, values in events.columns.items()}
+    weights = events.weights
+    if weights is not None:
+        left = weights.nominal[kept].sum()
+        if not left > 0:
+            raise TaipanError(f"{events.name}: Σw = {left} of the events in the chosen folds")
+        scale = weights.nominal.sum() / left
+        weights = EventWeights(
+            weights.nominal[kept] * scale,
+            {name: values[kept] * scale for name, values in weights.alternatives.items()},
+        )
+    return DatasetEvents(events.name, events.is_data, columns, weights, events.folds[kept])

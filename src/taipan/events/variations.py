@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from taipan.config.model import Systematic
+from taipan.config.model import Region, Sample, Systematic
 
 NOMINAL = "nominal"
 DIRECTIONS = {"up": 1.0, "down": -1.0}
@@ -35,16 +35,40 @@ class Variation:
         return sample in self.systematic.samples and (regions is None or region in regions)
 
 
-def template_variations(systematics: Mapping[str, Systematic]) -> list[Variation]:
+def is_data_driven(systematic: Systematic, samples: Mapping[str, Sample]) -> bool:
+    """Tell whether a weight acts on data-driven samples: on the events they are made of."""
+    return any(
+        name in samples and samples[name].estimate == "same_sign" for name in systematic.samples
+    )
+
+
+def with_partners(systematic: Systematic, regions: Mapping[str, Region]) -> Systematic:
+    """Let a systematic that is confined to regions act in their same-sign partners, too.
+
+    What is subtracted for a data-driven estimate in a region varies with the simulation there.
+    """
+    if systematic.regions is None:
+        return systematic
+    partners = [regions[name].same_sign for name in systematic.regions if name in regions]
+    names = dict.fromkeys([*systematic.regions, *(name for name in partners if name)])
+    return systematic.model_copy(update={"regions": list(names)})
+
+
+def template_variations(
+    systematics: Mapping[str, Systematic], regions: Mapping[str, Region]
+) -> list[Variation]:
     """List the variations that need templates, in the order of the configuration.
 
-    Kinematic variations have both directions; weights and alternative samples are one-sided (up).
-    Rates need no templates.
+    Kinematic variations have both directions unless they are declared one-sided; weights and
+    alternative samples have one (up).
+    Rates need no templates. A variation of some regions acts in their same-sign partners, too.
     """
     found = []
-    for name, systematic in systematics.items():
-        if systematic.kind == "rate":
+    for name, declared in systematics.items():
+        if declared.kind == "rate":
             continue
-        for direction in ("up", "down") if systematic.kind == "kinematic" else ("up",):
+        systematic = with_partners(declared, regions)
+        two_sided = systematic.kind == "kinematic" and not systematic.one_sided
+        for direction in ("up", "down") if two_sided else ("up",):
             found.append(Variation(f"{name}_{direction}", systematic, DIRECTIONS[direction]))
     return found

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from taipan.config.model import Observable, Region, Sample
 from taipan.errors import TaipanError
+from taipan.likelihood.modifiers import SAME_SIGN
 from taipan.plotting.stack import describe_samples, draw_stack, legend_entries, signal_factor
 from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
 
@@ -70,10 +71,17 @@ def fit_numbers(
     """
     kind, fitted = fitted_result(result)
     shown = fitted[stage]
-    for region, content in shown.items():
+    yields = {
+        part: {
+            region: _add_subtracted(content["samples"], samples)
+            for region, content in fitted[part].items()
+        }
+        for part in {"prefit", stage}
+    }
+    for region in shown:
         if region not in regions:
             raise TaipanError(f"fit: '{region}' is not a region ({', '.join(regions)})")
-        unknown = set(content["samples"]) - set(samples)
+        unknown = set(yields[stage][region]) - set(samples)
         if unknown:
             raise TaipanError(f"fit: '{min(unknown)}' is not a sample ({', '.join(samples)})")
     signal = [name for name, sample in samples.items() if sample.role == "signal"]
@@ -81,9 +89,10 @@ def fit_numbers(
     for region, definition in regions.items():
         if region not in shown:
             continue
-        content, single = shown[region], len(shown[region]["total"]) == 1
+        content, found = shown[region], yields[stage][region]
+        single = len(content["total"]) == 1
         nothing = [0.0] * len(content["total"])
-        expected = [fitted["prefit"][region]["samples"].get(name, nothing) for name in signal]
+        expected = [yields["prefit"][region].get(name, nothing) for name in signal]
         panels.append(
             {
                 "region": region,
@@ -92,7 +101,7 @@ def fit_numbers(
                 "label": "" if single else observable.label,
                 "unit": "" if single else observable.unit,
                 "edges": content["edges"],
-                "samples": {k: content["samples"][k] for k in samples if k in content["samples"]},
+                "samples": {k: found[k] for k in samples if k in found},
                 "signal": np.sum([nothing, *expected], axis=0).tolist(),
                 "total": content["total"],
                 "total_sigma": content["total_sigma"],
@@ -109,6 +118,19 @@ def fit_numbers(
         "samples": describe_samples(samples),
         "panels": panels,
     }
+
+
+def _add_subtracted(
+    yields: Mapping[str, list[float]], samples: Mapping[str, Sample]
+) -> dict[str, list[float]]:
+    """Add the same-sign simulation that is subtracted to the data-driven sample it belongs to."""
+    driven = [name for name, sample in samples.items() if sample.estimate == "same_sign"]
+    partners = {f"{name}{SAME_SIGN}" for name in samples} & set(yields)
+    if not driven or not partners:
+        return dict(yields)
+    shown = {name: values for name, values in yields.items() if name not in partners}
+    parts = [yields[name] for name in (driven[0], *sorted(partners)) if name in yields]
+    return {**shown, driven[0]: np.sum(parts, axis=0).tolist()}
 
 
 @house_style()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import hist
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from taipan.config.model import Observable, Region, Sample, Systematic
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, Variation, template_variations
-from taipan.likelihood.templates import Sides, Table, read_table
+from taipan.likelihood.table import Sides, Table, read_table
 from taipan.plotting.stack import ratio_to
 from taipan.plotting.style import (
     DOWN,
@@ -35,6 +36,23 @@ _NOTES = {"both": "", "mirrored": ", one-sided: mirrored", "averaged": ", symmet
 Array = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class FittedModel:
+    """The model of one observable.
+
+    Attributes
+    ----------
+    workspace, record
+        Of :func:`taipan.likelihood.build_workspace`.
+    everything
+        Show systematics that were pruned, too.
+    """
+
+    workspace: Mapping[str, Any]
+    record: Mapping[str, Any]
+    everything: bool = False
+
+
 def systematic_numbers(
     histogram: hist.Hist,
     observable: tuple[str, Observable],
@@ -42,6 +60,7 @@ def systematic_numbers(
     regions: Mapping[str, Region],
     systematics: Mapping[str, Systematic],
     header: Mapping[str, Any],
+    model: FittedModel | None = None,
 ) -> dict[str, Any]:
     """Collect the up and down templates of every systematic that has templates.
 
@@ -56,6 +75,9 @@ def systematic_numbers(
         Definitions.
     header
         ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    model
+        What is fitted, or None to show only the templates as filled. Without ``everything`` in
+        it, systematics of which no part is fitted in a region are left out.
 
     Returns
     -------
@@ -65,7 +87,8 @@ def systematic_numbers(
         takes them. ``sides`` says how: ``both`` as filled; ``mirrored``, a one-sided systematic;
         ``averaged``, nominal ± half the difference of the two. Samples that a systematic does not
         act on enter as they are; data-driven ones as varied with the simulation that is
-        subtracted.
+        subtracted. ``fitted``: ``edges``, ``nominal``, ``up`` and ``down`` of the fit's bins,
+        smoothed and pruned; null if no part is fitted.
 
     Raises
     ------
@@ -75,7 +98,7 @@ def systematic_numbers(
     name, definition = observable
     table = read_table(histogram, name)
     variations: dict[str, list[Variation]] = {}
-    for variation in template_variations(systematics):
+    for variation in template_variations(systematics, regions):
         if variation.name not in table.variations:
             raise TaipanError(f"histogram of {name}: variation '{variation.name}' is missing")
         variations.setdefault(variation.name.rpartition("_")[0], []).append(variation)
@@ -87,6 +110,12 @@ def systematic_numbers(
         for role in _CLASSES
         if (content := _templates(table, samples, role, region, directions)) is not None
     ]
+    if model is not None:
+        panels = [
+            {**panel, "fitted": _fitted(model, samples, panel)}
+            for panel in panels
+            if model.everything or _fitted(model, samples, panel) is not None
+        ]
     return {
         "header": dict(header),
         "observable": name,
@@ -96,6 +125,37 @@ def systematic_numbers(
         "regions": {region: regions[region].label or region for region in chosen},
         "panels": panels,
     }
+
+
+def _fitted(
+    model: FittedModel, samples: Mapping[str, Sample], panel: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Give the sum of a class of samples as fitted, with a systematic's parameters at ±1."""
+    owners = model.record["treatment"]["parameters"]
+    (channel,) = [c for c in model.workspace["channels"] if c["name"] == panel["region"]]
+    total = np.zeros((3, len(channel["samples"][0]["data"])))
+    acts = False
+    for sample in channel["samples"]:
+        # what is subtracted from same-sign data belongs to the estimate, a background
+        known = samples.get(sample["name"])
+        if ("background" if known is None else known.role) != panel["class"]:
+            continue
+        sides = np.tile(np.asarray(sample["data"], dtype=np.float64), (3, 1))
+        factors = np.ones(3)
+        for modifier in sample["modifiers"]:
+            if owners.get(modifier["name"]) != panel["systematic"]:
+                continue
+            acts, data = True, modifier["data"]
+            if modifier["type"] == "histosys":
+                sides[1:] = data["hi_data"], data["lo_data"]
+            else:
+                factors[1:] = data["hi"], data["lo"]
+        total += sides * factors[:, None]
+    if not acts:
+        return None
+    nominal, up, down = total.tolist()
+    edges = list(model.record["regions"][panel["region"]]["edges_after"])
+    return {"edges": edges, "nominal": nominal, "up": up, "down": down}
 
 
 def _templates(
@@ -182,9 +242,10 @@ def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
         handles=[
             Line2D([], [], color=UP, label="+1σ"),
             Line2D([], [], color=DOWN, ls="--", label="−1σ"),
+            Line2D([], [], color="black", lw=0.6, alpha=0.6, label="as filled"),
             Patch(color="#d0d0d0", label="Stat. uncertainty of nominal"),
         ],
-        loc="upper right", ncols=3, borderpad=0.3,
+        loc="upper right", ncols=4, borderpad=0.3,
     )  # fmt: skip
     region = ", ".join(numbers["regions"].values())
     add_header(axes[0, 0], axes[0, len(columns) - 1], numbers["header"], region)
@@ -197,12 +258,19 @@ def _draw_panel(axes: Axes, edges: Array, panel: Mapping[str, Any]) -> None:
     axes.stairs(1.0 + band, edges, baseline=1.0 - band, fill=True, color="#d0d0d0", lw=0)
     axes.axhline(1.0, color="black", lw=0.6)
     reach = 0.01
+    fitted = panel.get("fitted")
+    thin = {} if "fitted" not in panel else {"lw": 0.6, "alpha": 0.6}
     for key, colour, line in (("up", UP, "-"), ("down", DOWN, "--")):
-        ratio = ratio_to(panel[key], nominal)
-        axes.stairs(ratio, edges, color=colour, ls=line, baseline=None)
-        reach = max(reach, float(np.nanmax(np.abs(ratio - 1.0), initial=0.0)))
+        shown = [(panel[key], nominal, edges, thin)]
+        if fitted is not None:
+            shown.append((fitted[key], np.asarray(fitted["nominal"]), fitted["edges"], {}))
+        for values, reference, places, style in shown:
+            ratio = ratio_to(values, reference)
+            axes.stairs(ratio, places, color=colour, ls=line, baseline=None, **style)
+            reach = max(reach, float(np.nanmax(np.abs(ratio - 1.0), initial=0.0)))
     half = 1.25 * reach
     axes.set_ylim(1.0 - half, 1.0 + 1.5 * half)
     axes.set_xlim(edges[0], edges[-1])
-    text = f"{panel['systematic']}: {panel['class']}{_NOTES[panel['sides']]}"
+    pruned = ", pruned" if "fitted" in panel and fitted is None else ""
+    text = f"{panel['systematic']}: {panel['class']}{_NOTES[panel['sides']]}{pruned}"
     axes.text(0.015, 0.93, text, transform=axes.transAxes, va="top", size=8.5)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from taipan.config.model import Observable, Region, Sample
 from taipan.errors import TaipanError
-from taipan.events.variations import NOMINAL, Variation
+from taipan.events.variations import NOMINAL, Variation, is_data_driven
 from taipan.templates.fill import DATA, empty_histogram
 
 Array = NDArray[Any]
@@ -123,7 +123,8 @@ def add_same_sign(
     """Fill the data-driven samples of every region that has a same-sign partner.
 
     The yield is ``factor × (data − Σ simulation)`` of the partner region, bin by bin, for each
-    variation with the simulation varied where the variation applies. The variance is
+    variation with the simulation varied where the variation applies (and the data, where it acts
+    on the estimate itself). The variance is
     ``factor² × (Σw²(data) + Σw²(simulation))``; the factor's own uncertainty is a nuisance
     parameter of the fit.
 
@@ -154,10 +155,19 @@ def add_same_sign(
         for variation in (None, *variations):
             label = labels.index(NOMINAL if variation is None else variation.name)
             nominal = labels.index(NOMINAL)
-            value = view["value"][processes.index(DATA), place, nominal].copy()
-            variance = view["variance"][processes.index(DATA), place, nominal].copy()
+            everything = (
+                variation is not None
+                and is_data_driven(variation.systematic, samples)
+                and (
+                    variation.systematic.regions is None or partner in variation.systematic.regions
+                )
+            )
+            start = label if everything else nominal
+            value = view["value"][processes.index(DATA), place, start].copy()
+            variance = view["variance"][processes.index(DATA), place, start].copy()
             for name in simulated:
                 varied = variation is not None and variation.applies(name, partner)
+                varied = varied or everything
                 chosen = label if varied else nominal
                 value -= view["value"][processes.index(name), place, chosen]
                 variance += view["variance"][processes.index(name), place, chosen]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import hist
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Observable, Region, Sample
 from taipan.errors import TaipanError
+from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks, sample_masks
-from taipan.events.variations import NOMINAL, Variation
+from taipan.events.variations import NOMINAL, Variation, is_data_driven
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
@@ -42,7 +43,9 @@ class FillSettings:
     control
         Filled for the nominal alone.
     variations
-        Variations with templates.
+        Variations with templates; filled in fitted regions and their same-sign partners.
+    corrections
+        Weight of the section ``weights`` → its evaluator.
     """
 
     samples: Mapping[str, Sample]
@@ -51,6 +54,7 @@ class FillSettings:
     observables: Mapping[str, Observable]
     control: Mapping[str, Observable]
     variations: Sequence[Variation]
+    corrections: Mapping[str, EventCorrection] = field(default_factory=dict)
 
 
 def empty_histogram(
@@ -97,11 +101,7 @@ def fill_dataset(
         If the sum of weights filled differs from that of the events selected.
     """
     processes = [DATA] if events.is_data else _processes(events.name, settings)
-    relevant = [
-        variation
-        for variation in settings.variations
-        if not events.is_data and _concerns(variation, events.name, settings)
-    ]
+    relevant = [v for v in settings.variations if _concerns(v, events, settings)]
     labels = [NOMINAL, *(variation.name for variation in relevant)]
     observables = {
         name: empty_histogram(name, item, processes, list(settings.regions), labels)
@@ -111,28 +111,39 @@ def fill_dataset(
         name: empty_histogram(name, item, processes, list(settings.regions), [NOMINAL])
         for name, item in settings.control.items()
     }
-    nominal = _View(events, events.columns, analysis, settings, scorer)
-    weights = np.ones(nominal.size) if events.weights is None else events.weights.nominal
-    nominal.fill(observables, None, weights)
-    nominal.fill(control, None, weights)
+    filler = _Filler(events, analysis, settings, scorer)
+    weights = np.ones(len(events.folds)) if events.weights is None else events.weights.nominal
+    nominal = filler.locate(events.columns, events.folds, settings.regions)
+    filler.fill(observables, nominal, None, weights)
+    # a quantity may be both, with other bins
+    bins = _find_bins(nominal.quantities, nominal.regions, settings.control)
+    filler.fill(control, replace(nominal, bins=bins), None, weights)
     for variation in relevant:
         kind = variation.systematic.kind
         if kind == "kinematic":
             shift = analysis.shifts[variation.systematic.shift or ""]
             size = variation.sign * (variation.systematic.size or 0.0)
             shifted = shift.function(events.columns, size)
-            view = _View(events, shifted, analysis, settings, scorer)
-            view.fill(observables, variation, weights)
+            filler.fill(observables, filler.relocate(nominal, shifted), variation, weights)
         elif kind == "weight":
-            nominal.fill(observables, variation, _alternative(events, variation))
+            varied = _alternative(events, variation, settings, nominal.quantities)
+            filler.fill(observables, nominal, variation, varied)
         else:
-            nominal.fill(observables, variation, weights)
+            filler.fill(observables, nominal, variation, weights)
     return observables, control
 
 
-def _alternative(events: DatasetEvents, variation: Variation) -> Array:
+def _alternative(
+    events: DatasetEvents,
+    variation: Variation,
+    settings: FillSettings,
+    quantities: Mapping[str, Array],
+) -> Array:
     """Weights under a weight variation."""
     name = variation.systematic.weight or ""
+    if name in settings.corrections:
+        factor = settings.corrections[name].evaluate(quantities)
+        return factor if events.weights is None else events.weights.nominal * factor
     if events.weights is None or name not in events.weights.alternatives:
         raise TaipanError(f"{variation.name}: weight '{name}' is not applied to '{events.name}'")
     return events.weights.alternatives[name]
@@ -148,69 +159,206 @@ def _processes(dataset: str, settings: FillSettings) -> list[str]:
     return own
 
 
-def _concerns(variation: Variation, dataset: str, settings: FillSettings) -> bool:
+def _concerns(variation: Variation, events: DatasetEvents, settings: FillSettings) -> bool:
     systematic = variation.systematic
+    if is_data_driven(systematic, settings.samples):
+        nominal = any(events.name in sample.datasets for sample in settings.samples.values())
+        return events.is_data or nominal
+    if events.is_data:
+        return False
     if systematic.kind == "sample":
-        return dataset in (systematic.datasets or ())
-    return any(dataset in settings.samples[name].datasets for name in systematic.samples)
+        return events.name in (systematic.datasets or ())
+    return any(events.name in settings.samples[name].datasets for name in systematic.samples)
 
 
-class _View:
-    """The events as one variation sees them."""
+@dataclass(frozen=True)
+class _Located:
+    """Where each event is.
+
+    Attributes
+    ----------
+    quantities
+        Of the nominal events; a variation has none.
+    regions, samples
+        Name → bool array, shape (n,).
+    bins
+        Observable → position on its axis with flow bins, shape (n,).
+    """
+
+    quantities: Mapping[str, Array]
+    regions: Mapping[str, Array]
+    samples: Mapping[str, Array]
+    bins: Mapping[str, Array]
+
+
+class _Rows(Mapping[str, Array]):
+    """Some rows of columns, picked when a column is asked for."""
+
+    def __init__(self, columns: Mapping[str, Array], rows: Array) -> None:
+        self._columns = columns
+        self._rows = rows
+        self._picked: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._picked:
+            self._picked[name] = self._columns[name][self._rows]
+        return self._picked[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
+def _find_bins(
+    quantities: Mapping[str, Array],
+    regions: Mapping[str, Array],
+    observables: Mapping[str, Observable],
+) -> dict[str, Array]:
+    """Find the position of each event of a region on each axis, with flow bins."""
+    used = np.flatnonzero(np.logical_or.reduce(list(regions.values())))
+    bins = {}
+    for name, observable in observables.items():
+        bins[name] = np.zeros(len(quantities["passes"]), dtype=np.intp)
+        axis = hist.axis.Variable(observable.binning)
+        # a missing value (NaN) belongs to the overflow bin
+        bins[name][used] = axis.index(quantities[name][used]) + 1
+    return bins
+
+
+class _Filler:
+    """Finds regions and bins of events, and fills histograms."""
 
     def __init__(
         self,
         events: DatasetEvents,
-        columns: Columns,
         analysis: Analysis,
         settings: FillSettings,
         scorer: Scorer | None,
     ) -> None:
+        if SCORE in settings.observables and scorer is None:
+            raise TaipanError("the score is an observable, but no network was given")
         self._events = events
+        self._analysis = analysis
         self._settings = settings
-        self._quantities = analysis.compute(columns)
-        self.size = len(self._quantities["passes"])
-        self._regions = region_masks(self._quantities, settings.regions)
-        if SCORE in settings.observables:
-            if scorer is None:
-                raise TaipanError("the score is an observable, but no network was given")
-            used = np.logical_or.reduce(list(self._regions.values()))
-            inputs = [self._quantities[name][used] for name in settings.features]
-            score = np.full(self.size, np.nan, dtype=np.float32)
-            score[used] = scorer(np.stack(inputs, axis=1).astype(np.float32), events.folds[used])
-            self._quantities[SCORE] = score
+        self._scorer = scorer
+        fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
+        partners = [settings.regions[name].same_sign for name in fitted]
+        self._varied = {
+            name: item
+            for name, item in settings.regions.items()
+            if name in fitted or name in partners
+        }
 
-    def _samples(self, variation: Variation | None) -> dict[str, Array]:
+    def locate(
+        self,
+        columns: Columns,
+        folds: Array,
+        regions: Mapping[str, Region],
+        known: tuple[Mapping[str, Array], frozenset[str]] | None = None,
+    ) -> _Located:
+        """Find regions, samples and bins of events; `known` are quantities before a shift."""
+        if known is not None and self._analysis.recompute is not None:
+            quantities = dict(self._analysis.recompute(columns, *known))
+        else:
+            quantities = dict(self._analysis.compute(columns))
+        inside = region_masks(quantities, regions)
+        used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
+        n = len(folds)
+        if SCORE in self._settings.observables and self._scorer is not None:
+            inputs = [quantities[name][used] for name in self._settings.features]
+            score = np.full(n, np.nan, dtype=np.float32)
+            score[used] = self._scorer(np.stack(inputs, axis=1).astype(np.float32), folds[used])
+            quantities[SCORE] = score
+        bins = _find_bins(quantities, inside, self._settings.observables)
         if self._events.is_data:
-            return {DATA: np.ones(self.size, dtype=bool)}
-        samples = self._settings.samples
-        if variation is not None and variation.systematic.kind == "sample":
-            samples = {
-                name: samples[name].model_copy(update={"datasets": [self._events.name]})
-                for name in variation.systematic.samples
-            }
-        return sample_masks(self._quantities, samples, self._events.name)
+            samples = {DATA: np.ones(n, dtype=bool)}
+        else:
+            samples = sample_masks(quantities, self._defined(), self._events.name)
+        return _Located(quantities, inside, samples, bins)
+
+    def relocate(self, nominal: _Located, shifted: Columns) -> _Located:
+        """Find regions, samples and bins again of the events that a shift has changed."""
+        columns = self._events.columns
+        changed = np.zeros(len(self._events.folds), dtype=bool)
+        for name, values in shifted.items():
+            if values is not columns[name]:
+                before = columns[name]
+                moved = (values != before) & ~(np.isnan(values) & np.isnan(before))
+                changed |= moved.reshape(len(changed), -1).any(axis=1)
+        chosen = np.flatnonzero(changed)
+        unchanged = frozenset(name for name, values in shifted.items() if values is columns[name])
+        known = (_Rows(nominal.quantities, chosen), unchanged)
+        moved_to = self.locate(
+            _Rows(shifted, chosen), self._events.folds[chosen], self._varied, known
+        )
+
+        def replaced(kind: str) -> dict[str, Array]:
+            found = {}
+            for name, values in getattr(moved_to, kind).items():
+                found[name] = getattr(nominal, kind)[name].copy()
+                found[name][chosen] = values
+            return found
+
+        return _Located({}, replaced("regions"), replaced("samples"), replaced("bins"))
+
+    def _defined(self) -> dict[str, Sample]:
+        """List the samples that take events of this dataset, nominally or as an alternative."""
+        name, samples = self._events.name, dict(self._settings.samples)
+        for variation in self._settings.variations:
+            if name in (variation.systematic.datasets or ()):
+                for sample in variation.systematic.samples:
+                    known = samples[sample]
+                    datasets = [*known.datasets, name]
+                    samples[sample] = known.model_copy(update={"datasets": datasets})
+        return samples
 
     def fill(
-        self, histograms: Mapping[str, hist.Hist], variation: Variation | None, weights: Array
+        self,
+        histograms: Mapping[str, hist.Hist],
+        located: _Located,
+        variation: Variation | None,
+        weights: Array,
     ) -> None:
         """Fill every sample and region to which the variation (None: nominal) applies."""
         label = NOMINAL if variation is None else variation.name
-        for sample, of_sample in self._samples(variation).items():
-            for region, in_region in self._regions.items():
-                if variation is not None and not variation.applies(sample, region):
+        regions = located.regions if variation is None else self._varied
+        for sample, of_sample in located.samples.items():
+            for region in regions:
+                if not self._applies(variation, sample, region):
                     continue
-                mask = of_sample & in_region
-                chosen = weights[mask]
+                chosen = np.flatnonzero(of_sample & located.regions[region])
+                if len(chosen) == 0:
+                    continue
                 for name, histogram in histograms.items():
-                    # A missing value (NaN) lands in the overflow bin.
-                    histogram.fill(
-                        sample, region, label, self._quantities[name][mask], weight=chosen
-                    )
-                    filled = histogram[hist.loc(sample), hist.loc(region), hist.loc(label), :]
-                    missed = float(filled.values(flow=True).sum() - chosen.sum())
-                    if not abs(missed) <= 1e-6 * max(1.0, float(np.abs(chosen).sum())):
-                        raise TaipanError(
-                            f"{self._events.name}, {sample}, {region}, {label}, {name}: Σw of "
-                            f"histogram and events differ by {missed}"
-                        )
+                    places = located.bins[name][chosen]
+                    self._add(histogram, (sample, region, label), places, weights[chosen])
+
+    def _applies(self, variation: Variation | None, sample: str, region: str) -> bool:
+        samples, name = self._settings.samples, self._events.name
+        own = self._events.is_data or name in samples[sample].datasets
+        if variation is None:
+            return own
+        if is_data_driven(variation.systematic, samples):
+            partners = {item.same_sign for item in self._settings.regions.values()}
+            limits = variation.systematic.regions
+            return own and region in partners and (limits is None or region in limits)
+        if variation.systematic.kind != "sample" and not own:
+            return False
+        return variation.applies(sample, region)
+
+    def _add(
+        self, histogram: hist.Hist, cell: tuple[str, str, str], places: Array, weights: Array
+    ) -> None:
+        index = tuple(axis.index(key) for axis, key in zip(histogram.axes, cell, strict=False))
+        view = histogram.view(flow=True)[index]
+        value = np.bincount(places, weights, minlength=len(view))
+        missed = float(value.sum() - weights.sum())
+        if not abs(missed) <= 1e-6 * max(1.0, float(np.abs(weights).sum())):
+            raise TaipanError(
+                f"{self._events.name}, {', '.join(cell)}, {histogram.axes[-1].name}: Σw of "
+                f"histogram and events differ by {missed}"
+            )
+        view["value"] += value
+        view["variance"] += np.bincount(places, weights**2, minlength=len(view))

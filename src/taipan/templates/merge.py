@@ -7,7 +7,7 @@ nothing is clipped, and every change is recorded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -140,6 +140,7 @@ def find_merging(
     backgrounds: Sequence[str],
     min_effective_events: float,
     single_bin: bool = False,
+    may_be_negative: Collection[str] = (),
 ) -> Merging:
     """Choose which neighbouring bins to merge so that each bin can be fitted.
 
@@ -167,6 +168,8 @@ def find_merging(
         Smallest (Σw)²/Σw² of the summed background.
     single_bin
         Merge everything into one bin (regions that are fitted as a yield).
+    may_be_negative
+        Samples whose own bins may be negative: data-driven ones whose total is.
 
     Returns
     -------
@@ -186,7 +189,9 @@ def find_merging(
             f"region {region}: the total background is {total:.6g}, it must be positive "
             f"(samples {', '.join(backgrounds)})"
         )
-    checker = _Checker(nominal, varied, tuple(backgrounds), min_effective_events)
+    checker = _Checker(
+        nominal, varied, tuple(backgrounds), min_effective_events, frozenset(may_be_negative)
+    )
     n_bins = len(edges) - 1
     if single_bin:
         starts: list[int] = [0]
@@ -225,17 +230,21 @@ class _Checker:
     varied: Mapping[tuple[str, str], Array]
     backgrounds: tuple[str, ...]
     min_effective_events: float
+    may_be_negative: frozenset[str]
 
     def problems(self, start: int, stop: int) -> list[str]:
         """Say what is wrong with the sum of bins ``start`` to ``stop - 1``."""
         found = []
         for name, counts in self.nominal.items():
             content = counts.values[start:stop].sum()
-            if content < 0:
+            if content < 0 and name not in self.may_be_negative:
                 found.append(f"{name} is {content:.4g}")
+        negative = {name for name, c in self.nominal.items() if c.values[start:stop].sum() < 0}
         for (label, name), values in self.varied.items():
+            if name in negative:
+                continue  # said already
             content = values[start:stop].sum()
-            if content < 0:
+            if content < 0 and name not in self.may_be_negative:
                 found.append(f"{name} under {label} is {content:.4g}")
         members = [self.nominal[name] for name in self.backgrounds if name in self.nominal]
         background = np.array(sum(counts.values[start:stop].sum() for counts in members))

@@ -1,0 +1,191 @@
+"""Alternative event weights from correctionlib files, and those measured in data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import correctionlib
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.config.model import Weight
+from taipan.errors import TaipanError
+
+Array = NDArray[Any]
+
+SMALLEST, LARGEST = 0.2, 5.0
+"""Bounds of a measured ratio: beyond them a bin has too few events to say anything."""
+
+
+@dataclass(frozen=True)
+class EventCorrection:
+    """A correction whose inputs are bound to quantities.
+
+    Attributes
+    ----------
+    name
+        Name of the weight.
+    correction
+        Evaluator of correctionlib.
+    inputs
+        In order: quantity, or a fixed text or number.
+    types
+        In order: ``real``, ``int`` or ``string``.
+    """
+
+    name: str
+    correction: Any
+    inputs: tuple[str | float, ...]
+    types: tuple[str, ...]
+
+    def evaluate(self, quantities: Mapping[str, Array]) -> Array:
+        """Weight of each event, shape (n,); 1 where an input is missing (NaN).
+
+        Raises
+        ------
+        TaipanError
+            If the correction refuses a value, or gives a number that is not finite.
+        """
+        n = len(quantities["passes"])
+        known = np.ones(n, dtype=bool)
+        values: list[Any] = []
+        for source, kind in zip(self.inputs, self.types, strict=True):
+            if isinstance(source, str) and source in quantities:
+                column = np.asarray(quantities[source], dtype=np.float64)
+                known &= np.isfinite(column)
+                values.append((column, kind))
+            else:
+                values.append((source, kind))
+        arguments = [
+            np.where(known, value, 0.0)[known].astype(np.int64 if kind == "int" else np.float64)
+            if isinstance(value, np.ndarray)
+            else value
+            for value, kind in values
+        ]
+        weights = np.ones(n)
+        try:
+            weights[known] = self.correction.evaluate(*arguments)
+        except (RuntimeError, IndexError, ValueError) as error:
+            raise TaipanError(f"weights.{self.name}: the correction refuses: {error}") from error
+        if not np.all(np.isfinite(weights)):
+            raise TaipanError(f"weights.{self.name}: the correction gives a number not finite")
+        return weights
+
+
+def read_correction(
+    name: str, weight: Weight, quantities: Collection[str], file: str | None = None
+) -> EventCorrection:
+    """Read the correction of a weight.
+
+    Parameters
+    ----------
+    name, weight
+        Its definition.
+    quantities
+        Quantities of the analysis.
+    file
+        File of the weights measured in data, which a weight with ``measure`` is read from.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be read, has no such correction, or an input has no quantity.
+    """
+    path = weight.file if weight.measure is None else file
+    wanted = weight.correction or name
+    try:
+        found = correctionlib.CorrectionSet.from_file(str(path))
+    except (RuntimeError, OSError, ValueError) as error:
+        raise TaipanError(f"weights.{name}.file: {path}: not a correctionlib file: {error}") from (
+            error
+        )
+    if wanted not in list(found):
+        raise TaipanError(
+            f"weights.{name}.correction: '{wanted}' is not in {path} ({', '.join(sorted(found))})"
+        )
+    correction = found[wanted]
+    names = [item.name for item in correction.inputs]
+    for extra in weight.inputs:
+        if extra not in names:
+            raise TaipanError(
+                f"weights.{name}.inputs.{extra}: not an input of '{wanted}' ({', '.join(names)})"
+            )
+    bound: list[str | float] = []
+    for item in correction.inputs:
+        source: str | float = weight.inputs.get(item.name, item.name)
+        if item.type != "string" and source not in quantities:
+            try:
+                source = float(source)
+            except ValueError:
+                raise TaipanError(
+                    f"weights.{name}.inputs.{item.name}: '{source}' is neither a quantity of the "
+                    "analysis nor a number"
+                ) from None
+        bound.append(source)
+    types = tuple(str(item.type) for item in correction.inputs)
+    return EventCorrection(name, correction, tuple(bound), types)
+
+
+def measured_ratio(numerator: tuple[Array, Array], denominator: tuple[Array, Array]) -> Array:
+    """Ratio of two histograms, 1 on average over the denominator.
+
+    Parameters
+    ----------
+    numerator, denominator
+        Σw and Σw² per bin, shape ``(n_bins,)`` each.
+
+    Returns
+    -------
+    Array
+        Shape ``(n_bins,)``, within [0.2, 5]; 1 in bins where either is not positive.
+
+    Raises
+    ------
+    TaipanError
+        If a total is not positive.
+    """
+    above, below = numerator[0], denominator[0]
+    if not (above.sum() > 0 and below.sum() > 0):
+        raise TaipanError(
+            f"measured weight: totals are {above.sum():.4g} over {below.sum():.4g}; both must be "
+            "positive"
+        )
+    known = (above > 0) & (below > 0)
+    ratio = np.divide(above, below, out=np.ones_like(above), where=known)
+    average = above.sum() / below.sum()
+    return np.where(known, np.clip(ratio / average, SMALLEST, LARGEST), 1.0)
+
+
+def write_corrections(measured: Mapping[str, tuple[str, Sequence[float], Array]]) -> dict[str, Any]:
+    """Give a correctionlib document (schema 2) of measured weights.
+
+    Parameters
+    ----------
+    measured
+        Name → (quantity, edges, weight per bin); beyond the edges the edge bins hold.
+    """
+    document = {
+        "schema_version": 2,
+        "description": "Weights measured in data, 1 on average",
+        "corrections": [
+            {
+                "name": name,
+                "version": 1,
+                "inputs": [{"name": quantity, "type": "real"}],
+                "output": {"name": "weight", "type": "real"},
+                "data": {
+                    "nodetype": "binning",
+                    "input": quantity,
+                    "edges": [float(edge) for edge in edges],
+                    "content": [float(value) for value in values],
+                    "flow": "clamp",
+                },
+            }
+            for name, (quantity, edges, values) in measured.items()
+        ],
+    }
+    correctionlib.CorrectionSet.from_string(json.dumps(document))  # refuses what is no correction
+    return document

@@ -1,0 +1,136 @@
+"""Measuring how data differ from the estimate along a quantity, as a weight of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.analysis import Analysis
+from taipan.config.model import Measurement, Region, Sample
+from taipan.errors import TaipanError
+from taipan.events.corrections import measured_ratio
+from taipan.events.load import DatasetEvents
+from taipan.events.selection import region_masks, sample_masks
+
+Array = NDArray[Any]
+DATA = "data"
+
+Counts = dict[tuple[str, str, str], Array]
+"""(measurement, region, sample or ``data``) → Σw and Σw² per bin, shape ``(2, n_bins)``."""
+
+
+def count_events(
+    datasets: Iterable[DatasetEvents],
+    measurements: Mapping[str, Measurement],
+    samples: Mapping[str, Sample],
+    regions: Mapping[str, Region],
+    analysis: Analysis,
+) -> Counts:
+    """Count the events of every sample along the quantity of each measurement.
+
+    Events beyond the edges belong to the edge bins.
+
+    Parameters
+    ----------
+    datasets
+        Data and simulation.
+    measurements
+        Name of the weight → what is measured.
+    samples, regions
+        Definitions; a region's same-sign partner is counted, too.
+    analysis
+        Gives quantities.
+    """
+    counts: Counts = {}
+    for dataset in datasets:
+        quantities = analysis.compute(dataset.columns)
+        inside = region_masks(quantities, regions)
+        everything = np.ones(len(dataset.folds), dtype=bool)
+        members = (
+            {DATA: everything}
+            if dataset.weights is None
+            else sample_masks(quantities, samples, dataset.name)
+        )
+        weights = everything * 1.0 if dataset.weights is None else dataset.weights.nominal
+        for name, measure in measurements.items():
+            edges = np.asarray(measure.binning)
+            bins = np.clip(
+                np.searchsorted(edges, quantities[measure.quantity], "right") - 1,
+                0,
+                len(edges) - 2,
+            )
+            for region in regions_of(measure, regions):
+                for sample, mask in members.items():
+                    chosen = mask & inside[region]
+                    key = (name, region, sample)
+                    found = counts.setdefault(key, np.zeros((2, len(edges) - 1)))
+                    for power in (1, 2):
+                        counted = np.bincount(
+                            bins[chosen], weights[chosen] ** power, minlength=len(edges) - 1
+                        )
+                        found[power - 1] += counted
+    return counts
+
+
+def regions_of(measure: Measurement, regions: Mapping[str, Region]) -> list[str]:
+    """List the regions that a measurement needs."""
+    partner = regions[measure.region].same_sign if measure.denominator is None else None
+    return [name for name in (measure.region, measure.denominator, partner) if name is not None]
+
+
+def measure_weight(
+    name: str,
+    measure: Measurement,
+    counts: Mapping[tuple[str, str, str], Array],
+    samples: Mapping[str, Sample],
+    regions: Mapping[str, Region],
+    factor: float | None,
+) -> Array:
+    """Measure one weight.
+
+    Parameters
+    ----------
+    name, measure
+        What is measured.
+    counts
+        Of :func:`count_events`.
+    samples, regions
+        Definitions.
+    factor
+        Opposite-sign/same-sign factor, for the data-driven background that is subtracted from
+        data; None if there is none.
+
+    Returns
+    -------
+    Array
+        Weight per bin, 1 on average.
+
+    Raises
+    ------
+    TaipanError
+        If nothing is left of the data; names the weight.
+    """
+
+    def excess(region: str, kept: str | None = None) -> Array:
+        """Count data minus simulation; the variances are added."""
+        found: Array = counts[name, region, DATA].copy()
+        for sample in samples:
+            if sample != kept and (name, region, sample) in counts:
+                found += counts[name, region, sample] * np.array([[-1.0], [1.0]])
+        return found
+
+    if measure.denominator is not None:
+        above, below = excess(measure.region), excess(measure.denominator)
+    else:
+        above = excess(measure.region, measure.sample)
+        partner = regions[measure.region].same_sign
+        if partner is not None and factor is not None:
+            above += excess(partner) * np.array([[-factor], [factor**2]])
+        below = counts[name, measure.region, measure.sample]
+    try:
+        return measured_ratio((above[0], above[1]), (below[0], below[1]))
+    except TaipanError as error:
+        raise TaipanError(f"weights.{name}: {error}") from error

@@ -1,0 +1,310 @@
+"""The modifiers of every sample: normalisations, systematics, statistics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taipan.config.model import Config, Systematic
+from taipan.likelihood.errors import LikelihoodError
+from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
+from taipan.likelihood.templates import RegionTemplates, acts_in
+from taipan.likelihood.treatment import (
+    SMALLEST_FACTOR,
+    Part,
+    Pruned,
+    TreatmentRecord,
+    is_kept,
+    parameter_name,
+    rate_size,
+    shape_size,
+    split_variation,
+    treat_variation,
+)
+from taipan.templates.merge import Counts
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[np.float64]
+Modifier = dict[str, Any]
+
+SIGNAL_STATISTICS = "_signals"
+"""Ending of the statistical parameters of the signals."""
+SAME_SIGN = "_same_sign"
+"""Ending of the simulation that a data-driven sample has subtracted."""
+TRANSFER = "qcd_os_ss"
+
+
+class Builder:
+    """Collects modifiers, and remembers which systematics have changed something.
+
+    Attributes
+    ----------
+    changes
+        Systematic → largest relative change of a fitted bin, before pruning.
+    treatment
+        What was smoothed and pruned.
+    warnings
+        What a reader of the result should know.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        poi: str,
+        transfer: float | None,
+        *,
+        prune: bool,
+        smooth: bool = True,
+    ) -> None:
+        self.config = config
+        self.poi = poi
+        self.transfer = transfer
+        self.prune = prune
+        self.smooth = smooth
+        self.warnings: list[str] = []
+        self.changes: dict[str, float] = {}
+        self.treatment = TreatmentRecord()
+        self._met: set[str] = set()
+
+    def channel(self, region: RegionTemplates) -> dict[str, Any]:
+        """Give the channel of one region.
+
+        A data-driven sample holds the same-sign data times the opposite-sign/same-sign factor,
+        and every simulated sample has a partner with the negative of what was subtracted from
+        them. Whatever scales the sample scales its partner, so the estimate follows.
+        """
+        samples = []
+        for name, counts in region.nominal.items():
+            modifiers = self._normalisations(name)
+            if name == region.driven:
+                data = Counts(
+                    counts.values + sum(item.values for item in region.subtracted.values()),
+                    counts.variances,
+                )
+                modifiers += self._transfer(name, region.region)
+                modifiers += self._driven_systematics(name, region, data)
+            else:
+                data = counts
+                if self.config.samples[name].estimate == "same_sign":
+                    modifiers += self._transfer(name, region.region)
+                modifiers += self._rates(name, name, region.region)
+                modifiers += self._varied(name, region, counts)
+            samples.append(self._sample(name, name, region.region, data, modifiers))
+        if region.driven in region.nominal:
+            samples += list(self._partners(region))
+        return {"name": region.region, "samples": samples}
+
+    def _partners(self, region: RegionTemplates) -> Iterator[dict[str, Any]]:
+        for name, counts in region.subtracted.items():
+            partner = f"{name}{SAME_SIGN}"
+            modifiers = [
+                *self._normalisations(name),
+                *self._transfer(partner, region.region),
+                *self._rates(name, partner, region.region),
+            ]
+            # its Σw² is part of that of the data-driven sample; 0.0 - x has no negative zeros
+            data = Counts(0.0 - counts.values, np.zeros_like(counts.values))
+            yield self._sample(partner, name, region.region, data, modifiers)
+
+    def _sample(
+        self, name: str, simulated: str, region: str, counts: Counts, modifiers: list[Modifier]
+    ) -> dict[str, Any]:
+        if self.config.fit.mc_statistics:
+            modifiers.append(
+                {
+                    "name": self._statistics(simulated, region),
+                    "type": "staterror",
+                    "data": plain(np.sqrt(counts.variances)),
+                }
+            )
+        return {"name": name, "data": plain(counts.values), "modifiers": modifiers}
+
+    def _statistics(self, sample: str, region: str) -> str:
+        """Name the statistical parameters of a sample's bins.
+
+        Signals have their own: one factor for all samples would let the statistical uncertainty of
+        the background scale the signal, and 1/γ has a mean above 1, which biases μ upwards.
+        """
+        signal = self.config.samples[sample].role == "signal"
+        return f"staterror_{region}{SIGNAL_STATISTICS if signal else ''}"
+
+    def check_everything_acts(self) -> None:
+        """Refuse declared parameters that change no fitted template."""
+        for name in self.config.fit.free_normalisations:
+            if name not in self._met:
+                raise LikelihoodError(
+                    f"fit.free_normalisations.{name}: sample "
+                    f"{self.config.fit.free_normalisations[name]!r} is in no fitted region"
+                )
+        for name, systematic in self.config.systematics.items():
+            if self.changes.get(name, 0.0) < SMALLEST_CHANGE:
+                raise LikelihoodError(
+                    f"systematics.{name}: changes no fitted template (samples "
+                    f"{', '.join(systematic.samples)}; regions "
+                    f"{', '.join(systematic.regions or ['all'])}); remove it, or mend its variation"
+                )
+
+    def _normalisations(self, sample: str) -> list[Modifier]:
+        names = [
+            name for name, target in self.config.fit.free_normalisations.items() if target == sample
+        ]
+        self._met.update(names)
+        if self.config.samples[sample].role == "signal":
+            names.insert(0, self.poi)
+        return [{"name": name, "type": "normfactor", "data": None} for name in names]
+
+    def _transfer(self, sample: str, region: str) -> list[Modifier]:
+        if self.transfer is None:
+            return []
+        self.changes[TRANSFER] = self.transfer
+        self.treatment.parameters[TRANSFER] = TRANSFER
+        return [self._normsys(TRANSFER, sample, region, 1 + self.transfer, 1 - self.transfer)]
+
+    def _rates(self, sample: str, shown: str, region: str) -> list[Modifier]:
+        """Give the rate systematics of a sample; `shown` is its name in the model."""
+        modifiers = []
+        for name, systematic in self._acting(region):
+            if systematic.kind == "rate" and sample in systematic.samples:
+                up, down = _rate_factors(name, systematic)
+                size = rate_size(up, down)
+                self._note_change(name, size)
+                if self._keep(name, shown, region, "rate", size):
+                    parameter = self._parameter(name, sample, region, "rate")
+                    modifiers.append(self._normsys(parameter, shown, region, up, down))
+        return modifiers
+
+    def _varied(self, sample: str, region: RegionTemplates, counts: Counts) -> list[Modifier]:
+        """Give the template systematics of a simulated sample."""
+        modifiers: list[Modifier] = []
+        for name, _ in self._acting(region.region):
+            if (name, sample) in region.varied:
+                varied = region.varied[name, sample]
+                treated = self._treat(name, sample, region.region, counts, varied)
+                modifiers += self._split(name, [sample], sample, region.region, counts, treated)
+        return modifiers
+
+    def _driven_systematics(
+        self, sample: str, region: RegionTemplates, counts: Counts
+    ) -> list[Modifier]:
+        """Give what a data-driven sample takes over from the simulation that is subtracted."""
+        modifiers = self._rates(sample, sample, region.region)
+        offset = sum(item.values for item in region.subtracted.values())
+        for name, systematic in self._acting(region.region):
+            if (name, sample) in region.varied:  # a weight of the events it is made of
+                own = region.varied[name, sample]
+                shifted = Variation(own.up + offset, own.down + offset)
+                treated = self._treat(name, sample, region.region, counts, shifted)
+                modifiers += self._split(name, [sample], sample, region.region, counts, treated)
+            groups: dict[str, list[str]] = {}
+            for varied, simulated in region.subtracted_varied:
+                if varied == name:
+                    key = simulated if "sample" in systematic.decorrelate else ""
+                    groups.setdefault(key, []).append(simulated)
+            for members in groups.values():
+                up, down = counts.values.copy(), counts.values.copy()
+                for simulated in members:
+                    shifted = region.subtracted_varied[name, simulated]
+                    up = up + region.subtracted[simulated].values - shifted.up
+                    down = down + region.subtracted[simulated].values - shifted.down
+                both = Variation(up, down)
+                treated = self._treat(name, sample, region.region, counts, both)
+                modifiers += self._split(name, members, sample, region.region, counts, treated)
+        return modifiers
+
+    def _treat(
+        self, name: str, sample: str, region: str, counts: Counts, variation: Variation
+    ) -> Variation:
+        if not self.smooth:
+            return variation
+        systematic = self.config.systematics[name]
+        place = (sample, region)
+        return treat_variation(name, systematic, place, counts, variation, self.treatment)
+
+    def _split(
+        self,
+        name: str,
+        simulated: Sequence[str],
+        sample: str,
+        region: str,
+        counts: Counts,
+        variation: Variation,
+    ) -> list[Modifier]:
+        """Turn a variation of one sample into a change of yield and a change of shape."""
+        nominal = counts.values
+        change = max(largest_change(nominal, v) for v in (variation.up, variation.down))
+        if change < SMALLEST_CHANGE:
+            return []
+        self._note_change(name, change)
+        split = split_variation(nominal, variation)
+        modifiers: list[Modifier] = []
+        size = rate_size(split.up, split.down)
+        if self._keep(name, sample, region, "rate", size):
+            parameter = self._parameter(name, simulated[0], region, "rate")
+            modifiers.append(self._normsys(parameter, sample, region, split.up, split.down))
+        if self._keep(name, sample, region, "shape", shape_size(nominal, split)):
+            data = {"hi_data": plain(split.shape_up), "lo_data": plain(split.shape_down)}
+            parameter = self._parameter(name, simulated[0], region, "shape")
+            modifiers.append({"name": parameter, "type": "histosys", "data": data})
+        return modifiers
+
+    def _keep(self, name: str, sample: str, region: str, part: Part, size: float) -> bool:
+        if size < SMALLEST_CHANGE:
+            return False
+        systematic = self.config.systematics[name]
+        if not self.prune or is_kept(size, part, systematic, self.config.templates):
+            return True
+        self.treatment.pruned.append(Pruned(name, sample, region, part, size))
+        return False
+
+    def _parameter(self, name: str, sample: str, region: str, part: Part) -> str:
+        parameter = parameter_name(name, self.config.systematics[name], sample, region, part)
+        owner = self.treatment.parameters.setdefault(parameter, name)
+        taken = {self.poi, TRANSFER, *self.config.fit.free_normalisations}
+        others = {*self.config.systematics} - {name}
+        if owner != name or (parameter != name and parameter in taken | others):
+            raise LikelihoodError(
+                f"systematics.{name}.decorrelate: the parameter {parameter!r} exists already; "
+                "rename one of the two"
+            )
+        return parameter
+
+    def _acting(self, region: str) -> Iterable[tuple[str, Systematic]]:
+        for name, systematic in self.config.systematics.items():
+            if acts_in(systematic, region):
+                yield name, systematic
+
+    def _normsys(self, name: str, sample: str, region: str, up: float, down: float) -> Modifier:
+        for direction, factor in (("+1σ", up), ("-1σ", down)):
+            # a partner has the factors of its sample, which was warned of
+            if factor < SMALLEST_FACTOR and not sample.endswith(SAME_SIGN):
+                warning = (
+                    f"{name}: yield of {sample} in {region} times {factor:.4g} at {direction}, "
+                    f"raised to {SMALLEST_FACTOR}"
+                )
+                self.warnings.append(warning)
+                logger.warning("%s", warning)
+        data = {"hi": max(up, SMALLEST_FACTOR), "lo": max(down, SMALLEST_FACTOR)}
+        return {"name": name, "type": "normsys", "data": data}
+
+    def _note_change(self, name: str, change: float) -> None:
+        finite = change if np.isfinite(change) else 1.0
+        self.changes[name] = max(self.changes.get(name, 0.0), finite)
+
+
+def plain(values: Array | Sequence[float]) -> list[float]:
+    """Give numbers that JSON can hold."""
+    return [float(value) for value in values]
+
+
+def _rate_factors(name: str, systematic: Systematic) -> tuple[float, float]:
+    if systematic.up is not None:
+        down = -systematic.up if systematic.down is None else systematic.down
+        return 1.0 + systematic.up, 1.0 + down
+    if systematic.size is None:
+        raise LikelihoodError(f"systematics.{name}.size: a rate needs `size`, or `up` and `down`")
+    return 1.0 + systematic.size, 1.0 - systematic.size

@@ -1,0 +1,81 @@
+"""The data-driven sample of a region, and the same-sign simulation it has subtracted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from taipan.config.model import Config
+from taipan.likelihood.errors import LikelihoodError
+from taipan.likelihood.table import DATA, Sides, Table, Variation, make_variation
+from taipan.templates.merge import Counts
+
+Array = npt.NDArray[np.float64]
+
+
+def find_subtracted(
+    table: Table,
+    config: Config,
+    region: str,
+    acting: Mapping[str, Mapping[str, Sides]],
+    factor: float | None,
+) -> tuple[str | None, dict[str, Counts], dict[tuple[str, str], Variation]]:
+    """Give the data-driven sample and the same-sign simulation it has subtracted, by sample."""
+    driven = [name for name, item in config.samples.items() if item.estimate == "same_sign"]
+    partner = config.regions[region].same_sign
+    if factor is None or not driven or partner is None:
+        return None, {}, {}
+    simulated = [name for name in config.samples if name not in driven]
+    nominal = {name: table.counts(name, partner) for name in simulated}
+    expected = factor * (
+        table.counts(DATA, partner).values - sum(counts.values for counts in nominal.values())
+    )
+    filled = table.counts(driven[0], region).values
+    scale = factor * table.counts(DATA, partner).values.sum()
+    if not np.allclose(filled, expected, rtol=1e-6, atol=1e-6 * max(scale, 1.0)):
+        raise LikelihoodError(
+            f"sample {driven[0]}, region {region}: the template is not {factor:.6g} times data "
+            f"minus simulation of region {partner}; templates and factor are of different runs"
+        )
+    varied = {
+        (name, sample): _scaled(make_variation(table, name, sample, partner, sides), factor)
+        for name, samples in acting.items()
+        for sample, sides in samples.items()
+        if sample in nominal
+        and (np.any(nominal[sample].variances > 0) or table.is_filled(sample, f"{name}_up"))
+    }
+    scaled = {
+        name: Counts(factor * counts.values, factor**2 * counts.variances)
+        for name, counts in nominal.items()
+        if np.any(counts.variances > 0)
+    }
+    kept = {key: item for key, item in varied.items() if key[1] in scaled}
+    return driven[0], scaled, kept
+
+
+def list_directions(
+    varied: Mapping[tuple[str, str], Variation],
+    nominal: Mapping[str, Counts],
+    driven: str | None,
+    subtracted: Mapping[str, Counts],
+    subtracted_varied: Mapping[tuple[str, str], Variation],
+) -> dict[tuple[str, str], Array]:
+    """List the templates under every variation, the data-driven sample's included."""
+    found = {
+        (f"{name}_{direction}", sample): getattr(variation, direction)
+        for (name, sample), variation in varied.items()
+        for direction in ("up", "down")
+    }
+    if driven is not None and driven in nominal:
+        for (name, sample), variation in subtracted_varied.items():
+            for direction in ("up", "down"):
+                key = (f"{name}_{direction}", driven)
+                start = found.get(key, nominal[driven].values)
+                found[key] = start - getattr(variation, direction) + subtracted[sample].values
+    return found
+
+
+def _scaled(variation: Variation, factor: float) -> Variation:
+    return Variation(factor * variation.up, factor * variation.down)

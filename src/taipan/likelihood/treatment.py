@@ -1,0 +1,206 @@
+"""What is done to varied templates before they enter the model, and the record of it.
+
+Smoothing, the division into a change of yield and a change of shape, and pruning of either part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from taipan.config.model import Systematic, Templates
+from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
+from taipan.templates.merge import Counts
+from taipan.templates.smooth import SMALLEST_NUMBER, smooth_variation
+
+Array = npt.NDArray[np.float64]
+Part = Literal["rate", "shape"]
+
+# A yield factor at ±1σ must be positive, because it is interpolated exponentially. 1 % is far
+# below any factor that a linear uncertainty can describe.
+SMALLEST_FACTOR = 0.01
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A part of a systematic that was left out of the model.
+
+    Attributes
+    ----------
+    systematic, sample, region
+        What it would have changed.
+    part
+        ``rate`` or ``shape``.
+    size
+        Its largest relative change: of the sample's yield, or of a bin at fixed yield.
+    """
+
+    systematic: str
+    sample: str
+    region: str
+    part: Part
+    size: float
+
+
+@dataclass
+class TreatmentRecord:
+    """What was done, in the order in which it was done.
+
+    Attributes
+    ----------
+    smoothed
+        (systematic, sample, region, method, largest relative change of a bin by smoothing).
+    pruned
+        Parts left out.
+    parameters
+        Parameter of the fit → systematic it belongs to.
+    """
+
+    smoothed: list[dict[str, Any]] = field(default_factory=list)
+    pruned: list[Pruned] = field(default_factory=list)
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A variation divided into yield factors and shapes at the nominal yield.
+
+    Attributes
+    ----------
+    up, down
+        Yield at ±1σ relative to nominal.
+    shape_up, shape_down
+        Templates at ±1σ with the nominal yield, shape ``(n_bins,)``.
+    """
+
+    up: float
+    down: float
+    shape_up: Array
+    shape_down: Array
+
+
+def treat_variation(
+    name: str,
+    systematic: Systematic,
+    place: tuple[str, str],
+    counts: Counts,
+    variation: Variation,
+    record: TreatmentRecord,
+) -> Variation:
+    """Smooth both templates of a variation as its systematic asks for.
+
+    Parameters
+    ----------
+    name, systematic
+        The systematic.
+    place
+        Sample and region, for the record.
+    counts
+        Nominal template.
+    variation
+        Templates at ±1σ.
+    record
+        Receives an entry if the templates were smoothed.
+
+    Returns
+    -------
+    Variation
+        New templates; each keeps its total yield.
+    """
+    if systematic.smooth == "none" or len(counts.values) < SMALLEST_NUMBER:
+        return variation
+    up, down = (
+        smooth_variation(counts.values, counts.variances, side, systematic.smooth)
+        for side in (variation.up, variation.down)
+    )
+    change = max(largest_change(variation.up, up), largest_change(variation.down, down))
+    record.smoothed.append(
+        {
+            "systematic": name,
+            "sample": place[0],
+            "region": place[1],
+            "method": systematic.smooth,
+            "largest_change": _finite(change),
+        }
+    )
+    return Variation(up, down)
+
+
+def split_variation(nominal: Array, variation: Variation) -> Split:
+    """Divide a variation into a change of yield and a change of shape."""
+    total = nominal.sum()
+    factors = [float(side.sum() / total) for side in (variation.up, variation.down)]
+    shapes = [
+        side / factor if factor >= SMALLEST_FACTOR else nominal
+        for side, factor in zip((variation.up, variation.down), factors, strict=True)
+    ]
+    return Split(factors[0], factors[1], shapes[0], shapes[1])
+
+
+def rate_size(up: float, down: float) -> float:
+    """Largest relative change of a yield."""
+    return max(abs(up - 1.0), abs(down - 1.0))
+
+
+def shape_size(nominal: Array, split: Split) -> float:
+    """Largest relative change of a bin at the nominal yield."""
+    return _finite(max(largest_change(nominal, s) for s in (split.shape_up, split.shape_down)))
+
+
+def is_kept(size: float, part: Part, systematic: Systematic, templates: Templates) -> bool:
+    """Tell whether a part is large enough to stay in the model."""
+    threshold = templates.prune_rate if part == "rate" else templates.prune_shape
+    return size >= (max(threshold, SMALLEST_CHANGE) if systematic.prune else SMALLEST_CHANGE)
+
+
+def parameter_name(name: str, systematic: Systematic, sample: str, region: str, part: Part) -> str:
+    """Give the fit parameter of a systematic: its name, extended by what it is decorrelated over.
+
+    Parameters
+    ----------
+    name, systematic
+        The systematic; ``decorrelate`` names what gets parameters of its own: each ``sample``,
+        each ``region``, or rate and ``shape``.
+    sample, region
+        Simulated sample and fitted region; the same-sign simulation that a data-driven sample
+        has subtracted follows its sample and the fitted region.
+    part
+        Rate or shape.
+    """
+    parts = [name]
+    if "sample" in systematic.decorrelate:
+        parts.append(sample)
+    if "region" in systematic.decorrelate:
+        parts.append(region)
+    if "shape" in systematic.decorrelate:
+        parts.append(part)
+    return "_".join(parts)
+
+
+def record_to_json(record: TreatmentRecord, sigmas: Mapping[str, float] | None) -> dict[str, Any]:
+    """Give the record as plain values.
+
+    Parameters
+    ----------
+    record
+        What was done.
+    sigmas
+        Expected σ of the parameter of interest ``without_pruning`` and ``with_pruning``; None
+        if nothing was pruned.
+    """
+    return {
+        "parameters": dict(record.parameters),
+        "smoothed": list(record.smoothed),
+        "pruned": [vars(item) for item in record.pruned],
+        "expected_sigma": None if sigmas is None else dict(sigmas),
+    }
+
+
+def _finite(change: float) -> float:
+    # A bin that is empty nominally and filled under the variation has no relative change; JSON
+    # has no infinity, so its change counts as 100 %.
+    return change if np.isfinite(change) else 1.0

@@ -1,0 +1,131 @@
+"""Weights from correctionlib files and weights measured in data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from taipan.config.model import Measurement, Region, Sample, Weight
+from taipan.errors import TaipanError
+from taipan.events.corrections import measured_ratio, read_correction, write_corrections
+from taipan.events.shapes import measure_weight
+
+QUANTITIES = {
+    "passes": np.array([True, True, True]),
+    "pt": np.array([10.0, 30.0, np.nan]),
+    "dm": np.array([0, 1, 10]),
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    document: dict[str, Any] = write_corrections(
+        {"slope": ("pt", [0.0, 20.0, 40.0], np.array([0.9, 1.2]))}
+    )
+    document["corrections"].append(
+        {
+            "name": "by_mode",
+            "version": 1,
+            "inputs": [{"name": "mode", "type": "int"}, {"name": "shift", "type": "string"}],
+            "output": {"name": "weight", "type": "real"},
+            "data": {
+                "nodetype": "category",
+                "input": "shift",
+                "content": [
+                    {
+                        "key": "up",
+                        "value": {
+                            "nodetype": "category",
+                            "input": "mode",
+                            "content": [{"key": i, "value": 1.0 + i} for i in (0, 1, 10)],
+                        },
+                    }
+                ],
+            },
+        }
+    )
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps(document))
+    return str(path)
+
+
+def test_weights_are_read_by_quantity(file: str) -> None:
+    slope = read_correction("slope", Weight(file=file), QUANTITIES)
+    # the last event has no such jet: nothing is known, nothing is changed
+    assert slope.evaluate(QUANTITIES).tolist() == [0.9, 1.2, 1.0]
+    weight = Weight(file=file, correction="by_mode", inputs={"mode": "dm", "shift": "up"})
+    modes = read_correction("mode_weight", weight, QUANTITIES)
+    assert modes.evaluate(QUANTITIES).tolist() == [1.0, 2.0, 11.0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"correction": "none"}, r"weights.w.correction: 'none' is not in .* \(by_mode, slope\)"),
+        ({"correction": "slope", "inputs": {"pT": "pt"}}, r"weights.w.inputs.pT: not an input"),
+        ({"correction": "slope", "inputs": {"pt": "mass"}}, "'mass' is neither a quantity"),
+        ({"file": "nowhere.json"}, "weights.w.file: nowhere.json: not a correctionlib file"),
+    ],
+)
+def test_bad_weights_are_named(file: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(TaipanError, match=message):
+        read_correction("w", Weight(**{"file": file, **changes}), QUANTITIES)
+
+
+def test_value_that_a_correction_refuses_is_named(file: str) -> None:
+    weight = Weight(file=file, correction="by_mode", inputs={"mode": "dm", "shift": "sideways"})
+    with pytest.raises(TaipanError, match=r"weights.w: the correction refuses"):
+        read_correction("w", weight, QUANTITIES).evaluate(QUANTITIES)
+
+
+@pytest.mark.parametrize("content", [{}, {"file": "a", "measure": {}}])
+def test_a_weight_has_one_source(content: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"either `file` or `measure`|Field required"):
+        Weight(**content)
+
+
+def test_measured_ratio_is_one_on_average() -> None:
+    above, below = np.array([50.0, 30.0, -1.0]), np.array([100.0, 50.0, 10.0])
+    ratio = measured_ratio((above, above), (below, below))
+    assert ratio[2] == 1.0  # nothing is known
+    np.testing.assert_allclose(ratio[:2], np.array([0.5, 0.6]) * 160.0 / 79.0)
+    with pytest.raises(TaipanError, match="totals are -1 over 160"):
+        measured_ratio((-above / 79.0, above), (below, below))
+
+
+def test_what_is_measured() -> None:
+    """W from data minus the rest and minus QCD; QCD from the ratio of two regions."""
+    samples = {
+        "W": Sample(datasets=["w"]),
+        "TT": Sample(datasets=["tt"]),
+        "QCD": Sample(estimate="same_sign"),
+        "H": Sample(datasets=["h"], role="signal"),
+    }
+    regions = {
+        "os": Region(cut="a > 1", same_sign="ss"),
+        "ss": Region(cut="a < 1"),
+    }
+    yields = {
+        ("os", "data"): [110.0, 260.0],
+        ("os", "W"): [100.0, 200.0],
+        ("os", "TT"): [10.0, 40.0],
+        ("ss", "data"): [30.0, 40.0],
+        ("ss", "W"): [20.0, 20.0],
+        ("ss", "TT"): [0.0, 10.0],
+    }
+    counts = {("w", *key): np.array([v, v]) for key, v in yields.items()}
+    measure = Measurement(sample="W", region="os", quantity="x", binning=[0, 1, 2])
+    found = measure_weight("w", measure, counts, samples, regions, 2.0)
+    # data - TT - 2·(SS data - SS simulation) = [80, 200] over W = [100, 200]
+    np.testing.assert_allclose(found, np.array([0.8, 1.0]) * 300.0 / 280.0)
+    measure = Measurement(
+        sample="QCD", region="os", denominator="ss", quantity="x", binning=[0, 1, 2]
+    )
+    counts["w", "os", "data"] = np.array([[130.0, 300.0]] * 2)
+    found = measure_weight("w", measure, counts, samples, regions, 2.0)
+    # [20, 60] over [10, 10]
+    np.testing.assert_allclose(found, np.array([2.0, 5.0]) * 0.25 / 1.0 * np.array([1, 1.2]))
