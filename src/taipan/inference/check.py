@@ -1,4 +1,4 @@
-"""Workspaces from which no result may be quoted: signals that are zero, parameters without effect."""
+"""Workspaces that no result may be quoted from: zero signals, parameters without effect."""
 
 from __future__ import annotations
 

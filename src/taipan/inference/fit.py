@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from taipan.inference.errors import FitError
 from taipan.inference.minimise import Minimum, minimise
@@ -123,13 +124,14 @@ def find_minimum(
         values[index] = value
         is_fixed[index] = True
     try:
-        minimum = minimise(
-            lambda point: model.evaluate(point, data),
-            values,
-            parameters.lower,
-            parameters.upper,
-            is_fixed,
-        )
+        with threadpool_limits(1):  # the matrices are far too small to be shared out
+            minimum = minimise(
+                lambda point: model.evaluate(point, data),
+                values,
+                parameters.lower,
+                parameters.upper,
+                is_fixed,
+            )
     except FitError as error:
         held = ", ".join(f"{parameters.names[i]} = {v:.4g}" for i, v in (fixed or {}).items())
         raise FitError(f"fit{' with ' + held if held else ''}: {error}") from error

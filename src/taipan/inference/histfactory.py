@@ -179,9 +179,7 @@ class Yields:
     def _entries(self, values: Array) -> Array:
         content, _, _ = self._content(values)
         factors, _, _ = self._factors(values)
-        return np.asarray(
-            content * factors.prod(axis=1) * self._multipliers(values).prod(axis=1)
-        )
+        return np.asarray(content * factors.prod(axis=1) * self._multipliers(values).prod(axis=1))
 
     def _content(self, values: Array) -> tuple[Array, Array, Array]:
         """Give nominal plus changes of shape, and its derivatives ``(T, P, M)``."""
@@ -323,7 +321,9 @@ def read_yields(
 
     Returns
     -------
+
     Yields
+    ------
         The numbers.
 
     Raises

@@ -15,7 +15,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 NORM_CODES = ("code4", "code1")
-"""Codes of `normsys`, the default first: polynomial inside ±1 and exponential beyond; exponential."""
+"""Codes of `normsys`, the default first: polynomial within ±1, exponential beyond; exponential."""
 SHAPE_CODES = ("code4p", "code0")
 """Codes of `histosys`, the default first: polynomial inside ±1 and linear beyond; linear."""
 
