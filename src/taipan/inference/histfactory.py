@@ -321,9 +321,7 @@ def read_yields(
 
     Returns
     -------
-
-    Yields
-    ------
+    yields
         The numbers.
 
     Raises
