@@ -252,7 +252,9 @@ class Universe:
         if self.binning.observable != SCORE:
             return quantities[self.binning.observable]
         binned = [name for name in masks if name not in self.binning.single]
-        binned = [n for n in binned if n not in {self._partners.get(s) for s in self.binning.single}]
+        binned = [
+            n for n in binned if n not in {self._partners.get(s) for s in self.binning.single}
+        ]
         used = np.logical_or.reduce([masks[name] for name in binned])
         score = np.full(len(used), np.nan, dtype=np.float32)
         if self._scorer is not None and used.any():

@@ -118,8 +118,7 @@ def summarise(
     pull = (mu_hat - truth) / sigma
     bias = mu_hat - truth
     found = [
-        measure_coverage(truth, *ends, level)
-        for level, ends in zip(LEVELS, intervals, strict=True)
+        measure_coverage(truth, *ends, level) for level, ends in zip(LEVELS, intervals, strict=True)
     ]
     shrunk = [
         measure_coverage(truth, *shrink(mu_hat, *ends), level)
