@@ -13,6 +13,7 @@ from taipan.config.checks import check_config, fitted_regions
 from taipan.config.load import load_catalogue, read_config
 from taipan.datasets import total_luminosity
 from taipan.errors import TaipanError
+from taipan.fit_command import add_fit_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="FOLDER",
                 help="folder that holds config/ (default: the working directory)",
             )
+    add_fit_command(commands)
     folder = commands.add_parser(
         "results-folder", help="print the folder that a run with these options writes to"
     )

@@ -2,9 +2,9 @@
 
 Each pseudo-experiment has a true signal strength and a true value of every systematic. The events
 are resampled (each is taken a Poisson(1) number of times, so that the true distributions differ
-from the templates as the limited simulation allows), their objects are shifted, cuts, quantities and
-the network are evaluated anew, and the counts of the fit's bins are drawn from the result. Nothing
-of the templates or of their interpolation is used.
+from the templates as the limited simulation allows), their objects are shifted, cuts, quantities
+and the network are evaluated anew, and the counts of the fit's bins are drawn from the result.
+Nothing of the templates or of their interpolation is used.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class Universe:
             taken = np.flatnonzero(counts)
             part, counts = part.take(taken), counts[taken]
         else:
-            counts = np.ones(len(part.weights))
+            counts = np.ones(len(part.weights), dtype=np.int64)
         columns, weights = self._vary(part, truth)
         quantities = self.analysis.compute(columns)
         masks = region_masks(quantities, self._regions)
@@ -251,10 +251,8 @@ class Universe:
     ) -> Array:
         if self.binning.observable != SCORE:
             return quantities[self.binning.observable]
-        binned = [name for name in masks if name not in self.binning.single]
-        binned = [
-            n for n in binned if n not in {self._partners.get(s) for s in self.binning.single}
-        ]
+        single = {self._partners.get(name) for name in self.binning.single} | self.binning.single
+        binned = [name for name in masks if name not in single]
         used = np.logical_or.reduce([masks[name] for name in binned])
         score = np.full(len(used), np.nan, dtype=np.float32)
         if self._scorer is not None and used.any():

@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 
 LEVELS = (0.6827, 0.95)
 RISES = (1.0, 3.841458820694124)
-"""2ΔlnL at the ends of the intervals of these levels: quantiles of χ² with one degree of freedom."""
+"""2ΔlnL at the ends of intervals of these levels: quantiles of χ² with one degree of freedom."""
 SHRINK = 0.7
 """Factor of the interval that must fail the check, which shows that the check has power."""
 ALLOWED = 2.0
@@ -70,7 +70,7 @@ def shrink(centre: Array, low: Array, high: Array) -> tuple[Array, Array]:
 
 
 def higgsml_score(width: float, coverage: float, n: int) -> float:
-    """Score of the FAIR Universe HiggsML Uncertainty Challenge (arXiv:2410.02867): higher is better.
+    """Score of the FAIR Universe HiggsML Uncertainty Challenge (arXiv:2410.02867); high is good.
 
     s = -ln((w + 0.001) f(c)); f is 1 within two binomial standard deviations of 68.27 % and rises
     with the fourth power of the deviation beyond below, the third above.

@@ -20,7 +20,11 @@ SMALLEST_EFFECT = 1e-12
 
 
 def check_workspace(
-    workspace: Mapping[str, Any], model: CompiledModel, *, lenient: bool = False
+    workspace: Mapping[str, Any],
+    model: CompiledModel,
+    *,
+    lenient: bool = False,
+    allow_no_signal: bool = False,
 ) -> list[str]:
     """Refuse a workspace whose fit would have no meaning.
 
@@ -33,6 +37,8 @@ def check_workspace(
     lenient
         Return the findings that do not spoil a fit, instead of refusing the workspace: a signal
         that is zero in some regions, and constrained parameters that act on nothing.
+    allow_no_signal
+        Accept a parameter of interest that scales nothing.
 
     Returns
     -------
@@ -44,7 +50,8 @@ def check_workspace(
     FitError
         For the first finding.
     """
-    findings = [*_zero_signals(workspace, model), *_disconnected(model)]
+    signals = [] if allow_no_signal else _zero_signals(workspace, model)
+    findings = [*signals, *_disconnected(model)]
     if findings and not lenient:
         raise FitError(f"{findings[0]} (accepted with a note if lenient)")
     for finding in findings:
@@ -86,6 +93,8 @@ def _disconnected(model: CompiledModel) -> list[str]:
     idle = (effect < SMALLEST_EFFECT) & ~parameters.fixed
     findings = []
     for i in np.flatnonzero(idle):
+        if i == model.poi:
+            continue  # has been judged with the signals
         text = f"parameter {parameters.names[i]!r} changes no expected yield"
         if not parameters.constrained[i]:
             raise FitError(f"{text} and has no constraint: its value is not determined")

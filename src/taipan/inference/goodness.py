@@ -1,8 +1,8 @@
 """Goodness of fit, and whether the regions agree on the signal strength.
 
-The saturated model (R. D. Cousins, "Generalization of chisquare goodness-of-fit test for binned data
-using saturated models", 2013; J. K. Lindsey, 1996) predicts the data exactly; 2ΔlnL to it follows χ²
-where counts are large. Toys replace that assumption.
+The saturated model (R. D. Cousins, "Generalization of chisquare goodness-of-fit test for binned
+data using saturated models", 2013) predicts the data exactly; 2ΔlnL to it follows χ² where counts
+are large. Toys replace that assumption.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Goodness:
 
 @dataclass(frozen=True)
 class Compatibility:
-    """Do the regions agree on the parameter of interest?
+    """Agreement of the regions on the parameter of interest.
 
     Attributes
     ----------

@@ -198,6 +198,7 @@ def compile_model(
     measurement: str | None = None,
     interpolation: Mapping[str, str] | None = None,
     lenient: bool = False,
+    allow_no_signal: bool = False,
 ) -> CompiledModel:
     """Prepare the model of a pyhf workspace.
 
@@ -213,6 +214,8 @@ def compile_model(
     lenient
         Accept constrained parameters that act on nothing and regions whose signal is zero, with a
         note, instead of refusing the workspace.
+    allow_no_signal
+        Accept a parameter of interest that scales nothing; it must then be held in every fit.
 
     Returns
     -------
@@ -233,7 +236,7 @@ def compile_model(
         yields = read_yields(workspace, config, opened.codes)
         compiled = _assemble(config, yields, opened.observed)
         _check_against_pyhf(compiled, model)
-    notes = check_workspace(workspace, compiled, lenient=lenient)
+    notes = check_workspace(workspace, compiled, lenient=lenient, allow_no_signal=allow_no_signal)
     logger.info(
         "model: %d parameters, %d bins, %d yields, prepared in %.2f s",
         len(compiled.parameters.names), compiled.n_bins, len(yields.nominal),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from taipan.inference.blinding import refuse_bounds
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult
 from taipan.inference.model import CompiledModel, compile_model
@@ -119,15 +120,13 @@ def _result(
     start = time.perf_counter()
     try:
         profile = Profile(model, data)
+        refuse_bounds(model, profile.best)
         low, high = interval(profile)
         z, p_value = significance(profile)
         limit = upper_limit(profile, level)
     except FitError as error:
         raise FitError(f"{title} result: {error}") from error
     best = profile.best
-    bounded = [n for n, b in zip(model.parameters.names, best.at_bound, strict=True) if b]
-    if bounded:
-        logger.warning("%s: at a bound: %s", title, ", ".join(bounded))
     logger.info(
         "%s: mu = %.3f ± %.3f, interval [%.3f, %.3f], %.2f sd, limit %.3f (expected %.3f), %.1f s",
         title, profile.mu_hat, profile.sigma, low, high, z, limit.observed, limit.band[2],
