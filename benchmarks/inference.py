@@ -1,8 +1,8 @@
 """Ranking, toys and scaling of the fits against cabinetry and pyhf on NumPy with MINUIT.
 
-    python benchmarks/inference.py [--parameters N] [--toys N] [--write]
+    python benchmarks/inference.py [--parameters N] [--toys N]
 
-One process, one thread each. Slow peers are timed on a part (`--parameters`, `--toys`) that is spread
+One process, one thread each. Slow peers are timed on a part (`--parameters`, `--toys`) spread
 over all of it, and scaled up; the output says so. Preparing the model counts as ours, its first
 call included. Processor time is compared, so that other load on the machine does not matter much.
 """
@@ -22,10 +22,10 @@ from typing import Any
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
-import numpy as np
+import numpy as np  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.made_up_models import make_workspace
+from tests.made_up_models import make_workspace  # noqa: E402
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float, float]:

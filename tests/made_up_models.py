@@ -15,7 +15,7 @@ def make_workspace(
     samples: int = 6,
     seed: int = 1,
 ) -> dict[str, Any]:
-    """`norms` + `shapes` nuisances, a staterror per bin, a rising signal and falling backgrounds."""
+    """`norms` + `shapes` nuisances, a staterror per bin, rising signal and falling backgrounds."""
     rng = np.random.default_rng(seed)
     centre = (np.arange(bins) + 0.5) / bins
     channels, observations = [], []

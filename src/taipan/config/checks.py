@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.config.check_coverage import check_coverage
 from taipan.config.check_systematics import check_systematics
 from taipan.config.fields import unknown
 from taipan.config.model import Config, Observable, Region
@@ -57,6 +58,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
         *_check_fit(config),
+        *check_coverage(config),
         *_check_source(config, catalogue, analysis),
         *_check_results(config, catalogue),
     ]
