@@ -86,19 +86,6 @@ def public_models() -> dict[str, dict[str, Any]]:
             },
             {"sr": [120.0, 180.0]},
         ),
-        "coupled_histosys": _workspace(
-            {
-                "signal": {
-                    "sig": ([30.0, 35.0], [MU]),
-                    "bkg1": ([100.0, 100.0], [_histosys("c", [110.0, 110.0], [90.0, 90.0])]),
-                    "bkg2": ([50.0, 120.0], [_histosys("c", [55.0, 55.0], [45.0, 45.0])]),
-                },
-                "control": {
-                    "bkg1": ([105.0, 100.0], [_histosys("c", [110.0, 115.0], [95.0, 90.0])])
-                },
-            },
-            {"signal": [170.0, 220.0], "control": [110.0, 105.0]},
-        ),
         "coupled_normsys": _workspace(
             {
                 "signal": {
@@ -151,3 +138,18 @@ def public_models() -> dict[str, dict[str, Any]]:
             },
         ),
     }  # fmt: skip
+
+
+def two_minima() -> dict[str, Any]:
+    """Give the file 2bin_2channel_coupledhisto, whose likelihood has two minima."""
+    return _workspace(
+        {
+            "signal": {
+                "sig": ([30.0, 35.0], [MU]),
+                "bkg1": ([100.0, 100.0], [_histosys("c", [110.0, 110.0], [90.0, 90.0])]),
+                "bkg2": ([50.0, 120.0], [_histosys("c", [55.0, 55.0], [45.0, 45.0])]),
+            },
+            "control": {"bkg1": ([105.0, 100.0], [_histosys("c", [110.0, 115.0], [95.0, 90.0])])},
+        },
+        {"signal": [170.0, 220.0], "control": [110.0, 105.0]},
+    )
