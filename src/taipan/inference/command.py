@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -151,9 +152,11 @@ def _export(
         write_json(options.hs3, to_hs3(workspace, options.measurement))
         made.append(options.hs3)
     if options.hepdata is not None:
-        from taipan.export.hepdata import write_hepdata  # slow to import
+        with warnings.catch_warnings():  # hepdata-validator uses a deprecated jsonschema class
+            warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
+            from taipan.export.hepdata import write_hepdata  # slow to import
 
-        write_hepdata(result, options.hepdata)
+            write_hepdata(result, options.hepdata)
         made.append(options.hepdata)
     if options.tables is not None:
         tables = {f"yields_{stage}": yields_table(result, stage) for stage in ("prefit", "postfit")}
@@ -177,7 +180,7 @@ def _limits(result: dict[str, Any], profile: Profile, options: argparse.Namespac
         toys = toy_limit(profile, options.level, options.toys, rng)
         result["limit_toys"] = {
             **asdict(toys.limit),
-            "band": list(toys.limit.band),
+            "band": [None if value != value else value for value in toys.limit.band],
             "toys": toys.toys,
             "tested": toys.tested.tolist(),
             "cls": toys.cls.tolist(),

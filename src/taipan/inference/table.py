@@ -41,10 +41,10 @@ def print_result(result: Mapping[str, Any]) -> str:
 
 def _limit(limit: Mapping[str, Any], key: str) -> list[str]:
     how = "toys" if key == "limit_toys" else "asymptotic"
-    band = limit["band"]
+    low, median, high = ("?" if v is None else f"{v:.4g}" for v in limit["band"][1:4])
     return [
         f"CLs limit, {100 * limit['level']:g} %, {how}",
-        f"{limit['observed']:.4g} (expected {band[2]:.4g}, ±1σ [{band[1]:.4g}, {band[3]:.4g}])",
+        f"{limit['observed']:.4g} (expected {median}, ±1σ [{low}, {high}])",
     ]
 
 

@@ -18,6 +18,8 @@ Array = npt.NDArray[np.float64]
 # Signal strengths tested, as multiples of the asymptotic observed or expected limits.
 SPAN = (0.6, 1.6)
 POINTS = 9
+# Toys with signal that must lie beyond the statistic at the limit, for a limit to be given.
+FEWEST = 5.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class ToyLimit:
     Attributes
     ----------
     limit
-        Observed limit and expected band.
+        Observed limit and expected band; NaN where the toys are too few to tell.
     toys
         Toys of each hypothesis at each signal strength.
     tested
@@ -84,6 +86,9 @@ def toy_limit(profile: Profile, level: float, toys: int, rng: np.random.Generato
     cls = np.array([_cls(q, s, b) for q, s, b in rows])
     band = []
     for n in BAND:
+        if (1.0 - level) * norm.cdf(n) * toys < FEWEST:
+            band.append(float("nan"))
+            continue
         # a background fluctuation of n upwards has a smaller statistic at a given strength
         curve = [_cls(float(np.quantile(b, norm.cdf(-n))), s, b) for _, s, b in rows]
         band.append(_crossing(tested, np.array(curve), 1.0 - level))
