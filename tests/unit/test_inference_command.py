@@ -59,6 +59,9 @@ def changed(name, change):
     return workspace
 
 
+# hepdata-validator leaves the files that it has read to the garbage collector
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_command_writes_what_it_promises(tmp_path, capsys):
     workspace = make_workspace(norms=2, shapes=2, regions=2, bins=4, samples=3)
     out = tmp_path / "result.json"

@@ -62,9 +62,7 @@ rule coverage:
     """Fit the pseudo-data; count how often intervals hold the truth."""
     input:
         workspace=f"{OUT}/workspaces/{{observable}}.json",
-        pseudo_data=[
-            f"{COVERAGE}/{i}.json" for i in range(CONFIG.coverage.batches)
-        ],
+        pseudo_data=[f"{COVERAGE}/{i}.json" for i in range(CONFIG.coverage.batches)],
     output:
         report=f"{OUT}/coverage/{{observable}}.json",
         pdf=f"{OUT}/plots/coverage_{{observable}}.pdf",

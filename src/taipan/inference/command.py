@@ -153,7 +153,7 @@ def _export(
         made.append(options.hs3)
     if options.hepdata is not None:
         with warnings.catch_warnings():  # hepdata-validator uses a deprecated jsonschema class
-            warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
+            warnings.filterwarnings("ignore", "jsonschema.*Ref", DeprecationWarning)
             from taipan.export.hepdata import write_hepdata  # slow to import
 
             write_hepdata(result, options.hepdata)
