@@ -1,26 +1,6 @@
 """Coverage of the intervals: `snakemake measure_coverage`, not part of a default run."""
 
 
-def simulated_by_dataset():
-    """Nominal simulated dataset to its Parquet files."""
-    return {
-        name: paths
-        for name, paths in nominal_by_dataset().items()
-        if name not in CONFIG.data
-    }
-
-
-def coverage_slice():
-    """Configuration of the pseudo-experiments."""
-    return {
-        **definitions(),
-        **slice_config(CONFIG, "module", "features", "systematics", "coverage"),
-    }
-
-
-COVERAGE = f"{OUT}/coverage/{{observable}}"
-
-
 rule draw_pseudo_data:
     """Draw pseudo-data from shifted events, with random signal strength and systematics."""
     input:
@@ -32,7 +12,7 @@ rule draw_pseudo_data:
         transfer=TRANSFER,
         record=f"{OUT}/workspaces/{{observable}}_record.json",
     output:
-        pseudo_data=f"{COVERAGE}/{{batch}}.json",
+        pseudo_data=f"{OUT}/coverage/{{observable}}/{{batch}}.json",
     log:
         f"{OUT}/logs/draw_pseudo_data/{{observable}}_{{batch}}.log",
     benchmark:
@@ -62,7 +42,10 @@ rule coverage:
     """Fit the pseudo-data; count how often intervals hold the truth."""
     input:
         workspace=f"{OUT}/workspaces/{{observable}}.json",
-        pseudo_data=[f"{COVERAGE}/{i}.json" for i in range(CONFIG.coverage.batches)],
+        pseudo_data=[
+            f"{OUT}/coverage/{{observable}}/{i}.json"
+            for i in range(CONFIG.coverage.batches)
+        ],
     output:
         report=f"{OUT}/coverage/{{observable}}.json",
         pdf=f"{OUT}/plots/coverage_{{observable}}.pdf",

@@ -25,7 +25,13 @@ from taipan.export.tables import (
 from taipan.inference.blinding import Mode, prepare, refuse_bounds
 from taipan.inference.fit import fit
 from taipan.inference.goodness import channel_compatibility, goodness_of_fit
-from taipan.inference.impacts import break_down, default_groups, rank_parameters
+from taipan.inference.impacts import (
+    break_down,
+    default_groups,
+    impacts_to_json,
+    parameter_kinds,
+    rank_parameters,
+)
 from taipan.inference.model import CompiledModel, compile_model
 from taipan.inference.profile import Profile, interval, significance, upper_limit
 from taipan.inference.read import keep_regions
@@ -116,8 +122,8 @@ def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[s
         result["significance"], result["p_value"] = significance(profile)
         _limits(result, profile, options)
         if options.impacts:
-            result["impacts"] = [asdict(i) for i in rank_parameters(model, blinded.data, best)]
-            groups = default_groups(model, _kinds(workspace), _named_groups(options))
+            result["impacts"] = impacts_to_json(rank_parameters(model, blinded.data, best))
+            groups = default_groups(model, parameter_kinds(workspace), _named_groups(options))
             result["breakdown"] = break_down(model, blinded.data, best, groups)
         if options.compatibility:
             found = channel_compatibility(workspace, model, blinded.data, best)
@@ -205,15 +211,6 @@ def _toys(result: dict[str, Any], model: CompiledModel, options: argparse.Namesp
         "pull_mean": float(pulls.mean()),
         "pull_width": float(pulls.std(ddof=1)) if len(pulls) > 1 else None,
     }
-
-
-def _kinds(workspace: Mapping[str, Any]) -> dict[str, list[str]]:
-    kinds: dict[str, list[str]] = {}
-    for channel in workspace["channels"]:
-        for sample in channel["samples"]:
-            for modifier in sample["modifiers"]:
-                kinds.setdefault(modifier["name"], []).append(modifier["type"])
-    return kinds
 
 
 def _named_groups(options: argparse.Namespace) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,18 @@ class Impact:
     name: str
     prefit: tuple[float, float] | None
     postfit: tuple[float, float]
+
+
+def impacts_to_json(impacts: Sequence[Impact]) -> list[dict[str, Any]]:
+    """Give impacts as plain lists and dictionaries."""
+    return [
+        {
+            "name": item.name,
+            "prefit": None if item.prefit is None else list(item.prefit),
+            "postfit": list(item.postfit),
+        }
+        for item in impacts
+    ]
 
 
 def rank_parameters(model: CompiledModel, data: Array, best: FitResult) -> list[Impact]:
@@ -132,6 +145,16 @@ def default_groups(
         default = MC_STATISTICS if simulated else EXPERIMENTAL
         groups.setdefault(named.get(name, named.get(base, default)), []).append(i)
     return groups
+
+
+def parameter_kinds(workspace: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Parameter set → kinds of the modifiers of a pyhf workspace that use it."""
+    kinds: dict[str, list[str]] = {}
+    for channel in workspace["channels"]:
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                kinds.setdefault(modifier["name"], []).append(modifier["type"])
+    return kinds
 
 
 def break_down(
