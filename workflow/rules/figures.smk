@@ -1,6 +1,6 @@
 """Figures: their names, captions and the slices of the configuration that they show."""
 
-FIT_FIGURES = ("prefit", "postfit", "pulls", "correlation")
+FIT_FIGURES = ("prefit", "postfit", "pulls", "correlation", "impacts")
 TRAINING_FIGURES = ("learning_curves", "score", "roc")
 PLOT_HEADER = {
     "label": "Taipan fastsim" if IS_FASTSIM else "CMS Open Data",
