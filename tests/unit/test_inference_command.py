@@ -11,8 +11,10 @@ import pytest
 
 from taipan.cli import main
 from taipan.config.model import Systematic
+from taipan.coverage.draw import Binning
 from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise
-from taipan.coverage.truth import rate_factor
+from taipan.coverage.truth import draw_truth, rate_factor
+from taipan.errors import TaipanError
 from taipan.export.hs3 import to_hs3
 from taipan.inference import FitError, compile_model, fit
 from taipan.inference.batch import fit_many
@@ -413,6 +415,29 @@ def test_shrunk_intervals_fail_the_coverage():
     low, high = shrink(mu_hat, *ends[0])
     np.testing.assert_allclose(high - low, 1.4)
     assert measure_coverage(truth, low, high, 0.6827).fraction == pytest.approx(0.516, abs=0.05)
+
+
+def test_pseudo_data_are_binned_like_templates():
+    binning = Binning("x", {"sr": np.array([0.0, 1.0, 3.0])}, frozenset({"cr"}))
+    values = np.array([-5.0, 0.5, 1.0, 3.0, 9.0, np.nan])
+    weights = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+    assert binning.fill("sr", values, weights).tolist() == [3.0, 60.0]  # flow in the edge bins
+    assert binning.fill("cr", values, weights).tolist() == [63.0]
+
+
+def test_truth_is_drawn_from_the_priors():
+    rate = Systematic(kind="rate", size=0.1, samples=["W"])
+    rng = np.random.default_rng(10)
+    truths = [draw_truth({"a": rate}, (0.5, 2.5), rng) for _ in range(2000)]
+    mu = np.array([item.mu for item in truths])
+    pulls = np.array([item.pulls["a"] for item in truths])
+    assert 0.5 <= mu.min() <= mu.max() <= 2.5
+    assert mu.mean() == pytest.approx(1.5, abs=0.05)
+    assert pulls.mean() == pytest.approx(0.0, abs=0.1)
+    assert pulls.std() == pytest.approx(1.0, abs=0.05)
+    sample = Systematic(kind="sample", datasets=["Z2"], samples=["ZTT"])
+    with pytest.raises(TaipanError, match="coverage: systematics.nlo is of kind 'sample'"):
+        draw_truth({"nlo": sample}, (0.0, 1.0), rng)
 
 
 def test_rates_of_pseudo_data_are_exponential():
