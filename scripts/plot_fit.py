@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from taipan.atomic import read_json
 from taipan.config.slices import restore_slice
-from taipan.plotting.fit import fit_figure, fit_numbers
+from taipan.plotting.fit import fit_figure, fit_numbers, fitted_result
+from taipan.plotting.inference import impact_figure, impact_numbers
 from taipan.plotting.parameters import (
     correlation_figure,
     correlation_numbers,
@@ -17,7 +18,7 @@ from taipan.scripting import run_script
 if TYPE_CHECKING:
     snakemake: Any
 
-FIGURES = ("prefit", "postfit", "pulls", "correlation")
+FIGURES = ("prefit", "postfit", "pulls", "correlation", "impacts")
 
 
 def plot_fit(
@@ -26,7 +27,7 @@ def plot_fit(
     header: dict[str, Any],
     outputs: dict[str, dict[str, str]],
 ) -> None:
-    """Write the figures `prefit`, `postfit`, `pulls` and `correlation`.
+    """Write the figures `prefit`, `postfit`, `pulls`, `correlation` and `impacts`.
 
     `outputs` maps each figure to the paths of its ``pdf``, ``png`` and ``json``.
     """
@@ -42,6 +43,9 @@ def plot_fit(
     save_figure(pull_figure(pulls), outputs["pulls"], pulls)
     correlation = correlation_numbers(content, header)
     save_figure(correlation_figure(correlation), outputs["correlation"], correlation)
+    kind, fitted = fitted_result(content)
+    impacts = impact_numbers({**fitted, "poi": content["poi"], "mode": kind})
+    save_figure(impact_figure(impacts), outputs["impacts"], impacts)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from taipan.config.load import ANALYSES, load_catalogue, read_config
 from taipan.config.model import Skim
 from taipan.datasets import total_luminosity
 from taipan.errors import TaipanError
+from taipan.fit_command import add_fit_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="folder that holds config/ (default: the working directory)",
             )
     _add_skim(commands)
+    add_fit_command(commands)
     folder = commands.add_parser(
         "results-folder", help="print the folder that a run with these options writes to"
     )

@@ -17,7 +17,7 @@ from taipan.errors import TaipanError
 _PACKAGE = Path(taipan.__file__).parent
 _LARGEST_HASHED = 256 * 1024**2
 _RECORDED = (
-    *("awkward", "hist", "jax", "keras", "numpy", "onnxruntime", "pyarrow", "pyhf", "scipy"),
+    *("awkward", "hist", "keras", "numpy", "onnxruntime", "pyarrow", "pyhf", "scipy"),
     *("snakemake", "tensorflow", "uproot"),
 )
 

@@ -21,7 +21,7 @@ def model():
     return compile_model(workspace)
 
 
-@pytest.mark.parametrize("mu", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("mu", [0.0, 0.5, 1.0, 2.0])
 def test_injected_signal_strength_is_recovered(mu, model):
     toys = pseudo_experiments(model, mu, N, np.random.default_rng(SEED))
     assert np.isfinite(toys["mu_hat"]).all()

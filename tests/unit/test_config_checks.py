@@ -335,6 +335,14 @@ MESSAGES = {
         {"fit": {"free_normalisations": {"z2_norm": "ZTT"}}},
         "fit.free_normalisations.z2_norm: the normalisation of 'ZTT' is already free (z_norm)",
     ),
+    "batches that do not divide": (
+        {"coverage": {"experiments": 1000, "batches": 3}},
+        "coverage.batches: 3 does not divide coverage.experiments (1000)",
+    ),
+    "injected signal strengths beyond the fit's": (
+        {"coverage": {"mu_range": [0.0, 99.0]}},
+        "coverage.mu_range: [0, 99] must be increasing, not negative, and within fit.poi_range",
+    ),
     "results in the root folder": ({"results": "/"}, "results: '/' is the root of the file syst"),
     "results of blanks": ({"results": "  "}, "results: '' is not a folder"),
 }

@@ -300,8 +300,11 @@ def test_result_has_the_promised_layout(htautau):
         one = result[key]
         assert set(one) == {
             "mu_hat", "sigma", "interval", "significance", "p_value", "limit", "converged", "nll",
-            "parameters", "correlation", "prefit", "postfit",
+            "parameters", "correlation", "prefit", "postfit", "impacts", "breakdown",
         }  # fmt: skip
+        assert set(one["breakdown"]) == {"total", "statistical", "experimental", "MC statistics"}
+        assert one["breakdown"]["total"] == one["sigma"]
+        assert len(one["impacts"]) == sum(p["sigma"] > 0 for p in one["parameters"]) - 1
         assert one["interval"][0] < one["mu_hat"] < one["interval"][1]
         assert set(one["limit"]) == {"level", "observed", "expected", "expected_band"}
         for stage in ("prefit", "postfit"):

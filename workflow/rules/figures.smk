@@ -1,6 +1,6 @@
 """Figures: their names, captions and the slices of the configuration that they show."""
 
-FIT_FIGURES = ("prefit", "postfit", "pulls", "correlation")
+FIT_FIGURES = ("prefit", "postfit", "pulls", "correlation", "impacts")
 TRAINING_FIGURES = ("learning_curves", "score", "roc")
 WEIGHT_FIGURES = ("weights", "negative_fraction", "weight_closure")
 PLOT_HEADER = {

@@ -52,6 +52,7 @@ rule fit:
         ENVIRONMENT
     params:
         confidence_level=CONFIG.fit.confidence_level,
+        groups=systematic_groups(),
         code=code_version("taipan.inference"),
     script:
         "../../scripts/fit.py"

@@ -188,3 +188,25 @@ def fit_slice():
 def blinded_regions():
     """Regions whose data must not be looked at yet."""
     return [] if CONFIG.fit.unblind else overlapping_signal(CONFIG.regions)
+
+
+def simulated_by_dataset():
+    """Nominal simulated dataset to its Parquet files."""
+    return {
+        name: paths
+        for name, paths in nominal_by_dataset().items()
+        if name not in CONFIG.data
+    }
+
+
+def coverage_slice():
+    """Configuration of the pseudo-experiments."""
+    return {
+        **definitions(),
+        **slice_config(CONFIG, "module", "features", "systematics", "coverage"),
+    }
+
+
+def systematic_groups():
+    """Systematic to its group in the uncertainty breakdown."""
+    return {name: item.group for name, item in CONFIG.systematics.items()}

@@ -113,7 +113,7 @@ rule plot_systematics:
 
 
 rule plot_fit:
-    """Draw one fit: distributions before and after, pulls and correlations."""
+    """Draw one fit: distributions before and after, pulls, correlations, impacts."""
     input:
         result=f"{OUT}/fit/{{observable}}.json",
     output:
@@ -127,6 +127,10 @@ rule plot_fit:
     params:
         config=slice_config(CONFIG, "samples", "regions", "observables"),
         header=PLOT_HEADER,
-        code=code_version("taipan.plotting.fit", "taipan.plotting.parameters"),
+        code=code_version(
+            "taipan.plotting.fit",
+            "taipan.plotting.inference",
+            "taipan.plotting.parameters",
+        ),
     script:
         "../../scripts/plot_fit.py"

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.config.check_coverage import check_coverage
 from taipan.config.check_skim import check_skim
 from taipan.config.check_source import check_source, source_key
 from taipan.config.check_systematics import check_systematics
@@ -64,6 +65,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *_check_fit(config),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
+        *check_coverage(config),
         *_check_results(config, catalogue),
     ]
     if problems:

@@ -324,6 +324,20 @@ class Templates(Strict):
     )
 
 
+class Coverage(Strict):
+    """Pseudo-experiments of `snakemake measure_coverage`."""
+
+    experiments: Annotated[int, Field(ge=10)] = Field(
+        1000, description="Number of pseudo-experiments."
+    )
+    batches: Annotated[int, Field(ge=1)] = Field(
+        4, description="Jobs that they are divided into (a divisor of `experiments`)."
+    )
+    mu_range: tuple[float, float] = Field(
+        (0.0, 3.0), description="Range of the injected signal strengths, drawn uniformly."
+    )
+
+
 class Run(Strict):
     """Keys of `config/config.yaml` and its overlays."""
 
@@ -360,6 +374,9 @@ class Run(Strict):
     )
     templates: Templates = Field(
         default_factory=Templates, description="How histograms become templates."
+    )
+    coverage: Coverage = Field(
+        default_factory=Coverage, description="Measurement of the intervals' coverage."
     )
 
 

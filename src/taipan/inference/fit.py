@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from taipan.inference.errors import FitError
 from taipan.inference.minimise import Minimum, minimise
@@ -21,6 +22,8 @@ MIN_EIGENVALUE = 1e-9
 # A fit that predicts less than this fraction of the nominal yield in a bin sits where the signal
 # eats up the background: the edge of the model, which acts as a bound of the signal strength.
 EDGE_FRACTION = 1e-3
+# A fit whose −ln L is lower by this much is another minimum, not rounding.
+DEEPER = 1e-6
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def fit(
         definite; names the parameters concerned.
     """
     minimum, is_fixed = find_minimum(model, data, start=start, fixed=fixed)
+    minimum = _other_side(model, data, minimum, fixed)
     at_bound = minimum.at_bound.copy()
     edge = model.expected(minimum.values) < EDGE_FRACTION * model.expected(model.nominal(1.0))
     at_bound[model.poi] |= edge.any() and not is_fixed[model.poi]
@@ -96,6 +100,26 @@ def fit(
         at_bound=at_bound,
         edm=minimum.edm,
     )
+
+
+def _other_side(
+    model: CompiledModel, data: Array, minimum: Minimum, fixed: Mapping[int, float] | None
+) -> Minimum:
+    """Look for a deeper minimum with the opposite pulls, and give the deeper one.
+
+    A variation whose up and down templates lie on the same side of the nominal one gives −ln L two
+    minima, one for each sign of its parameter.
+    """
+    parameters = model.parameters
+    mirrored = np.where(
+        parameters.constrained, 2.0 * parameters.initial - minimum.values, minimum.values
+    )
+    start = np.clip(mirrored, parameters.lower, parameters.upper)
+    try:
+        other, _ = find_minimum(model, data, start=start, fixed=fixed)
+    except FitError:
+        return minimum
+    return other if other.nll < minimum.nll - DEEPER else minimum
 
 
 def find_minimum(
@@ -123,13 +147,14 @@ def find_minimum(
         values[index] = value
         is_fixed[index] = True
     try:
-        minimum = minimise(
-            lambda point: model.evaluate(point, data),
-            values,
-            parameters.lower,
-            parameters.upper,
-            is_fixed,
-        )
+        with threadpool_limits(1):  # the matrices are far too small to be shared out
+            minimum = minimise(
+                lambda point: model.evaluate(point, data),
+                values,
+                parameters.lower,
+                parameters.upper,
+                is_fixed,
+            )
     except FitError as error:
         held = ", ".join(f"{parameters.names[i]} = {v:.4g}" for i, v in (fixed or {}).items())
         raise FitError(f"fit{' with ' + held if held else ''}: {error}") from error

@@ -1,21 +1,28 @@
-"""The expected yields of a HistFactory model as one small JAX function.
+"""The expected yields of a HistFactory model with exact first and second derivatives.
 
-pyhf evaluates its models with dense tensors on a global backend. This function has only the terms
-that act, so that its Hessian compiles and runs in a fraction of the time, and no global state. The
-formulae are pyhf's (interpolation codes 4 and 4p), and a model is refused unless both agree.
+pyhf evaluates its models with dense tensors on a global backend. Here only the yields that exist
+are kept, and all derivatives are written out as matrix products, for many parameter vectors at a
+time and without compilation. The formulae are pyhf's, and a model is refused unless both agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
 from taipan.inference.errors import FitError
+from taipan.inference.interpolation import (
+    NORM_CODES,
+    SHAPE_CODES,
+    NormCode,
+    ShapeCode,
+    norm_code,
+    shape_code,
+)
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -23,43 +30,284 @@ Indices = npt.NDArray[np.intp]
 # modifiers that multiply all bins of a sample by one parameter, and those with one per bin
 _SCALES = ("normfactor", "lumi")
 _PER_BIN = ("staterror", "shapesys", "shapefactor")
-_SUPPORTED = (*_SCALES, *_PER_BIN, "normsys", "histosys")
+SUPPORTED = (*_SCALES, *_PER_BIN, "normsys", "histosys")
 
 
 @dataclass(frozen=True)
-class Tensors:
-    """Numbers of a HistFactory model: S samples, C regions, B bins (one region after another).
+class Derivatives:
+    """Expected yields of T parameter vectors and how they change.
 
     Attributes
     ----------
-    nominal
-        Nominal yields, shape ``(S, B)``.
-    region
-        Region of each bin, shape ``(B,)``.
-    direct
-        Layers ``(S, B)`` of the index of the parameter that multiplies each yield; the number of
-        parameters where a layer has none.
-    norm_index, norm_up, norm_down
-        `normsys`, shape ``(K,)`` each: parameter, factors at +1 and -1.
-    norm_layers
-        Layers ``(S, C)`` of the position among these K that acts on each yield; K for none.
-    shape_index, shape_up, shape_down
-        `histosys`: parameter ``(H,)``, yield differences to nominal at ±1 ``(H, S, B)``.
+    yields
+        Per bin, shape ``(T, B)``.
+    slopes
+        d(yield)/d(parameter), shape ``(T, n, B)``.
+    """
+
+    yields: Array
+    slopes: Array
+    _parts: tuple[Array, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Yields:
+    """Expected yields: M entries (a sample in a bin), sorted by bin; B bins; n parameters.
+
+    An entry is (nominal + Σ changes of shape) · Π factors of `normsys` · Π parameters that
+    multiply it directly. Parameters that interpolate are called α, the others direct.
+
+    Attributes
+    ----------
+    nominal, sample, bins
+        Yield, sample and bin of each entry, shape ``(M,)``.
+    starts
+        First entry of each bin that has any.
+    shape
+        ``(n_samples, B, n)``.
+    alphas, directs
+        Indices of the parameters that interpolate (P) and that multiply (Q).
+    shape_rows
+        Position among the α of each `histosys`, shape ``(H,)``.
+    shape_up, shape_down
+        Changes at ±1, shape ``(H, M)``.
+    norm_rows
+        Position among the α of each `normsys`, shape ``(K,)``.
+    norm_at
+        Position among these K that acts on each entry, shape ``(P, M)``; K for none.
+    layers
+        Position among the direct parameters, shape ``(L, M)``; Q for none.
     """
 
     nominal: Array
-    region: Indices
-    direct: tuple[Indices, ...]
-    norm_index: Indices
-    norm_up: Array
-    norm_down: Array
-    norm_layers: tuple[Indices, ...]
-    shape_index: Indices
+    sample: Indices
+    bins: Indices
+    starts: Indices
+    shape: tuple[int, int, int]
+    alphas: Indices
+    directs: Indices
+    shape_rows: Indices
     shape_up: Array
     shape_down: Array
+    norm_rows: Indices
+    norm_at: Indices
+    layers: Indices
+    _norm: NormCode
+    _shape: ShapeCode
+
+    def by_sample(self, values: Array) -> Array:
+        """Give the yields of each sample, shape ``(T, n_samples, B)``, for ``(T, n)`` values."""
+        entries = self._entries(values)
+        out = np.zeros((len(values), *self.shape[:2]))
+        out[:, self.sample, self.bins] = entries
+        return out
+
+    def total(self, values: Array) -> Array:
+        """Give the total yields, shape ``(T, B)``, for parameters ``(T, n)``."""
+        return self._sum_bins(self._entries(values))
+
+    def derivatives(self, values: Array) -> Derivatives:
+        """Give the yields and their first derivatives for parameters ``(T, n)``."""
+        content, slope, bend = self._content(values)
+        factors, relative, relative_slope = self._factors(values)
+        norm = factors.prod(axis=1)
+        multipliers = self._multipliers(values)
+        product, without = multipliers.prod(axis=1), _leave_one_out(multipliers)
+        change = norm[:, None] * (slope + content[:, None] * relative)  # of content · norm, by α
+        parts = (content, slope, bend, norm, relative, relative_slope, multipliers, change)
+        slopes = np.zeros((len(values), self.shape[2], self.shape[1]))
+        slopes[:, self.alphas] = self._sum_bins(change * product[:, None])
+        if len(self.directs):
+            base = content * norm
+            dense = np.zeros((len(values), len(self.directs) + 1, len(self.nominal)))
+            entry = np.arange(len(self.nominal))
+            for layer, others in zip(self.layers, np.moveaxis(without, 1, 0), strict=True):
+                dense[:, layer, entry] += base * others
+            slopes[:, self.directs] = self._sum_bins(dense[:, :-1])
+        return Derivatives(self._sum_bins(content * norm * product), slopes, parts)
+
+    def weighted_curvature(self, found: Derivatives, values: Array, weights: Array) -> Array:
+        """Give Σ_b weight_b · d²(yield_b)/dθdθ', shape ``(T, n, n)``; weights ``(T, B)``."""
+        content, slope, bend, norm, relative, relative_slope, multipliers, change = found._parts
+        weight = weights[:, self.bins]
+        scaled = weight * multipliers.prod(axis=1) * norm
+        curvature = np.zeros((len(values), self.shape[2], self.shape[2]))
+        if len(self.alphas):
+            cross = (slope * scaled[:, None]) @ relative.swapaxes(1, 2)
+            square = (relative * (scaled * content)[:, None]) @ relative.swapaxes(1, 2)
+            block = cross + cross.swapaxes(1, 2) + square
+            diagonal = ((bend + content[:, None] * relative_slope) * scaled[:, None]).sum(axis=2)
+            place = np.arange(len(self.alphas))
+            block[:, place, place] += diagonal
+            curvature[:, self.alphas[:, None], self.alphas] = block
+        if len(self.directs):
+            mixed = self._mixed_curvature(change * weight[:, None], multipliers)
+            pure = self._direct_curvature(content * norm * weight, multipliers)
+            curvature[:, self.alphas[:, None], self.directs] = mixed
+            curvature[:, self.directs[:, None], self.alphas] = mixed.swapaxes(1, 2)
+            curvature[:, self.directs[:, None], self.directs] = pure
+        return curvature
+
+    def _mixed_curvature(self, change: Array, multipliers: Array) -> Array:
+        """Give the block (α, direct) of the curvature; `change` ``(T, P, M)`` has the weights."""
+        size, entry = len(self.directs), np.arange(len(self.nominal))
+        mixed = np.zeros((len(change), len(self.alphas), size + 1))
+        without = _leave_one_out(multipliers)
+        for i, layer in enumerate(self.layers):
+            selection = np.zeros((len(entry), size + 1))
+            selection[entry, layer] = 1.0
+            mixed += (change * without[:, i, None]) @ selection
+        return mixed[:, :, :size]
+
+    def _direct_curvature(self, base: Array, multipliers: Array) -> Array:
+        """Give the block (direct, direct) of the curvature; `base` ``(T, M)`` has the weights."""
+        size = len(self.directs)
+        pure = np.zeros((len(base), size * size))
+        for i, layer in enumerate(self.layers):
+            for j, other in enumerate(self.layers):
+                both = np.flatnonzero((layer < size) & (other < size))
+                if i == j or not len(both):
+                    continue
+                rest = [k for k in range(len(self.layers)) if k not in (i, j)]
+                value = base[:, both] * multipliers[:, rest][:, :, both].prod(axis=1)
+                target = layer[both] * size + other[both]
+                order = np.argsort(target, kind="stable")
+                first = np.flatnonzero(np.diff(target[order], prepend=-1))
+                pure[:, target[order][first]] += np.add.reduceat(value[:, order], first, axis=1)
+        return pure.reshape(-1, size, size)
+
+    def _entries(self, values: Array) -> Array:
+        content, _, _ = self._content(values)
+        factors, _, _ = self._factors(values)
+        return np.asarray(content * factors.prod(axis=1) * self._multipliers(values).prod(axis=1))
+
+    def _content(self, values: Array) -> tuple[Array, Array, Array]:
+        """Give nominal plus changes of shape, and its derivatives ``(T, P, M)``."""
+        alpha = values[:, self.alphas[self.shape_rows]]
+        weights, slopes, bends = self._shape(alpha)
+        content = self.nominal + weights[0] @ self.shape_up + weights[1] @ self.shape_down
+        empty = (len(values), len(self.alphas), len(self.nominal))
+        slope, bend = np.zeros(empty), np.zeros(empty)
+        for target, (up, down) in ((slope, slopes), (bend, bends)):
+            target[:, self.shape_rows] = (
+                up[:, :, None] * self.shape_up + down[:, :, None] * self.shape_down
+            )
+        return content, slope, bend
+
+    def _factors(self, values: Array) -> tuple[Array, Array, Array]:
+        """Give the factors f of `normsys`, f'/f and (f'/f)', of each α and entry, ``(T, P, M)``."""
+        value, slope, bend = self._norm(values[:, self.alphas[self.norm_rows]])
+        safe = np.where(value == 0.0, np.finfo(float).tiny, value)
+        relative = slope / safe
+        relative_slope = bend / safe - relative * relative
+        padded = [
+            np.concatenate([item, np.full((len(values), 1), fill)], axis=1)
+            for item, fill in ((value, 1.0), (relative, 0.0), (relative_slope, 0.0))
+        ]
+        return padded[0][:, self.norm_at], padded[1][:, self.norm_at], padded[2][:, self.norm_at]
+
+    def _multipliers(self, values: Array) -> Array:
+        """Give the direct parameters of each layer, shape ``(T, L, M)``; 1 where there is none."""
+        padded = np.concatenate([values[:, self.directs], np.ones((len(values), 1))], axis=1)
+        return np.asarray(padded[:, self.layers])
+
+    def _sum_bins(self, entries: Array) -> Array:
+        out = np.zeros((*entries.shape[:-1], self.shape[1]))
+        out[..., self.bins[self.starts]] = np.add.reduceat(entries, self.starts, axis=-1)
+        return out
 
 
-def read_tensors(workspace: Mapping[str, Any], config: Any) -> Tensors:
+def _leave_one_out(multipliers: Array) -> Array:
+    """Product over all layers but one, for each; exact where a parameter is zero."""
+    layers = range(multipliers.shape[1])
+    if not layers:
+        return multipliers
+    return np.stack(
+        [multipliers[:, [k for k in layers if k != i]].prod(axis=1) for i in layers], axis=1
+    )
+
+
+class _Builder:
+    """Collects the entries of a workspace and the modifiers that act on each."""
+
+    def __init__(self) -> None:
+        self.nominal: list[float] = []
+        self.place: list[tuple[int, int]] = []
+        self.shapes: dict[int, list[tuple[int, float, float]]] = {}
+        self.norms: list[tuple[int, float, float, range]] = []
+        self.direct: list[list[int]] = []
+
+    def add(self, row: int, first_bin: int, sample: Mapping[str, Any], config: Any) -> None:
+        """Add one sample of one channel."""
+        start, size = len(self.nominal), len(sample["data"])
+        entries = range(start, start + size)
+        self.nominal += [float(value) for value in sample["data"]]
+        self.place += [(row, first_bin + i) for i in range(size)]
+        self.direct += [[] for _ in range(size)]
+        for modifier in sample["modifiers"]:
+            kind, name, data = modifier["type"], modifier["name"], modifier["data"]
+            if kind not in SUPPORTED:
+                raise FitError(f"modifier {name}: type {kind!r} is not one of {SUPPORTED}")
+            first = config.par_slice(name).start
+            if kind == "normsys":
+                if min(data["hi"], data["lo"]) <= 0.0:
+                    raise FitError(
+                        f"modifier {name}, sample {sample['name']}: normsys factors "
+                        f"{data['hi']:g}, {data['lo']:g} must be positive"
+                    )
+                self.norms.append((first, data["hi"], data["lo"], entries))
+            elif kind == "histosys":
+                for i, high, low in zip(entries, data["hi_data"], data["lo_data"], strict=True):
+                    nominal = self.nominal[i]
+                    self.shapes.setdefault(first, []).append((i, high - nominal, low - nominal))
+            else:
+                for i, entry in enumerate(entries):
+                    self.direct[entry].append(first + (i if kind in _PER_BIN else 0))
+
+    def build(self, n_samples: int, n_bins: int, config: Any, codes: Mapping[str, str]) -> Yields:
+        """Put the numbers into arrays, entries sorted by bin."""
+        place = np.asarray(self.place, dtype=np.intp).reshape(-1, 2)
+        order = np.argsort(place[:, 1], kind="stable")
+        size = len(order)
+        alphas = np.unique([*self.shapes, *(first for first, *_ in self.norms)]).astype(np.intp)
+        directs = np.unique([i for found in self.direct for i in found]).astype(np.intp)
+        up, down = np.zeros((2, len(self.shapes), size))
+        for row, changes in enumerate(self.shapes.values()):
+            for i, high, low in changes:
+                up[row, i], down[row, i] = high, low
+        norm_at = np.full((len(alphas), size), len(self.norms), dtype=np.intp)
+        for k, (first, _, _, entries) in enumerate(self.norms):
+            norm_at[np.searchsorted(alphas, first), entries.start : entries.stop] = k
+        layers = np.full((max(map(len, self.direct), default=0), size), len(directs), dtype=np.intp)
+        for entry, found in enumerate(self.direct):
+            layers[: len(found), entry] = np.searchsorted(directs, found)
+        bins = place[order, 1]
+        return Yields(
+            nominal=np.asarray(self.nominal)[order],
+            sample=place[order, 0],
+            bins=bins,
+            starts=np.flatnonzero(np.diff(bins, prepend=-1)),
+            shape=(n_samples, n_bins, config.npars),
+            alphas=alphas,
+            directs=directs,
+            shape_rows=np.searchsorted(alphas, list(self.shapes)).astype(np.intp),
+            shape_up=up[:, order],
+            shape_down=down[:, order],
+            norm_rows=np.searchsorted(alphas, [n[0] for n in self.norms]).astype(np.intp),
+            norm_at=norm_at[:, order],
+            layers=layers[:, order],
+            _norm=norm_code(
+                codes["normsys"],
+                np.asarray([n[1] for n in self.norms], dtype=np.float64),
+                np.asarray([n[2] for n in self.norms], dtype=np.float64),
+            ),
+            _shape=shape_code(codes["histosys"]),
+        )
+
+
+def read_yields(
+    workspace: Mapping[str, Any], config: Any, codes: Mapping[str, str] | None = None
+) -> Yields:
     """Collect the numbers of a workspace.
 
     Parameters
@@ -68,142 +316,24 @@ def read_tensors(workspace: Mapping[str, Any], config: Any) -> Tensors:
         pyhf workspace.
     config
         ``config`` of its pyhf model: order of samples, bins and parameters.
+    codes
+        Interpolation codes of ``normsys`` and ``histosys``; pyhf's defaults if absent.
 
     Returns
     -------
-    Tensors
+    yields
         The numbers.
 
     Raises
     ------
     FitError
-        If a modifier is of a kind that is not supported.
+        If a modifier is of a kind that is not supported, or cannot be interpolated.
     """
-    regions = list(config.channel_slices)
-    slices = [config.channel_slices[name] for name in regions]
-    shape = (len(config.samples), config.nmaindata)
-    nominal = np.zeros(shape)
-    direct: list[Indices] = []
-    norms: list[tuple[int, float, float]] = []
-    norm_layers: list[Indices] = []
-    shapes: dict[int, tuple[Array, Array]] = {}
-    for row, column, sample in _samples(workspace, config.samples, regions):
-        bins = slices[column]
-        nominal[row, bins] = sample["data"]
-        in_direct = in_norms = 0
-        for modifier in sample["modifiers"]:
-            kind, name, data = modifier["type"], modifier["name"], modifier["data"]
-            if kind not in _SUPPORTED:
-                raise FitError(f"modifier {name}: type {kind!r} is not one of {_SUPPORTED}")
-            first = config.par_slice(name).start
-            if kind == "normsys":
-                _layer(norm_layers, in_norms, (shape[0], len(regions)))[row, column] = len(norms)
-                norms.append((first, data["hi"], data["lo"]))
-                in_norms += 1
-            elif kind == "histosys":
-                up, down = shapes.setdefault(first, (np.zeros(shape), np.zeros(shape)))
-                up[row, bins] = np.subtract(data["hi_data"], sample["data"])
-                down[row, bins] = np.subtract(data["lo_data"], sample["data"])
-            else:
-                offset = np.arange(bins.stop - bins.start) if kind in _PER_BIN else 0
-                _layer(direct, in_direct, shape)[row, bins] = first + offset
-                in_direct += 1
-    empty = np.zeros((0, *shape))
-    return Tensors(
-        nominal=nominal,
-        region=np.repeat(np.arange(len(regions)), [bins.stop - bins.start for bins in slices]),
-        direct=tuple(np.where(layer < 0, config.npars, layer) for layer in direct),
-        norm_index=np.array([index for index, _, _ in norms], dtype=np.intp),
-        norm_up=np.array([up for _, up, _ in norms], dtype=np.float64),
-        norm_down=np.array([down for _, _, down in norms], dtype=np.float64),
-        norm_layers=tuple(np.where(layer < 0, len(norms), layer) for layer in norm_layers),
-        shape_index=np.array(list(shapes), dtype=np.intp),
-        shape_up=np.stack([up for up, _ in shapes.values()]) if shapes else empty,
-        shape_down=np.stack([down for _, down in shapes.values()]) if shapes else empty,
-    )
-
-
-def expected_yields(tensors: Tensors) -> Callable[[Any], Any]:
-    """Give the function from parameters ``(n,)`` to expected yields ``(S, B)``.
-
-    Additive changes of shape come first, then all factors, as in HistFactory.
-    """
-    half_sum = 0.5 * (tensors.shape_up - tensors.shape_down)
-    curvature = 0.0625 * (tensors.shape_up + tensors.shape_down)
-    log_up, log_down = np.log(tensors.norm_up), np.log(tensors.norm_down)
-    coefficients = _code4_coefficients(tensors.norm_up, tensors.norm_down)
-
-    def shape_change(values: Any) -> Any:
-        """Code 4p: linear beyond ±1, a polynomial with continuous curvature between."""
-        alpha = values[tensors.shape_index][:, None, None]
-        square = alpha * alpha
-        inside = alpha * (half_sum + alpha * curvature * (15.0 + square * (3.0 * square - 10.0)))
-        beyond = jnp.where(alpha > 0, alpha * tensors.shape_up, -alpha * tensors.shape_down)
-        return jnp.where(jnp.abs(alpha) > 1.0, beyond, inside).sum(axis=0)
-
-    def norm_factors(values: Any) -> Any:
-        """Code 4: exponential beyond ±1, a polynomial with continuous curvature between."""
-        alpha = values[tensors.norm_index]
-        polynomial = jnp.zeros_like(alpha)
-        for coefficient in coefficients[::-1]:
-            polynomial = (polynomial + coefficient) * alpha
-        exponential = jnp.exp(jnp.where(alpha > 0, alpha * log_up, -alpha * log_down))
-        return jnp.where(jnp.abs(alpha) >= 1.0, exponential, 1.0 + polynomial)
-
-    def expected(values: Any) -> Any:
-        yields = tensors.nominal + shape_change(values)
-        if tensors.norm_layers:
-            factors = jnp.append(norm_factors(values), 1.0)
-            yields = yields * _product(factors, tensors.norm_layers)[:, tensors.region]
-        if tensors.direct:
-            yields = yields * _product(jnp.append(values, 1.0), tensors.direct)
-        return yields
-
-    return expected
-
-
-def _product(factors: Any, layers: tuple[Indices, ...]) -> Any:
-    """Multiply `factors` picked by each layer; written out, since derivatives of prod are slow."""
-    product = factors[layers[0]]
-    for layer in layers[1:]:
-        product = product * factors[layer]
-    return product
-
-
-def _code4_coefficients(up: Array, down: Array) -> Array:
-    """Give the coefficients of α¹…α⁶ of interpolation code 4, shape ``(6, K)``.
-
-    Value, slope and curvature match the exponentials κ₊^α at α = 1 and κ₋^(-α) at α = -1.
-    """
-    power = np.arange(1, 7)
-    sign = (-1.0) ** power
-    matrix = np.stack(
-        [
-            np.ones(6),
-            sign,
-            power.astype(float),
-            -sign * power,
-            power * (power - 1.0),
-            sign * power * (power - 1.0),
-        ]
-    )
-    log_up, log_down = np.log(up), np.log(down)
-    conditions = np.stack(
-        [up - 1.0, down - 1.0, up * log_up, -down * log_down, up * log_up**2, down * log_down**2]
-    )
-    return np.asarray(np.einsum("ij,j...->i...", np.linalg.inv(matrix), conditions))
-
-
-def _samples(
-    workspace: Mapping[str, Any], samples: Sequence[str], regions: Sequence[str]
-) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
+    builder = _Builder()
+    samples: Sequence[str] = config.samples
     for channel in workspace["channels"]:
+        first_bin = config.channel_slices[channel["name"]].start
         for sample in channel["samples"]:
-            yield samples.index(sample["name"]), regions.index(channel["name"]), sample
-
-
-def _layer(layers: list[Indices], depth: int, shape: tuple[int, int]) -> Indices:
-    """Give the layer at `depth`, added (filled with -1) if there is none yet."""
-    if depth == len(layers):
-        layers.append(np.full(shape, -1, dtype=np.intp))
-    return layers[depth]
+            builder.add(samples.index(sample["name"]), first_bin, sample, config)
+    defaults = {"normsys": NORM_CODES[0], "histosys": SHAPE_CODES[0]}
+    return builder.build(len(samples), config.nmaindata, config, {**defaults, **(codes or {})})

@@ -120,7 +120,7 @@ def _newton(objective: Objective, start: Array, lower: Array, upper: Array, fixe
     for steps in range(MAX_STEPS + 1):
         held = held_by_bounds(values, gradient, lower, upper) & ~fixed
         free = ~(held | fixed)
-        step, damped = _newton_step(hessian, gradient, free)
+        step, damped = newton_step(hessian, gradient, free)
         edm = np.inf if damped else float(-0.5 * gradient @ step)
         if edm <= MAX_EDM:
             # the last step is too short to change the Hessian, but it makes estimates exact
@@ -135,8 +135,16 @@ def _newton(objective: Objective, start: Array, lower: Array, upper: Array, fixe
     return Minimum(values, nll, hessian, held, edm, steps)
 
 
-def _newton_step(hessian: Array, gradient: Array, free: Mask) -> tuple[Array, bool]:
-    """Solve H·step = −gradient for the free parameters, damped until H is positive definite."""
+def newton_step(hessian: Array, gradient: Array, free: Mask) -> tuple[Array, bool]:
+    """Solve H·step = −gradient for the free parameters, damped until H is positive definite.
+
+    Returns
+    -------
+    step
+        The step, zero for parameters that are not free.
+    damped
+        True if the Hessian was not positive definite.
+    """
     step = np.zeros_like(gradient)
     if not free.any():
         return step, False

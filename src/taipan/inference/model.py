@@ -1,31 +1,26 @@
-"""A pyhf model compiled once, with the data as an argument.
+"""A pyhf model with the data as an argument, exact derivatives, and no global state.
 
-``pyhf.infer.mle.fit`` traces and compiles its objective for each call. Toys, profile scans and
-impacts refit the same model with other data or other fixed parameters, so value, gradient and
-Hessian are compiled ahead of time here, in 64 bit, and reused.
+``pyhf.infer.mle.fit`` differentiates numerically or compiles its objective for each call. Toys,
+profile scans and impacts refit the same model with other data or other fixed parameters, so value,
+gradient and Hessian are computed here in closed form, for many fits at a time.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-import pyhf
-from jax.scipy.special import gammaln
+from scipy.special import gammaln
 
+from taipan.inference.check import check_workspace
 from taipan.inference.errors import FitError
-from taipan.inference.histfactory import expected_yields, read_tensors
-
-jax.config.update("jax_enable_x64", True)  # differences of -ln L of 1e-9 matter
+from taipan.inference.histfactory import Yields, read_yields
+from taipan.inference.read import numpy_backend, open_workspace
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +96,12 @@ class CompiledModel:
         Index of the parameter each auxiliary measurement constrains.
     auxiliary_factor
         Poisson auxiliary measurements: counts per unit of the parameter; Gaussian ones: zero.
+    yields
+        The expected yields as a function of the parameters.
+    floor
+        Yields below which the logarithm is continued, shape ``(B,)``; see :func:`_poisson`.
+    notes
+        What a reader of a result should know of the workspace.
     """
 
     parameters: Parameters
@@ -110,9 +111,9 @@ class CompiledModel:
     observed: Array
     auxiliary: npt.NDArray[np.intp]
     auxiliary_factor: Array
-    _evaluate: Callable[..., Any]
-    _expected: Callable[..., Any]
-    _jacobian: Callable[..., Any]
+    yields: Yields
+    floor: Array
+    notes: tuple[str, ...] = ()
 
     @property
     def n_bins(self) -> int:
@@ -121,20 +122,59 @@ class CompiledModel:
 
     def evaluate(self, values: Array, data: Array) -> tuple[float, Array, Array]:
         """Give −ln L, its gradient ``(n,)`` and its Hessian ``(n, n)``."""
-        nll, gradient, hessian = self._evaluate(values, data)
-        return float(nll), np.asarray(gradient), np.asarray(hessian)
+        nll, gradient, hessian = self.evaluate_many(values[None], data[None])
+        return float(nll[0]), gradient[0], hessian[0]
+
+    def evaluate_many(self, values: Array, data: Array) -> tuple[Array, Array, Array]:
+        """Give −ln L ``(T,)``, gradients ``(T, n)`` and Hessians ``(T, n, n)``.
+
+        Parameters
+        ----------
+        values
+            Parameters, shape ``(T, n)``.
+        data
+            Data vectors, shape ``(T, d)``.
+        """
+        found = self.yields.derivatives(values)
+        nll, slope, curvature = _poisson(data[:, : self.n_bins], found.yields, self.floor)
+        gradient = (found.slopes @ slope[:, :, None])[:, :, 0]
+        hessian = (found.slopes * curvature[:, None]) @ found.slopes.swapaxes(1, 2)
+        hessian += self.yields.weighted_curvature(found, values, slope)
+        penalty, slope, curvature = self._auxiliary_terms(values, data)
+        gradient[:, self.auxiliary] += slope
+        hessian[:, self.auxiliary, self.auxiliary] += curvature
+        return nll.sum(axis=1) + penalty, gradient, hessian
+
+    def nll_many(self, values: Array, data: Array) -> Array:
+        """Give −ln L of T parameter vectors ``(T, n)`` and data ``(T, d)``, without derivatives."""
+        nll, _, _ = _poisson(data[:, : self.n_bins], self.yields.total(values), self.floor)
+        return np.asarray(nll.sum(axis=1) + self._auxiliary_terms(values, data)[0])
+
+    def _auxiliary_terms(self, values: Array, data: Array) -> tuple[Array, Array, Array]:
+        centre, measured = values[:, self.auxiliary], data[:, self.n_bins :]
+        sigma, factor = self.parameters.sigma[self.auxiliary], self.auxiliary_factor
+        counted = factor > 0
+        pull = np.where(counted, 0.0, (measured - centre) / sigma)
+        rate = np.where(counted, centre * factor, 1.0)
+        count = np.where(counted, measured, 0.0)
+        gaussian = 0.5 * pull**2 + np.log(np.sqrt(2.0 * np.pi) * sigma)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            poisson = rate - count * np.log(rate) + gammaln(count + 1.0)
+            slope = np.where(counted, factor - count / centre, -pull / sigma)
+            curvature = np.where(counted, count / centre**2, 1.0 / sigma**2)
+        return np.where(counted, poisson, gaussian).sum(axis=1), slope, curvature
 
     def expected_by_sample(self, values: Array) -> Array:
         """Give the expected yields, shape ``(n_samples, n_bins)``."""
-        return np.asarray(self._expected(values))
+        return np.asarray(self.yields.by_sample(values[None])[0])
 
     def expected(self, values: Array) -> Array:
         """Give the expected total yields, shape ``(n_bins,)``."""
-        return np.asarray(self.expected_by_sample(values).sum(axis=0))
+        return np.asarray(self.yields.total(values[None])[0])
 
     def jacobian(self, values: Array) -> Array:
         """Give d(total yield)/d(parameter), shape ``(n_bins, n_parameters)``."""
-        return np.asarray(self._jacobian(values))
+        return np.asarray(self.yields.derivatives(values[None]).slopes[0].T)
 
     def nominal(self, mu: float) -> Array:
         """Nominal parameters with the parameter of interest set to `mu`."""
@@ -152,68 +192,57 @@ class CompiledModel:
         return np.asarray(values[self.auxiliary] * factors)
 
 
-def compile_model(workspace: Mapping[str, Any]) -> CompiledModel:
-    """Compile the model of a pyhf workspace.
+def compile_model(
+    workspace: Mapping[str, Any],
+    *,
+    measurement: str | None = None,
+    interpolation: Mapping[str, str] | None = None,
+    lenient: bool = False,
+    allow_no_signal: bool = False,
+) -> CompiledModel:
+    """Prepare the model of a pyhf workspace.
 
     Parameters
     ----------
     workspace
-        pyhf workspace (schema 1.0.0); the first measurement is used.
+        pyhf workspace (schema 1.0.0).
+    measurement
+        Name of the measurement; the first one by default.
+    interpolation
+        Interpolation codes, for instance ``{"histosys": "code0"}``; the workspace does not hold
+        them, so they are pyhf's defaults (`code4`, `code4p`) if absent.
+    lenient
+        Accept constrained parameters that act on nothing and regions whose signal is zero, with a
+        note, instead of refusing the workspace.
+    allow_no_signal
+        Accept a parameter of interest that scales nothing; it must then be held in every fit.
 
     Returns
     -------
     CompiledModel
-        The compiled model with the workspace's observations.
+        The model with the workspace's observations.
 
     Raises
     ------
     FitError
-        If pyhf refuses the workspace, a modifier is not supported, or the nominal expectation is
-        not positive in some bin.
+        If pyhf refuses the workspace, a modifier is not supported, a template is not finite, the
+        nominal expectation is not positive in some bin, a signal is zero in a region, or a
+        parameter acts on nothing.
     """
     start = time.perf_counter()
-    with _numpy_backend():
-        model, observed = _read_workspace(workspace)
-        # the matrices are far too small to be worth moving to an accelerator
-        with jax.default_device(jax.devices("cpu")[0]):
-            compiled = _compile(
-                model, expected_yields(read_tensors(workspace, model.config)), observed
-            )
+    with numpy_backend():
+        opened = open_workspace(workspace, measurement, interpolation)
+        model, config = opened.model, opened.model.config
+        yields = read_yields(workspace, config, opened.codes)
+        compiled = _assemble(config, yields, opened.observed)
         _check_against_pyhf(compiled, model)
+    notes = check_workspace(workspace, compiled, lenient=lenient, allow_no_signal=allow_no_signal)
     logger.info(
-        "model: %d parameters, %d bins, compiled in %.1f s",
-        len(compiled.parameters.names), compiled.n_bins, time.perf_counter() - start,
+        "model: %d parameters, %d bins, %d yields, prepared in %.2f s",
+        len(compiled.parameters.names), compiled.n_bins, len(yields.nominal),
+        time.perf_counter() - start,
     )  # fmt: skip
-    return compiled
-
-
-@contextmanager
-def _numpy_backend() -> Iterator[None]:
-    tensorlib, optimizer = pyhf.get_backend()
-    pyhf.set_backend("numpy")
-    try:
-        yield
-    finally:
-        pyhf.set_backend(tensorlib, optimizer)
-
-
-def _read_workspace(workspace: Mapping[str, Any]) -> tuple[Any, Array]:
-    try:
-        # pyhf 0.7.6 validates with a jsonschema class that is deprecated
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
-            pyhf_workspace = pyhf.Workspace(dict(workspace))
-            model = pyhf_workspace.model()
-    except (
-        pyhf.exceptions.InvalidSpecification,
-        pyhf.exceptions.InvalidModel,
-        pyhf.exceptions.InvalidModifier,
-        pyhf.exceptions.InvalidMeasurement,
-    ) as error:
-        raise FitError(f"pyhf refuses the workspace: {error}") from error
-    if model.config.poi_index is None:
-        raise FitError("the workspace has no parameter of interest")
-    return model, np.asarray(pyhf_workspace.data(model), dtype=np.float64)
+    return replace(compiled, notes=tuple(notes))
 
 
 def _check_against_pyhf(compiled: CompiledModel, model: Any) -> None:
@@ -228,39 +257,13 @@ def _check_against_pyhf(compiled: CompiledModel, model: Any) -> None:
             raise FitError("expected yields differ from pyhf's: the workspace is not supported")
 
 
-def _compile(model: Any, by_sample: Callable[[Any], Any], observed: Array) -> CompiledModel:
-    config = model.config
-    n_bins = config.nmaindata
+def _assemble(config: Any, yields: Yields, observed: Array) -> CompiledModel:
     initial = np.asarray(config.suggested_init(), dtype=np.float64)
     auxiliary, factor, sigma = _auxiliary(config)
-    counted = factor > 0
-    log_width = float(np.log(np.sqrt(2.0 * np.pi) * sigma[auxiliary[~counted]]).sum())
-
-    expected = jax.jit(by_sample).lower(initial).compile()
-    nominal = np.asarray(expected(initial)).sum(axis=0)
+    nominal = yields.total(initial[None])[0]
     if not (np.isfinite(nominal).all() and (nominal > 0).all()):
         position = int(np.argmin(np.where(np.isfinite(nominal), nominal, -np.inf)))
         raise FitError(f"nominal expectation of bin {position} is {nominal[position]:.4g}")
-    floor = FLOOR_FRACTION * nominal
-
-    def total(values: Any) -> Any:
-        return by_sample(values).sum(axis=0)
-
-    def nll(values: Any, data: Any) -> Any:
-        counts, measured = data[:n_bins], data[n_bins:]
-        centre = values[auxiliary]
-        pulls = (measured[~counted] - centre[~counted]) / sigma[auxiliary[~counted]]
-        return (
-            _poisson(counts, _log_rates(total(values), floor))
-            + _poisson(measured[counted], jnp.log(centre[counted] * factor[counted]))
-            + 0.5 * (pulls**2).sum()
-            + log_width
-        )
-
-    def evaluate(values: Any, data: Any) -> Any:
-        value, gradient = jax.value_and_grad(nll)(values, data)
-        return value, gradient, jax.hessian(nll)(values, data)
-
     constrained = np.zeros(config.npars, dtype=np.bool_)
     constrained[auxiliary] = True
     bounds = np.asarray(config.suggested_bounds(), dtype=np.float64)
@@ -280,26 +283,28 @@ def _compile(model: Any, by_sample: Callable[[Any], Any], observed: Array) -> Co
         observed=observed,
         auxiliary=auxiliary,
         auxiliary_factor=factor,
-        _evaluate=jax.jit(evaluate).lower(initial, observed).compile(),
-        _expected=expected,
-        _jacobian=jax.jit(jax.jacfwd(total)).lower(initial).compile(),
+        yields=yields,
+        floor=FLOOR_FRACTION * nominal,
     )
 
 
-def _poisson(counts: Any, log_rates: Any) -> Any:
-    return (jnp.exp(log_rates) - counts * log_rates + gammaln(counts + 1.0)).sum()
-
-
-def _log_rates(rates: Any, floor: Any) -> Any:
-    """Give the logarithm of expected yields, continued below `floor` by its tangent.
+def _poisson(counts: Array, rates: Array, floor: Array) -> tuple[Array, Array, Array]:
+    """Give −ln of the Poisson probability of each count, and two derivatives by the rate.
 
     A negative signal strength can make the sum of templates negative, where no Poisson density
-    exists. With the tangent −ln L stays finite, continuous and steep, so a minimiser that strays
-    there is led back; a bin without data predicts nothing there.
+    exists. Below `floor` the logarithm of the rate is continued by its tangent, so −ln L stays
+    finite, continuous and steep, and a minimiser that strays there is led back; a bin without data
+    predicts nothing there.
     """
-    return jnp.where(
-        rates > floor, jnp.log(jnp.maximum(rates, floor)), jnp.log(floor) + rates / floor - 1.0
+    inside = rates > floor
+    logarithm = np.where(
+        inside, np.log(np.maximum(rates, floor)), np.log(floor) + rates / floor - 1.0
     )
+    effective = np.exp(logarithm)
+    safe = np.where(inside, rates, floor)
+    slope = (effective - counts) / safe
+    curvature = np.where(inside, counts / safe**2, effective / safe**2)
+    return effective - counts * logarithm + gammaln(counts + 1.0), slope, curvature
 
 
 def _auxiliary(config: Any) -> tuple[npt.NDArray[np.intp], Array, Array]:

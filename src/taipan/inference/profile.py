@@ -16,7 +16,7 @@ import scipy.optimize
 from scipy.stats import norm
 
 from taipan.inference.errors import FitError
-from taipan.inference.fit import FitResult, find_minimum, fit
+from taipan.inference.fit import DEEPER, FitResult, find_minimum, fit
 from taipan.inference.model import CompiledModel
 
 Array = npt.NDArray[np.float64]
@@ -96,6 +96,11 @@ class Profile:
             slope = self.best.covariance[:, poi] / variance if variance > 0 else 0.0
             start = self._known[nearest][0] + slope * (mu - nearest)
             minimum, _ = find_minimum(self.model, self.data, start=start, fixed={poi: mu})
+            if minimum.nll < self.best.nll - DEEPER:
+                raise FitError(
+                    f"-ln L is lower at {self.model.parameters.names[poi]} = {mu:.4g} than at the "
+                    f"best fit ({self.mu_hat:.4g}), which is a local minimum"
+                )
             self._known[mu] = (minimum.values, minimum.nll)
         return self._known[mu]
 

@@ -10,8 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from taipan.inference.blinding import refuse_bounds
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult
+from taipan.inference.impacts import (
+    break_down,
+    default_groups,
+    impacts_to_json,
+    parameter_kinds,
+    rank_parameters,
+)
 from taipan.inference.model import CompiledModel, compile_model
 from taipan.inference.profile import Profile, interval, significance, upper_limit
 from taipan.inference.yields import postfit_yields, prefit_yields
@@ -26,6 +34,7 @@ def run_inference(
     record: Mapping[str, Any],
     *,
     confidence_level: float = 0.95,
+    groups: Mapping[str, str] | None = None,
     model: CompiledModel | None = None,
 ) -> dict[str, Any]:
     """Fit a workspace: expected (Asimov data with signal strength 1) and observed results.
@@ -39,6 +48,9 @@ def run_inference(
         bin edges of each region are used.
     confidence_level
         Level of the upper limit.
+    groups
+        Systematic → group in the uncertainty breakdown; parameters whose name begins with that of
+        a systematic and an underscore belong to its group, too.
     model
         Compiled model of the workspace, to save compiling it again.
 
@@ -58,14 +70,15 @@ def run_inference(
     poi = compiled.parameters.names[compiled.poi]
     asimov = compiled.asimov(compiled.nominal(1.0))
     blinded = bool(record["blinded"])
+    members = default_groups(compiled, parameter_kinds(workspace), _named(compiled, groups or {}))
     return {
         "observable": str(record["observable"]),
         "poi": poi,
         "blinded": blinded,
-        "expected": _result("expected", compiled, asimov, edges, confidence_level),
+        "expected": _result("expected", compiled, asimov, edges, confidence_level, members),
         "observed": None
         if blinded
-        else _result("observed", compiled, compiled.observed, edges, confidence_level),
+        else _result("observed", compiled, compiled.observed, edges, confidence_level, members),
     }
 
 
@@ -115,19 +128,19 @@ def _result(
     data: Array,
     edges: Mapping[str, Sequence[float]],
     level: float,
+    groups: Mapping[str, Sequence[int]],
 ) -> dict[str, Any]:
     start = time.perf_counter()
     try:
         profile = Profile(model, data)
+        refuse_bounds(model, profile.best)
         low, high = interval(profile)
         z, p_value = significance(profile)
         limit = upper_limit(profile, level)
+        impacts = rank_parameters(model, data, profile.best)
     except FitError as error:
         raise FitError(f"{title} result: {error}") from error
     best = profile.best
-    bounded = [n for n, b in zip(model.parameters.names, best.at_bound, strict=True) if b]
-    if bounded:
-        logger.warning("%s: at a bound: %s", title, ", ".join(bounded))
     logger.info(
         "%s: mu = %.3f ± %.3f, interval [%.3f, %.3f], %.2f sd, limit %.3f (expected %.3f), %.1f s",
         title, profile.mu_hat, profile.sigma, low, high, z, limit.observed, limit.band[2],
@@ -149,6 +162,8 @@ def _result(
         "nll": best.nll,
         "parameters": describe_parameters(model, data, best),
         "correlation": describe_correlation(model, best),
+        "impacts": impacts_to_json(impacts),
+        "breakdown": break_down(model, data, best, groups),
         "prefit": prefit_yields(model, data, edges),
         "postfit": postfit_yields(model, data, edges, best),
     }
@@ -165,3 +180,13 @@ def _edges(model: CompiledModel, record: Mapping[str, Any]) -> dict[str, list[fl
             )
         edges[region] = list(known["edges_after"])
     return edges
+
+
+def _named(model: CompiledModel, groups: Mapping[str, str]) -> dict[str, str]:
+    """Group of each parameter that stands for a systematic, or a part of one."""
+    named = {}
+    for name in model.parameters.names:
+        owners = [s for s in groups if name == s or name.startswith(f"{s}_")]
+        if owners:
+            named[name] = groups[max(owners, key=len)]
+    return named

@@ -9,16 +9,18 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taipan.inference.errors import FitError
-from taipan.inference.fit import fit
+from taipan.inference.batch import Fits, fit_many
 from taipan.inference.model import CompiledModel, compile_model
-from taipan.inference.profile import Profile, interval
 
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float64]
 
 FIELDS = ("mu_hat", "sigma", "low", "high", "nll")
+# Newton iterations for the ends of an interval: √(2ΔlnL) is nearly linear in μ, three are enough.
+MAX_ITERATIONS = 20
+# Precision of the ends in units of σ(μ).
+END_PRECISION = 1e-4
 
 
 def pseudo_experiments(
@@ -47,7 +49,7 @@ def pseudo_experiments(
         fluctuate. ``parameters``: the true nuisance parameters are drawn from their constraints
         (within bounds) and the auxiliary measurements are nominal.
     intervals
-        Also find the 68.27 % profile interval of each (ten times slower).
+        Also find the 68.27 % profile interval of each (five times slower).
 
     Returns
     -------
@@ -57,18 +59,98 @@ def pseudo_experiments(
         failure is logged.
     """
     model = workspace if isinstance(workspace, CompiledModel) else compile_model(workspace)
-    results = np.full(n, np.nan, dtype=[(name, np.float64) for name in FIELDS])
     truth = model.nominal(mu)
-    for i in range(n):
-        data = draw_data(model, truth, rng, randomise)
-        try:
-            best = fit(model, data, start=truth)
-            low, high = interval(Profile(model, data, best)) if intervals else (np.nan, np.nan)
-        except FitError as error:
-            logger.warning("pseudo-experiment %d at mu = %g failed: %s", i, mu, error)
-            continue
-        results[i] = (best.values[model.poi], best.sigma[model.poi], low, high, best.nll)
-    return results
+    data = np.empty((n, len(model.observed)))
+    for row in data:
+        row[:] = draw_data(model, truth, rng, randomise)
+    return fit_pseudo_data(model, data, truth, levels=(1.0,) if intervals else ())[0]
+
+
+def fit_pseudo_data(
+    model: CompiledModel, data: Array, start: Array, *, levels: tuple[float, ...] = ()
+) -> list[npt.NDArray[np.void]]:
+    """Fit pseudo-data, with intervals at several levels.
+
+    Parameters
+    ----------
+    model
+        The model.
+    data
+        Data vectors, shape ``(T, d)``.
+    start
+        Starting point of all fits, shape ``(n,)``.
+    levels
+        Values of 2ΔlnL at the ends of the intervals, for instance ``(1, 3.84)``.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        For each level an array as :func:`pseudo_experiments` describes; one without intervals if
+        there are no levels.
+    """
+    fits = fit_many(model, data, start)
+    for row, reason in fits.failures.items():
+        logger.warning("pseudo-experiment %d failed: %s", row, reason)
+    good = np.flatnonzero(np.isfinite(fits.nll))
+    found = []
+    for level in levels or (0.0,):
+        results = np.full(len(data), np.nan, dtype=[(name, np.float64) for name in FIELDS])
+        results["mu_hat"], results["sigma"] = fits.values[:, model.poi], fits.sigma
+        results["nll"] = fits.nll
+        if levels:
+            for side, name in ((-1.0, "low"), (1.0, "high")):
+                results[name][good] = _interval_ends(model, data, fits, good, side, level)
+            lost = np.isnan(results["low"]) | np.isnan(results["high"])
+            for field in FIELDS:
+                results[field][lost] = np.nan
+        found.append(results)
+    return found
+
+
+def _interval_ends(
+    model: CompiledModel,
+    data: Array,
+    fits: Fits,
+    rows: npt.NDArray[np.intp],
+    side: float,
+    level: float,
+) -> Array:
+    """Find the ends of profile-likelihood intervals by Newton's method on √(2ΔlnL).
+
+    The slope of the profile is that of −ln L at the conditional minimum.
+    """
+    poi, target = model.poi, np.sqrt(level)
+    bound = (model.parameters.lower if side < 0 else model.parameters.upper)[poi]
+    best, sigma, floor = fits.values[rows, poi], fits.sigma[rows], fits.nll[rows]
+    ends = np.full(len(rows), np.nan)
+    mu = best + side * target * sigma
+    mu = np.maximum(mu, bound) if side < 0 else np.minimum(mu, bound)
+    start = fits.values[rows].copy()
+    held = np.zeros(start.shape[1], dtype=bool)
+    held[poi] = True
+    left = np.arange(len(rows))
+    for _ in range(MAX_ITERATIONS):
+        if not len(left):
+            break
+        start[left, poi] = mu[left]
+        fit = fit_many(model, data[rows[left]], start[left], fixed=held)
+        good = np.isfinite(fit.nll)
+        if not good.all():
+            logger.warning("%d conditional fits of pseudo-experiments failed", (~good).sum())
+        start[left[good]] = fit.values[good]
+        root = np.sqrt(np.maximum(2.0 * (fit.nll - floor[left]), 1e-12))
+        slope = side * np.maximum(side * fit.slope / root, 0.05 * target / sigma[left])
+        step = (target - root) / slope
+        at_bound = (mu[left] == bound) & (root < target)
+        done = good & ((np.abs(step) < END_PRECISION * sigma[left]) | at_bound)
+        ends[left[done]] = np.where(at_bound, bound, mu[left] + step)[done]
+        moved = mu[left] + step
+        moved = np.maximum(moved, bound) if side < 0 else np.minimum(moved, bound)
+        # never back across the estimate
+        inner = best[left] + side * 0.05 * target * sigma[left]
+        mu[left] = np.maximum(moved, inner) if side > 0 else np.minimum(moved, inner)
+        left = left[good & ~done]
+    return ends
 
 
 def draw_data(

@@ -34,7 +34,8 @@ def prefit_yields(
     Returns
     -------
     dict
-        region → ``edges``, ``data``, ``total``, ``total_sigma``, ``samples``.
+        region → ``edges``, ``data``, ``total``, ``total_sigma``, ``sum_sigma`` (of the sum of
+        the bins, with their correlations), ``samples``.
     """
     covariance = np.diag(model.parameters.sigma**2)
     return _yields(model, data, edges, model.nominal(1.0), covariance)
@@ -56,7 +57,8 @@ def _yields(
 ) -> dict[str, Any]:
     by_sample = model.expected_by_sample(values)
     jacobian = model.jacobian(values)
-    variance = np.einsum("bi,ij,bj->b", jacobian, covariance, jacobian)
+    full = jacobian @ covariance @ jacobian.T
+    variance = np.diag(full)
     # rounding can leave -1e-20 where two contributions cancel
     sigma = np.sqrt(np.maximum(variance, 0.0))
     return {
@@ -65,9 +67,47 @@ def _yields(
             "data": data[bins].tolist(),
             "total": by_sample[:, bins].sum(axis=0).tolist(),
             "total_sigma": sigma[bins].tolist(),
+            "sum_sigma": float(np.sqrt(max(full[bins, bins].sum(), 0.0))),
             "samples": {
                 name: row[bins].tolist() for name, row in zip(model.samples, by_sample, strict=True)
             },
         }
         for region, bins in model.regions.items()
     }
+
+
+def total_covariance(model: CompiledModel, best: FitResult) -> Array:
+    """Covariance of the post-fit yields of all bins, shape ``(n_bins, n_bins)``."""
+    jacobian = model.jacobian(best.values)
+    return np.asarray(jacobian @ best.covariance @ jacobian.T)
+
+
+def predict(model: CompiledModel, best: FitResult, other: CompiledModel) -> dict[str, Any]:
+    """Evaluate another model at the result of a fit; parameters correspond by name.
+
+    Parameters of the other model that were not fitted stay nominal, with the uncertainty of their
+    auxiliary measurement.
+
+    Parameters
+    ----------
+    model, best
+        The model that was fitted, and its fit.
+    other
+        The model to evaluate, for instance of validation regions.
+
+    Returns
+    -------
+    dict
+        Region → as :func:`prefit_yields`, with bins numbered from zero.
+    """
+    values = other.parameters.initial.copy()
+    covariance = np.diag(other.parameters.sigma**2)
+    here = [i for i, n in enumerate(other.parameters.names) if n in model.parameters.names]
+    there = [model.parameters.index(other.parameters.names[i]) for i in here]
+    values[here] = best.values[there]
+    covariance[np.ix_(here, here)] = best.covariance[np.ix_(there, there)]
+    edges = {
+        name: [float(i) for i in range(bins.stop - bins.start + 1)]
+        for name, bins in other.regions.items()
+    }
+    return _yields(other, other.observed, edges, values, covariance)

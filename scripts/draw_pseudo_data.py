@@ -1,0 +1,127 @@
+"""Draw pseudo-data from the simulated events, with random signal strength and systematics."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from taipan.analysis import load_analysis
+from taipan.atomic import read_json, write_json
+from taipan.config.slices import restore_slice
+from taipan.coverage.draw import Binning, Universe, extreme_truths, reach_of, split_samples
+from taipan.coverage.truth import draw_truth
+from taipan.errors import TaipanError
+from taipan.events.inputs import open_datasets
+from taipan.likelihood.templates import read_table
+from taipan.nn.scorer import FoldScorer
+from taipan.scripting import run_script
+from taipan.seeds import derive_seed
+from taipan.templates.merge import merge_values
+from taipan.templates.store import read_histograms
+
+logger = logging.getLogger("taipan.draw_pseudo_data")
+
+# What leaving out events far from the fitted regions may change, in Poisson standard deviations of
+# a bin: a shift of every bin by this much, all in one direction, moves an estimate by less.
+LARGEST_LOSS = 0.05
+
+
+def draw_pseudo_data(
+    events: Mapping[str, Sequence[str]],
+    models: list[str],
+    normalisation: str,
+    pileup: str,
+    templates: str,
+    transfer: str,
+    record: str,
+    config: dict[str, Any],
+    observable: str,
+    seed: int,
+    batch: int,
+    threads: int,
+    pseudo_data: str,
+) -> None:
+    """Write the counts and the truth of one batch of pseudo-experiments.
+
+    Raises
+    ------
+    TaipanError
+        If a systematic cannot be applied to events, or too much of a yield comes from events that
+        were thought far from the fitted regions.
+    """
+    coverage = config.pop("coverage")
+    settings = restore_slice(config)
+    analysis, merging = load_analysis(settings.module), read_json(record)["regions"]
+    loaded = open_datasets(events, normalisation, pileup, analysis, len(models))
+    scorer = FoldScorer(models, threads=threads, features=settings.features)
+    binning = Binning(
+        observable,
+        {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
+        frozenset(name for name, item in merging.items() if item["role"] == "control"),
+    )
+    table = read_table(read_histograms(templates)[observable], observable)
+    same_sign = {
+        name: merge_values(table.counts("data", partner).values, tuple(item["starts"]))
+        for name, item in merging.items()
+        if (partner := settings.regions[name].same_sign) is not None
+    }
+    measured = read_json(transfer)
+    full = Universe(
+        split_samples(loaded, analysis, settings), analysis, settings, binning, scorer.score
+    )
+    near = Universe(
+        reach_of(full, extreme_truths(settings.systematics)),
+        analysis, settings, binning, scorer.score,
+    )  # fmt: skip
+    span = (float(coverage["mu_range"][0]), float(coverage["mu_range"][1]))
+    rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
+    loss = _loss(full, near, draw_truth(settings.systematics, span, rng), same_sign, measured)
+    logger.info(
+        "%d of %d events are near a fitted region; loss %.2g σ",
+        *(sum(len(part.weights) for part in item.events) for item in (near, full)),
+        loss,
+    )
+    if loss > LARGEST_LOSS:
+        raise TaipanError(
+            f"coverage: events left out change a bin by {loss:.2g} of its standard deviation"
+        )
+    truths, counts = [], []
+    for _ in range(coverage["experiments"] // coverage["batches"]):
+        truth = draw_truth(settings.systematics, span, rng)
+        expected = near.expected(truth, same_sign, measured, rng)
+        counts.append(
+            {name: rng.poisson(np.maximum(y, 0.0)).tolist() for name, y in expected.items()}
+        )
+        truths.append({"mu": truth.mu, "pulls": truth.pulls, "transfer": truth.transfer})
+    write_json(pseudo_data, {"truths": truths, "counts": counts})
+
+
+def _loss(
+    full: Universe, near: Universe, truth: Any, same_sign: Any, measured: Mapping[str, float]
+) -> float:
+    complete, part = (item.expected(truth, same_sign, measured) for item in (full, near))
+    return max(
+        float((np.abs(part[name] - complete[name]) / np.sqrt(complete[name])).max())
+        for name in complete
+    )
+
+
+if __name__ == "__main__":
+    run_script(
+        draw_pseudo_data,
+        events={name: list(snakemake.input[name]) for name in snakemake.params.datasets},
+        models=list(snakemake.input.models),
+        normalisation=snakemake.input.normalisation,
+        pileup=snakemake.input.pileup,
+        templates=snakemake.input.templates,
+        transfer=snakemake.input.transfer,
+        record=snakemake.input.record,
+        config=snakemake.params.config,
+        observable=snakemake.wildcards.observable,
+        seed=snakemake.params.seed,
+        batch=int(snakemake.wildcards.batch),
+        threads=snakemake.threads,
+        pseudo_data=snakemake.output.pseudo_data,
+        log=snakemake.log[0],
+    )

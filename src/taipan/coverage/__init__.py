@@ -1,0 +1,1 @@
+"""Coverage of the intervals, measured with pseudo-experiments made of simulated events."""

@@ -1,0 +1,288 @@
+"""Pseudo-data made of simulated events.
+
+Each pseudo-experiment has a true signal strength and a true value of every systematic. The events
+are resampled (each is taken a Poisson(1) number of times, so that the true distributions differ
+from the templates as the limited simulation allows), their objects are shifted, cuts, quantities
+and the network are evaluated anew, and the counts of the fit's bins are drawn from the result.
+Nothing of the templates or of their interpolation is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.analysis import Analysis, Columns
+from taipan.config.model import Config, Systematic
+from taipan.coverage.truth import Truth, rate_factor
+from taipan.errors import TaipanError
+from taipan.events.load import DatasetEvents
+from taipan.events.selection import region_masks, sample_masks
+from taipan.templates.fill import SCORE, Scorer
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class SampleEvents:
+    """Events of one sample in one dataset.
+
+    Attributes
+    ----------
+    sample
+        Name of the sample.
+    columns
+        Skim columns.
+    weights
+        Nominal weights, shape ``(n,)``.
+    alternatives
+        Name of a weight → varied weights, shape ``(n,)``.
+    folds
+        Fold of each event.
+    """
+
+    sample: str
+    columns: Columns
+    weights: Array
+    alternatives: Mapping[str, Array]
+    folds: Array
+
+    def take(self, rows: Array) -> SampleEvents:
+        """Give some of the events."""
+        return SampleEvents(
+            self.sample,
+            {name: column[rows] for name, column in self.columns.items()},
+            self.weights[rows],
+            {name: weights[rows] for name, weights in self.alternatives.items()},
+            self.folds[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Binning:
+    """Bins of the fit.
+
+    Attributes
+    ----------
+    observable
+        Observable of the signal regions.
+    edges
+        Fitted region → bin edges; two edges for a single bin.
+    single
+        Fitted regions of a single bin, whatever the observable.
+    """
+
+    observable: str
+    edges: Mapping[str, Array]
+    single: frozenset[str]
+
+    def fill(self, region: str, quantity: Array, weights: Array) -> Array:
+        """Sum weights per bin; values outside belong to the edge bins, NaN to the last one."""
+        if region in self.single:
+            return np.array([weights.sum()])
+        edges = self.edges[region]
+        bins = np.clip(np.searchsorted(edges, quantity, side="right") - 1, 0, len(edges) - 2)
+        return np.bincount(bins, weights, minlength=len(edges) - 1)
+
+
+def split_samples(
+    events: Sequence[DatasetEvents], analysis: Analysis, config: Config
+) -> list[SampleEvents]:
+    """Divide simulated datasets into the samples that they make up."""
+    parts = []
+    for dataset in events:
+        if dataset.weights is None:
+            raise TaipanError(f"coverage: dataset '{dataset.name}' is data, not simulation")
+        quantities = analysis.compute(dataset.columns)
+        for sample, mask in sample_masks(quantities, config.samples, dataset.name).items():
+            everything = SampleEvents(
+                sample,
+                dataset.columns,
+                dataset.weights.nominal,
+                dataset.weights.alternatives,
+                dataset.folds,
+            )
+            parts.append(everything.take(np.flatnonzero(mask)))
+    return parts
+
+
+class Universe:
+    """Simulated events, and the pseudo-data that they make.
+
+    Parameters
+    ----------
+    events
+        Events of all samples.
+    analysis
+        Gives quantities and shifts.
+    config
+        The configuration.
+    binning
+        Bins of the fit.
+    scorer
+        The networks; None if the observable is not their score.
+    """
+
+    def __init__(
+        self,
+        events: Sequence[SampleEvents],
+        analysis: Analysis,
+        config: Config,
+        binning: Binning,
+        scorer: Scorer | None,
+    ) -> None:
+        if binning.observable == SCORE and scorer is None:
+            raise TaipanError("coverage: the score is the observable, but no network was given")
+        self.events, self.analysis, self.config = events, analysis, config
+        self.binning, self._scorer = binning, scorer
+        partners = {name: config.regions[name].same_sign for name in binning.edges}
+        self._partners = {name: partner for name, partner in partners.items() if partner}
+        names = [*binning.edges, *self._partners.values()]
+        self._regions = {name: config.regions[name] for name in names}
+
+    def expected(
+        self,
+        truth: Truth,
+        same_sign: Mapping[str, Array],
+        transfer: Mapping[str, float],
+        rng: np.random.Generator | None = None,
+    ) -> dict[str, Array]:
+        """Give the expected yields of the fit's bins.
+
+        Parameters
+        ----------
+        truth
+            Signal strength and systematics.
+        same_sign
+            Fitted region → same-sign data per bin.
+        transfer
+            ``value`` and ``relative_uncertainty`` of the opposite-sign/same-sign factor.
+        rng
+            Resamples the events; each is taken once if absent.
+
+        Returns
+        -------
+        dict
+            Fitted region → yields.
+        """
+        opposite, subtracted = (
+            {name: np.zeros(max(1, len(edges) - 1)) for name, edges in self.binning.edges.items()}
+            for _ in range(2)
+        )
+        for part in self.events:
+            for region, (yields, partner) in self._fill(part, truth, rng).items():
+                opposite[region] += yields
+                subtracted[region] += partner
+        size = transfer["relative_uncertainty"]
+        factor = transfer["value"] * rate_factor(_symmetric(size), truth.transfer)
+        for region in self._partners:
+            data = same_sign[region]
+            data = data if rng is None else rng.poisson(np.maximum(data, 0.0))
+            opposite[region] += factor * (data - subtracted[region])
+        return opposite
+
+    def _fill(
+        self, part: SampleEvents, truth: Truth, rng: np.random.Generator | None
+    ) -> dict[str, tuple[Array, Array]]:
+        """Fill the bins of each fitted region and of its same-sign partner."""
+        if rng is not None:
+            counts = rng.poisson(1.0, len(part.weights))
+            taken = np.flatnonzero(counts)
+            part, counts = part.take(taken), counts[taken]
+        else:
+            counts = np.ones(len(part.weights), dtype=np.int64)
+        columns, weights = self._vary(part, truth)
+        quantities = self.analysis.compute(columns)
+        masks = region_masks(quantities, self._regions)
+        values = self._observable(quantities, masks, part.folds)
+        signal = self.config.samples[part.sample].role == "signal"
+        found = {}
+        for region in self.binning.edges:
+            pair: list[Array] = []
+            for place in (region, self._partners.get(region)):
+                if place is None:
+                    pair.append(np.zeros(1))
+                    continue
+                chosen = masks[place]
+                scale = self._rate(part.sample, place, truth) * (truth.mu if signal else 1.0)
+                scaled = scale * (weights * counts)[chosen]
+                pair.append(self.binning.fill(region, values[chosen], scaled))
+            found[region] = (pair[0], pair[1])
+        return found
+
+    def selected(self, part: SampleEvents, truth: Truth) -> Array:
+        """Tell which events enter a fitted region or a same-sign partner, shape ``(n,)``."""
+        columns, _ = self._vary(part, truth)
+        masks = region_masks(self.analysis.compute(columns), self._regions)
+        return np.asarray(np.logical_or.reduce(list(masks.values())))
+
+    def _vary(self, part: SampleEvents, truth: Truth) -> tuple[Columns, Array]:
+        """Shift the objects and the weights of events."""
+        columns, weights = part.columns, part.weights
+        for name, item in self.config.systematics.items():
+            if part.sample not in item.samples:
+                continue
+            pull = truth.pulls[name]
+            if item.kind == "kinematic":
+                shift = self.analysis.shifts[item.shift or ""]
+                columns = shift.function(columns, pull * (item.size or 0.0))
+            elif item.kind == "weight":
+                if (item.weight or "") not in part.alternatives:
+                    raise TaipanError(f"coverage: systematics.{name}: no weight {item.weight!r}")
+                weights = weights + pull * (part.alternatives[item.weight or ""] - part.weights)
+        return columns, weights
+
+    def _rate(self, sample: str, region: str, truth: Truth) -> float:
+        partner_of = {partner: name for name, partner in self._partners.items()}
+        factor = 1.0
+        for name, item in self.config.systematics.items():
+            acts = item.regions is None or region in item.regions
+            acts = acts or (item.regions is not None and partner_of.get(region) in item.regions)
+            if item.kind == "rate" and sample in item.samples and acts:
+                factor *= rate_factor(item, truth.pulls[name])
+        return factor
+
+    def _observable(
+        self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
+    ) -> Array:
+        if self.binning.observable != SCORE:
+            return quantities[self.binning.observable]
+        single = {self._partners.get(name) for name in self.binning.single} | self.binning.single
+        binned = [name for name in masks if name not in single]
+        used = np.logical_or.reduce([masks[name] for name in binned])
+        score = np.full(len(used), np.nan, dtype=np.float32)
+        if self._scorer is not None and used.any():
+            inputs = [quantities[name][used] for name in self.config.features]
+            score[used] = self._scorer(np.stack(inputs, axis=1).astype(np.float32), folds[used])
+        return score
+
+
+def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:
+    """Keep the events that enter a fitted region, or a same-sign partner, for any of some truths.
+
+    Most events never come near: leaving them out makes pseudo-experiments several times faster.
+    """
+    kept = []
+    for part in universe.events:
+        near = np.zeros(len(part.weights), dtype=bool)
+        for truth in truths:
+            near |= universe.selected(part, truth)
+        kept.append(part.take(np.flatnonzero(near)))
+    return kept
+
+
+def extreme_truths(systematics: Mapping[str, Systematic], size: float = 3.0) -> list[Truth]:
+    """Nominal, each kinematic shift alone at ±`size` standard deviations, and all together."""
+    zero = dict.fromkeys(systematics, 0.0)
+    shifts = [name for name, item in systematics.items() if item.kind == "kinematic"]
+    pulls = [{**zero, name: sign * size} for name in shifts for sign in (1.0, -1.0)]
+    pulls += [{**zero, **dict.fromkeys(shifts, sign * size / 2.0)} for sign in (1.0, -1.0)]
+    return [Truth(1.0, values, 0.0) for values in (zero, *pulls)]
+
+
+def _symmetric(size: float) -> Systematic:
+    return Systematic(kind="rate", size=size, samples=["QCD"])

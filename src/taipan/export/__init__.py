@@ -1,0 +1,1 @@
+"""Workspaces and results in the formats that others read."""

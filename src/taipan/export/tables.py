@@ -1,0 +1,79 @@
+"""Results of ``taipan fit`` as CSV and LaTeX tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Rows = list[list[str]]
+
+
+def yields_table(result: Mapping[str, Any], stage: str) -> Rows:
+    """Give yields per region and sample, with the total, its uncertainty and the data.
+
+    Parameters
+    ----------
+    result
+        As ``taipan fit`` writes it.
+    stage
+        ``prefit`` or ``postfit``.
+    """
+    regions = result[stage]
+    samples = list(dict.fromkeys(name for item in regions.values() for name in item["samples"]))
+    rows = [["sample", *regions]]
+    for sample in samples:
+        row = [sample]
+        for item in regions.values():
+            row.append(f"{sum(item['samples'].get(sample, [0.0])):.4g}")
+        rows.append(row)
+    totals = [f"{sum(i['total']):.5g} ± {i['sum_sigma']:.3g}" for i in regions.values()]
+    rows.append(["total", *totals])
+    rows.append(["data", *(f"{sum(item['data']):.6g}" for item in regions.values())])
+    return rows
+
+
+def impacts_table(result: Mapping[str, Any]) -> Rows:
+    """Impacts of the parameters, the largest first; empty prefit columns for free parameters."""
+    rows = [["parameter", "postfit +1σ", "postfit -1σ", "prefit +1σ", "prefit -1σ"]]
+    for item in result["impacts"]:
+        before = item["prefit"] or (None, None)
+        values = [*item["postfit"], *before]
+        rows.append([item["name"], *("" if v is None else f"{v:+.4f}" for v in values)])
+    return rows
+
+
+def parameters_table(result: Mapping[str, Any]) -> Rows:
+    """Estimates, pulls and constraints of all parameters."""
+    rows = [["parameter", "value", "sigma", "pull", "constraint"]]
+    for item in result["parameters"]:
+        numbers = [item[key] for key in ("value", "sigma", "pull", "constraint")]
+        rows.append([item["name"], *("" if v is None else f"{v:.5g}" for v in numbers)])
+    return rows
+
+
+def to_csv(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows as CSV, the first as header."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def to_latex(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows as a LaTeX ``tabular`` with a ruled header, the first column left-aligned."""
+    columns = "l" + "r" * (len(rows[0]) - 1)
+    lines = [f"\\begin{{tabular}}{{{columns}}}", "\\hline"]
+    for i, row in enumerate(rows):
+        lines.append(" & ".join(_escape(cell) for cell in row) + r" \\")
+        if i == 0:
+            lines.append("\\hline")
+    return "\n".join([*lines, "\\hline", "\\end{tabular}", ""])
+
+
+def _escape(text: str) -> str:
+    for character in "_%&#":
+        text = text.replace(character, "\\" + character)
+    for character, code in (("±", r"\pm"), ("σ", r"\sigma"), ("μ", r"\mu"), ("χ", r"\chi")):
+        text = text.replace(character, f"${code}$")
+    return text

@@ -1,0 +1,102 @@
+"""Workspaces that no result may be quoted from: zero signals, parameters without effect."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from taipan.inference.errors import FitError
+
+if TYPE_CHECKING:
+    from taipan.inference.model import CompiledModel
+
+logger = logging.getLogger(__name__)
+
+# A parameter whose ±1σ changes every yield by less than this fraction acts on nothing.
+SMALLEST_EFFECT = 1e-12
+
+
+def check_workspace(
+    workspace: Mapping[str, Any],
+    model: CompiledModel,
+    *,
+    lenient: bool = False,
+    allow_no_signal: bool = False,
+) -> list[str]:
+    """Refuse a workspace whose fit would have no meaning.
+
+    Parameters
+    ----------
+    workspace
+        pyhf workspace.
+    model
+        Its model.
+    lenient
+        Return the findings that do not spoil a fit, instead of refusing the workspace: a signal
+        that is zero in some regions, and constrained parameters that act on nothing.
+    allow_no_signal
+        Accept a parameter of interest that scales nothing.
+
+    Returns
+    -------
+    list of str
+        Findings; empty unless `lenient`.
+
+    Raises
+    ------
+    FitError
+        For the first finding.
+    """
+    signals = [] if allow_no_signal else _zero_signals(workspace, model)
+    findings = [*signals, *_disconnected(model)]
+    if findings and not lenient:
+        raise FitError(f"{findings[0]} (accepted with a note if lenient)")
+    for finding in findings:
+        logger.warning("%s", finding)
+    return findings
+
+
+def _zero_signals(workspace: Mapping[str, Any], model: CompiledModel) -> list[str]:
+    poi = model.parameters.names[model.poi]
+    yields = {
+        channel["name"]: float(sum(map(sum, (sample["data"] for sample in scaled))))
+        for channel in workspace["channels"]
+        if (
+            scaled := [
+                sample
+                for sample in channel["samples"]
+                if any(modifier["name"] == poi for modifier in sample["modifiers"])
+            ]
+        )
+    }
+    zero = [region for region, total in yields.items() if total == 0.0]
+    if len(zero) == len(yields):
+        raise FitError(
+            f"the parameter of interest {poi!r} scales no yield in any region "
+            f"({', '.join(model.regions)})"
+        )
+    return [f"region {region}: the signal is zero in every bin" for region in zero]
+
+
+def _disconnected(model: CompiledModel) -> list[str]:
+    parameters = model.parameters
+    points = np.repeat(model.nominal(1.0)[None], 2 * len(parameters.names), axis=0)
+    step = np.where(parameters.sigma > 0, parameters.sigma, 0.1)
+    rows = np.arange(len(parameters.names))
+    points[2 * rows, rows] += step
+    points[2 * rows + 1, rows] -= step
+    base = model.expected(model.nominal(1.0))
+    effect = np.abs(model.yields.total(points) / base - 1.0).max(axis=1).reshape(-1, 2).max(axis=1)
+    idle = (effect < SMALLEST_EFFECT) & ~parameters.fixed
+    findings = []
+    for i in np.flatnonzero(idle):
+        if i == model.poi:
+            continue  # has been judged with the signals
+        text = f"parameter {parameters.names[i]!r} changes no expected yield"
+        if not parameters.constrained[i]:
+            raise FitError(f"{text} and has no constraint: its value is not determined")
+        findings.append(text)
+    return findings

@@ -1,0 +1,234 @@
+"""What the command ``taipan fit`` computes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from taipan.atomic import read_json, write_json, write_text
+from taipan.errors import TaipanError
+from taipan.export.hs3 import to_hs3
+from taipan.export.tables import (
+    impacts_table,
+    parameters_table,
+    to_csv,
+    to_latex,
+    yields_table,
+)
+from taipan.inference.blinding import Mode, prepare, refuse_bounds
+from taipan.inference.fit import fit
+from taipan.inference.goodness import channel_compatibility, goodness_of_fit
+from taipan.inference.impacts import (
+    break_down,
+    default_groups,
+    impacts_to_json,
+    parameter_kinds,
+    rank_parameters,
+)
+from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.profile import Profile, interval, significance, upper_limit
+from taipan.inference.read import keep_regions
+from taipan.inference.result import describe_correlation, describe_parameters
+from taipan.inference.scan import scan
+from taipan.inference.table import print_result
+from taipan.inference.toy_limit import toy_limit
+from taipan.inference.toys import pseudo_experiments
+from taipan.inference.yields import postfit_yields, predict, prefit_yields
+from taipan.scripting import configure_logging
+from taipan.seeds import derive_seed
+
+logger = logging.getLogger(__name__)
+
+
+def run_fit(options: argparse.Namespace) -> None:
+    """Run ``taipan fit``.
+
+    Raises
+    ------
+    TaipanError
+        If an option is wrong, or a fit fails; nothing is written then.
+    """
+    configure_logging()
+    logging.getLogger("taipan").setLevel(logging.WARNING)
+    _check(options)
+    workspace = read_json(options.workspace)
+    if not isinstance(workspace, dict) or "channels" not in workspace:
+        raise TaipanError(f"{options.workspace}: not a pyhf workspace (no 'channels')")
+    result = analyse(workspace, options)
+    print(print_result(result), end="")
+    if options.out is not None:
+        write_json(options.out, result)
+        print(f"wrote {options.out}")
+    for path in _export(options, workspace, result):
+        print(f"wrote {path}")
+    if options.plots is not None:
+        from taipan.plotting.inference import draw_result
+
+        for path in draw_result(result, options.plots):
+            print(f"wrote {path}")
+
+
+def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """Compute what the options ask for.
+
+    Parameters
+    ----------
+    workspace
+        pyhf workspace.
+    options
+        As the parser gives them.
+
+    Returns
+    -------
+    dict
+        The layout is described in ``docs/inference.md``; plain numbers only.
+    """
+    if options.regions:
+        workspace = keep_regions(workspace, options.regions)
+    model = compile_model(
+        workspace,
+        measurement=options.measurement,
+        interpolation=dict(item.split("=", 1) for item in options.interpolation),
+        lenient=options.lenient,
+    )
+    mode: Mode = options.mode or ("asimov" if options.asimov else "observed")
+    blinded = prepare(workspace, model, mode, mu=options.mu, control=tuple(options.control))
+    best = fit(model, blinded.data, fixed=blinded.fixed)
+    if not options.lenient:
+        refuse_bounds(model, best)
+    edges = {n: [float(i) for i in range(s.stop - s.start + 1)] for n, s in model.regions.items()}
+    result: dict[str, Any] = {
+        "poi": model.parameters.names[model.poi],
+        "mode": mode,
+        "mu_hat": float(best.values[model.poi]),
+        "sigma": float(best.sigma[model.poi]),
+        "nll": best.nll,
+        "notes": list(model.notes),
+        "parameters": describe_parameters(model, blinded.data, best),
+        "correlation": describe_correlation(model, best),
+        "prefit": prefit_yields(model, blinded.data, edges),
+        "postfit": postfit_yields(model, blinded.data, edges, best),
+    }
+    if model.poi not in blinded.fixed:
+        profile = Profile(model, blinded.data, best)
+        result["interval"] = list(interval(profile))
+        result["significance"], result["p_value"] = significance(profile)
+        _limits(result, profile, options)
+        if options.impacts:
+            result["impacts"] = impacts_to_json(rank_parameters(model, blinded.data, best))
+            groups = default_groups(model, parameter_kinds(workspace), _named_groups(options))
+            result["breakdown"] = break_down(model, blinded.data, best, groups)
+        if options.compatibility:
+            found = channel_compatibility(workspace, model, blinded.data, best)
+            result["compatibility"] = asdict(found)
+        _toys(result, model, options)
+    for names in options.scan:
+        found_scan = scan(model, blinded.data, best, names.split(","))
+        result.setdefault("scans", []).append(
+            {
+                "names": list(found_scan.names),
+                "axes": [axis.tolist() for axis in found_scan.axes],
+                "rise": found_scan.rise.tolist(),
+                "best": list(found_scan.best),
+            }
+        )
+    if options.gof:
+        rng = np.random.default_rng(derive_seed(options.seed, "goodness"))
+        quality = goodness_of_fit(model, blinded.data, best, toys=options.toys, rng=rng)
+        result["goodness"] = {k: None if v != v else v for k, v in asdict(quality).items()}
+    if options.yields is not None:
+        other = compile_model(read_json(options.yields), lenient=True)
+        result["predicted"] = predict(model, best, other)
+    return result
+
+
+def _export(
+    options: argparse.Namespace, workspace: Mapping[str, Any], result: Mapping[str, Any]
+) -> list[Path]:
+    """Write the workspace or the result in other formats."""
+    made: list[Path] = []
+    if options.hs3 is not None:
+        write_json(options.hs3, to_hs3(workspace, options.measurement))
+        made.append(options.hs3)
+    if options.hepdata is not None:
+        with warnings.catch_warnings():  # hepdata-validator uses a deprecated jsonschema class
+            warnings.filterwarnings("ignore", "jsonschema.*Ref", DeprecationWarning)
+            from taipan.export.hepdata import write_hepdata  # slow to import
+
+            write_hepdata(result, options.hepdata)
+        made.append(options.hepdata)
+    if options.tables is not None:
+        tables = {f"yields_{stage}": yields_table(result, stage) for stage in ("prefit", "postfit")}
+        tables["parameters"] = parameters_table(result)
+        if "impacts" in result:
+            tables["impacts"] = impacts_table(result)
+        for name, rows in tables.items():
+            for suffix, text in ((".csv", to_csv(rows)), (".tex", to_latex(rows))):
+                made.append(options.tables / f"{name}{suffix}")
+                write_text(made[-1], text)
+    return made
+
+
+def _limits(result: dict[str, Any], profile: Profile, options: argparse.Namespace) -> None:
+    if not options.limit:
+        return
+    asymptotic = upper_limit(profile, options.level)
+    result["limit"] = asdict(asymptotic) | {"band": list(asymptotic.band)}
+    if options.toys:
+        rng = np.random.default_rng(derive_seed(options.seed, "limit"))
+        toys = toy_limit(profile, options.level, options.toys, rng)
+        result["limit_toys"] = {
+            **asdict(toys.limit),
+            "band": [None if value != value else value for value in toys.limit.band],
+            "toys": toys.toys,
+            "tested": toys.tested.tolist(),
+            "cls": toys.cls.tolist(),
+            "cls_error": toys.cls_error.tolist(),
+        }
+
+
+def _toys(result: dict[str, Any], model: CompiledModel, options: argparse.Namespace) -> None:
+    if not options.toys:
+        return
+    rng = np.random.default_rng(derive_seed(options.seed, "toys"))
+    drawn = pseudo_experiments(model, result["mu_hat"], options.toys, rng)
+    good = np.isfinite(drawn["mu_hat"])
+    if good.mean() < 0.99:
+        raise TaipanError(f"{(~good).sum()} of {options.toys} toys could not be fitted")
+    pulls = (drawn["mu_hat"] - result["mu_hat"])[good] / drawn["sigma"][good]
+    result["toys"] = {
+        "n": int(good.sum()),
+        "mu": result["mu_hat"],
+        "mu_hat": drawn["mu_hat"][good].tolist(),
+        "sigma": drawn["sigma"][good].tolist(),
+        "pull_mean": float(pulls.mean()),
+        "pull_width": float(pulls.std(ddof=1)) if len(pulls) > 1 else None,
+    }
+
+
+def _named_groups(options: argparse.Namespace) -> dict[str, str]:
+    if options.groups is None:
+        return {}
+    named = read_json(options.groups)
+    if not isinstance(named, dict) or not all(isinstance(v, str) for v in named.values()):
+        raise TaipanError(f"{options.groups}: must map names of parameters to names of groups")
+    return named
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.asimov and options.mode not in (None, "asimov"):
+        raise TaipanError(f"--asimov contradicts --mode {options.mode}")
+    if options.toys < 0:
+        raise TaipanError(f"--toys: {options.toys} is not a number of pseudo-experiments (≥ 0)")
+    if not 0.0 < options.level < 1.0:
+        raise TaipanError(f"--level: {options.level} is not between 0 and 1")
+    for item in options.interpolation:
+        if "=" not in item:
+            raise TaipanError(f"--interpolation: {item!r} is not KIND=CODE")

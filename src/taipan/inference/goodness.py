@@ -1,0 +1,188 @@
+"""Goodness of fit, and whether the regions agree on the signal strength.
+
+The saturated model (R. D. Cousins, "Generalization of chisquare goodness-of-fit test for binned
+data using saturated models", 2013) predicts the data exactly; 2ΔlnL to it follows χ² where counts
+are large. Toys replace that assumption.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln, xlogy
+from scipy.stats import chi2
+
+from taipan.inference.batch import fit_many
+from taipan.inference.errors import FitError
+from taipan.inference.fit import FitResult, fit
+from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.toys import draw_data
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Goodness:
+    """Goodness of fit.
+
+    Attributes
+    ----------
+    statistic
+        2ΔlnL between the fit and the saturated model.
+    degrees
+        Bins less free parameters without constraint.
+    p_value
+        From the χ² distribution; NaN without degrees of freedom.
+    toys
+        Number of pseudo-experiments, 0 for none.
+    p_value_toys
+        Fraction of them with a larger statistic; NaN without toys.
+    """
+
+    statistic: float
+    degrees: int
+    p_value: float
+    toys: int
+    p_value_toys: float
+
+
+@dataclass(frozen=True)
+class Compatibility:
+    """Agreement of the regions on the parameter of interest.
+
+    Attributes
+    ----------
+    regions
+        Region → (estimate, Hesse σ) with a parameter of its own.
+    statistic
+        2ΔlnL between one common parameter and one for each region.
+    degrees
+        Number of regions less one.
+    p_value
+        From the χ² distribution.
+    """
+
+    regions: Mapping[str, tuple[float, float]]
+    statistic: float
+    degrees: int
+    p_value: float
+
+
+def goodness_of_fit(
+    model: CompiledModel,
+    data: Array,
+    best: FitResult,
+    *,
+    toys: int = 0,
+    rng: np.random.Generator | None = None,
+) -> Goodness:
+    """Compare a fit with the saturated model.
+
+    Parameters
+    ----------
+    model, data, best
+        The model, the data and their fit.
+    toys
+        Number of pseudo-experiments, drawn at the best fit with fluctuating auxiliary measurements.
+    rng
+        Their random numbers.
+
+    Raises
+    ------
+    FitError
+        If toys are wanted without random numbers, or more than 1 % of their fits fail.
+    """
+    statistic = float(_statistic(model, data[None], np.array([best.nll]))[0])
+    free = ~model.parameters.fixed
+    degrees = model.n_bins - int((free & ~model.parameters.constrained).sum())
+    p_value = float(chi2.sf(statistic, degrees)) if degrees > 0 else float("nan")
+    if not toys:
+        return Goodness(statistic, degrees, p_value, 0, float("nan"))
+    if rng is None:
+        raise FitError("goodness of fit: toys need random numbers")
+    drawn = np.stack([draw_data(model, best.values, rng) for _ in range(toys)])
+    fits = fit_many(model, drawn, best.values)
+    if len(fits.failures) > 0.01 * toys:
+        raise FitError(f"goodness of fit: {len(fits.failures)} of {toys} toys could not be fitted")
+    good = np.isfinite(fits.nll)
+    found = _statistic(model, drawn[good], fits.nll[good])
+    return Goodness(
+        statistic, degrees, p_value, int(good.sum()), float((found >= statistic).mean())
+    )
+
+
+def _statistic(model: CompiledModel, data: Array, nll: Array) -> Array:
+    """2ΔlnL to the model that predicts counts and auxiliary measurements exactly."""
+    factors = np.where(model.auxiliary_factor > 0, model.auxiliary_factor, 1.0)
+    counts = data[:, : model.n_bins]
+    # the auxiliary part alone, where every parameter is at its measurement; both
+    # Poisson parts share the term lnΓ(n + 1), which cancels
+    values = np.repeat(model.parameters.initial[None], len(data), axis=0)
+    values[:, model.auxiliary] = data[:, model.n_bins :] / factors
+    expected = model.yields.total(values)
+    rest = model.nll_many(values, np.concatenate([expected, data[:, model.n_bins :]], axis=1))
+    main = _saturated(counts) - _saturated(expected)
+    return np.asarray(np.maximum(2.0 * (nll - rest - main), 0.0))
+
+
+def _saturated(counts: Array) -> Array:
+    """−ln of the Poisson probability of counts that are predicted exactly."""
+    return np.asarray((counts - xlogy(counts, counts) + gammaln(counts + 1.0)).sum(axis=1))
+
+
+def channel_compatibility(
+    workspace: Mapping[str, Any], model: CompiledModel, data: Array, best: FitResult
+) -> Compatibility:
+    """Fit with one parameter of interest for each region that has a signal.
+
+    Parameters
+    ----------
+    workspace
+        pyhf workspace of the model.
+    model, data, best
+        The model, the data and their fit with a common parameter.
+
+    Raises
+    ------
+    FitError
+        If fewer than two regions have a signal, or a fit fails.
+    """
+    poi = model.parameters.names[model.poi]
+    split = copy.deepcopy(dict(workspace))
+    own = {}
+    for channel in split["channels"]:
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                if modifier["name"] == poi and sum(sample["data"]) != 0.0:
+                    own[channel["name"]] = modifier["name"] = f"{poi}_{channel['name']}"
+    if len(own) < 2:
+        raise FitError(f"compatibility: {poi!r} acts in {len(own)} region, it takes two")
+    first = next(iter(own.values()))
+    for measurement in split["measurements"]:
+        settings = measurement["config"]
+        declared = [p for p in settings["parameters"] if p["name"] == poi]
+        settings["parameters"] = [p for p in settings["parameters"] if p["name"] != poi] + [
+            {**item, "name": name} for item in declared for name in own.values()
+        ]
+        settings["poi"] = first
+    separate = compile_model(split, lenient=True)
+    found = fit(separate, _reorder(model, separate, data))
+    statistic = max(0.0, 2.0 * (best.nll - found.nll))
+    places = {region: separate.parameters.index(name) for region, name in own.items()}
+    regions = {r: (float(found.values[i]), float(found.sigma[i])) for r, i in places.items()}
+    degrees = len(regions) - 1
+    return Compatibility(regions, statistic, degrees, float(chi2.sf(statistic, degrees)))
+
+
+def _reorder(model: CompiledModel, other: CompiledModel, data: Array) -> Array:
+    """Put data of one model into the order of another with the same regions and constraints."""
+    counts = np.concatenate([data[: model.n_bins][model.regions[name]] for name in other.regions])
+    names = [model.parameters.names[i] for i in model.auxiliary]
+    measured = dict(zip(names, data[model.n_bins :], strict=True))
+    rest = [measured[other.parameters.names[i]] for i in other.auxiliary]
+    return np.concatenate([counts, rest])

@@ -1,0 +1,198 @@
+"""Impacts of parameters on the signal strength, and its uncertainty by source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taipan.inference.batch import fit_many
+from taipan.inference.errors import FitError
+from taipan.inference.fit import FitResult
+from taipan.inference.model import CompiledModel
+
+Array = npt.NDArray[np.float64]
+
+STATISTICAL = "statistical"
+EXPERIMENTAL = "experimental"
+MC_STATISTICS = "MC statistics"
+# Kinds of parameters that stand for the statistics of the simulation, as workspaces name them.
+_MC_MODIFIERS = ("staterror", "shapesys")
+
+
+@dataclass(frozen=True)
+class Impact:
+    """Change of μ̂ when one parameter is held at ±1σ and all others are refitted.
+
+    Attributes
+    ----------
+    name
+        The parameter.
+    prefit
+        With σ of the auxiliary measurement, up and down; None for free parameters.
+    postfit
+        With σ after the fit, up and down.
+    """
+
+    name: str
+    prefit: tuple[float, float] | None
+    postfit: tuple[float, float]
+
+
+def impacts_to_json(impacts: Sequence[Impact]) -> list[dict[str, Any]]:
+    """Give impacts as plain lists and dictionaries."""
+    return [
+        {
+            "name": item.name,
+            "prefit": None if item.prefit is None else list(item.prefit),
+            "postfit": list(item.postfit),
+        }
+        for item in impacts
+    ]
+
+
+def rank_parameters(model: CompiledModel, data: Array, best: FitResult) -> list[Impact]:
+    """Compute the impact of every parameter, largest post-fit impact first.
+
+    Parameters
+    ----------
+    model
+        The model.
+    data
+        Data vector that was fitted.
+    best
+        Its global fit.
+
+    Returns
+    -------
+    list of Impact
+        Parameters that are constant, and the parameter of interest, are left out.
+
+    Raises
+    ------
+    FitError
+        If a conditional fit fails; names the parameter.
+    """
+    parameters, poi = model.parameters, model.poi
+    moving = [i for i in np.flatnonzero(best.sigma > 0) if i != poi]
+    rows: list[tuple[int, float]] = []
+    for i in moving:
+        steps = [best.sigma[i], -best.sigma[i]]
+        if parameters.constrained[i]:
+            steps += [parameters.sigma[i], -parameters.sigma[i]]
+        rows += [(int(i), float(step)) for step in steps]
+    if not rows:
+        return []
+    index, step = np.array([i for i, _ in rows]), np.array([s for _, s in rows])
+    place = np.arange(len(rows))
+    slopes = best.covariance[index] / best.covariance[index, index][:, None]
+    start = np.clip(best.values + slopes * step[:, None], parameters.lower, parameters.upper)
+    start[place, index] = best.values[index] + step
+    held = np.zeros(start.shape, dtype=bool)
+    held[place, index] = True
+    fits = fit_many(model, data, start, fixed=held)
+    for row, reason in fits.failures.items():
+        raise FitError(f"impact of {parameters.names[index[row]]}: {reason}")
+    change = fits.values[:, poi] - best.values[poi]
+    impacts, row = [], 0
+    for i in moving:
+        n = 4 if parameters.constrained[i] else 2
+        values = [float(value) for value in change[row : row + n]]
+        prefit = (values[2], values[3]) if n == 4 else None
+        impacts.append(Impact(parameters.names[i], prefit, (values[0], values[1])))
+        row += n
+    return sorted(impacts, key=lambda item: -max(map(abs, item.postfit)))
+
+
+def default_groups(
+    model: CompiledModel, kinds: Mapping[str, Sequence[str]], named: Mapping[str, str]
+) -> dict[str, list[int]]:
+    """Divide the nuisance parameters into groups.
+
+    Parameters
+    ----------
+    model
+        The model.
+    kinds
+        Parameter set → kinds of its modifiers (``staterror``, ``normsys``, ...).
+    named
+        Parameter set → group, for those that are told apart. The others are ``MC statistics`` if
+        they stand for bins of the simulation, and ``experimental``.
+
+    Returns
+    -------
+    dict
+        Group → indices of its constrained parameters. Free parameters belong to none: their
+        uncertainty is that of the data.
+
+    Raises
+    ------
+    FitError
+        If a named parameter is not in the model.
+    """
+    bases = [name.partition("[")[0] for name in model.parameters.names]
+    unknown = [name for name in named if name not in bases and name not in model.parameters.names]
+    if unknown:
+        raise FitError(f"groups: {', '.join(unknown)} is not a parameter of the model")
+    groups: dict[str, list[int]] = {}
+    for i, (base, name) in enumerate(zip(bases, model.parameters.names, strict=True)):
+        if not model.parameters.constrained[i] or model.parameters.fixed[i] or i == model.poi:
+            continue
+        simulated = any(kind in _MC_MODIFIERS for kind in kinds.get(base, ()))
+        default = MC_STATISTICS if simulated else EXPERIMENTAL
+        groups.setdefault(named.get(name, named.get(base, default)), []).append(i)
+    return groups
+
+
+def parameter_kinds(workspace: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Parameter set → kinds of the modifiers of a pyhf workspace that use it."""
+    kinds: dict[str, list[str]] = {}
+    for channel in workspace["channels"]:
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                kinds.setdefault(modifier["name"], []).append(modifier["type"])
+    return kinds
+
+
+def break_down(
+    model: CompiledModel, data: Array, best: FitResult, groups: Mapping[str, Sequence[int]]
+) -> dict[str, float]:
+    """Divide σ(μ) by source.
+
+    The part of a group is √(σ² − σ'²) with σ' from the Hessian with its parameters held at the
+    best fit; ``statistical`` is σ with every constrained parameter held. Correlations between
+    groups keep the parts from adding up in quadrature to the total.
+
+    Parameters
+    ----------
+    model, data, best
+        The model, the data and their fit.
+    groups
+        Group → indices of parameters.
+
+    Returns
+    -------
+    dict
+        ``total``, ``statistical``, then the groups.
+    """
+    _, _, hessian = model.evaluate(best.values, data)
+    free = best.sigma > 0
+    total = float(best.sigma[model.poi])
+    everything = [i for indices in groups.values() for i in indices]
+    parts = {"total": total, STATISTICAL: _sigma_without(hessian, free, everything, model.poi)}
+    for name, indices in groups.items():
+        rest = _sigma_without(hessian, free, indices, model.poi)
+        parts[name] = float(np.sqrt(max(total**2 - rest**2, 0.0)))
+    return parts
+
+
+def _sigma_without(
+    hessian: Array, free: npt.NDArray[np.bool_], held: Sequence[int], poi: int
+) -> float:
+    left = free.copy()
+    left[list(held)] = False
+    unit = (np.flatnonzero(left) == poi).astype(np.float64)
+    return float(np.sqrt(np.linalg.solve(hessian[np.ix_(left, left)], unit) @ unit))

@@ -1,0 +1,99 @@
+"""Results as text: the table that ``taipan fit`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Rows of impacts that a terminal shows; the file has all.
+SHOWN_IMPACTS = 15
+
+
+def print_result(result: Mapping[str, Any]) -> str:
+    """Lay out the result of ``taipan fit`` for a terminal."""
+    poi = result["poi"]
+    rows = [["fit", result["mode"]]]
+    held = result["sigma"] == 0.0
+    rows.append([poi, f"{result['mu_hat']:.4g}" + (" (held)" if held else "")])
+    if not held:
+        rows[-1][1] += f" ± {result['sigma']:.4g}"
+    if "interval" in result:
+        low, high = result["interval"]
+        rows.append(["68.27 % interval", f"[{low:.4g}, {high:.4g}]"])
+        rows.append(
+            ["significance", f"{result['significance']:.3g} σ (p = {result['p_value']:.3g})"]
+        )
+    rows += [_limit(result[key], key) for key in ("limit", "limit_toys") if key in result]
+    for name, value in result.get("breakdown", {}).items():
+        rows.append([f"σ, {name}", f"{value:.4g}"])
+    rows += _goodness(result)
+    if "toys" in result:
+        toys = result["toys"]
+        width = "" if toys["pull_width"] is None else f", width {toys['pull_width']:.3f}"
+        rows.append([f"{toys['n']} toys", f"pull mean {toys['pull_mean']:+.3f}{width}"])
+    parts = [_aligned(rows)]
+    if "impacts" in result:
+        parts.append(_impacts(result))
+    parts.append(_yields(result))
+    parts += [f"note: {note}\n" for note in result["notes"]]
+    return "\n".join(parts)
+
+
+def _limit(limit: Mapping[str, Any], key: str) -> list[str]:
+    how = "toys" if key == "limit_toys" else "asymptotic"
+    low, median, high = ("?" if v is None else f"{v:.4g}" for v in limit["band"][1:4])
+    return [
+        f"CLs limit, {100 * limit['level']:g} %, {how}",
+        f"{limit['observed']:.4g} (expected {median}, ±1σ [{low}, {high}])",
+    ]
+
+
+def _goodness(result: Mapping[str, Any]) -> list[list[str]]:
+    rows = []
+    if "goodness" in result:
+        found = result["goodness"]
+        text = f"{found['statistic']:.4g} / {found['degrees']}"
+        for key, name in (("p_value", "p"), ("p_value_toys", "p, toys")):
+            text += "" if found[key] is None else f", {name} = {found[key]:.3g}"
+        rows.append(["saturated χ²", text])
+    if "compatibility" in result:
+        found = result["compatibility"]
+        text = f"{found['statistic']:.4g} / {found['degrees']}, p = {found['p_value']:.3g}"
+        rows.append(["regions agree", text])
+    return rows
+
+
+def _impacts(result: Mapping[str, Any]) -> str:
+    parameters = {item["name"]: item for item in result["parameters"]}
+    rows = [["parameter", "value", "σ", "impact +1σ", "impact -1σ", "prefit +", "prefit -"]]
+    for impact in result["impacts"][:SHOWN_IMPACTS]:
+        item = parameters[impact["name"]]
+        before = ["", ""] if impact["prefit"] is None else [f"{v:+.4f}" for v in impact["prefit"]]
+        after = [f"{v:+.4f}" for v in impact["postfit"]]
+        rows.append(
+            [impact["name"], f"{item['value']:+.3f}", f"{item['sigma']:.3f}", *after, *before]
+        )
+    return _aligned(rows)
+
+
+def _yields(result: Mapping[str, Any]) -> str:
+    rows = [["region", "data", "prefit", "postfit"]]
+    for region, after in result["postfit"].items():
+        before = result["prefit"][region]
+        rows.append(
+            [region, f"{sum(after['data']):.6g}", *(_total(item) for item in (before, after))]
+        )
+    return _aligned(rows)
+
+
+def _total(yields: Mapping[str, Any]) -> str:
+    return f"{sum(yields['total']):.6g} ± {yields['sum_sigma']:.3g}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+    return "".join(line.rstrip() + "\n" for line in lines)

@@ -1,0 +1,75 @@
+"""Coverage of the intervals: `snakemake measure_coverage`, not part of a default run."""
+
+
+rule draw_pseudo_data:
+    """Draw pseudo-data from shifted events, with random signal strength and systematics."""
+    input:
+        **simulated_by_dataset(),
+        models=MODELS,
+        normalisation=NORMALISATION,
+        pileup=PILEUP,
+        templates=TEMPLATES,
+        transfer=TRANSFER,
+        record=f"{OUT}/workspaces/{{observable}}_record.json",
+    output:
+        pseudo_data=f"{OUT}/coverage/{{observable}}/{{batch}}.json",
+    log:
+        f"{OUT}/logs/draw_pseudo_data/{{observable}}_{{batch}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/draw_pseudo_data/{{observable}}_{{batch}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        config=coverage_slice(),
+        datasets=list(simulated_by_dataset()),
+        seed=SEED,
+        code=code_version(
+            "taipan.coverage.draw",
+            "taipan.coverage.truth",
+            "taipan.events.inputs",
+            "taipan.likelihood.templates",
+            "taipan.nn.scorer",
+            "taipan.seeds",
+            "taipan.templates.merge",
+            "taipan.templates.store",
+            CONFIG.module,
+        ),
+    script:
+        "../../scripts/draw_pseudo_data.py"
+
+
+rule coverage:
+    """Fit the pseudo-data; count how often intervals hold the truth."""
+    input:
+        workspace=f"{OUT}/workspaces/{{observable}}.json",
+        pseudo_data=[
+            f"{OUT}/coverage/{{observable}}/{i}.json"
+            for i in range(CONFIG.coverage.batches)
+        ],
+    output:
+        report=f"{OUT}/coverage/{{observable}}.json",
+        pdf=f"{OUT}/plots/coverage_{{observable}}.pdf",
+        png=f"{OUT}/plots/coverage_{{observable}}.png",
+        json=f"{OUT}/plots/coverage_{{observable}}.json",
+    log:
+        f"{OUT}/logs/coverage/{{observable}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/coverage/{{observable}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        code=code_version(
+            "taipan.coverage.score",
+            "taipan.inference",
+            "taipan.inference.toys",
+            "taipan.plotting.inference",
+            "taipan.plotting.style",
+        ),
+    script:
+        "../../scripts/coverage.py"
+
+
+rule measure_coverage:
+    """Measure the coverage of the fit of the main observable."""
+    input:
+        f"{OUT}/coverage/{CONFIG.fit.observable}.json",
