@@ -24,6 +24,7 @@ def train(
     threads: int,
     models: Sequence[str],
     record: str,
+    checkpoints: str,
 ) -> None:
     """Train the k networks.
 
@@ -34,7 +35,8 @@ def train(
     normalisation, pileup, transfer_factor
         JSON files of the rules of those names.
     config
-        Sections `module`, `samples`, `regions`, `features` and `training`.
+        Sections `module`, `samples`, `regions`, `features`, `categorical`, `training` and the
+        conditions of `overtraining`.
     seed
         Seed of the training.
     code
@@ -45,6 +47,8 @@ def train(
         ONNX file of each fold to write.
     record
         JSON record to write (``docs/training.md``).
+    checkpoints
+        Folder from whose files a killed training goes on.
     """
     settings = restore_slice(config)
     train_network(
@@ -55,6 +59,8 @@ def train(
         Path(record),
         provenance={"code": code},
         threads=threads,
+        conditions=settings.overtraining.conditions,
+        checkpoints=Path(checkpoints),
     )
 
 
@@ -71,5 +77,6 @@ if __name__ == "__main__":
         threads=snakemake.threads,
         models=list(snakemake.output.models),
         record=snakemake.output.record,
+        checkpoints=snakemake.params.checkpoints,
         log=snakemake.log[0],
     )

@@ -23,6 +23,7 @@ rule train:
         ENVIRONMENT
     params:
         events=nominal_by_dataset(),
+        checkpoints=f"{OUT}/models/checkpoints",
         config=training_slice(),
         seed=derive_seed(SEED, "train"),
         code=code_version("taipan.nn.train", "taipan.nn.inputs", CONFIG.module),

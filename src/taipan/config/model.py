@@ -117,15 +117,61 @@ class Training(Strict):
         description="Metric of the validation fold that picks the best epoch; both are bounded "
         "for signed weights.",
     )
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        "constant",
+        description="Learning rate by epoch: `constant`; `cosine` falls to zero at the last epoch; "
+        "`plateau` halves it after a third of `patience` without a better metric.",
+    )
+    overtraining_patience: Annotated[int, Field(ge=1)] = Field(
+        10, description="Consecutive overtrained epochs after which training stops."
+    )
+    selection: Literal["best_value", "best_fit"] = Field(
+        "best_value",
+        description="Epoch that is kept, among those not overtrained: the best metric, or the "
+        "best of smooth curves fitted to the histories.",
+    )
+    checkpoint_every: Annotated[int, Field(ge=0)] = Field(
+        10, description="Epochs between checkpoints, from which a killed training goes on; 0: none."
+    )
+
+
+class OvertrainingCondition(Strict):
+    """A test whether training events score better than unseen ones."""
+
+    metric: Literal["bce", "brier", "auc", "ks_signal", "ks_background", "sigma_mu"] = Field(
+        description="Metric that is compared: cross-entropy, Brier score, AUC, "
+        "Kolmogorov-Smirnov distance of a class, expected statistical σ(μ) of the binned score."
+    )
+    max_ratio: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = Field(
+        1.01,
+        description="Largest ratio of the worse to the better value, unseen over training events "
+        "(AUC: training over unseen; Kolmogorov-Smirnov: 1 + distance).",
+    )
+    min_sigma: NonNegative = Field(
+        2.0, description="The ratio counts only if the difference exceeds so many σ."
+    )
 
 
 class Overtraining(Strict):
-    """Gate on the final networks: score of training against held-out events."""
+    """Overtraining: conditions on every epoch, and the gate on the final networks."""
 
+    conditions: list[OvertrainingCondition] = Field(
+        default_factory=lambda: [
+            OvertrainingCondition(metric="bce", max_ratio=1.02),
+            OvertrainingCondition(metric="auc", max_ratio=1.02),
+        ],
+        description="An epoch, and a final network, is overtrained if one of them fires: its ratio "
+        "*and* its significance are exceeded.",
+    )
     min_ks_probability: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         1e-3,
         description="Smallest weighted Kolmogorov-Smirnov probability, per class, between the "
         "score of training and held-out events.",
+    )
+    min_chi2_probability: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        1e-3,
+        description="Smallest χ² probability, per class, between the score histograms of training "
+        "and held-out events.",
     )
     max_auc_gap: Positive = Field(
         0.03, description="Largest AUC(train) - AUC(held out) that is accepted."
@@ -232,6 +278,17 @@ class TransferFactor(Strict):
     denominator: Name = Field(description="Region of same sign in which it is measured.")
 
 
+class Categorical(Strict):
+    """A feature whose values are categories, without order or distance."""
+
+    values: list[float] = Field(min_length=2, description="Its categories.")
+    encoding: Literal["one_hot", "embedding"] = Field(
+        "one_hot",
+        description="`one_hot`: an input for each category; `embedding`: half as many trained "
+        "numbers.",
+    )
+
+
 class Observable(Strict):
     """A histogrammed quantity."""
 
@@ -325,6 +382,9 @@ class Config(Run):
         None, description="Regions of the opposite-sign/same-sign factor."
     )
     features: list[str] = Field(min_length=1, description="Inputs of the network, in order.")
+    categorical: dict[Name, Categorical] = Field(
+        default_factory=dict, description="Features that are categories; the rest is continuous."
+    )
     observables: dict[Name, Observable] = Field(
         min_length=1,
         description="Fitted quantities, filled for every variation (`nn_score`: the network).",
