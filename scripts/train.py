@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from taipan.config.slices import restore_slice
 from taipan.nn.inputs import open_training_set
 from taipan.nn.train import train_network
+from taipan.nn.tune import apply_best
 from taipan.scripting import run_script
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def train(
     models: Sequence[str],
     record: str,
     checkpoints: str,
+    best: str | None,
 ) -> None:
     """Train the k networks.
 
@@ -49,17 +51,23 @@ def train(
         JSON record to write (``docs/training.md``).
     checkpoints
         Folder from whose files a killed training goes on.
+    best
+        Values found by the search, which replace those of `training`; None without a search.
     """
     settings = restore_slice(config)
+    training, used = settings.training, (True,) * len(settings.features)
+    if best is not None:
+        training, used = apply_best(best, training, settings.features)
     train_network(
         open_training_set(events, normalisation, pileup, transfer_factor, settings),
-        settings.training,
+        training,
         seed,
         [Path(path) for path in models],
         Path(record),
         provenance={"code": code},
         threads=threads,
         conditions=settings.overtraining.conditions,
+        used=used,
         checkpoints=Path(checkpoints),
     )
 
@@ -78,5 +86,6 @@ if __name__ == "__main__":
         models=list(snakemake.output.models),
         record=snakemake.output.record,
         checkpoints=snakemake.params.checkpoints,
+        best=snakemake.input.get("best"),
         log=snakemake.log[0],
     )

@@ -149,6 +149,20 @@ def test_hook_can_end_the_training() -> None:
     assert len(fitted.history["loss"]) == 3
 
 
+def test_training_in_rounds_is_one_training(tmp_path: Path) -> None:
+    """What Hyperband does: a hook ends a round, the next goes on from its checkpoint."""
+    events, plan = make_set(900), FoldPlan(SETTINGS)
+    path = tmp_path / "fold0.npz"
+    for epochs in (3, 7, 99):
+        _, fitted, _ = train_one(
+            events,
+            plan,
+            checkpoint=path,
+            hooks=[lambda _, h, n=epochs: "round" if len(h["loss"]) >= n else None],
+        )
+    assert fitted == train_one(events, plan)[1]
+
+
 def test_features_that_are_not_used_change_nothing() -> None:
     events = make_set(900)
     engine, _, _ = train_one(events, FoldPlan(SETTINGS, used=(True, True, False, True, True, True)))

@@ -86,6 +86,11 @@ def training_slice(*more):
     return {"overtraining": conditions, **values}
 
 
+def tuned_inputs():
+    """Values found by the search, an input of the training if there is a search."""
+    return {"best": BEST_HPS} if CONFIG.tuning.enabled else {}
+
+
 def template_slice(*keys):
     """Configuration of the templates: systematics without the rates, which need none."""
     values = {**definitions(), **slice_config(CONFIG, *keys, "observables")}

@@ -1,17 +1,11 @@
 """The k-fold network and its gate."""
 
-TRAINING_INPUTS = {
-    "events": nominal_events(),
-    "normalisation": NORMALISATION,
-    "pileup": PILEUP,
-    "transfer_factor": TRANSFER,
-}
-
 
 rule train:
     """Train one network a fold and export each to ONNX."""
     input:
         **TRAINING_INPUTS,
+        **tuned_inputs(),
     output:
         models=MODELS,
         record=TRAINING_RECORD,
@@ -26,7 +20,12 @@ rule train:
         checkpoints=f"{OUT}/models/checkpoints",
         config=training_slice(),
         seed=derive_seed(SEED, "train"),
-        code=code_version("taipan.nn.train", "taipan.nn.inputs", CONFIG.module),
+        code=code_version(
+            "taipan.nn.train",
+            "taipan.nn.tune",
+            "taipan.nn.inputs",
+            CONFIG.module,
+        ),
     script:
         "../../scripts/train.py"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,11 @@ class TrainingSet:
                         f"training set: sum of weights of {class_name} in fold {fold} is "
                         f"{total:.6g} ({int(chosen.sum())} events), must be positive"
                     )
+
+    def select(self, mask: NDArray[np.bool_]) -> TrainingSet:
+        """Give the events of a mask of shape (n,)."""
+        arrays = ("features", "labels", "weights", "folds", "samples", "identifiers")
+        return replace(self, **{name: getattr(self, name)[mask] for name in arrays})
 
     def totals(self, mask: NDArray[np.bool_]) -> tuple[float, float]:
         """Sum of weights of signal and background: of all events, measured in those of a mask.

@@ -122,7 +122,8 @@ def fit_network(
     plan
         Settings, seed and overtraining conditions.
     hooks
-        Called after each epoch.
+        Called after each epoch; of one that ends the training the checkpoint knows nothing, so
+        that a training may go on from there.
     checkpoint
         File from which the training goes on if it is of the same training, and into which its
         state is written every `checkpoint_every` epochs and at the end.
@@ -152,12 +153,12 @@ def fit_network(
             kept = {key: value for key, value in kept.items() if key in wanted}
         if epoch % _LOG_EVERY == 0:
             _log_epoch(plan.name, epoch, history)
-        reason = stop_reason(history, plan.settings, plan.key)
+        reason = own_reason = stop_reason(history, plan.settings, plan.key)
         for hook in hooks:
             reason = hook(engine, history) or reason
         if store is not None and (reason is not None or store.due(epoch)):
             random = generator.bit_generator.state
-            store.write(Saved(engine.state(), history, kept, random, reason))
+            store.write(Saved(engine.state(), history, kept, random, own_reason))
     choice = choose_epoch(history, plan.key, plan.settings.selection, plan.conditions)
     engine.network.body.set_weights(kept[choice.epoch])
     value = history[f"validation_{plan.key}"][choice.epoch]
