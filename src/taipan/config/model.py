@@ -245,6 +245,26 @@ class Tuning(Strict):
     space: SearchSpace = Field(default_factory=SearchSpace, description="What is varied.")
 
 
+class InputSelection(Strict):
+    """Backward elimination of inputs, made on demand, and their permutation importance."""
+
+    mode: Literal["shuffle", "retrain", "hybrid"] = Field(
+        "hybrid",
+        description="How the input to drop is found and the rest judged: `shuffle`: by shuffling "
+        "inputs of networks trained once; `retrain`: by training without each; `hybrid`: found by "
+        "shuffling, judged by training.",
+    )
+    repeats: Annotated[int, Field(ge=2)] = Field(
+        3, description="Trainings (of different seeds) and shuffles that are averaged."
+    )
+    patience: Annotated[int, Field(ge=1)] = Field(
+        3, description="Significantly worse sets in a row after which the elimination ends."
+    )
+    max_sigma: NonNegative = Field(
+        1.0, description="A set is as good as the best one if it is worse by at most so many σ."
+    )
+
+
 class Templates(Strict):
     """How histograms become templates."""
 
@@ -286,6 +306,9 @@ class Run(Strict):
         default_factory=Overtraining, description="Gate on the final networks."
     )
     tuning: Tuning = Field(default_factory=Tuning, description="Hyperparameter search.")
+    input_selection: InputSelection = Field(
+        default_factory=InputSelection, description="Ranking and elimination of inputs."
+    )
     templates: Templates = Field(
         default_factory=Templates, description="How histograms become templates."
     )
