@@ -118,6 +118,7 @@ TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 TRUTH = f"{CONFIG.results}/fastsim/truth.json"
 BEST_HPS = f"{OUT}/tuning/best_hps.json"
 TRIALS = f"{OUT}/tuning/trials.csv"
+SELECTION = f"{OUT}/tuning/selection.json"
 MODELS = [f"{OUT}/models/fold{i}.onnx" for i in FOLDS]
 TRAINING_RECORD = f"{OUT}/models/training.json"
 OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"

@@ -1,5 +1,9 @@
 """Search for the hyperparameters of the network."""
 
+
+include: "figures.smk"
+
+
 TRAINING_INPUTS = {
     "events": nominal_events(),
     "normalisation": NORMALISATION,
@@ -34,3 +38,31 @@ rule tune:
         ),
     script:
         "../../scripts/tune.py"
+
+
+rule select_inputs:
+    """Eliminate inputs backwards; made on demand (snakemake select_inputs)."""
+    input:
+        **TRAINING_INPUTS,
+    output:
+        **figure("selection", "selection", "Training", Figure="selection"),
+        selection=SELECTION,
+    log:
+        log_file("select_inputs"),
+    benchmark:
+        benchmark_file("select_inputs")
+    conda:
+        ENVIRONMENT
+    params:
+        events=nominal_by_dataset(),
+        config=training_slice("input_selection"),
+        seed=derive_seed(SEED, "select"),
+        header=PLOT_HEADER,
+        code=code_version(
+            "taipan.nn.select",
+            "taipan.nn.inputs",
+            "taipan.plotting.tuning",
+            CONFIG.module,
+        ),
+    script:
+        "../../scripts/select_inputs.py"
