@@ -222,6 +222,14 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
+def _follow_chief(path: Path) -> None:
+    """End some seconds after the chief has taken its address away: nothing would answer."""
+    while path.exists():
+        time.sleep(1.0)
+    time.sleep(5.0)
+    os._exit(0)
+
+
 def main(folder: Path, threads: int) -> None:
     """Work for the search in a folder until its chief has no more trials.
 
@@ -235,6 +243,7 @@ def main(folder: Path, threads: int) -> None:
 
     if "KERASTUNER_ORACLE_IP" not in os.environ:
         chief = read_json(folder / CHIEF)
+        threading.Thread(target=_follow_chief, args=(folder / CHIEF,), daemon=True).start()
         os.environ["KERASTUNER_ORACLE_IP"] = chief["address"]
         os.environ["KERASTUNER_ORACLE_PORT"] = str(chief["port"])
         os.environ["KERASTUNER_TUNER_ID"] = f"{socket.gethostname()}-{os.getpid()}"
