@@ -30,7 +30,7 @@ from taipan.nn.tune import apply_best
 from taipan.seeds import derive_seed
 
 ROOT = Path(__file__).parents[1]
-GRID = [(depth, rate) for depth in (3, 4, 6) for rate in (0.05, 0.1)]
+GRID = [(depth, rate) for depth in (3, 5) for rate in (0.05, 0.1)]
 
 
 def open_events(results: Path, config: Config) -> TrainingSet:
@@ -88,7 +88,7 @@ def fit_booster(
         "colsample_bytree": 0.8,
         "min_child_weight": 5.0,
         "seed": seed,
-        "nthread": 2,
+        "nthread": 1,
     }
     booster = xgboost.train(
         parameters,
@@ -137,9 +137,9 @@ def main() -> None:
     depth, rate = min(GRID, key=lambda item: fit_booster(events, 0, folds, *item, 1)[1])
     best = options.results / "tuning/best_hps.json"
     methods: dict[str, Callable[[int], np.ndarray]] = {
-        "network, default": lambda seed: score_network(events, config, None, seed),
-        "network, tuned": lambda seed: score_network(events, config, best, seed),
         "XGBoost": lambda seed: score_booster(events, config, depth, rate, seed),
+        "network, tuned": lambda seed: score_network(events, config, best, seed),
+        "network, default": lambda seed: score_network(events, config, None, seed),
     }
     table: dict[str, Any] = {}
     for name, method in methods.items():
