@@ -238,6 +238,8 @@ def main(folder: Path, threads: int) -> None:
     TaipanError
         If there is no search in the folder.
     """
+    if parent := os.environ.get(PARENT):
+        threading.Thread(target=_follow, args=(int(parent),), daemon=True).start()
     from taipan.nn.engine import prepare_tensorflow
     from taipan.nn.tune_oracle import make_oracle
 
@@ -247,8 +249,6 @@ def main(folder: Path, threads: int) -> None:
         os.environ["KERASTUNER_ORACLE_IP"] = chief["address"]
         os.environ["KERASTUNER_ORACLE_PORT"] = str(chief["port"])
         os.environ["KERASTUNER_TUNER_ID"] = f"{socket.gethostname()}-{os.getpid()}"
-    if parent := os.environ.get(PARENT):
-        threading.Thread(target=_follow, args=(int(parent),), daemon=True).start()
     search = read_search(folder)
     prepare_tensorflow(threads)
     oracle = make_oracle(search.tuning, search.training, search.seed, {})
