@@ -205,7 +205,7 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
         ]
     main.set_ylabel("Fraction of Σw / bin, mean of the folds")
     main.tick_params(labelbottom=False)
-    main.set_ylim(top=1.15 * main.get_ylim()[1])
+    main.set_ylim(top=1.35 * main.get_ylim()[1])
     lines = ["Smallest probability of a fold:"]
     for key, name in (("smallest_ks", "KS"), ("smallest_chi2", "χ²")):
         found = ", ".join(f"{label} {value:.2g}" for label, value in numbers[key].items())
