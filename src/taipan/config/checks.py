@@ -16,6 +16,7 @@ from taipan.analysis import Analysis
 from taipan.config.check_skim import check_skim
 from taipan.config.check_source import check_source, source_key
 from taipan.config.check_systematics import check_systematics
+from taipan.config.check_training import check_training
 from taipan.config.fields import unknown
 from taipan.config.model import Config, Observable, Region
 from taipan.datasets import Catalogue
@@ -55,6 +56,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *_check_regions(config, analysis),
         *_check_same_sign(config),
         *_check_features(config, analysis),
+        *check_training(config),
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
