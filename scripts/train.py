@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from taipan.config.slices import restore_slice
 from taipan.nn.inputs import open_training_set
 from taipan.nn.train import train_network
+from taipan.nn.tune import apply_best
 from taipan.nn.weights.store import read_weights
 from taipan.scripting import run_script
 
@@ -26,6 +27,8 @@ def train(
     weights: Sequence[str],
     models: Sequence[str],
     record: str,
+    checkpoints: str,
+    best: str | None,
 ) -> None:
     """Train the k networks.
 
@@ -36,7 +39,8 @@ def train(
     normalisation, pileup, transfer_factor
         JSON files of the rules of those names.
     config
-        Sections `module`, `samples`, `regions`, `features` and `training`.
+        Sections `module`, `samples`, `regions`, `features`, `categorical`, `training` and the
+        conditions of `overtraining`.
     seed
         Seed of the training.
     code
@@ -50,19 +54,29 @@ def train(
         ONNX file of each fold to write.
     record
         JSON record to write (``docs/training.md``).
+    checkpoints
+        Folder from whose files a killed training goes on.
+    best
+        Values found by the search, which replace those of `training`; None without a search.
     """
     settings = restore_slice(config)
     training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
-    folds = settings.training.folds
+    training, used = settings.training, (True,) * len(settings.features)
+    if best is not None:
+        training, used = apply_best(best, training, settings.features)
+    transformed = read_weights(weights[0], training_set, training.folds) if weights else None
     train_network(
         training_set,
-        settings.training,
+        training,
         seed,
         [Path(path) for path in models],
         Path(record),
         provenance={"code": code},
         threads=threads,
-        transformed=read_weights(weights[0], training_set, folds) if weights else None,
+        transformed=transformed,
+        conditions=settings.overtraining.conditions,
+        used=used,
+        checkpoints=Path(checkpoints),
     )
 
 
@@ -80,5 +94,7 @@ if __name__ == "__main__":
         weights=list(snakemake.input.weights),
         models=list(snakemake.output.models),
         record=snakemake.output.record,
+        checkpoints=snakemake.params.checkpoints,
+        best=snakemake.input.get("best"),
         log=snakemake.log[0],
     )

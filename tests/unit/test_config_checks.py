@@ -228,6 +228,42 @@ MESSAGES = {
         "'sr' ('q_1 * q_2 < 0 and mt_1 < 30'); both are fitted, so their cuts must confine one "
         "term (such as mt_1) to ranges without overlap",
     ),
+    "categories of something that is no feature": (
+        {"categorical": {"pt_2": {"values": [0, 1]}}},
+        "categorical.pt_2: 'pt_2' is not a feature; did you mean 'pt_1'? (pt_1, m)",
+    ),
+    "category listed twice": (
+        {"categorical": {"m": {"values": [0, 1, 1]}}},
+        "categorical.m.values: 1 is listed twice",
+    ),
+    "two overtraining conditions on one metric": (
+        {"overtraining": {"conditions": [{"metric": "bce"}, {"metric": "bce"}]}},
+        "overtraining.conditions[1].metric: 'bce' already has a condition; one for each metric is",
+    ),
+    "empty range of the search": (
+        {"tuning": {"space": {"dropout": [0.5, 0.1]}}},
+        "tuning.space.dropout: [0.5, 0.1] is an empty range; the first must not be larger",
+    ),
+    "logarithmic range from zero": (
+        {"tuning": {"space": {"learning_rate": [0, 0.1]}}},
+        "tuning.space.learning_rate: 0 is not allowed, the range is logarithmic (number, > 0)",
+    ),
+    "search with a dropout of everything": (
+        {"tuning": {"space": {"dropout": [0.0, 1.0]}}},
+        "tuning.space.dropout: 1 is not allowed (number, < 1)",
+    ),
+    "choice listed twice": (
+        {"tuning": {"space": {"units": [8, 16, 8]}}},
+        "tuning.space.units[2]: 8 is listed twice",
+    ),
+    "feature set without features": (
+        {"tuning": {"space": {"feature_sets": {"none": []}}}},
+        "tuning.space.feature_sets.none: empty; at least one of the features is needed",
+    ),
+    "feature set with a typing error": (
+        {"tuning": {"space": {"feature_sets": {"few": ["pt1"]}}}},
+        "tuning.space.feature_sets.few[0]: 'pt1' is not a feature; did you mean 'pt_1'? (pt_1, m)",
+    ),
     "training in an unknown region": (
         {"training": {"region": "srr"}},
         "training.region: 'srr' is not a region; did you mean 'sr'? (sr, cr, ss_sr, ss_cr)",

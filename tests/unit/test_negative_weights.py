@@ -174,11 +174,11 @@ def test_guard_stops_a_negative_loss_and_a_huge_logit() -> None:
     assert not guard_unbounded(settings("signed_bounded"))
     assert guard_unbounded(settings("signed_bounded", logit_bound=None))
     assert guard_unbounded(settings("signed_bounded", logit_bound=60.0))
-    check_epoch(0.0, np.array([-50.0, 50.0]), 0, 0)
+    check_epoch(0.0, np.array([-50.0, 50.0]), "fold 0", 0)
     with pytest.raises(TaipanError, match=r"fold 3: the signed loss is -0\.1 in epoch 7, below 0"):
-        check_epoch(-0.1, np.zeros(2), 3, 7)
+        check_epoch(-0.1, np.zeros(2), "fold 3", 7)
     with pytest.raises(TaipanError, match=r"fold 3: \|logit\| is 50\.1 in epoch 7, above 50"):
-        check_epoch(0.1, np.array([3.0, -50.1]), 3, 7)
+        check_epoch(0.1, np.array([3.0, -50.1]), "fold 3", 7)
 
 
 def test_quantile_bins_keep_missing_values_apart() -> None:

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from taipan.errors import TaipanError
+from taipan.event_identity import assign_folds
 from taipan.nn.data import TrainingSet, split_folds, standardisation
 
 FOLDS = 3
@@ -127,6 +130,31 @@ def test_every_network_is_blind_to_the_fold_it_is_applied_to(folds: int) -> None
         np.testing.assert_array_equal(split.held_out, events.folds == fold)
         if folds > 2:
             np.testing.assert_array_equal(split.validation, events.folds == (fold + 1) % folds)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    identifiers=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=40, unique=True),
+    n_folds=st.integers(2, 7),
+    seed=st.integers(0, 2**16),
+)
+def test_no_event_is_trained_on_and_tested(identifiers: list[int], n_folds: int, seed: int) -> None:
+    """Nor does the part that an event is in depend on the order of the file."""
+    hashes = np.array(identifiers, dtype=np.uint64)
+    order = np.random.default_rng(seed).permutation(len(hashes))
+    folds = assign_folds(hashes, n_folds)
+    np.testing.assert_array_equal(assign_folds(hashes[order], n_folds), folds[order])
+    tested = np.zeros(len(hashes), dtype=int)
+    for fold in range(n_folds):
+        split = split_folds(folds, hashes, fold, n_folds)
+        again = split_folds(folds[order], hashes[order], fold, n_folds)
+        tested += split.held_out
+        for part in ("training", "validation", "held_out"):
+            np.testing.assert_array_equal(getattr(again, part), getattr(split, part)[order])
+        assert not np.any(split.held_out & (split.training | split.validation))
+        assert not np.any(split.training & split.validation)
+        np.testing.assert_array_equal(split.held_out, folds == fold)
+    assert np.all(tested == 1)
 
 
 def test_two_folds_hold_out_a_quarter_by_identifier() -> None:

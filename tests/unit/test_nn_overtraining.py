@@ -67,7 +67,11 @@ def test_classifier_that_remembers_is_flagged(check) -> None:
     assert not verdict["passed"]
     assert verdict["action"] == "warn"
     failed = {item["name"] for item in verdict["conditions"] if not item["passed"]}
-    assert failed == {"auc_gap", "ks_probability_signal", "ks_probability_background"}
+    assert failed == {
+        *("auc_gap", "auc_ratio", "bce_ratio"),
+        *("ks_probability_signal", "ks_probability_background"),
+        *("chi2_probability_signal", "chi2_probability_background"),
+    }
     # AUC of unit Gaussians a distance d apart: Phi(d / sqrt 2); d = 1 held out, 2 trained on.
     gap = 0.9214 - 0.7602
     for item in verdict["conditions"]:
@@ -78,15 +82,18 @@ def test_classifier_that_remembers_is_flagged(check) -> None:
 
 def test_fixed_classifier_is_rarely_flagged(check) -> None:
     """A classifier that was never trained cannot be overtrained, whatever its noise."""
-    flagged = {"auc_gap": 0, "ks": 0}
+    flagged = {"auc_gap": 0, "ks": 0, "chi2": 0, "ratio": 0}
     tries = 0
     for seed in range(70):
         verdict = check(make_set(500, seed), 0.0)
         tries += 3
         for item in verdict["conditions"]:
-            flagged[item["name"].split("_p")[0]] += not item["passed"]
+            name = item["name"].split("_p")[0]
+            flagged["ratio" if name.endswith("_ratio") else name] += not item["passed"]
     assert flagged["auc_gap"] <= 0.08 * tries  # 2.3 % expected of gaps beyond 2 sigma
     assert flagged["ks"] <= 3  # 0.4 expected of 420
+    assert flagged["chi2"] <= 3
+    assert flagged["ratio"] <= 4  # 0.6 expected of 420 beyond 3 sigma
 
 
 def test_gap_within_its_uncertainty_does_not_count(check) -> None:
@@ -108,7 +115,7 @@ def test_verdict_holds_what_plots_need(check) -> None:
     verdict = json.loads(json.dumps(check(events, 0.0)))
     assert len(verdict["edges"]) == 21
     assert verdict["limits"]["max_auc_gap"] == 0.03
-    assert len(verdict["conditions"]) == 9
+    assert len(verdict["conditions"]) == 21
     for fold in verdict["folds"]:
         for class_name, label in (("background", 0), ("signal", 1)):
             held_out = fold["histograms"][class_name]["held_out"]
@@ -117,6 +124,15 @@ def test_verdict_holds_what_plots_need(check) -> None:
             weights = events.weights[chosen]
             expected = (weights**2).sum() / weights.sum() ** 2
             assert sum(held_out["sumw2"]) == pytest.approx(expected, rel=1e-12)
+        gap = fold["gaps"]["auc"]
+        areas = fold["auc"]
+        assert gap["gap"] == pytest.approx(areas["train"]["value"] - areas["held_out"]["value"])
+        assert gap["sigma"] == pytest.approx(
+            np.hypot(areas["train"]["sigma"], areas["held_out"]["sigma"])
+        )
+        assert fold["gaps"]["bce"]["gap"] == pytest.approx(
+            fold["gaps"]["bce"]["held_out"] - fold["gaps"]["bce"]["train"]
+        )
         roc = fold["roc"]["held_out"]
         area = 1.0 - np.trapezoid(roc["background_efficiency"], roc["signal_efficiency"])
         assert area == pytest.approx(fold["auc"]["held_out"]["value"], abs=0.02)
@@ -137,7 +153,7 @@ def test_script_writes_the_verdict_and_stops_if_asked(
     output = tmp_path / "verdict.json"
     arguments = ({}, "n.json", "p.json", "t.json", {}, 1, [], str(output))
     if on_failure == "stop":
-        message = r"on_failure is 'stop' and \d conditions failed: .*auc_gap of fold 0 is 0\.\d+"
+        message = r"on_failure is 'stop' and \d+ conditions failed: .*auc_gap of fold 0 is 0\.\d+"
         with pytest.raises(TaipanError, match=message):
             script.check_overtraining(*arguments)
     else:
@@ -145,3 +161,19 @@ def test_script_writes_the_verdict_and_stops_if_asked(
     written = json.loads(output.read_text())
     assert not written["passed"]
     assert written["action"] == on_failure
+
+
+def test_gate_on_a_large_network_and_few_events(check) -> None:
+    """Training scores at 0 and 1, held-out scores of chance: flagged for every seed."""
+    for seed in range(5):
+        verdict = check(make_set(500, seed), 8.0)
+        assert not verdict["passed"]
+        flagged = {item["fold"] for item in verdict["conditions"] if not item["passed"]}
+        assert flagged == {0, 1, 2}
+
+
+def test_whole_gate_rarely_flags_a_fixed_classifier(check) -> None:
+    """All conditions of all three folds together, in 200 random splits."""
+    events = [make_set(1500, seed) for seed in range(200)]
+    flagged = sum(not check(item, 0.0)["passed"] for item in events)
+    assert flagged <= 0.08 * 200

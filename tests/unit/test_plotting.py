@@ -449,9 +449,10 @@ def verdict() -> dict[str, Any]:
         "passed": True,
         "edges": [0.0, 0.5, 1.0],
         "conditions": [
-            {"name": f"ks_probability_{name}", "fold": index, "value": 0.2 + 0.1 * index}
+            {"name": f"{test}_probability_{name}", "fold": index, "value": 0.2 + 0.1 * index}
             for name in ("background", "signal")
             for index in (0, 1)
+            for test in ("ks", "chi2")
         ],
         "folds": [fold(0), fold(1)],
     }
@@ -466,6 +467,8 @@ def test_score_errors_add_for_disjoint_events_and_not_for_shared_ones() -> None:
     assert signal["held_out"]["values"] == pytest.approx([0.5, 0.5])
     assert signal["held_out"]["sigma"] == pytest.approx(np.sqrt([5.0, 5.0]) / 10)
     assert numbers["smallest_ks"] == {"background": 0.2, "signal": 0.2}
+    assert numbers["smallest_chi2"] == {"background": 0.2, "signal": 0.2}
+    assert numbers["largest_gap"]["sigma"] == pytest.approx(0.1 * np.sqrt(2.0))
     ratio = score_figure(numbers).axes[1].containers[0]
     assert ratio[0].get_ydata() == pytest.approx([5 / 6, 5 / 4])
 

@@ -3,6 +3,7 @@
 FIT_FIGURES = ("prefit", "postfit", "pulls", "correlation", "impacts")
 TRAINING_FIGURES = ("learning_curves", "score", "roc")
 WEIGHT_FIGURES = ("weights", "negative_fraction", "weight_closure")
+TUNING_FIGURES = ("tuning_trials", "tuning_importance")
 PLOT_HEADER = {
     "label": "Taipan fastsim" if IS_FASTSIM else "CMS Open Data",
     "luminosity": total_luminosity(CONFIG, CATALOGUE),
@@ -51,6 +52,14 @@ def weight_figures():
     return files
 
 
+def tuning_figures():
+    """Output files of the figures of the search."""
+    files = {}
+    for name in TUNING_FIGURES:
+        files |= figure(name, "tuning", "Training", f"{name}_", Figure=name)
+    return files
+
+
 def control_figures():
     """Output files of the control plots, a page a region."""
     files = {}
@@ -75,7 +84,9 @@ def systematic_slice():
 
 def plot_outputs():
     """PNG files of every figure."""
-    names = ["cutflow", *TRAINING_FIGURES, *WEIGHT_FIGURES]
+    names = ["cutflow", *TRAINING_FIGURES, *WEIGHT_FIGURES, "importance"]
+    if CONFIG.tuning.enabled:
+        names += TUNING_FIGURES
     names += [f"{name}_{item}" for item in OBSERVABLES for name in FIT_FIGURES]
     if any(item.kind != "rate" for item in CONFIG.systematics.values()):
         names += [f"systematics_{item}" for item in OBSERVABLES]

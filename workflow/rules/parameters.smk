@@ -120,8 +120,16 @@ def dataset_normalisation(wildcards):
 
 def training_slice(*more):
     """Configuration that decides which events are trained on, and how."""
-    rest = slice_config(CONFIG, "module", "features", "training", *more)
-    return {**definitions(), **rest}
+    keys = ("module", "features", "categorical", "training")
+    values = {**definitions(), **slice_config(CONFIG, *keys, *more)}
+    # of the gate, training depends on the conditions alone
+    conditions = CONFIG.overtraining.model_dump(mode="json", include={"conditions"})
+    return {"overtraining": conditions, **values}
+
+
+def tuned_inputs():
+    """Values found by the search, an input of the training if there is a search."""
+    return {"best": BEST_HPS} if CONFIG.tuning.enabled else {}
 
 
 def weights_slice(*more):

@@ -1,9 +1,6 @@
 """Figures, each as PDF and PNG with its numbers as JSON."""
 
 
-include: "figures.smk"
-
-
 rule plot_cutflow:
     """Draw the events of each dataset after each cut."""
     input:
@@ -82,6 +79,54 @@ rule plot_weights:
         code=code_version("taipan.plotting.weights"),
     script:
         "../../scripts/plot_weights.py"
+
+
+rule plot_tuning:
+    """Draw the trials of the search and the importance of the hyperparameters."""
+    input:
+        trials=TRIALS,
+        best=BEST_HPS,
+    output:
+        **tuning_figures(),
+    log:
+        log_file("plot_tuning"),
+    benchmark:
+        benchmark_file("plot_tuning")
+    conda:
+        ENVIRONMENT
+    params:
+        header=PLOT_HEADER,
+        code=code_version("taipan.plotting.tuning"),
+    script:
+        "../../scripts/plot_tuning.py"
+
+
+rule rank_inputs:
+    """Measure and draw the permutation importance of the inputs."""
+    input:
+        **TRAINING_INPUTS,
+        models=MODELS,
+    output:
+        **figure("importance", "importance", "Training", Figure="importance"),
+    log:
+        log_file("rank_inputs"),
+    benchmark:
+        benchmark_file("rank_inputs")
+    conda:
+        ENVIRONMENT
+    params:
+        events=nominal_by_dataset(),
+        config=training_slice("input_selection"),
+        seed=derive_seed(SEED, "rank_inputs"),
+        header=PLOT_HEADER,
+        code=code_version(
+            "taipan.nn.selection",
+            "taipan.nn.inputs",
+            "taipan.plotting.tuning",
+            CONFIG.module,
+        ),
+    script:
+        "../../scripts/rank_inputs.py"
 
 
 rule plot_systematics:

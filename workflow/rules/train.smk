@@ -1,17 +1,11 @@
 """The k-fold network and its gate."""
 
-TRAINING_INPUTS = {
-    "events": nominal_events(),
-    "normalisation": NORMALISATION,
-    "pileup": PILEUP,
-    "transfer_factor": TRANSFER,
-}
-
 
 rule train:
     """Train one network a fold and export each to ONNX."""
     input:
         **TRAINING_INPUTS,
+        **tuned_inputs(),
         weights=TRANSFORMED_WEIGHTS,
     output:
         models=MODELS,
@@ -24,11 +18,13 @@ rule train:
         ENVIRONMENT
     params:
         events=nominal_by_dataset(),
+        checkpoints=f"{OUT}/models/checkpoints",
         config=training_slice(),
         seed=derive_seed(SEED, "train"),
         code=code_version(
             "taipan.nn.train",
             "taipan.nn.weights.store",
+            "taipan.nn.tune",
             "taipan.nn.inputs",
             CONFIG.module,
         ),

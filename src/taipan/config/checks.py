@@ -17,6 +17,7 @@ from taipan.config.check_coverage import check_coverage
 from taipan.config.check_skim import check_skim
 from taipan.config.check_source import check_source, source_key
 from taipan.config.check_systematics import check_systematics
+from taipan.config.check_training import check_training
 from taipan.config.check_weights import check_weights
 from taipan.config.fields import unknown
 from taipan.config.model import Config, Observable, Region
@@ -57,6 +58,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *_check_regions(config, analysis),
         *_check_same_sign(config),
         *_check_features(config, analysis),
+        *check_training(config),
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),

@@ -130,6 +130,9 @@ def _yaml_lines(
                 yield from _yaml_lines(child, value, fields, indent + "  ")
             else:
                 yield from (f"{indent}  {name}: {_scalar(v)}" for name, v in value.items())
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            yield f"{indent}{key}:"
+            yield from (f"{indent}  - {_scalar(item)}" for item in value)
         else:
             yield f"{indent}{key}: {_scalar(value)}"
 
@@ -179,6 +182,8 @@ def _walk(
         keys.append((key, {**child, **_described(resolved)}, key in node.get("required", ())))
         if "properties" in resolved:
             inner.append((key, (*path, key), resolved))
+        elif "properties" in (entry := fields.resolve(resolved.get("items", {}))):
+            inner.append((key, (*path, key), entry))
         elif values is not None and "properties" in (entry := fields.resolve(values)):
             inner.append((key, (*path, key, "NAME"), entry))
     if keys:

@@ -223,6 +223,22 @@ class Training(Strict):
         default_factory=Refinement, description="Networks of `refine` and `resample`."
     )
     cells: Cells = Field(default_factory=Cells, description="Cells of `cell`.")
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        "constant",
+        description="Learning rate by epoch: `constant`; `cosine` falls to zero at the last epoch; "
+        "`plateau` halves it after a third of `patience` without a better metric.",
+    )
+    overtraining_patience: Annotated[int, Field(ge=1)] = Field(
+        10, description="Consecutive overtrained epochs after which training stops."
+    )
+    selection: Literal["best_value", "best_fit"] = Field(
+        "best_value",
+        description="Epoch that is kept, among those not overtrained: the best metric, or the "
+        "best of smooth curves fitted to the histories.",
+    )
+    checkpoint_every: Annotated[int, Field(ge=0)] = Field(
+        10, description="Epochs between checkpoints, from which a killed training goes on; 0: none."
+    )
 
 
 class WeightCheck(Strict):
@@ -246,13 +262,43 @@ class WeightCheck(Strict):
     )
 
 
-class Overtraining(Strict):
-    """Gate on the final networks: score of training against held-out events."""
+class OvertrainingCondition(Strict):
+    """A test whether training events score better than unseen ones."""
 
+    metric: Literal["bce", "brier", "auc", "ks_signal", "ks_background", "sigma_mu"] = Field(
+        description="Metric that is compared: cross-entropy, Brier score, AUC, "
+        "Kolmogorov-Smirnov distance of a class, expected statistical σ(μ) of the binned score."
+    )
+    max_ratio: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = Field(
+        1.01,
+        description="Largest ratio of the worse to the better value, unseen over training events "
+        "(AUC: training over unseen; Kolmogorov-Smirnov: 1 + distance).",
+    )
+    min_sigma: NonNegative = Field(
+        3.0, description="The ratio counts only if the difference exceeds so many σ."
+    )
+
+
+class Overtraining(Strict):
+    """Overtraining: conditions on every epoch, and the gate on the final networks."""
+
+    conditions: list[OvertrainingCondition] = Field(
+        default_factory=lambda: [
+            OvertrainingCondition(metric="bce", max_ratio=1.02),
+            OvertrainingCondition(metric="auc", max_ratio=1.02),
+        ],
+        description="An epoch, and a final network, is overtrained if one of them fires: its ratio "
+        "*and* its significance are exceeded.",
+    )
     min_ks_probability: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         1e-3,
         description="Smallest weighted Kolmogorov-Smirnov probability, per class, between the "
         "score of training and held-out events.",
+    )
+    min_chi2_probability: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        1e-3,
+        description="Smallest χ² probability, per class, between the score histograms of training "
+        "and held-out events.",
     )
     max_auc_gap: Positive = Field(
         0.03, description="Largest AUC(train) - AUC(held out) that is accepted."
@@ -291,6 +337,87 @@ class Binning(Strict):
         0,
         description="Fold of simulated events that the edges are chosen with; the templates are "
         "filled without it.",
+    )
+
+
+Choices = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+Range = tuple[NonNegative, NonNegative]
+
+
+class SearchSpace(Strict):
+    """What the search varies; a list holds the choices, a pair [lowest, highest] a range."""
+
+    layers: Choices = Field(default_factory=lambda: [1, 2, 3], description="Hidden layers.")
+    units: Choices = Field(
+        default_factory=lambda: [32, 64, 128], description="Units of each hidden layer."
+    )
+    activation: list[Literal["relu", "gelu", "silu", "elu", "tanh"]] = Field(
+        ["relu", "silu"], min_length=1, description="Activations."
+    )
+    dropout: Range = Field((0.0, 0.5), description="Range of the dropout, below 1.")
+    l2: Range = Field((1e-5, 1e-2), description="Range of the L2 penalty (logarithmic, above 0).")
+    batch_size: Choices = Field(
+        default_factory=lambda: [512, 1024, 2048], description="Events per training step."
+    )
+    learning_rate: Range = Field(
+        (3e-4, 1e-2), description="Range of the learning rate (logarithmic, above 0)."
+    )
+    schedule: list[Literal["constant", "cosine", "plateau"]] = Field(
+        ["constant", "cosine"],
+        min_length=1,
+        description="Schedules of the learning rate.",
+    )
+    feature_sets: dict[Name, list[str]] = Field(
+        default_factory=dict,
+        description="Named subsets of `features` to choose from; all features if there is none.",
+    )
+
+
+class Tuning(Strict):
+    """Search for the hyperparameters of the network with keras-tuner."""
+
+    enabled: bool = Field(
+        True, description="Search; if false the values of `training` are used as they are."
+    )
+    algorithm: Literal["random", "bayesian", "hyperband"] = Field(
+        "random",
+        description="Algorithm. Only `random` gives the same trials for any number of workers.",
+    )
+    trials: Annotated[int, Field(ge=1)] = Field(8, description="Largest number of trials.")
+    workers: Annotated[int, Field(ge=1)] = Field(
+        2, description="Processes that run trials at the same time; they share the rule's cores."
+    )
+    objective: Literal["brier", "bce", "auc", "sigma_mu"] = Field(
+        "brier",
+        description="Metric of the validation events that ranks the trials, at the best epoch "
+        "that is not overtrained.",
+    )
+    address: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address at which workers reach the search; `0.0.0.0` if some run on other "
+        "machines.",
+    )
+    space: SearchSpace = Field(default_factory=SearchSpace, description="What is varied.")
+
+
+class InputSelection(Strict):
+    """Backward elimination of inputs, made on demand, and their permutation importance."""
+
+    mode: Literal["shuffle", "retrain", "hybrid"] = Field(
+        "hybrid",
+        description="How the input to drop is found and the rest judged: `shuffle`: by shuffling "
+        "inputs of networks trained once; `retrain`: by training without each; `hybrid`: found by "
+        "shuffling, judged by training.",
+    )
+    repeats: Annotated[int, Field(ge=2)] = Field(
+        3, description="Trainings (of different seeds) and shuffles that are averaged."
+    )
+    patience: Annotated[int, Field(ge=1)] = Field(
+        3, description="Significantly worse sets in a row after which the elimination ends."
+    )
+    max_sigma: NonNegative = Field(
+        1.0, description="A set is as good as the best one if it is worse by at most so many σ."
     )
 
 
@@ -372,6 +499,10 @@ class Run(Strict):
     overtraining: Overtraining = Field(
         default_factory=Overtraining, description="Gate on the final networks."
     )
+    tuning: Tuning = Field(default_factory=Tuning, description="Hyperparameter search.")
+    input_selection: InputSelection = Field(
+        default_factory=InputSelection, description="Ranking and elimination of inputs."
+    )
     templates: Templates = Field(
         default_factory=Templates, description="How histograms become templates."
     )
@@ -427,6 +558,17 @@ class TransferFactor(Strict):
 
     numerator: Name = Field(description="Region of opposite sign in which it is measured.")
     denominator: Name = Field(description="Region of same sign in which it is measured.")
+
+
+class Categorical(Strict):
+    """A feature whose values are categories, without order or distance."""
+
+    values: list[float] = Field(min_length=2, description="Its categories.")
+    encoding: Literal["one_hot", "embedding"] = Field(
+        "one_hot",
+        description="`one_hot`: an input for each category; `embedding`: half as many trained "
+        "numbers.",
+    )
 
 
 class Observable(Strict):
@@ -586,6 +728,9 @@ class Config(Run):
         None, description="Regions of the opposite-sign/same-sign factor."
     )
     features: list[str] = Field(min_length=1, description="Inputs of the network, in order.")
+    categorical: dict[Name, Categorical] = Field(
+        default_factory=dict, description="Features that are categories; the rest is continuous."
+    )
     observables: dict[Name, Observable] = Field(
         min_length=1,
         description="Fitted quantities, filled for every variation (`nn_score`: the network).",

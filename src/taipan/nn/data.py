@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.config.model import Categorical
 from taipan.errors import TaipanError
 
 BACKGROUND, SIGNAL = 0, 1
@@ -41,6 +43,8 @@ class TrainingSet:
         Shape (n,), uint64, a number that belongs to the event whatever the order of the files.
     may_be_missing
         f flags: whether a feature may be NaN. Empty: none may.
+    categorical
+        Name → categories of the features that are not continuous.
     """
 
     features: NDArray[np.float32]
@@ -51,6 +55,7 @@ class TrainingSet:
     samples: NDArray[Any]
     identifiers: NDArray[np.uint64]
     may_be_missing: tuple[bool, ...] = ()
+    categorical: Mapping[str, Categorical] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Give the number of events."""
@@ -84,8 +89,8 @@ class TrainingSet:
         TaipanError
             If shapes disagree, a name is repeated, there are fewer events than folds, a fold or
             label is out of range, a weight is not finite, a class is empty or has Σw <= 0 in a
-            fold, or a feature is infinite, missing where it may not be, or constant. Names the
-            feature, fold or class, and the value.
+            fold, or a feature is infinite, missing where it may not be, constant, or of no known
+            category. Names the feature, fold or class, and the value.
         """
         self._check_shapes()
         if len(self) < folds:
@@ -101,6 +106,8 @@ class TrainingSet:
         self._check_classes(folds)
         for column, name in enumerate(self.names):
             _check_feature(name, self.features[:, column], self.missing_flags[column])
+            if name in self.categorical:
+                _check_categories(name, self.features[:, column], self.categorical[name].values)
 
     def _check_shapes(self) -> None:
         n = len(self.labels)
@@ -136,6 +143,17 @@ class TrainingSet:
                         f"training set: sum of weights of {class_name} in fold {fold} is "
                         f"{total:.6g} ({int(chosen.sum())} events), must be positive"
                     )
+
+    def totals(self, mask: NDArray[np.bool_]) -> tuple[float, float]:
+        """Sum of weights of signal and background: of all events, measured in those of a mask.
+
+        The sum in the mask (n,) is scaled with the inverse of its share of the events.
+        """
+        scale = len(self) / max(int(mask.sum()), 1)
+        signal = self.labels == SIGNAL
+        total = scale * float(self.weights[mask].sum())
+        expected = scale * float(self.weights[mask & signal].sum())
+        return expected, total - expected
 
     def training_weights(self, physical: FloatArray | None = None) -> FloatArray:
         """Give the weights of the loss: both classes with the same total.
@@ -253,6 +271,16 @@ def _check_feature(name: str, column: NDArray[np.float32], may_be_missing: bool)
         raise TaipanError(f"training set: feature {name!r} is missing in every event")
     if present.min() == present.max():
         raise TaipanError(f"training set: feature {name!r} is constant ({present[0]:.6g})")
+
+
+def _check_categories(name: str, column: NDArray[np.float32], values: list[float]) -> None:
+    found = np.unique(column[~np.isnan(column)])
+    other = found[~np.isin(found, np.asarray(values, dtype=np.float32))]
+    if len(other):
+        raise TaipanError(
+            f"training set: feature {name!r} has the value {other[0]:g}, which is not in "
+            f"categorical.{name}.values ({', '.join(f'{value:g}' for value in values)})"
+        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ the optimiser are ordinary Keras objects. Imports TensorFlow: used by training a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,30 @@ class Engine:
         initialise(self.network, seed)
         for variable, start in zip(self._optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(start)
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next epoch."""
+        return float(self._optimizer.learning_rate.numpy())
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._optimizer.learning_rate.assign(value)
+
+    def state(self) -> list[NDArray[Any]]:
+        """Copy everything that the next epoch depends on, in a fixed order.
+
+        Weights, optimiser (moments, steps, learning rate) and the state of the dropout.
+        """
+        return [variable.numpy().copy() for variable in self._state_variables()]
+
+    def restore(self, state: Sequence[NDArray[Any]]) -> None:
+        """Go back to a :meth:`state` of an engine of the same settings."""
+        for variable, value in zip(self._state_variables(), state, strict=True):
+            variable.assign(value)
+
+    def _state_variables(self) -> list[Any]:
+        return [*self.network.body.variables, *self._optimizer.variables]
 
     def load(
         self, features: NDArray[np.float32], labels: NDArray[Any], weights: NDArray[Any]

@@ -39,7 +39,7 @@ def open_training_set(
     normalisation, pileup, transfer_factor
         JSON files of the rules of those names.
     settings
-        Sections `module`, `samples`, `regions`, `features` and `training`.
+        Sections `module`, `samples`, `regions`, `features`, `categorical` and `training`.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def open_training_set(
     )
     flags = tuple(analysis.quantities[name].may_be_missing for name in settings.features)
     logger.info("training events: %d in region %s", len(collected), settings.training.region)
-    return replace(collected, may_be_missing=flags)
+    return replace(collected, may_be_missing=flags, categorical=settings.categorical)
 
 
 def open_region_weights(

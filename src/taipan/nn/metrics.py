@@ -381,3 +381,51 @@ def calibration(labels: Labels, scores: Floats, weights: Floats, edges: Floats) 
         sigma = np.sqrt((1.0 - share) ** 2 * squares[0] + share**2 * squares[1]) / total
         score = sums(np.abs(signed) * values) / sums(np.abs(signed))
     return Calibration(score, share, sigma)
+
+
+def weighted_mean(values: Floats, weights: Floats) -> tuple[float, float]:
+    """Mean Σ w·x / Σ w and its standard deviation √(Σ w² (x - mean)²) / Σ w.
+
+    For values unrelated to the weights the standard deviation is their spread over √n_eff.
+
+    Parameters
+    ----------
+    values, weights
+        Shape (n,): values and signed weights.
+
+    Raises
+    ------
+    TaipanError
+        If Σw is not positive.
+    """
+    total = _sum_of_weights(weights, "the events")
+    mean = float(np.sum(weights * values, dtype=np.float64)) / total
+    return mean, math.sqrt(float(np.sum((weights * (values - mean)) ** 2))) / total
+
+
+def normalised_histogram(
+    scores: Floats, weights: Floats, edges: Floats
+) -> tuple[FloatArray, FloatArray]:
+    """Histogram Σw and Σw² of signed weights, normalised to Σw = 1 of all events.
+
+    Parameters
+    ----------
+    scores, weights
+        Shape (n,).
+    edges
+        Shape (bins + 1,).
+
+    Returns
+    -------
+    sumw, sumw2
+        Shape (bins,).
+
+    Raises
+    ------
+    TaipanError
+        If Σw is not positive.
+    """
+    total = _sum_of_weights(weights, "a class")
+    sumw, _ = np.histogram(scores, edges, weights=weights)
+    sumw2, _ = np.histogram(scores, edges, weights=weights**2)
+    return sumw / total, sumw2 / total**2

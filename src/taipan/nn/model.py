@@ -6,7 +6,7 @@ Imports Keras: used by training alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from taipan.config.model import Training
+from taipan.config.model import Categorical, Training
 from taipan.errors import TaipanError
 from taipan.nn.data import Standardisation
 from taipan.seeds import derive_seed
@@ -45,46 +46,82 @@ class Network:
 
 @keras.saving.register_keras_serializable(package="taipan")
 class Standardise(keras.layers.Layer):  # type: ignore[misc]
-    """Standardise features and encode missing ones.
+    """Standardise continuous features, encode categories and missing values.
 
     NaN becomes 0, the mean. For each feature that may be missing an indicator (0 or 1) is
-    appended. A layer of its own: Keras' `Normalization` leaks its constants as extra inputs of the
-    ONNX graph.
+    appended, then for each categorical feature an indicator of each category (none of them for
+    a missing or unknown one). Features that are not used give zeros. A layer of its own: Keras'
+    `Normalization` leaks its constants as extra inputs of the ONNX graph.
 
     Parameters
     ----------
     may_be_missing
         A flag for each of the f features.
+    categories
+        Column → values of the categorical features.
     """
 
-    def __init__(self, may_be_missing: Sequence[bool], **arguments: Any) -> None:
+    def __init__(
+        self,
+        may_be_missing: Sequence[bool],
+        categories: Mapping[int, Sequence[float]] | None = None,
+        **arguments: Any,
+    ) -> None:
         super().__init__(**arguments)
         self.may_be_missing = tuple(bool(flag) for flag in may_be_missing)
+        # keys come back as text from the configuration of a saved model
+        self.categories = {int(key): tuple(item) for key, item in (categories or {}).items()}
         shape = (len(self.may_be_missing),)
         self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
         self.inverse_sigma = self.add_weight(
             shape=shape, initializer="ones", trainable=False, name="inverse_sigma"
         )
+        self.used = self.add_weight(shape=shape, initializer="ones", trainable=False, name="used")
 
     def set_constants(self, constants: Standardisation) -> None:
         """Take over mean and inverse sigma, shape (f,)."""
         self.mean.assign(constants.mean.astype("float32"))
         self.inverse_sigma.assign(constants.inverse_sigma.astype("float32"))
 
+    def use(self, used: Sequence[bool]) -> None:
+        """Choose the features that the network sees: f flags."""
+        self.used.assign([float(flag) for flag in used])
+
+    @property
+    def width(self) -> int:
+        """Number of columns that the layer gives."""
+        continuous = len(self.may_be_missing) - len(self.categories)
+        return continuous + sum(self.may_be_missing) + sum(map(len, self.categories.values()))
+
     def call(self, inputs: Any) -> Any:
-        """Map raw features (n, f) to standardised features and indicators (n, f + missing)."""
+        """Map raw features (n, f) to standardised features and indicators (n, width)."""
         missing = ops.isnan(inputs)
         values = (inputs - self.mean) * self.inverse_sigma
-        standardised = ops.where(missing, ops.zeros_like(inputs), values)
+        standardised = ops.where(missing, ops.zeros_like(inputs), values) * self.used
+        pieces = []
+        columns = [i for i in range(len(self.may_be_missing)) if i not in self.categories]
+        if columns:
+            whole = len(columns) == len(self.may_be_missing)
+            pieces.append(standardised if whole else ops.take(standardised, columns, axis=1))
         columns = [index for index, flag in enumerate(self.may_be_missing) if flag]
-        if not columns:
-            return standardised
-        indicators = ops.take(ops.cast(missing, "float32"), columns, axis=1)
-        return ops.concatenate([standardised, indicators], axis=1)
+        if columns:
+            indicators = ops.cast(missing, "float32") * self.used
+            pieces.append(ops.take(indicators, columns, axis=1))
+        for column, categories in self.categories.items():
+            distance = ops.abs(ops.take(inputs, [column], axis=1) - np.array(categories, "float32"))
+            same = ops.cast(distance < 0.5 * _spacing(categories), "float32")
+            pieces.append(same * ops.take(self.used, [column], axis=0))
+        return ops.concatenate(pieces, axis=1) if len(pieces) > 1 else pieces[0]
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments of the constructor."""
-        return {**super().get_config(), "may_be_missing": self.may_be_missing}
+        own = {"may_be_missing": self.may_be_missing, "categories": self.categories}
+        return {**super().get_config(), **own}
+
+
+def _spacing(categories: Sequence[float]) -> float:
+    """Smallest distance of two categories: nearer values than half of it are the same."""
+    return float(np.min(np.diff(np.sort(categories))))
 
 
 @keras.saving.register_keras_serializable(package="taipan")
@@ -145,7 +182,11 @@ def _gelu(inputs: Any) -> Any:
     return 0.5 * inputs * (1.0 + ops.erf(inputs * 0.5**0.5))
 
 
-def build_network(may_be_missing: Sequence[bool], settings: Training) -> Network:
+def build_network(
+    may_be_missing: Sequence[bool],
+    settings: Training,
+    categorical: Mapping[int, Categorical] | None = None,
+) -> Network:
     """Build a network; :func:`initialise` gives it its weights.
 
     Parameters
@@ -154,6 +195,9 @@ def build_network(may_be_missing: Sequence[bool], settings: Training) -> Network
         For each of the f features, whether it may be NaN.
     settings
         Layers, activation, dropout, penalty and bound of the logit.
+    categorical
+        Column → categories of the features that are not continuous. An embedding is a table with
+        a trained row of ⌈categories/2⌉ numbers for each category.
 
     Returns
     -------
@@ -170,9 +214,11 @@ def build_network(may_be_missing: Sequence[bool], settings: Training) -> Network
             f"KERAS_BACKEND is '{keras.backend.backend()}', training needs 'tensorflow'"
         )
     flags = tuple(may_be_missing)
-    standardise = Standardise(flags, name="standardise")
-    inputs = keras.Input((len(flags) + sum(flags),), name="standardised")
-    hidden = inputs
+    encoded = dict(sorted((categorical or {}).items()))
+    categories = {column: item.values for column, item in encoded.items()}
+    standardise = Standardise(flags, categories, name="standardise")
+    inputs = keras.Input((standardise.width,), name="standardised")
+    hidden = _embed(inputs, encoded)
     for index, units in enumerate(settings.hidden_layers):
         hidden = keras.layers.Dense(
             units,
@@ -192,6 +238,23 @@ def build_network(may_be_missing: Sequence[bool], settings: Training) -> Network
     return Network(keras.Model(features, score, name="taipan"), standardise, body)
 
 
+def _embed(inputs: Any, encoded: Mapping[int, Categorical]) -> Any:
+    """Replace the indicators of features with an embedding by its row of numbers."""
+    if not any(item.encoding == "embedding" for item in encoded.values()):
+        return inputs
+    start = inputs.shape[1] - sum(len(item.values) for item in encoded.values())
+    pieces = [inputs[:, :start]]
+    for column, item in encoded.items():
+        stop = start + len(item.values)
+        piece = inputs[:, start:stop]
+        if item.encoding == "embedding":
+            size, name = -(-len(item.values) // 2), f"embedding_{column}"
+            piece = keras.layers.Dense(size, use_bias=False, name=name)(piece)
+        pieces.append(piece)
+        start = stop
+    return keras.layers.Concatenate(name="embedded")(pieces)
+
+
 def initialise(network: Network, seed: int) -> None:
     """Give the body new weights and dropout states that depend on `seed` alone.
 
@@ -201,7 +264,8 @@ def initialise(network: Network, seed: int) -> None:
         if isinstance(layer, keras.layers.Dense):
             draw = keras.initializers.GlorotUniform(seed=derive_seed(seed, layer.name))
             layer.kernel.assign(draw(layer.kernel.shape))
-            layer.bias.assign(ops.zeros(layer.bias.shape))
+            if layer.bias is not None:
+                layer.bias.assign(ops.zeros(layer.bias.shape))
         elif isinstance(layer, keras.layers.Dropout):
             state = layer.seed_generator.state
             state.assign([derive_seed(seed, layer.name), 0])

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from taipan.config.model import Overtraining
 from taipan.nn import metrics
+from taipan.nn.conditions import Part, compare, significance
 from taipan.nn.data import CLASSES, TrainingSet, split_folds
 from taipan.nn.scorer import FoldScorer
 
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _BINS = 20  # of the score histograms kept for plots
 _ROC_POINTS = 101
+_CHI2_BINS = 10
+_LARGEST_RATIO = 1e6  # written for a ratio to a loss that signed weights make negative
 
 
 @dataclass(frozen=True)
@@ -54,19 +56,6 @@ class Condition:
         }
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Scores (n,), labels (n,) and signed physical weights (n,) of one part of one fold."""
-
-    scores: NDArray[np.float64]
-    labels: NDArray[np.integer[Any]]
-    weights: NDArray[np.float64]
-
-    def of_class(self, label: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        chosen = self.labels == label
-        return self.scores[chosen], self.weights[chosen]
-
-
 def check_networks(
     training_set: TrainingSet,
     models: Sequence[Path | str],
@@ -75,10 +64,11 @@ def check_networks(
 ) -> dict[str, Any]:
     """Compare, for each network, the events it was trained on with the fold it never saw.
 
-    Two tests a fold. The weighted Kolmogorov-Smirnov probability of each class must not be below
-    `min_ks_probability`. AUC(training) - AUC(held out) fails if it exceeds `max_auc_gap` *and* is
-    more than `min_sigma` standard deviations from zero: the ratio of two noisy numbers alone
-    raises false alarms. Events that stopped the training early belong to neither side.
+    Tests of each fold: the conditions of `overtraining.conditions`; for each class the weighted
+    Kolmogorov-Smirnov and χ² probabilities, not below `min_ks_probability` and
+    `min_chi2_probability`; AUC(training) - AUC(held out), not above `max_auc_gap` *and* more than
+    `min_sigma` standard deviations from zero: the ratio of two noisy numbers alone raises false
+    alarms. Events that stopped the training early belong to neither side.
 
     Parameters
     ----------
@@ -95,7 +85,8 @@ def check_networks(
     -------
     dict
         JSON-able verdict: `passed`, `action` (`on_failure`), `conditions`, and for plots
-        `histograms` (Σw and Σw² normalised to Σw = 1), `roc` and `auc` of each fold.
+        `histograms` (Σw and Σw² normalised to Σw = 1), `roc`, `auc` and `gaps` (metric of
+        training and held-out events, how far the latter are worse, and its σ) of each fold.
 
     Raises
     ------
@@ -105,20 +96,22 @@ def check_networks(
     scorer = FoldScorer(models, training_set.names, threads)
     training_set.validate(scorer.folds)
     edges = np.linspace(0.0, 1.0, _BINS + 1)
+    weights = training_set.training_weights()
     conditions: list[Condition] = []
     folds: list[dict[str, Any]] = []
     for fold in range(scorer.folds):
         split = split_folds(training_set.folds, training_set.identifiers, fold, scorer.folds)
         parts = {
-            name: _score(scorer, training_set, fold, mask)
+            name: _score(scorer, training_set, weights, fold, mask)
             for name, mask in (("train", split.training), ("held_out", split.held_out))
         }
-        tested, measured = _test_fold(fold, parts, settings)
+        tested, measured, gaps = _test_fold(fold, parts, settings)
         conditions += tested
         folds.append(
             {
                 "fold": fold,
                 "auc": {name: {"value": a.value, "sigma": a.sigma} for name, a in measured.items()},
+                "gaps": gaps,
                 "histograms": {
                     class_name: {
                         name: _histogram(*part.of_class(label), edges)
@@ -151,28 +144,37 @@ def failure_message(verdict: dict[str, Any]) -> str:
 
 
 def _score(
-    scorer: FoldScorer, training_set: TrainingSet, fold: int, mask: NDArray[np.bool_]
-) -> _Part:
+    scorer: FoldScorer,
+    training_set: TrainingSet,
+    weights: NDArray[np.float64],
+    fold: int,
+    mask: NDArray[np.bool_],
+) -> Part:
     scores = scorer.score_with(fold, training_set.features[mask]).astype(np.float64)
-    return _Part(scores, training_set.labels[mask], training_set.weights[mask])
+    totals = training_set.totals(np.ones(len(mask), dtype=bool))
+    return Part(scores, training_set.labels[mask], weights[mask], totals)
 
 
 def _test_fold(
-    fold: int, parts: dict[str, _Part], settings: Overtraining
-) -> tuple[list[Condition], dict[str, metrics.Auc]]:
-    conditions = []
+    fold: int, parts: dict[str, Part], settings: Overtraining
+) -> tuple[list[Condition], dict[str, metrics.Auc], dict[str, dict[str, float]]]:
+    conditions, gaps = _test_conditions(fold, parts, settings)
     for label, class_name in enumerate(CLASSES):
-        test = metrics.ks_test(*parts["train"].of_class(label), *parts["held_out"].of_class(label))
-        conditions.append(
-            Condition(
-                name=f"ks_probability_{class_name}",
-                fold=fold,
-                value=test.probability,
-                limit=settings.min_ks_probability,
-                sigma=_significance(test.probability),
-                passed=test.probability >= settings.min_ks_probability,
+        train, held_out = (parts[name].of_class(label) for name in ("train", "held_out"))
+        for name, test, limit in (
+            ("ks", metrics.ks_test(*train, *held_out), settings.min_ks_probability),
+            ("chi2", _compare_histograms(train, held_out), settings.min_chi2_probability),
+        ):
+            conditions.append(
+                Condition(
+                    name=f"{name}_probability_{class_name}",
+                    fold=fold,
+                    value=test.probability,
+                    limit=limit,
+                    sigma=significance(test.probability),
+                    passed=test.probability >= limit,
+                )
             )
-        )
     measured = {
         name: metrics.auc_with_uncertainty(part.labels, part.scores, part.weights)
         for name, part in parts.items()
@@ -190,25 +192,58 @@ def _test_fold(
             passed=gap <= settings.max_auc_gap or sigma <= settings.min_sigma,
         )
     )
-    return conditions, measured
+    return conditions, measured, gaps
 
 
-def _significance(probability: float) -> float:
-    """One-sided Gaussian equivalent of a probability, 0 for one half or more."""
-    smallest = 1e-300  # the quantile of 0 is infinite
-    return max(0.0, -NormalDist().inv_cdf(min(max(probability, smallest), 0.5)))
+def _test_conditions(
+    fold: int, parts: dict[str, Part], settings: Overtraining
+) -> tuple[list[Condition], dict[str, dict[str, float]]]:
+    """Test the conditions that held for every epoch; measure the gap of their metrics."""
+    conditions: list[Condition] = []
+    gaps: dict[str, dict[str, float]] = {}
+    for item in settings.conditions:
+        found = compare(item.metric, parts["train"], parts["held_out"])
+        conditions.append(
+            Condition(
+                name=f"{item.metric}_ratio",
+                fold=fold,
+                value=min(found.ratio, _LARGEST_RATIO),
+                limit=item.max_ratio,
+                sigma=found.sigma,
+                passed=not found.exceeds(item),
+            )
+        )
+        if np.isfinite(found.error):
+            gap = found.sigma * found.error
+            gaps[str(item.metric)] = {
+                "train": found.train,
+                "held_out": found.unseen,
+                "gap": gap,
+                "sigma": found.error,
+            }
+    return conditions, gaps
+
+
+def _compare_histograms(
+    train: tuple[NDArray[np.float64], NDArray[np.float64]],
+    held_out: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> metrics.TwoSample:
+    """χ² of histograms whose bins hold equal shares of the events of both."""
+    scores = np.concatenate([train[0], held_out[0]])
+    inner = np.unique(np.quantile(scores, np.linspace(0.0, 1.0, _CHI2_BINS + 1)[1:-1]))
+    edges = np.concatenate([[-np.inf], inner, [np.inf]])
+    filled = [metrics.normalised_histogram(*part, edges) for part in (train, held_out)]
+    return metrics.chi2_test(*filled[0], *filled[1])
 
 
 def _histogram(
     scores: NDArray[np.float64], weights: NDArray[np.float64], edges: NDArray[np.float64]
 ) -> dict[str, list[float]]:
-    total = float(weights.sum())
-    sumw, _ = np.histogram(scores, edges, weights=weights)
-    sumw2, _ = np.histogram(scores, edges, weights=weights**2)
-    return {"sumw": (sumw / total).tolist(), "sumw2": (sumw2 / total**2).tolist()}
+    sumw, sumw2 = metrics.normalised_histogram(scores, weights, edges)
+    return {"sumw": sumw.tolist(), "sumw2": sumw2.tolist()}
 
 
-def _roc(part: _Part) -> dict[str, list[float]]:
+def _roc(part: Part) -> dict[str, list[float]]:
     """Background efficiency on a grid of signal efficiencies: small enough to keep."""
     false_positive, true_positive, _ = metrics.roc_curve(part.labels, part.scores, part.weights)
     grid = np.linspace(0.0, 1.0, _ROC_POINTS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,32 +17,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.atomic import write_json
-from taipan.config.model import Training
+from taipan.config.model import OvertrainingCondition, Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.data import CLASSES, Split, TrainingSet, split_folds, standardisation
-from taipan.nn.engine import Engine, Events, prepare_tensorflow
+from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.export import ModelCard, export_network
+from taipan.nn.loop import Fitted, Hook, Loaded, Plan, fit_network
 from taipan.nn.model import build_network
-from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
-from taipan.nn.weights.transform import loss_weights
+from taipan.nn.weights.transform import order_events
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
 
-_LOG_EVERY = 10  # epochs between lines of the log
-_SMALLEST_SPREAD = 1e-6  # all scores of a fold within this: the network says nothing
 _REFERENCE_EVENTS = 1000  # events on which ONNX and Keras are compared
 
 
 @dataclass(frozen=True)
-class TrainedFold:
-    """What is recorded of one network: best epoch and the history up to the last."""
+class FoldPlan:
+    """What a training needs to know besides the events, the same for every fold.
 
-    split: Split
-    seed: int
-    best_epoch: int
-    history: Mapping[str, list[float]]
+    Parameters
+    ----------
+    settings
+        Section `training` of the configuration.
+    conditions
+        Conditions under which an epoch is overtrained.
+    metric
+        Metric of the validation events that picks the epoch; that of the settings if empty.
+    used
+        For each feature, whether the networks see it; all if empty.
+    """
+
+    settings: Training
+    conditions: Sequence[OvertrainingCondition] = ()
+    metric: str = ""
+    used: Sequence[bool] = ()
 
 
 def train_network(
@@ -53,13 +64,17 @@ def train_network(
     provenance: Mapping[str, str] | None = None,
     threads: int = 1,
     transformed: NDArray[np.float64] | None = None,
+    conditions: Sequence[OvertrainingCondition] = (),
+    used: Sequence[bool] = (),
+    checkpoints: Path | None = None,
 ) -> None:
     """Train k networks and write them with their record.
 
     Network i is applied to fold i, stopped by fold (i+1) mod k and trained on the rest
     (:func:`~taipan.nn.data.split_folds`). Loss: binary cross-entropy of the bounded logit with
     signed weights, normalised once for all events. The weights of the epoch with the best
-    validation metric are kept. Same events in any order, settings and seed: same bytes.
+    validation metric among those not overtrained are kept. Same events in any order, settings and
+    seed: same bytes, whether or not the training was interrupted.
 
     Parameters
     ----------
@@ -80,6 +95,12 @@ def train_network(
     transformed
         Shape (k, n), physical weights of the loss for the methods of negative weights that are
         stages of their own (:func:`~taipan.nn.weights.transform.loss_weights`).
+    conditions
+        Conditions under which an epoch is overtrained.
+    used
+        For each feature, whether the networks see it; all if empty.
+    checkpoints
+        Folder of checkpoints, from which a killed training goes on; removed at the end.
 
     Raises
     ------
@@ -91,21 +112,27 @@ def train_network(
     if len(models) != settings.folds:
         raise TaipanError(f"training: {len(models)} model files for {settings.folds} folds")
     training_set.validate(settings.folds)
-    order = training_set.canonical_order()  # nothing depends on the order of the files
-    training_set = training_set.take(order)
+    training_set, physical = order_events(training_set, settings, transformed)
     weights = training_set.training_weights()
-    physical = loss_weights(
-        training_set, settings, None if transformed is None else transformed[:, order]
-    )
     prepare_tensorflow(threads)
-    engine = Engine(build_network(training_set.missing_flags, settings), settings)
+    plan = FoldPlan(settings, tuple(conditions), used=tuple(used))
+    engine = make_engine(training_set, settings)
     reference = _reference_events(training_set)
     networks = []
     for fold, path in enumerate(models):
         fold_seed = derive_seed(seed, "fold", fold)
         split = split_folds(training_set.folds, training_set.identifiers, fold, settings.folds)
-        of_loss = training_set.training_weights(physical[fold])
-        trained = _train_fold(engine, training_set, weights, of_loss, split, settings, fold_seed)
+        checkpoint = checkpoints / f"fold{fold}.npz" if checkpoints else None
+        trained = train_fold(
+            engine,
+            training_set,
+            weights,
+            split,
+            plan,
+            fold_seed,
+            checkpoint=checkpoint,
+            of_loss=training_set.training_weights(physical[fold]),
+        )
         card = ModelCard(
             features=training_set.names,
             may_be_missing=training_set.missing_flags,
@@ -115,123 +142,108 @@ def train_network(
             provenance=dict(provenance or {}),
         )
         export_network(engine.network, path, card, reference)
-        networks.append(_describe_fold(trained, training_set, path, settings))
+        networks.append(
+            {
+                **_describe_fold(trained, training_set, split, settings),
+                "seed": fold_seed,
+                "model": path.name,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+        )
     write_json(
         record,
         {
             "features": list(training_set.names),
             "may_be_missing": list(training_set.missing_flags),
+            "used": [bool(flag) for flag in used] or [True] * len(training_set.names),
             "settings": settings.model_dump(mode="json"),
+            "conditions": [item.model_dump(mode="json") for item in conditions],
             "seed": seed,
             "provenance": dict(provenance or {}),
             "samples": _describe_samples(training_set, weights),
             "networks": networks,
         },
     )
+    if checkpoints is not None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def _train_fold(
+def make_engine(training_set: TrainingSet, settings: Training) -> Engine:
+    """Build a network for the features of a training set, and its engine."""
+    names = training_set.names
+    categorical = {names.index(name): item for name, item in training_set.categorical.items()}
+    network = build_network(training_set.missing_flags, settings, categorical)
+    return Engine(network, settings)
+
+
+def train_fold(
     engine: Engine,
     training_set: TrainingSet,
     weights: NDArray[np.float64],
-    of_loss: NDArray[np.float64],
     split: Split,
-    settings: Training,
+    plan: FoldPlan,
     seed: int,
-) -> TrainedFold:
-    """Train one network; leaves the weights of its best epoch in the engine's network.
+    hooks: Sequence[Hook] = (),
+    checkpoint: Path | None = None,
+    of_loss: NDArray[np.float64] | None = None,
+) -> Fitted:
+    """Train the network of one fold; leaves the weights of its best epoch in the engine's network.
 
-    The loss has the weights `of_loss`; metrics have the signed `weights`.
+    Parameters
+    ----------
+    engine
+        Of :func:`make_engine`; what it was used for before does not matter.
+    training_set
+        Events; those of the fold itself are not looked at.
+    weights
+        Signed training weights of all events, shape (n,), for the metrics.
+    split
+        Events of this network.
+    plan
+        Settings, conditions, metric and features.
+    seed
+        Seed of this network.
+    hooks, checkpoint
+        As in :func:`~taipan.nn.loop.fit_network`.
+    of_loss
+        Training weights of the loss, shape (n,), where they are not the signed ones. An event of
+        weight 0 takes no part in the training.
+
+    Raises
+    ------
+    TaipanError
+        If a class is missing in a part, a feature is constant in it, or the training diverges or
+        collapses.
     """
     _check_split(training_set, split)
     training, validation = np.flatnonzero(split.training), np.flatnonzero(split.validation)
     engine.reset(seed)
-    engine.network.standardise.set_constants(
+    standardise = engine.network.standardise
+    standardise.use(plan.used or (True,) * len(training_set.names))
+    standardise.set_constants(
         standardisation(
             training_set.features[training], weights[training], training_set.names, split.fold
         )
     )
-    loaded = {
-        name: engine.load(training_set.features[rows], training_set.labels[rows], of_loss[rows])
-        for name, rows in (("train", training), ("validation", validation))
-    }
-    in_loss = np.flatnonzero(of_loss[training])  # events without weight take no part
-    rows = {"train": training, "validation": validation}
-    generator = np.random.default_rng(derive_seed(seed, "shuffle"))
-    history: dict[str, list[float]] = {}
-    best_value, best_epoch, best_weights = np.inf, -1, engine.network.body.get_weights()
-    for epoch in range(settings.epochs):
-        order = generator.permutation(in_loss).astype(np.int32)
-        values = {
-            "loss": engine.train_epoch(loaded["train"], order),
-            "smallest_batch_sumw": smallest_batch_sumw(
-                of_loss[training], order, settings.batch_size
-            ),
-        }
-        if not np.isfinite(values["loss"]):
-            raise TaipanError(
-                f"training of fold {split.fold} diverged in epoch {epoch}: "
-                f"loss is {values['loss']}; lower training.learning_rate"
-            )
-        for name, events in loaded.items():
-            labels, kept = training_set.labels[rows[name]], weights[rows[name]]
-            scores = _checked_scores(engine, events, split.fold, epoch)
-            if name == "train" and guard_unbounded(settings):
-                check_epoch(values["loss"], engine.logits(events), split.fold, epoch)
-            values[f"{name}_bce"] = metrics.bce(labels, scores, kept)
-            values[f"{name}_brier"] = metrics.brier(labels, scores, kept)
-            values[f"{name}_auc"] = metrics.auc(labels, scores, kept)
-        for key, value in values.items():
-            history.setdefault(key, []).append(value)
-        key = settings.early_stopping_metric.removeprefix("bounded_")
-        if values[f"validation_{key}"] < best_value:
-            best_value, best_epoch = values[f"validation_{key}"], epoch
-            best_weights = engine.network.body.get_weights()
-        if epoch % _LOG_EVERY == 0:
-            _log_epoch(split.fold, epoch, values)
-        if epoch - best_epoch >= settings.patience:
-            break
-    engine.network.body.set_weights(best_weights)
-    logger.info(
-        "fold %d: %d epochs, best %d with validation %s %.5f, auc %.4f",
-        split.fold,
-        len(history["loss"]),
-        best_epoch,
-        settings.early_stopping_metric,
-        best_value,
-        history["validation_auc"][best_epoch],
-    )
-    return TrainedFold(split, seed, best_epoch, history)
-
-
-def _log_epoch(fold: int, epoch: int, values: Mapping[str, float]) -> None:
-    logger.info(
-        "fold %d epoch %d: loss %.5f, bce %.5f train %.5f validation, auc %.4f train "
-        "%.4f validation",
-        fold,
-        epoch,
-        values["loss"],
-        values["train_bce"],
-        values["validation_bce"],
-        values["train_auc"],
-        values["validation_auc"],
-    )
-
-
-def _checked_scores(engine: Engine, events: Events, fold: int, epoch: int) -> NDArray[np.float64]:
-    scores = engine.predict(events)
-    if not np.all(np.isfinite(scores)):
-        raise TaipanError(
-            f"training of fold {fold} diverged in epoch {epoch}: "
-            f"{int(np.sum(~np.isfinite(scores)))} scores are not finite"
+    in_loss = weights if of_loss is None else of_loss
+    train, unseen = (
+        Loaded(
+            engine.load(training_set.features[rows], training_set.labels[rows], in_loss[rows]),
+            training_set.labels[rows],
+            weights[rows],
+            in_loss[rows],
         )
-    spread = float(np.ptp(scores))
-    if spread < _SMALLEST_SPREAD:
-        raise TaipanError(
-            f"training of fold {fold} collapsed in epoch {epoch}: all scores are "
-            f"{float(scores[0]):.6g} (spread {spread:.3g})"
-        )
-    return scores
+        for rows in (training, validation)
+    )
+    loop = Plan(
+        name=f"fold {split.fold}",
+        seed=seed,
+        settings=plan.settings,
+        conditions=plan.conditions,
+        totals=training_set.totals(~split.held_out),
+        metric=plan.metric,
+    )
+    return fit_network(engine, train, unseen, loop, hooks, checkpoint)
 
 
 def _check_split(training_set: TrainingSet, split: Split) -> None:
@@ -256,18 +268,17 @@ def _reference_events(training_set: TrainingSet) -> NDArray[np.float32]:
 
 
 def _describe_fold(
-    trained: TrainedFold, training_set: TrainingSet, path: Path, settings: Training
+    trained: Fitted, training_set: TrainingSet, split: Split, settings: Training
 ) -> dict[str, Any]:
-    split = trained.split
     parts = {"train": split.training, "validation": split.validation, "held_out": split.held_out}
+    epochs = len(trained.history["loss"])
     return {
         "fold": split.fold,
-        "seed": trained.seed,
-        "model": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "epochs": len(trained.history["loss"]),
+        "epochs": epochs,
         "best_epoch": trained.best_epoch,
-        "stopped_early": len(trained.history["loss"]) < settings.epochs,
+        "stopped_early": epochs < settings.epochs,
+        "reason": trained.reason,
+        "overtrained": trained.overtrained,
         "events": {
             part: {
                 class_name: metrics.describe_weights(

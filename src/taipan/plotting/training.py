@@ -122,7 +122,8 @@ def score_numbers(verdict: Mapping[str, Any], header: Mapping[str, Any]) -> dict
     -------
     dict
         ``edges`` (n + 1); ``scores``: class → ``train`` and ``held_out`` → ``values`` and
-        ``sigma`` (n); ``smallest_ks``: class → smallest Kolmogorov-Smirnov probability of a fold.
+        ``sigma`` (n); ``smallest_ks`` and ``smallest_chi2``: class → smallest probability of a
+        fold; ``largest_gap``: gap and σ of the AUC of the fold where it is largest.
     """
     folds = verdict["folds"]
     classes = list(folds[0]["histograms"])
@@ -137,14 +138,23 @@ def score_numbers(verdict: Mapping[str, Any], header: Mapping[str, Any]) -> dict
             }
             for name in classes
         },
-        "smallest_ks": {
-            name: min(
-                condition["value"]
-                for condition in verdict["conditions"]
-                if condition["name"] == f"ks_probability_{name}"
-            )
-            for name in classes
-        },
+        "smallest_ks": {name: _smallest(verdict, f"ks_probability_{name}") for name in classes},
+        "smallest_chi2": {name: _smallest(verdict, f"chi2_probability_{name}") for name in classes},
+        "largest_gap": max(
+            (_gap(fold["auc"]["train"], fold["auc"]["held_out"]) for fold in folds),
+            key=lambda gap: gap["value"],
+        ),
+    }
+
+
+def _smallest(verdict: Mapping[str, Any], name: str) -> float:
+    return min(float(c["value"]) for c in verdict["conditions"] if c["name"] == name)
+
+
+def _gap(train: Mapping[str, float], held_out: Mapping[str, float]) -> dict[str, float]:
+    return {
+        "value": train["value"] - held_out["value"],
+        "sigma": float(np.hypot(train["sigma"], held_out["sigma"])),
     }
 
 
@@ -195,11 +205,16 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
         ]
     main.set_ylabel("Fraction of Σw / bin, mean of the folds")
     main.tick_params(labelbottom=False)
-    main.set_ylim(top=1.15 * main.get_ylim()[1])
-    smallest = ", ".join(f"{key} {value:.2g}" for key, value in numbers["smallest_ks"].items())
+    main.set_ylim(top=1.35 * main.get_ylim()[1])
+    lines = ["Smallest probability of a fold:"]
+    for key, name in (("smallest_ks", "KS"), ("smallest_chi2", "χ²")):
+        found = ", ".join(f"{label} {value:.2g}" for label, value in numbers[key].items())
+        lines.append(f"{name}: {found}")
+    gap = numbers["largest_gap"]
+    lines.append(f"Largest AUC gap: {gap['value']:.4f} ± {gap['sigma']:.4f}")
     main.text(
-        0.97, 0.96, f"Smallest KS probability of a fold:\n{smallest}", va="top", ha="right",
-        transform=main.transAxes, size=8.5,
+        0.97, 0.96, "\n".join(lines), va="top", ha="right",
+        transform=main.transAxes, size=8,
     )  # fmt: skip
     ratio.axhline(1.0, color="black", lw=0.7)
     ratio.set_ylim(*_RATIO_LIMITS)

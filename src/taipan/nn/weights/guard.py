@@ -38,7 +38,7 @@ def guard_unbounded(settings: Training) -> bool:
     return settings.logit_bound is None or settings.logit_bound > LARGEST_LOGIT
 
 
-def check_epoch(loss: float, logits: NDArray[np.floating[Any]], fold: int, epoch: int) -> None:
+def check_epoch(loss: float, logits: NDArray[np.floating[Any]], name: str, epoch: int) -> None:
     """Stop a training without bound that runs after its negative weights.
 
     A cross-entropy with physical weights is positive; below zero the network has isolated negative
@@ -50,23 +50,22 @@ def check_epoch(loss: float, logits: NDArray[np.floating[Any]], fold: int, epoch
         Training loss of the epoch.
     logits
         Shape (n,), logits of the training events.
-    fold, epoch
-        For the message.
+    name, epoch
+        Name of the training, such as ``fold 0``, and epoch, for the message.
 
     Raises
     ------
     TaipanError
-        If the loss is negative or a |logit| exceeds 50; names fold, epoch and value.
+        If the loss is negative or a |logit| exceeds 50; names training, epoch and value.
     """
     advice = "set training.logit_bound (default 6) or another training.negative_weights"
     if loss < 0.0:
         raise TaipanError(
-            f"training of fold {fold}: the signed loss is {loss:.4g} in epoch {epoch}, below 0; "
-            f"{advice}"
+            f"training of {name}: the signed loss is {loss:.4g} in epoch {epoch}, below 0; {advice}"
         )
     largest = float(np.max(np.abs(logits)))
     if largest > LARGEST_LOGIT:
         raise TaipanError(
-            f"training of fold {fold}: |logit| is {largest:.4g} in epoch {epoch}, above "
+            f"training of {name}: |logit| is {largest:.4g} in epoch {epoch}, above "
             f"{LARGEST_LOGIT:g}; {advice}"
         )

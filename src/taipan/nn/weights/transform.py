@@ -194,5 +194,32 @@ def loss_weights(
     return np.broadcast_to(np.asarray(training_set.weights, dtype=np.float64), shape)
 
 
+def order_events(
+    training_set: TrainingSet, settings: Training, stored: NDArray[Any] | None = None
+) -> tuple[TrainingSet, FloatArray]:
+    """Put events in their canonical order and give the physical weights of each network's loss.
+
+    Nothing that is trained on the result depends on the order of the files.
+
+    Parameters
+    ----------
+    training_set, settings, stored
+        As in :func:`loss_weights`.
+
+    Returns
+    -------
+    training_set, physical
+        The events, and their weights of shape (k, n) in the same order.
+
+    Raises
+    ------
+    TaipanError
+        See :func:`loss_weights`.
+    """
+    physical = loss_weights(training_set, settings, stored)
+    order = training_set.canonical_order()
+    return training_set.take(order), physical[:, order]
+
+
 def _positive_part(weights: FloatArray) -> FloatArray:
     return np.maximum(weights, 0.0)

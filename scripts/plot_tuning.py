@@ -1,0 +1,41 @@
+"""Draw the trials of the search and the importance of the hyperparameters."""
+
+from typing import TYPE_CHECKING, Any
+
+from taipan.atomic import read_json
+from taipan.plotting.style import save_figure
+from taipan.plotting.tuning import bar_figure, trials_figure, tuning_numbers
+from taipan.scripting import run_script
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+FIGURES = ("tuning_trials", "tuning_importance")
+
+
+def plot_tuning(
+    trials: str, best: str, header: dict[str, Any], outputs: dict[str, dict[str, str]]
+) -> None:
+    """Write the figures `tuning_trials` and `tuning_importance`.
+
+    `outputs` maps each figure to the paths of its ``pdf``, ``png`` and ``json``.
+    """
+    numbers = tuning_numbers(trials, read_json(best), header)
+    save_figure(trials_figure(numbers), outputs["tuning_trials"], numbers)
+    label = "Share of the variance of the objective"
+    figure = bar_figure(numbers["importance"], header, label, "Hyperparameters")
+    save_figure(figure, outputs["tuning_importance"], numbers)
+
+
+if __name__ == "__main__":
+    run_script(
+        plot_tuning,
+        trials=snakemake.input.trials,
+        best=snakemake.input.best,
+        header=snakemake.params.header,
+        outputs={
+            figure: {kind: snakemake.output[f"{figure}_{kind}"] for kind in ("pdf", "png", "json")}
+            for figure in FIGURES
+        },
+        log=snakemake.log[0],
+    )

@@ -1,0 +1,91 @@
+"""Search for the hyperparameters of the network."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from taipan.config.slices import restore_slice
+from taipan.nn.inputs import open_training_set
+from taipan.nn.tune import describe_best, search_hyperparameters, write_results
+from taipan.nn.weights.store import read_weights
+from taipan.scripting import run_script
+
+if TYPE_CHECKING:
+    snakemake: Any
+
+
+def tune(
+    events: Mapping[str, Sequence[str]],
+    normalisation: str,
+    pileup: str,
+    transfer_factor: str,
+    config: Mapping[str, Any],
+    seed: int,
+    code: str,
+    threads: int,
+    weights: Sequence[str],
+    folder: str,
+    best: str,
+    trials: str,
+) -> None:
+    """Run the search and write what it found.
+
+    Parameters
+    ----------
+    events
+        Dataset → Parquet files of the skim.
+    normalisation, pileup, transfer_factor
+        JSON files of the rules of those names.
+    config
+        Sections `module`, `samples`, `regions`, `features`, `categorical`, `training`, `tuning`
+        and the conditions of `overtraining`.
+    seed
+        Seed of the search.
+    code
+        Version of the code.
+    threads
+        Cores that the workers share.
+    weights
+        Parquet file of the weights of the loss, or none; as of the rule `train`.
+    folder
+        Folder in which a search that was killed goes on.
+    best, trials
+        JSON and CSV file to write (``docs/training.md``).
+    """
+    settings = restore_slice(config)
+    training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
+    folds = settings.training.folds
+    found = search_hyperparameters(
+        training_set,
+        settings.training,
+        settings.tuning,
+        settings.overtraining.conditions,
+        seed,
+        Path(folder),
+        code,
+        threads,
+        read_weights(weights[0], training_set, folds) if weights else None,
+    )
+    content = describe_best(
+        found, settings.training, settings.tuning, settings.features, seed, code
+    )
+    write_results((best, trials), found, content)
+
+
+if __name__ == "__main__":
+    run_script(
+        tune,
+        events=snakemake.params.events,
+        normalisation=snakemake.input.normalisation,
+        pileup=snakemake.input.pileup,
+        transfer_factor=snakemake.input.transfer_factor,
+        config=snakemake.params.config,
+        seed=snakemake.params.seed,
+        code=snakemake.params.code,
+        threads=snakemake.threads,
+        weights=list(snakemake.input.weights),
+        folder=snakemake.params.folder,
+        best=snakemake.output.best,
+        trials=snakemake.output.trials,
+        log=snakemake.log[0],
+    )

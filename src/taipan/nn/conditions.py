@@ -1,0 +1,196 @@
+"""Overtraining conditions: a network better on its training events than on unseen ones.
+
+A condition fires only if the ratio of a metric between the two parts *and* the significance of
+their difference exceed its limits. The ratio alone compares two noisy numbers: for a classifier
+that never saw either part it fires in a third of the splits of a few thousand events.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.config.model import OvertrainingCondition
+from taipan.nn import metrics
+
+FloatArray = NDArray[np.float64]
+
+HIGHER_IS_BETTER = frozenset({"auc"})
+_SIGMA_MU_BINS = 10
+_MIN_BIN_EVENTS = 5.0  # n_eff of the background in a bin of σ(μ), in either part
+
+
+@dataclass(frozen=True)
+class Part:
+    """Scores of the events of one part.
+
+    Parameters
+    ----------
+    scores, labels
+        Shape (n,): score in [0, 1], 1 for signal and 0 for background.
+    weights
+        Shape (n,), signed; the classes in the proportion in which a loss counts them.
+    totals
+        Expected signal and background events at the analysed luminosity, whatever the share of
+        them in this part; for σ(μ) alone.
+    """
+
+    scores: FloatArray
+    labels: NDArray[np.integer[Any]]
+    weights: FloatArray
+    totals: tuple[float, float] = (1.0, 1.0)
+
+    def of_class(self, label: int) -> tuple[FloatArray, FloatArray]:
+        """Give scores and weights of one class."""
+        chosen = self.labels == label
+        return self.scores[chosen], self.weights[chosen]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A metric of training and unseen events, and how far the unseen are the worse.
+
+    `ratio` is above 1 and `sigma` above 0 if the unseen events are worse. `error` is the standard
+    deviation of the difference, NaN for a Kolmogorov-Smirnov test.
+    """
+
+    metric: str
+    train: float
+    unseen: float
+    ratio: float
+    error: float
+    sigma: float
+
+    def exceeds(self, condition: OvertrainingCondition) -> bool:
+        """Tell whether both limits of a condition are exceeded."""
+        return self.ratio > condition.max_ratio and self.sigma > condition.min_sigma
+
+
+def compare(metric: str, train: Part, unseen: Part) -> Comparison:
+    """Compare a metric of training events with that of unseen ones.
+
+    Parameters
+    ----------
+    metric
+        A metric of :class:`~taipan.config.model.OvertrainingCondition`.
+    train, unseen
+        The two parts, with no event in common.
+
+    Raises
+    ------
+    TaipanError
+        If a class has no positive sum of weights in a part.
+    """
+    if metric.startswith("ks_"):
+        label = 1 if metric == "ks_signal" else 0
+        test = metrics.ks_test(*train.of_class(label), *unseen.of_class(label))
+        sigma = significance(test.probability)
+        return Comparison(metric, 0.0, test.statistic, 1.0 + test.statistic, math.nan, sigma)
+    if metric == "sigma_mu":
+        measured = _sigma_mu(train, unseen)
+    else:
+        measured = [_MEASURES[metric](part) for part in (train, unseen)]
+    (value, error), (other, other_error) = measured
+    return compare_values(metric, value, other, math.hypot(error, other_error))
+
+
+def compare_values(metric: str, train: float, unseen: float, error: float) -> Comparison:
+    """Compare two values of a metric whose difference has the standard deviation `error`."""
+    worse, better = (train, unseen) if metric in HIGHER_IS_BETTER else (unseen, train)
+    # A loss with signed weights may come out negative, where a ratio says nothing.
+    ratio = worse / better if better > 0.0 else (math.inf if worse > better else 1.0)
+    sigma = (worse - better) / error if error > 0.0 else 0.0
+    return Comparison(metric, train, unseen, ratio, error, sigma)
+
+
+def find_fired(
+    conditions: Sequence[OvertrainingCondition], train: Part, unseen: Part
+) -> list[tuple[OvertrainingCondition, Comparison]]:
+    """Give the conditions that fire, each with what it compared."""
+    compared = [(item, compare(item.metric, train, unseen)) for item in conditions]
+    return [(item, comparison) for item, comparison in compared if comparison.exceeds(item)]
+
+
+def significance(probability: float) -> float:
+    """One-sided Gaussian equivalent of a probability, 0 for one half or more."""
+    smallest = 1e-300  # the quantile of 0 is infinite
+    return max(0.0, -NormalDist().inv_cdf(min(max(probability, smallest), 0.5)))
+
+
+def _measure_bce(part: Part) -> tuple[float, float]:
+    p = np.clip(part.scores, 1e-7, 1.0 - 1e-7)
+    losses = -np.where(part.labels == 1, np.log(p), np.log1p(-p))
+    return metrics.weighted_mean(losses, part.weights)
+
+
+def _measure_brier(part: Part) -> tuple[float, float]:
+    return metrics.weighted_mean((part.scores - part.labels) ** 2, part.weights)
+
+
+def _measure_auc(part: Part) -> tuple[float, float]:
+    area = metrics.auc_with_uncertainty(part.labels, part.scores, part.weights)
+    return area.value, area.sigma
+
+
+_MEASURES = {"bce": _measure_bce, "brier": _measure_brier, "auc": _measure_auc}
+
+
+def _sigma_mu(train: Part, unseen: Part) -> list[tuple[float, float]]:
+    """Statistical σ(μ = 1) = (Σ s²/(s+b))^-1/2 of the binned score, of both parts.
+
+    Edges are quantiles of the signal of both parts; bins with few background events in a part are
+    merged. The positive bias of s²/(s+b) by the noise of the templates, ½ Σ ∂²q σ², is subtracted.
+    """
+    scores, weights = (
+        np.concatenate([part.of_class(1)[index] for part in (train, unseen)]) for index in (0, 1)
+    )
+    order = np.argsort(scores)
+    cumulative = np.cumsum(np.abs(weights[order]))
+    shares = np.linspace(0.0, 1.0, _SIGMA_MU_BINS + 1)[1:-1] * cumulative[-1]
+    inner = np.unique(scores[order][np.searchsorted(cumulative, shares)])
+    edges = np.concatenate([[-np.inf], inner, [np.inf]])
+    filled = [[_scaled(part, label, edges) for label in (1, 0)] for part in (train, unseen)]
+    groups = _merge(filled)
+    return [_sigma_of(*(np.add.reduceat(h, groups, axis=1) for h in part)) for part in filled]
+
+
+def _scaled(part: Part, label: int, edges: FloatArray) -> FloatArray:
+    """Σw and Σw² of the bins, shape (2, bins), for the expected events of a class."""
+    total = part.totals[1 - label]
+    sumw, sumw2 = metrics.normalised_histogram(*part.of_class(label), edges)
+    return np.stack([sumw * total, sumw2 * total**2])
+
+
+def _merge(parts: Sequence[Sequence[FloatArray]]) -> NDArray[np.int64]:
+    """First bin of each group: groups with enough background and signal in each part."""
+    starts, stop = [], parts[0][0].shape[1]
+    for start in range(stop - 1, -1, -1):
+        enough = True
+        for signal, background in parts:
+            sumw, sumw2 = background[:, start:stop].sum(axis=1)
+            enough &= sumw > 0.0 and sumw**2 >= _MIN_BIN_EVENTS * sumw2
+            enough &= signal[0, start:stop].sum() > 0.0
+        if enough:
+            starts.append(start)
+            stop = start
+    starts = starts[::-1] or [0]
+    return np.array([0, *starts[1:]], dtype=np.int64)
+
+
+def _sigma_of(signal: FloatArray, background: FloatArray) -> tuple[float, float]:
+    s, b = signal[0], background[0]
+    n = np.maximum(s + b, 1e-300)
+    q = float(np.sum(s**2 / n))
+    # Σ of the bins is fixed, so a slope counts by its distance from the mean slope.
+    variance = 0.0
+    for part, slope in ((signal, (s**2 + 2.0 * s * b) / n**2), (background, -((s / n) ** 2))):
+        variance += float(np.sum((slope - np.average(slope, weights=part[0])) ** 2 * part[1]))
+    bias = float(np.sum((b**2 * signal[1] + s**2 * background[1]) / n**3))
+    corrected = max(q - bias, 0.1 * q, 1e-300)
+    return corrected**-0.5, 0.5 * corrected**-1.5 * math.sqrt(variance)

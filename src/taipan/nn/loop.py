@@ -1,0 +1,269 @@
+"""The training loop of one network: epochs, stopping, choice of the epoch, exact restart.
+
+Everything that decides when to stop, how fast to learn and which epoch to keep is a function of
+the history, so that a training that goes on from a checkpoint cannot differ from one that was
+never interrupted. Imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.config.model import OvertrainingCondition, Training
+from taipan.errors import TaipanError
+from taipan.nn import metrics
+from taipan.nn.checkpoint import Checkpoint, Saved
+from taipan.nn.conditions import Part, compare, compare_values
+from taipan.nn.engine import Engine, Events
+from taipan.nn.history import History, choose_epoch, learning_rate, stop_reason
+from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
+from taipan.seeds import derive_seed
+
+logger = logging.getLogger(__name__)
+
+_LOG_EVERY = 10  # epochs between lines of the log
+_SMALLEST_SPREAD = 1e-6  # all scores of a part within this: the network says nothing
+_ALWAYS = ("bce", "brier", "auc")  # metrics of every history
+_CHEAP = {"bce": metrics.bce, "brier": metrics.brier, "auc": metrics.auc}
+
+Hook = Callable[[Engine, History], str | None]
+"""Called after each epoch; a text ends the training and says why."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Events of one part as tensors of the engine and arrays of shape (n,).
+
+    `weights` are the signed training weights, for metrics; `of_loss` those of the loss.
+    """
+
+    events: Events
+    labels: NDArray[np.integer[Any]]
+    weights: NDArray[np.float64]
+    of_loss: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one network is trained.
+
+    Parameters
+    ----------
+    name
+        Name in messages, such as ``fold 0``.
+    seed
+        Seed of the weights, the dropout and the order of events.
+    settings
+        Section `training` of the configuration.
+    conditions
+        Conditions under which an epoch is overtrained.
+    totals
+        Expected signal and background events (for σ(μ)).
+    metric
+        Metric of the validation events that picks the epoch; that of the settings if empty.
+    """
+
+    name: str
+    seed: int
+    settings: Training
+    conditions: Sequence[OvertrainingCondition] = ()
+    totals: tuple[float, float] = (1.0, 1.0)
+    metric: str = ""
+
+    @property
+    def key(self) -> str:
+        """Metric that picks the epoch, as named in the history."""
+        return self.metric or self.settings.early_stopping_metric.removeprefix("bounded_")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training leaves, besides the weights in the engine's network.
+
+    Attributes
+    ----------
+    best_epoch
+        Epoch (from 0) whose weights were kept.
+    value
+        Validation metric of that epoch.
+    overtrained
+        True if every epoch was overtrained: then the kept one is merely the best of them.
+    reason
+        Why the training ended; empty if it ran through all epochs.
+    history
+        Name → a number an epoch.
+    """
+
+    best_epoch: int
+    value: float
+    overtrained: bool
+    reason: str
+    history: Mapping[str, list[float]]
+
+
+def fit_network(
+    engine: Engine,
+    train: Loaded,
+    validation: Loaded,
+    plan: Plan,
+    hooks: Sequence[Hook] = (),
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Train the engine's network, and leave the weights of the best epoch in it.
+
+    Parameters
+    ----------
+    engine
+        Engine after :meth:`~taipan.nn.engine.Engine.reset`, with standardised inputs.
+    train, validation
+        Events that are trained on and those that pick the epoch.
+    plan
+        Settings, seed and overtraining conditions.
+    hooks
+        Called after each epoch; of one that ends the training the checkpoint knows nothing, so
+        that a training may go on from there.
+    checkpoint
+        File from which the training goes on if it is of the same training, and into which its
+        state is written every `checkpoint_every` epochs and at the end.
+
+    Raises
+    ------
+    TaipanError
+        If the training diverges, collapses or, without bound on the logit, runs after its negative
+        weights; names the plan and the epoch.
+    """
+    store = Checkpoint(checkpoint, plan, train, validation) if checkpoint else None
+    generator = np.random.default_rng(derive_seed(plan.seed, "shuffle"))
+    history: History = {}
+    kept: dict[int, list[NDArray[Any]]] = {}
+    reason: str | None = None
+    if store is not None and (saved := store.read(engine.state())) is not None:
+        history, kept, reason = saved.history, saved.kept, saved.reason
+        generator.bit_generator.state = saved.generator
+        engine.restore(saved.state)
+        logger.info("%s: goes on from epoch %d", plan.name, len(history["loss"]))
+    while reason is None:
+        epoch = len(history.get("loss", ()))
+        engine.learning_rate = learning_rate(history, plan.settings, plan.key)
+        _run_epoch(engine, train, validation, plan, generator, history)
+        kept[epoch] = engine.network.body.get_weights()
+        if plan.settings.selection == "best_value":
+            wanted = {choose_epoch(history, plan.key, "best_value", ()).epoch}
+            kept = {key: value for key, value in kept.items() if key in wanted}
+        if epoch % _LOG_EVERY == 0:
+            _log_epoch(plan.name, epoch, history)
+        reason = own_reason = stop_reason(history, plan.settings, plan.key)
+        for hook in hooks:
+            reason = hook(engine, history) or reason
+        if store is not None and (reason is not None or store.due(epoch)):
+            random = generator.bit_generator.state
+            store.write(Saved(engine.state(), history, kept, random, own_reason))
+    choice = choose_epoch(history, plan.key, plan.settings.selection, plan.conditions)
+    engine.network.body.set_weights(kept[choice.epoch])
+    value = history[f"validation_{plan.key}"][choice.epoch]
+    if choice.overtrained:
+        logger.warning("%s: every epoch is overtrained; the best is kept all the same", plan.name)
+    logger.info(
+        "%s: %d epochs, best %d with validation %s %.5f, auc %.4f%s",
+        *(plan.name, len(history["loss"]), choice.epoch, plan.key, value),
+        *(history["validation_auc"][choice.epoch], f" ({reason})" if reason else ""),
+    )
+    return Fitted(choice.epoch, value, choice.overtrained, reason, history)
+
+
+def _run_epoch(
+    engine: Engine,
+    train: Loaded,
+    validation: Loaded,
+    plan: Plan,
+    generator: np.random.Generator,
+    history: History,
+) -> None:
+    """Train an epoch and append its numbers to the history."""
+    epoch = len(history.get("loss", ()))
+    taking_part = np.flatnonzero(train.of_loss)
+    order = generator.permutation(taking_part).astype(np.int32)
+    values = {
+        "learning_rate": engine.learning_rate,
+        "loss": engine.train_epoch(train.events, order),
+        "smallest_batch_sumw": smallest_batch_sumw(train.of_loss, order, plan.settings.batch_size),
+    }
+    if not np.isfinite(values["loss"]):
+        raise TaipanError(
+            f"training of {plan.name} diverged in epoch {epoch}: "
+            f"loss is {values['loss']}; lower training.learning_rate"
+        )
+    parts = {
+        name: Part(
+            _checked_scores(engine, part.events, plan.name, epoch),
+            part.labels,
+            part.weights,
+            plan.totals,
+        )
+        for name, part in (("train", train), ("validation", validation))
+    }
+    if guard_unbounded(plan.settings):
+        check_epoch(values["loss"], engine.logits(train.events), plan.name, epoch)
+    values |= _measure(parts["train"], parts["validation"], plan)
+    for key, value in values.items():
+        history.setdefault(key, []).append(float(value))
+
+
+def _measure(train: Part, validation: Part, plan: Plan) -> dict[str, float]:
+    """Metrics of both parts, and whether a condition fires."""
+    values = {}
+    for name in _ALWAYS:
+        for part_name, part in (("train", train), ("validation", validation)):
+            values[f"{part_name}_{name}"] = _CHEAP[name](part.labels, part.scores, part.weights)
+    wanted = {item.metric for item in plan.conditions}
+    compared = {}
+    for name in sorted({*wanted, plan.key} - set(_ALWAYS)):
+        compared[name] = found = compare(name, train, validation)
+        values |= {f"train_{name}": found.train, f"validation_{name}": found.unseen}
+    overtrained = False
+    for item in plan.conditions:
+        if item.metric not in compared:
+            seen, unseen = (values[f"{part}_{item.metric}"] for part in ("train", "validation"))
+            bare = compare_values(item.metric, seen, unseen, error=0.0)
+            # The error costs as much as all else here: it is computed where it can matter.
+            if plan.settings.selection == "best_value" and bare.ratio <= item.max_ratio:
+                continue
+            compared[item.metric] = compare(item.metric, train, validation)
+        found = compared[item.metric]
+        overtrained |= found.exceeds(item)
+        if plan.settings.selection == "best_fit" and np.isfinite(found.error):
+            values[f"error_{item.metric}"] = found.error
+    values["overtrained"] = float(overtrained)
+    return values
+
+
+def _log_epoch(name: str, epoch: int, history: History) -> None:
+    keys = ("loss", "train_bce", "validation_bce", "train_auc", "validation_auc")
+    logger.info(
+        "%s epoch %d: loss %.5f, bce %.5f train %.5f validation, auc %.4f train %.4f validation%s",
+        *(name, epoch, *(history[key][-1] for key in keys)),
+        ", overtrained" if history["overtrained"][-1] else "",
+    )
+
+
+def _checked_scores(engine: Engine, events: Events, name: str, epoch: int) -> NDArray[np.float64]:
+    scores = engine.predict(events)
+    if not np.all(np.isfinite(scores)):
+        raise TaipanError(
+            f"training of {name} diverged in epoch {epoch}: "
+            f"{int(np.sum(~np.isfinite(scores)))} scores are not finite"
+        )
+    spread = float(np.ptp(scores))
+    if spread < _SMALLEST_SPREAD:
+        raise TaipanError(
+            f"training of {name} collapsed in epoch {epoch}: all scores are "
+            f"{float(scores[0]):.6g} (spread {spread:.3g})"
+        )
+    return scores

@@ -1,0 +1,72 @@
+"""Search for the hyperparameters of the network."""
+
+
+include: "figures.smk"
+
+
+TRAINING_INPUTS = {
+    "events": nominal_events(),
+    "normalisation": NORMALISATION,
+    "pileup": PILEUP,
+    "transfer_factor": TRANSFER,
+}
+
+
+rule tune:
+    """Search for hyperparameters, in one process or with a chief and workers."""
+    input:
+        **TRAINING_INPUTS,
+        weights=TRANSFORMED_WEIGHTS,
+    output:
+        best=BEST_HPS,
+        trials=TRIALS,
+    log:
+        log_file("tune"),
+    benchmark:
+        benchmark_file("tune")
+    conda:
+        ENVIRONMENT
+    params:
+        events=nominal_by_dataset(),
+        folder=f"{OUT}/tuning/search",
+        config=training_slice("tuning"),
+        seed=derive_seed(SEED, "tune"),
+        code=code_version(
+            "taipan.nn.tune",
+            "taipan.nn.tune_chief",
+            "taipan.nn.weights.store",
+            "taipan.nn.inputs",
+            CONFIG.module,
+        ),
+    script:
+        "../../scripts/tune.py"
+
+
+rule select_inputs:
+    """Eliminate inputs backwards; made on demand (snakemake select_inputs)."""
+    input:
+        **TRAINING_INPUTS,
+        weights=TRANSFORMED_WEIGHTS,
+    output:
+        **figure("selection", "selection", "Training", Figure="selection"),
+        selection=SELECTION,
+    log:
+        log_file("select_inputs"),
+    benchmark:
+        benchmark_file("select_inputs")
+    conda:
+        ENVIRONMENT
+    params:
+        events=nominal_by_dataset(),
+        config=training_slice("input_selection"),
+        seed=derive_seed(SEED, "select"),
+        header=PLOT_HEADER,
+        code=code_version(
+            "taipan.nn.select",
+            "taipan.nn.weights.store",
+            "taipan.nn.inputs",
+            "taipan.plotting.tuning",
+            CONFIG.module,
+        ),
+    script:
+        "../../scripts/select_inputs.py"
