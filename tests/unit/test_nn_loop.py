@@ -10,7 +10,7 @@ from taipan.config.model import Categorical, OvertrainingCondition, Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.data import TrainingSet, split_folds
-from taipan.nn.engine import Engine
+from taipan.nn.engine import Engine, Events
 from taipan.nn.export import ModelCard, export_network
 from taipan.nn.history import choose_epoch, learning_rate, stop_reason
 from taipan.nn.model import build_network, initialise
@@ -158,24 +158,27 @@ def test_checkpoint_of_another_training_is_not_used(damage: str, short, tmp_path
     assert train_one(events, plan, checkpoint=path)[1] == expected
 
 
-def test_events_without_weight_in_the_loss_take_no_part(short) -> None:
-    """Their features may be anything, within the constants of the standardisation."""
+def test_events_without_weight_in_the_loss_take_no_part(
+    short, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan, events, signed = short
     of_loss = np.maximum(events.training_weights(), 0.0)
-    away = np.flatnonzero(of_loss == 0.0)
-    labels = events.labels.copy()
-    one, two = away[events.labels[away] == 0][0], away[events.labels[away] == 1][0]
-    labels[[one, two]] = labels[[two, one]]
-    weights = events.training_weights()
-    found = {}
-    for name, changed in (("own", events.labels), ("exchanged", labels)):
-        spoilt = TrainingSet(**{**vars(events), "labels": changed})
-        engine = make_engine(spoilt, plan.settings)
-        split = split_folds(spoilt.folds, spoilt.identifiers, 0, 3)
-        fitted = train_fold(engine, spoilt, weights, split, plan, 5, of_loss=of_loss)
-        found[name] = fitted.history
-    assert found["own"]["loss"] == found["exchanged"]["loss"] != signed.history["loss"]
-    assert min(found["own"]["smallest_batch_sumw"]) > min(signed.history["smallest_batch_sumw"])
+    orders = []
+    train_epoch = Engine.train_epoch
+
+    def spy(self: Engine, loaded: Events, order: np.ndarray) -> float:
+        orders.append(order)
+        return train_epoch(self, loaded, order)
+
+    monkeypatch.setattr(Engine, "train_epoch", spy)
+    _, fitted, split = train_one(events, plan, of_loss=of_loss)
+    expected = np.flatnonzero(of_loss[split.training])
+    assert 0 < len(expected) < split.training.sum()
+    assert len(orders) == 3
+    for order in orders:
+        np.testing.assert_array_equal(np.sort(order), expected)
+    key = "smallest_batch_sumw"
+    assert min(fitted.history[key]) > min(signed.history[key])
 
 
 def test_metrics_have_signed_weights_whatever_the_loss(short) -> None:

@@ -126,12 +126,13 @@ def test_verdict_holds_what_plots_need(check) -> None:
             assert sum(held_out["sumw2"]) == pytest.approx(expected, rel=1e-12)
         gap = fold["gaps"]["auc"]
         areas = fold["auc"]
-        assert gap["gap"] == pytest.approx(areas["train"]["value"] - areas["held_out"]["value"])
-        assert gap["sigma"] == pytest.approx(
-            np.hypot(areas["train"]["sigma"], areas["held_out"]["sigma"])
-        )
-        assert fold["gaps"]["bce"]["gap"] == pytest.approx(
-            fold["gaps"]["bce"]["held_out"] - fold["gaps"]["bce"]["train"]
+        difference = areas["held_out"]["value"] - areas["train"]["value"]
+        assert gap["gap"] == pytest.approx(gap["offset"] - difference)
+        error = np.hypot(areas["train"]["sigma"], areas["held_out"]["sigma"])
+        assert 0.0 < gap["sigma"] < error
+        losses = fold["gaps"]["bce"]
+        assert losses["gap"] == pytest.approx(
+            losses["held_out"] - losses["offset"] - losses["train"]
         )
         roc = fold["roc"]["held_out"]
         area = 1.0 - np.trapezoid(roc["background_efficiency"], roc["signal_efficiency"])

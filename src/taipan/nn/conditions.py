@@ -3,6 +3,11 @@
 A condition fires only if the ratio of a metric between the two parts *and* the significance of
 their difference exceed its limits. The ratio alone compares two noisy numbers: for a classifier
 that never saw either part it fires in a third of the splits of a few thousand events.
+
+Events of one part may be harder than those of the other by chance, for every classifier and in
+every epoch. A reference that is too simple to be overtrained measures that (control variate): the
+difference of its own metric, times the slope of the network's terms on its terms, is subtracted,
+and the error is that of the rest.
 """
 
 from __future__ import annotations
@@ -39,12 +44,15 @@ class Part:
     totals
         Expected signal and background events at the analysed luminosity, whatever the share of
         them in this part; for σ(μ) alone.
+    reference
+        Shape (n,), scores by :func:`~taipan.nn.reference.fit_reference`, if there are any.
     """
 
     scores: FloatArray
     labels: NDArray[np.integer[Any]]
     weights: FloatArray
     totals: tuple[float, float] = (1.0, 1.0)
+    reference: FloatArray | None = None
 
     def of_class(self, label: int) -> tuple[FloatArray, FloatArray]:
         """Give scores and weights of one class."""
@@ -57,7 +65,8 @@ class Comparison:
     """A metric of training and unseen events, and how far the unseen are the worse.
 
     `ratio` is above 1 and `sigma` above 0 if the unseen events are worse. `error` is the standard
-    deviation of the difference, NaN for a Kolmogorov-Smirnov test.
+    deviation of the difference, NaN for a Kolmogorov-Smirnov test. `offset` is what was subtracted
+    from the unseen value.
     """
 
     metric: str
@@ -66,6 +75,7 @@ class Comparison:
     ratio: float
     error: float
     sigma: float
+    offset: float = 0.0
 
     def exceeds(self, condition: OvertrainingCondition) -> bool:
         """Tell whether both limits of a condition are exceeded."""
@@ -93,20 +103,43 @@ def compare(metric: str, train: Part, unseen: Part) -> Comparison:
         sigma = significance(test.probability)
         return Comparison(metric, 0.0, test.statistic, 1.0 + test.statistic, math.nan, sigma)
     if metric == "sigma_mu":
-        measured = _sigma_mu(train, unseen)
-    else:
-        measured = [_MEASURES[metric](part) for part in (train, unseen)]
-    (value, error), (other, other_error) = measured
-    return compare_values(metric, value, other, math.hypot(error, other_error))
+        (value, error), (other, other_error) = _sigma_mu(train, unseen)
+        return compare_values(metric, value, other, math.hypot(error, other_error))
+    (value, terms), (other, other_terms) = (
+        _MEASURES[metric](part, part.scores) for part in (train, unseen)
+    )
+    offset, residuals = 0.0, np.concatenate([terms, other_terms])
+    if train.reference is not None and unseen.reference is not None:
+        seen, seen_terms = _MEASURES[metric](train, train.reference)
+        new, new_terms = _MEASURES[metric](unseen, unseen.reference)
+        control = np.concatenate([seen_terms, new_terms])
+        slope = float(residuals @ control) / max(float(control @ control), 1e-300)
+        offset, residuals = slope * (new - seen), residuals - slope * control
+    return compare_values(metric, value, other, math.sqrt(float(residuals @ residuals)), offset)
 
 
-def compare_values(metric: str, train: float, unseen: float, error: float) -> Comparison:
-    """Compare two values of a metric whose difference has the standard deviation `error`."""
-    worse, better = (train, unseen) if metric in HIGHER_IS_BETTER else (unseen, train)
+def compare_values(
+    metric: str, train: float, unseen: float, error: float, offset: float = 0.0
+) -> Comparison:
+    """Compare two values of a metric.
+
+    Parameters
+    ----------
+    metric
+        Name of the metric.
+    train, unseen
+        Its values.
+    error
+        Standard deviation of `unseen` - `train` - `offset`.
+    offset
+        Part of `unseen` - `train` that is due to the events, not to the training.
+    """
+    fair = unseen - offset
+    worse, better = (train, fair) if metric in HIGHER_IS_BETTER else (fair, train)
     # A loss with signed weights may come out negative, where a ratio says nothing.
     ratio = worse / better if better > 0.0 else (math.inf if worse > better else 1.0)
     sigma = (worse - better) / error if error > 0.0 else 0.0
-    return Comparison(metric, train, unseen, ratio, error, sigma)
+    return Comparison(metric, train, unseen, ratio, error, sigma, offset)
 
 
 def find_fired(
@@ -123,19 +156,23 @@ def significance(probability: float) -> float:
     return max(0.0, -NormalDist().inv_cdf(min(max(probability, smallest), 0.5)))
 
 
-def _measure_bce(part: Part) -> tuple[float, float]:
-    p = np.clip(part.scores, 1e-7, 1.0 - 1e-7)
-    losses = -np.where(part.labels == 1, np.log(p), np.log1p(-p))
-    return metrics.weighted_mean(losses, part.weights)
+def _measure_bce(part: Part, scores: FloatArray) -> tuple[float, FloatArray]:
+    p = np.clip(scores, 1e-7, 1.0 - 1e-7)
+    return _mean_and_terms(-np.where(part.labels == 1, np.log(p), np.log1p(-p)), part)
 
 
-def _measure_brier(part: Part) -> tuple[float, float]:
-    return metrics.weighted_mean((part.scores - part.labels) ** 2, part.weights)
+def _measure_brier(part: Part, scores: FloatArray) -> tuple[float, FloatArray]:
+    return _mean_and_terms((scores - part.labels) ** 2, part)
 
 
-def _measure_auc(part: Part) -> tuple[float, float]:
-    area = metrics.auc_with_uncertainty(part.labels, part.scores, part.weights)
-    return area.value, area.sigma
+def _measure_auc(part: Part, scores: FloatArray) -> tuple[float, FloatArray]:
+    return metrics.auc_with_terms(part.labels, scores, part.weights)
+
+
+def _mean_and_terms(losses: FloatArray, part: Part) -> tuple[float, FloatArray]:
+    """Weighted mean, and by how much each event moves it: the variance is Σ terms²."""
+    mean, _ = metrics.weighted_mean(losses, part.weights)
+    return mean, part.weights * (losses - mean) / float(np.sum(part.weights))
 
 
 _MEASURES = {"bce": _measure_bce, "brier": _measure_brier, "auc": _measure_auc}

@@ -115,7 +115,8 @@ def _fitted_overtraining(
         errors = history.get(f"error_{item.metric}")
         if errors is None or train is None or unseen is None:
             return overtrained
-        for epoch, values in enumerate(zip(train, unseen, errors, strict=True)):
+        offsets = history.get(f"offset_{item.metric}", [0.0] * len(errors))
+        for epoch, values in enumerate(zip(train, unseen, errors, offsets, strict=True)):
             result[epoch] |= compare_values(item.metric, *values).exceeds(item)
     return result
 

@@ -20,7 +20,7 @@ from taipan.config.model import OvertrainingCondition, Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.checkpoint import Checkpoint, Saved
-from taipan.nn.conditions import Part, compare, compare_values
+from taipan.nn.conditions import Part, compare
 from taipan.nn.engine import Engine, Events
 from taipan.nn.history import History, choose_epoch, learning_rate, stop_reason
 from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
@@ -41,13 +41,15 @@ Hook = Callable[[Engine, History], str | None]
 class Loaded:
     """Events of one part as tensors of the engine and arrays of shape (n,).
 
-    `weights` are the signed training weights, for metrics; `of_loss` those of the loss.
+    `weights` are the signed training weights, for metrics; `of_loss` those of the loss;
+    `reference` the scores by :func:`~taipan.nn.reference.fit_reference`.
     """
 
     events: Events
     labels: NDArray[np.integer[Any]]
     weights: NDArray[np.float64]
     of_loss: NDArray[np.float64]
+    reference: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,7 @@ def _run_epoch(
             part.labels,
             part.weights,
             plan.totals,
+            part.reference,
         )
         for name, part in (("train", train), ("validation", validation))
     }
@@ -230,16 +233,12 @@ def _measure(train: Part, validation: Part, plan: Plan) -> dict[str, float]:
     overtrained = False
     for item in plan.conditions:
         if item.metric not in compared:
-            seen, unseen = (values[f"{part}_{item.metric}"] for part in ("train", "validation"))
-            bare = compare_values(item.metric, seen, unseen, error=0.0)
-            # The error costs as much as all else here: it is computed where it can matter.
-            if plan.settings.selection == "best_value" and bare.ratio <= item.max_ratio:
-                continue
             compared[item.metric] = compare(item.metric, train, validation)
         found = compared[item.metric]
         overtrained |= found.exceeds(item)
         if plan.settings.selection == "best_fit" and np.isfinite(found.error):
             values[f"error_{item.metric}"] = found.error
+            values[f"offset_{item.metric}"] = found.offset
     values["overtrained"] = float(overtrained)
     return values
 

@@ -214,20 +214,41 @@ def auc_with_uncertainty(labels: Labels, scores: Floats, weights: Floats) -> Auc
     TaipanError
         If a class has no positive sum of weights.
     """
+    value, terms = auc_with_terms(labels, scores, weights)
+    return Auc(value, math.sqrt(float(terms @ terms)))
+
+
+def auc_with_terms(labels: Labels, scores: Floats, weights: Floats) -> tuple[float, FloatArray]:
+    """Area under the ROC curve and by how much each event moves it.
+
+    With V_i the share of the other class on the right side of event i, its term is
+    w_i (V_i - AUC) / Σw of its class; Σ terms² is the variance of
+    :func:`auc_with_uncertainty`.
+
+    Parameters
+    ----------
+    labels, scores, weights
+        Shape (n,): 0 or 1, score, signed weight.
+
+    Returns
+    -------
+    value, terms
+        The area, and shape (n,).
+
+    Raises
+    ------
+    TaipanError
+        If a class has no positive sum of weights.
+    """
     signal = labels == 1
-    classes = {
-        "signal": (scores[signal], weights[signal]),
-        "background": (scores[~signal], weights[~signal]),
-    }
     value = auc(labels, scores, weights)
-    variance = 0.0
-    for own, other, sign in (("signal", "background", 1.0), ("background", "signal", -1.0)):
-        own_scores, own_weights = classes[own]
-        below = _share_below(own_scores, *classes[other])
+    terms = np.empty(len(scores))
+    for own, other, sign in ((signal, ~signal, 1.0), (~signal, signal, -1.0)):
+        below = _share_below(scores[own], scores[other], weights[other])
         placement = below if sign > 0 else 1.0 - below
-        total = float(np.sum(own_weights, dtype=np.float64))
-        variance += float(np.sum(own_weights**2 * (placement - value) ** 2)) / total**2
-    return Auc(value, math.sqrt(variance))
+        total = float(np.sum(weights[own], dtype=np.float64))
+        terms[own] = weights[own] * (placement - value) / total
+    return value, terms
 
 
 def _share_below(points: Floats, scores: Floats, weights: Floats) -> FloatArray:

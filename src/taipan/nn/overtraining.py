@@ -15,6 +15,7 @@ from taipan.config.model import Overtraining
 from taipan.nn import metrics
 from taipan.nn.conditions import Part, compare, significance
 from taipan.nn.data import CLASSES, TrainingSet, split_folds
+from taipan.nn.reference import Score, fit_reference
 from taipan.nn.scorer import FoldScorer
 
 logger = logging.getLogger(__name__)
@@ -101,9 +102,13 @@ def check_networks(
     folds: list[dict[str, Any]] = []
     for fold in range(scorer.folds):
         split = split_folds(training_set.folds, training_set.identifiers, fold, scorer.folds)
+        seen = split.training
+        score_reference = fit_reference(
+            training_set.features[seen], training_set.labels[seen], weights[seen]
+        )
         parts = {
-            name: _score(scorer, training_set, weights, fold, mask)
-            for name, mask in (("train", split.training), ("held_out", split.held_out))
+            name: _score(scorer, training_set, weights, fold, mask, score_reference)
+            for name, mask in (("train", seen), ("held_out", split.held_out))
         }
         tested, measured, gaps = _test_fold(fold, parts, settings)
         conditions += tested
@@ -149,10 +154,12 @@ def _score(
     weights: NDArray[np.float64],
     fold: int,
     mask: NDArray[np.bool_],
+    score_reference: Score,
 ) -> Part:
     scores = scorer.score_with(fold, training_set.features[mask]).astype(np.float64)
-    totals = training_set.totals(np.ones(len(mask), dtype=bool))
-    return Part(scores, training_set.labels[mask], weights[mask], totals)
+    totals = training_set.totals(np.ones(len(training_set), dtype=bool))
+    reference = score_reference(training_set.features[mask])
+    return Part(scores, training_set.labels[mask], weights[mask], totals, reference)
 
 
 def _test_fold(
@@ -218,6 +225,7 @@ def _test_conditions(
             gaps[str(item.metric)] = {
                 "train": found.train,
                 "held_out": found.unseen,
+                "offset": found.offset,
                 "gap": gap,
                 "sigma": found.error,
             }

@@ -25,6 +25,7 @@ from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.export import ModelCard, export_network
 from taipan.nn.loop import Fitted, Hook, Loaded, Plan, fit_network
 from taipan.nn.model import build_network
+from taipan.nn.reference import fit_reference
 from taipan.nn.weights.transform import order_events
 from taipan.seeds import derive_seed
 
@@ -226,12 +227,16 @@ def train_fold(
         )
     )
     in_loss = weights if of_loss is None else of_loss
+    score_reference = fit_reference(
+        training_set.features[training], training_set.labels[training], weights[training]
+    )
     train, unseen = (
         Loaded(
             engine.load(training_set.features[rows], training_set.labels[rows], in_loss[rows]),
             training_set.labels[rows],
             weights[rows],
             in_loss[rows],
+            score_reference(training_set.features[rows]),
         )
         for rows in (training, validation)
     )
