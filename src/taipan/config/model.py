@@ -377,7 +377,7 @@ class Tuning(Strict):
     """Search for the hyperparameters of the network with keras-tuner."""
 
     enabled: bool = Field(
-        True, description="Search; if false the values of `training` are used as they are."
+        False, description="Search; if false the values of `training` are used as they are."
     )
     algorithm: Literal["random", "bayesian", "hyperband"] = Field(
         "random",
