@@ -16,7 +16,7 @@ from tests.project import RESULTS, SMOKE, Project, copy_project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
-FIT = {"build_workspace", "publish_workspace", "fit", "plot_fit", "summarize"}
+FIT = {"build_workspace", "plot_systematics", "publish_workspace", "fit", "plot_fit", "summarize"}
 TEMPLATES = {"histogram", "combine_templates"}
 UNTRAINED = ["events", "cutflow", "normalisation.json", "corrections"]
 """What a run leaves before the training, in `results/<analysis>`."""

@@ -38,7 +38,7 @@ rule draw_pseudo_data:
         "../../scripts/draw_pseudo_data.py"
 
 
-rule coverage:
+rule summarise_coverage:
     """Fit the pseudo-data; count how often intervals hold the truth."""
     input:
         workspace=f"{OUT}/workspaces/{{observable}}.json",
@@ -66,7 +66,7 @@ rule coverage:
             "taipan.plotting.style",
         ),
     script:
-        "../../scripts/coverage.py"
+        "../../scripts/summarise_coverage.py"
 
 
 rule measure_coverage:

@@ -21,7 +21,7 @@ logger = logging.getLogger("taipan.coverage")
 LARGEST_LOSS = 0.01
 
 
-def coverage(
+def summarise_coverage(
     workspace: str, pseudo_data: Sequence[str], report: str, figure: Mapping[str, str]
 ) -> None:
     """Write the report of the coverage and its figure.
@@ -65,7 +65,7 @@ def coverage(
 
 if __name__ == "__main__":
     run_script(
-        coverage,
+        summarise_coverage,
         workspace=snakemake.input.workspace,
         pseudo_data=list(snakemake.input.pseudo_data),
         report=snakemake.output.report,
