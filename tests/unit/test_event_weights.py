@@ -1,0 +1,65 @@
+"""Weights of simulated events: signs and sums are those of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uproot
+
+from taipan.analyses.htautau import ANALYSIS
+from taipan.events.load import load_dataset
+from taipan.events.weights import VertexWeights, weigh_events
+from taipan.fastsim import write_dataset
+from taipan.normalisation import Normalisation
+from taipan.skim.run import Chunk, skim_chunk
+from tests.conftest import fastsim_settings, skim_settings
+
+NLO = "DYToTauTau_NLO"
+WEIGHTS = np.array([1.5, -1.5, 1.5, 1.5, -1.5], dtype=np.float32)
+VERTICES = np.array([0, 1, 2, 2, 9])
+
+
+def columns() -> dict[str, np.ndarray]:
+    found = {"genWeight": WEIGHTS.copy(), "PV_npvs": VERTICES.copy()}
+    for values in found.values():
+        values.flags.writeable = False  # what is passed in is never changed
+    return found
+
+
+def test_each_weight_keeps_its_sign_and_size() -> None:
+    found = weigh_events(columns(), 0.25, None)
+    np.testing.assert_array_equal(found.nominal, [0.375, -0.375, 0.375, 0.375, -0.375])
+    assert found.alternatives == {}
+
+
+def test_pile_up_keeps_signs_and_the_signed_sum() -> None:
+    found = weigh_events(columns(), 2.0, VertexWeights((0.5, 1.0, 2.0)))
+    plain = 2.0 * WEIGHTS
+    raw = plain * [0.5, 1.0, 2.0, 2.0, 2.0]
+    np.testing.assert_allclose(found.nominal, raw * plain.sum() / raw.sum(), rtol=1e-12)
+    assert found.nominal.sum() == pytest.approx(3.0, rel=1e-12)
+    np.testing.assert_array_equal(found.alternatives["pileup"], plain)
+
+
+def test_signs_survive_from_the_file_to_the_events(tmp_path: Path) -> None:
+    """NLO-like sample: the weights of the skimmed events are those of the ROOT file, signed."""
+    root, events = tmp_path / f"{NLO}.root", tmp_path / "events.parquet"
+    write_dataset(NLO, root, fastsim_settings(), seed=3)
+    flow = skim_chunk(
+        Chunk(root), ANALYSIS, skim_settings(NLO), events, tmp_path / "cutflow.json", {}
+    )
+    tree = uproot.open(root)["Events"]
+    generated = tree["genWeight"].array(library="np").astype(np.float64)
+    assert (generated < 0).mean() == pytest.approx(0.2, abs=0.03)
+    assert flow.cuts[0].sumw == pytest.approx(generated.sum(), rel=1e-9)
+    scale = 0.125
+    normalisation = Normalisation(NLO, False, scale, len(generated), generated.sum(), 1.0)
+    loaded = load_dataset([events], ANALYSIS, normalisation, None, folds=2)
+    assert loaded.weights is not None
+    weights = loaded.weights.nominal
+    assert len(weights) == flow.cuts[-1].events
+    assert weights.sum() == pytest.approx(scale * flow.cuts[-1].sumw, rel=1e-9)
+    assert (weights**2).sum() == pytest.approx(scale**2 * flow.cuts[-1].sumw2, rel=1e-9)
+    assert set(np.unique(weights)) == {-scale, scale}
