@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from taipan.config.model import Config, Skim, Strict, Url
+from taipan.config.base import Strict, Url
+from taipan.config.model import Config, Skim
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0

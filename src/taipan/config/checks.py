@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
 from taipan.config.check_skim import check_skim
 from taipan.config.check_source import check_source, source_key
@@ -59,6 +60,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *_check_same_sign(config),
         *_check_features(config, analysis),
         *check_training(config),
+        *check_adversary(config, analysis),
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),

@@ -9,19 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
-Url = Annotated[str, Field(pattern=r"^(https?|roots?)://[^\s/]+.*$")]
-
-
-class Strict(BaseModel):
-    """Base of every section: unknown keys are errors and values cannot be changed in place."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from taipan.config.adversary import Adversary, AdversaryScan, Decorrelation
+from taipan.config.base import Fraction, Name, NonNegative, Positive, Strict, Url
 
 
 class Mismodelling(Strict):
@@ -238,6 +229,13 @@ class Training(Strict):
     )
     checkpoint_every: Annotated[int, Field(ge=0)] = Field(
         10, description="Epochs between checkpoints, from which a killed training goes on; 0: none."
+    )
+    adversary: Adversary = Field(
+        default_factory=Adversary,
+        description="An adversary that tries to tell data from simulation by the score.",
+    )
+    decorrelate: list[Decorrelation] = Field(
+        default_factory=list, description="Quantities that the score must not depend on."
     )
 
 
@@ -502,6 +500,9 @@ class Run(Strict):
     tuning: Tuning = Field(default_factory=Tuning, description="Hyperparameter search.")
     input_selection: InputSelection = Field(
         default_factory=InputSelection, description="Ranking and elimination of inputs."
+    )
+    adversary_scan: AdversaryScan = Field(
+        default_factory=AdversaryScan, description="Scan of the adversary's strength λ, on demand."
     )
     templates: Templates = Field(
         default_factory=Templates, description="How histograms become templates."
