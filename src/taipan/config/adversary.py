@@ -79,6 +79,12 @@ class Adversary(Strict):
     condition_on: list[Name] = Field(
         default_factory=list, description="Quantities that the adversary sees besides."
     )
+    emphasis: Annotated[float, Field(ge=0.0, le=2.0, allow_inf_nan=False)] = Field(
+        0.5,
+        description="Events of the control sample count in the adversary's loss with the power a "
+        "of the odds s/(1-s) of their score: 0 as they are, so that the bulk decides; towards 1 "
+        "as much as signal there, so that the tail does.",
+    )
     start: Literal["scratch", "baseline"] = Field(
         "scratch", description="Begin with a new network, or with one trained without adversary."
     )

@@ -219,7 +219,10 @@ class AdversarialEngine(Engine):
             part = self._parts["validation"][index]
             self._check(index, part, name, epoch)
             logits = self._view_logits(part)
-            residual = divergence(item.method, logits, part.targets, part.weights, edges)
+            weights = part.weights
+            if item.method == "domain":
+                weights = weights * np.exp(self._settings.adversary.emphasis * logits)
+            residual = divergence(item.method, logits, part.targets, weights, edges)
             values[f"adversary_loss_{item.name}"] = self._losses[index]
             values[f"residual_{item.name}"] = residual
             objective += item.strength * residual
@@ -347,14 +350,16 @@ class AdversarialEngine(Engine):
             _take(events, tf.reshape(rows[:steps], [-1]))
             for events, rows in zip(opponents, chosen, strict=True)
         ]
-        seen = [tf.stop_gradient(item) for item in self._look(batches)]
+        seen = [[tf.stop_gradient(x) for x in pair] for pair in self._look(batches)]
         sizes = [tf.shape(rows)[1] for rows in chosen]
         total = tf.zeros((len(opponents),))
         for step in range(steps):
             slices = [slice(step * size, (step + 1) * size) for size in sizes]
             with tf.GradientTape() as tape:
                 losses = [
-                    self._opponent_loss(index, seen[index][part], [x[part] for x in batches[index]])
+                    self._opponent_loss(
+                        index, *([x[part] for x in item[index]] for item in (seen, batches))
+                    )
                     for index, part in enumerate(slices)
                 ]
                 together = tf.add_n(losses)
@@ -373,16 +378,13 @@ class AdversarialEngine(Engine):
         batches = [_take(events, rows[-1]) for events, rows in zip(opponents, chosen, strict=True)]
         with tf.GradientTape(persistent=True) as tape:
             losses, terms = [], []
-            for index, seen in enumerate(self._look(batches)):
+            for index, (logit, seen) in enumerate(self._look(batches)):
                 strength = strengths[index]
-                if self._adversaries[index] is None:
-                    losses.append(self._opponent_loss(index, seen, batches[index]))
-                    terms.append(strength * losses[-1])
-                    continue
                 # the adversary's own gradient stays its own: only what passes it is reversed
-                shown = reverse_gradient(seen, strength)
-                losses.append(self._opponent_loss(index, shown, batches[index]))
-                terms.append(losses[-1])
+                pair = [logit, reverse_gradient(seen, strength)]
+                losses.append(self._opponent_loss(index, pair, batches[index]))
+                is_adversary = self._adversaries[index] is not None
+                terms.append(losses[-1] if is_adversary else strength * losses[-1])
             penalty = tf.add_n(terms)
         pulled = tape.gradient(penalty, body.trainable_variables)
         own = tape.gradient(penalty, self._adversary_variables) if together else []
@@ -397,14 +399,17 @@ class AdversarialEngine(Engine):
         inputs = tf.concat([batch[0] for batch in batches], axis=0)
         sizes = [tf.shape(batch[0])[0] for batch in batches]
         logits, seen = (tf.split(item, sizes) for item in self._view(inputs, training=False))
-        pairs = zip(self._adversaries, logits, seen, strict=True)
-        return [logit if model is None else view for model, logit, view in pairs]
+        return list(zip(logits, seen, strict=True))
 
-    def _opponent_loss(self, index: int, seen: Any, batch: list[Any]) -> Any:
+    def _opponent_loss(self, index: int, pair: list[Any], batch: list[Any]) -> Any:
+        logit, seen = pair
         _, targets, weights, conditions = batch
         method, model = self._opponents[index].method, self._adversaries[index]
         if model is None:
-            return _LOSSES[method](seen[:, 0], targets, weights)
+            return _LOSSES[method](logit[:, 0], targets, weights)
+        if method == "domain" and self._settings.adversary.emphasis:
+            odds = tf.exp(self._settings.adversary.emphasis * tf.stop_gradient(logit[:, 0]))
+            weights = weights * odds / tf.reduce_mean(odds)
         return _LOSSES[method](model(tf.concat([seen, conditions], axis=1)), targets, weights)
 
 
