@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from taipan.config.adversary import Adversary, AdversaryScan, Decorrelation
-from taipan.config.base import Fraction, Name, NonNegative, Positive, Strict, Url
+from taipan.config.base import Fraction, Host, Name, NonNegative, Positive, Strict, Url
 
 
 class Mismodelling(Strict):
@@ -23,7 +23,7 @@ class Mismodelling(Strict):
         description="Which inputs of the pseudo-data differ from the simulation. `jets` and `met` "
         "are visible in the W control region, `tau` (genuine tau energy) is not.",
     )
-    size: float = Field(
+    size: Annotated[float, Field(ge=-5.0, le=5.0)] = Field(
         1.0, description="Size in units of the default distortion (truth.json has physical units)."
     )
 
@@ -390,7 +390,7 @@ class Tuning(Strict):
         description="Metric of the validation events that ranks the trials, at the best epoch "
         "that is not overtrained.",
     )
-    address: str = Field(
+    address: Host = Field(
         "127.0.0.1",
         min_length=1,
         description="Address at which workers reach the search; `0.0.0.0` if some run on other "
