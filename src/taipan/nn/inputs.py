@@ -15,6 +15,8 @@ from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.events.inputs import open_datasets
 from taipan.events.load import DatasetEvents
+from taipan.nn.adversary.collect import collect_opponents
+from taipan.nn.adversary.events import Opponent
 from taipan.nn.collect import CollectSettings, collect_training_set, collect_weights
 from taipan.nn.data import TrainingSet
 
@@ -57,6 +59,43 @@ def open_training_set(
     flags = tuple(analysis.quantities[name].may_be_missing for name in settings.features)
     logger.info("training events: %d in region %s", len(collected), settings.training.region)
     return replace(collected, may_be_missing=flags, categorical=settings.categorical)
+
+
+def open_opponents(
+    events: Mapping[str, Sequence[str | Path]],
+    normalisation: str | Path,
+    pileup: str | Path,
+    transfer_factor: str | Path,
+    settings: Config,
+) -> list[Opponent]:
+    """Load what the networks are trained against; parameters as of :func:`open_training_set`.
+
+    Returns
+    -------
+    list of Opponent
+        None of a plain training: then no file is read.
+
+    Raises
+    ------
+    TaipanError
+        If a file cannot be read, no event is selected, or one is trained on.
+    """
+    training = settings.training
+    if not training.adversary.enabled and not training.decorrelate:
+        return []
+
+    def collect(
+        datasets: Sequence[DatasetEvents],
+        analysis: Analysis,
+        chosen: CollectSettings,
+        factor: float,
+    ) -> list[Opponent]:
+        return collect_opponents(datasets, analysis, chosen, factor, training)
+
+    found, _ = _collect(collect, events, normalisation, pileup, transfer_factor, settings)
+    for item in found:
+        logger.info("opponent %s: %d events, λ = %g", item.name, len(item.events), item.strength)
+    return found
 
 
 def open_region_weights(
