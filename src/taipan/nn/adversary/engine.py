@@ -76,8 +76,10 @@ class AdversarialEngine(Engine):
     def __init__(self, network: Network, settings: Training, opponents: Sequence[Opponent]) -> None:
         super().__init__(network, settings)
         self.opposed = True
-        self._settings, self._opponents = settings, tuple(opponents)
-        self._weights = [balanced_weights(item, settings.folds) for item in opponents]
+        self._settings = settings
+        self._opponents: tuple[Opponent, ...] = ()
+        self._weights: list[NDArray[np.float64]] = []
+        self.face(opponents)
         self._view, width = view_of(network.body, settings.adversary)
         self._seed = 0
         self._trained = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -101,6 +103,11 @@ class AdversarialEngine(Engine):
         self._adversary_optimizer.build(self._adversary_variables)
         self._adversary_start = [v.numpy() for v in self._adversary_optimizer.variables]
         self._compile_opposed()
+
+    def face(self, opponents: Sequence[Opponent]) -> None:
+        """Take other opponents, of the same methods and numbers of conditions as before."""
+        self._opponents = tuple(opponents)
+        self._weights = [balanced_weights(item, self._settings.folds) for item in opponents]
 
     @property
     def active(self) -> bool:
