@@ -174,6 +174,8 @@ def test_an_empty_tail_is_no_measurement_without_error() -> None:
     # √(0.1·0.9/100)/0.1: binomial error of the share that is expected
     assert found.sigma == pytest.approx(0.3)
     assert tail_ratio(sample, 0.95).ratio is None
+    few = ControlSample(sample.scores[:193], sample.is_data[:193], np.ones(193))
+    assert tail_ratio(few, 0.5).ratio is None  # to 3 simulated events
 
 
 def test_few_events_are_refused() -> None:

@@ -21,6 +21,10 @@ _MIN_BIN_EVENTS = 10.0
 """Effective events that each domain has in a bin of the χ² test; bins are joined until it does."""
 
 
+_MIN_TAIL_EVENTS = 4.0
+"""Effective simulated events above a threshold: a ratio to fewer has no Gaussian error."""
+
+
 @dataclass(frozen=True)
 class ControlSample:
     """Scores of a control region in two domains.
@@ -53,7 +57,8 @@ class TailRatio:
     data, simulation
         Shares above it.
     ratio, sigma
-        Data over simulation and its statistical uncertainty; None without simulation there.
+        Data over simulation and its statistical uncertainty; None where simulation has fewer than
+        four effective events above the threshold.
     """
 
     threshold: float
@@ -95,7 +100,8 @@ def tail_ratio(sample: ControlSample, threshold: float) -> TailRatio:
         shares.append(share)
         variances.append(((1 - share) ** 2 * squares[0] + share**2 * squares[1]) / total**2)
     data_share, simulated = shares
-    if not simulated > 0.0:
+    scores, weights = sample.of(False)
+    if not simulated > 0.0 or n_eff(weights[scores > threshold]) < _MIN_TAIL_EVENTS:
         return TailRatio(threshold, data_share, simulated, None, None)
     expected = simulated * (1.0 - min(simulated, 1.0)) / n_eff(sample.of(True)[1])
     variance = max(variances[0], expected) / simulated**2
