@@ -159,6 +159,8 @@ OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"
 EDGES = f"{OUT}/templates/binning.json"
 TEMPLATES = f"{OUT}/templates/templates.zip"
 CONTROL = f"{OUT}/templates/control.zip"
+DECORRELATION = f"{OUT}/decorrelation/decorrelation.json"
+RESIDUALS = f"{OUT}/templates/residuals.json"
 YIELDS = f"{OUT}/yields.csv"
 SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md"]
 

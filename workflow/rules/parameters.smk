@@ -156,6 +156,40 @@ def template_slice(*keys):
     return values
 
 
+def judged_networks():
+    """Networks that are judged in control regions: name to the ONNX file of each fold."""
+    others = {
+        name: [f"{folder}/fold{i}.onnx" for i in FOLDS]
+        for name, folder in CONFIG.decorrelation.compare.items()
+    }
+    return {**others, "network": MODELS}
+
+
+def judge_slice():
+    """Configuration of the judgement of the score; no region that may hold signal."""
+    keys = ("module", "regions", "features", "observables", "decorrelation")
+    values = {**definitions(), **slice_config(CONFIG, *keys)}
+    for key in ("enabled", "compare"):
+        del values["decorrelation"][key]
+    hidden = overlapping_signal(CONFIG.regions)
+    values["decorrelation"]["regions"] = CONFIG.decorrelation.regions or [
+        name for name in CONFIG.regions if name not in hidden
+    ]
+    values["training"] = CONFIG.training.model_dump(mode="json", include={"region"})
+    return values
+
+
+def filling_slice():
+    """Configuration of the histograms; control residuals are made of those."""
+    values = template_slice("module", "features", "weights")
+    values["systematics"] = {
+        name: item
+        for name, item in values["systematics"].items()
+        if item["kind"] != "control_residual"
+    }
+    return values
+
+
 def correction_files():
     """Files of event weights."""
     return [weight.file for weight in CONFIG.weights.values() if weight.file]
@@ -211,7 +245,9 @@ def coverage_slice():
     """Configuration of the pseudo-experiments."""
     return {
         **definitions(),
-        **slice_config(CONFIG, "module", "features", "systematics", "coverage"),
+        **slice_config(
+            CONFIG, "module", "features", "systematics", "weights", "coverage"
+        ),
     }
 
 

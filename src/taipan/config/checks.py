@@ -15,6 +15,7 @@ from pathlib import Path
 from taipan.analysis import Analysis
 from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
+from taipan.config.check_decorrelation import check_decorrelation
 from taipan.config.check_skim import check_skim
 from taipan.config.check_source import check_source, source_key
 from taipan.config.check_systematics import check_systematics
@@ -70,6 +71,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *check_coverage(config),
+        *check_decorrelation(config, analysis),
         *_check_results(config, catalogue),
     ]
     if problems:

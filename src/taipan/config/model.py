@@ -463,6 +463,46 @@ class Coverage(Strict):
     )
 
 
+class DecorrelationCheck(Strict):
+    """How well the score agrees between data and simulation in control regions."""
+
+    enabled: bool = Field(
+        True,
+        description="Part of a complete run; if false, made on demand (`check_decorrelation`).",
+    )
+    regions: list[Name] = Field(
+        default_factory=list,
+        description="Regions in which data are compared with simulation; if empty all that share "
+        "no event with a signal region. Others are not allowed.",
+    )
+    efficiencies: list[Fraction] = Field(
+        default_factory=lambda: [0.5, 0.3, 0.1],
+        min_length=1,
+        description="Signal efficiencies of the working points at which the tails are compared.",
+    )
+    variables: list[Name] = Field(
+        default_factory=list,
+        description="Quantities whose distance correlation with the score is measured; if empty "
+        "the observables besides the score.",
+    )
+    condition_on: list[Name] = Field(
+        default_factory=list,
+        description="Quantities that the fresh adversary sees besides the score.",
+    )
+    folds: Annotated[int, Field(ge=2, le=20)] = Field(
+        5, description="Folds of the fresh adversary."
+    )
+    compare: dict[Name, str] = Field(
+        default_factory=dict,
+        description="Networks that are judged besides, on the same events: name → folder `models` "
+        "of another run with the same features and folds (`baseline: results/plain/htautau/models`)"
+        ".",
+    )
+    permutations: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        100, description="Random orders that a distance correlation is compared with."
+    )
+
+
 class Run(Strict):
     """Keys of `config/config.yaml` and its overlays."""
 
@@ -509,6 +549,10 @@ class Run(Strict):
     )
     coverage: Coverage = Field(
         default_factory=Coverage, description="Measurement of the intervals' coverage."
+    )
+    decorrelation: DecorrelationCheck = Field(
+        default_factory=DecorrelationCheck,
+        description="Judgement of the score in control regions.",
     )
 
 
@@ -628,9 +672,11 @@ class Weight(Strict):
 class Systematic(Strict):
     """One source of systematic uncertainty, correlated over samples and regions by its name."""
 
-    kind: Literal["rate", "weight", "kinematic", "sample"] = Field(
+    kind: Literal["rate", "weight", "kinematic", "sample", "control_residual"] = Field(
         description="`rate`: a normalisation; `weight`: a change of event weights; `kinematic`: a "
-        "shift of objects with migration across cuts; `sample`: an alternative dataset."
+        "shift of objects with migration across cuts; `sample`: an alternative dataset; "
+        "`control_residual`: what is left between data and simulation along the observable in a "
+        "control region."
     )
     group: Literal["experimental", "theory", "normalisation"] = Field(
         "experimental", description="Group in the uncertainty breakdown."
@@ -656,6 +702,11 @@ class Systematic(Strict):
     )
     datasets: list[str] | None = Field(
         None, description="Alternative datasets (kind `sample`), in place of the sample's own."
+    )
+    region: Name | None = Field(
+        None,
+        description="Control region (kind `control_residual`) in which data are compared with "
+        "the samples.",
     )
     symmetrize: bool = Field(
         False,
