@@ -78,7 +78,7 @@ def test_strength_of_zero_is_bit_for_bit_the_plain_training(mechanism: str, tmp_
     """The adversary trains and is watched, but the network cannot feel it."""
     models = {}
     for name, opponents in (("plain", []), ("zero", [domain(0.0)])):
-        settings = settings_of(0.0, mechanism=mechanism)
+        settings = settings_of(0.0, {"epochs": 4, "patience": 4}, mechanism=mechanism)
         models[name] = [tmp_path / name / f"fold{i}.onnx" for i in range(3)]
         record = tmp_path / name / "training.json"
         models[name][0].parent.mkdir()
@@ -212,15 +212,24 @@ def test_adversary_of_one_answer_is_stopped() -> None:
 
 
 def test_constant_score_is_stopped() -> None:
+    """Of zero weights only the last bias has a gradient: the score stays a constant."""
+    settings = settings_of()
+    engine = make_engine(TOY, settings, [domain()])
+    reset = engine.reset
+
+    def flatten(seed: int) -> None:
+        reset(seed)
+        for variable in engine.network.body.trainable_variables:
+            variable.assign(np.zeros(variable.shape))
+
+    engine.reset = flatten
+    split = split_folds(TOY.folds, TOY.identifiers, 0, 3)
     message = (
-        r"training of fold 0 collapsed in epoch \d+: all scores are .* "
-        r"\(λ = 0, learning rate 0.001 of the network, 0.003 of the adversary\)"
-    )
-    settings = settings_of(
-        1e6, {"l2": 100.0, "learning_rate": 1e-3, "epochs": 60, "patience": 60, "dropout": 0.0}
+        r"training of fold 0 collapsed in epoch 0: all scores are .* \(spread 0\) "
+        r"\(λ = 5, learning rate 0.005 of the network, 0.003 of the adversary\)"
     )
     with pytest.raises(TaipanError, match=message):
-        train(settings, [domain(0.0)])
+        train_fold(engine, TOY, TOY.training_weights(), split, FoldPlan(settings), 3)
 
 
 @pytest.mark.parametrize(
@@ -519,7 +528,7 @@ def test_neutral_features_tell_the_network_nothing() -> None:
 def test_training_set_and_record_name_the_opponents(tmp_path: Path) -> None:
     import json
 
-    settings = settings_of(training={"folds": 3, "epochs": 3, "patience": 3})
+    settings = settings_of(training={"epochs": 3, "patience": 3})
     models = [tmp_path / f"{i}.onnx" for i in range(3)]
     train_network(TOY, settings, 1, models, tmp_path / "r.json", opponents=[domain()])
     record = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))

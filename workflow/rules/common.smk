@@ -168,4 +168,6 @@ SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md"]
 wildcard_constraints:
     dataset="[A-Za-z0-9_]+",
     chunk=r"\d+",
+    strength=r"[0-9.e+-]+",
+    number=r"\d+",
     observable="[A-Za-z0-9_]+",

@@ -4,6 +4,7 @@ FIT_FIGURES = ("prefit", "postfit", "pulls", "correlation", "impacts")
 TRAINING_FIGURES = ("learning_curves", "score", "roc")
 WEIGHT_FIGURES = ("weights", "negative_fraction", "weight_closure")
 DECORRELATION_FIGURES = ("decorrelation_scores", "decorrelation_tails")
+SCAN_FIGURES = ("scan_auc", "scan_sigma", "scan_scores")
 TUNING_FIGURES = ("tuning_trials", "tuning_importance")
 PLOT_HEADER = {
     "label": "Taipan fastsim" if IS_FASTSIM else "CMS Open Data",
@@ -50,6 +51,14 @@ def weight_figures():
     files = {}
     for name in WEIGHT_FIGURES:
         files |= figure(name, "weights", "Weights", f"{name}_", Figure=name)
+    return files
+
+
+def scan_figures():
+    """Output files of the figures of the scan of λ."""
+    files = {}
+    for name in SCAN_FIGURES:
+        files |= figure(name, "scan", "Training", f"{name}_", Figure=name)
     return files
 
 

@@ -254,3 +254,39 @@ def coverage_slice():
 def systematic_groups():
     """Systematic to its group in the uncertainty breakdown."""
     return {name: item.group for name, item in CONFIG.systematics.items()}
+
+
+def scan_slice():
+    """Configuration of a point of the scan; λ is the point's own."""
+    values = {
+        **fit_slice(),
+        **training_slice("observables", "weights"),
+        "decorrelation": judge_slice()["decorrelation"],
+    }
+    values["training"]["adversary"] = CONFIG.training.adversary.model_dump(
+        mode="json", exclude={"enabled", "strength"}
+    )
+    return values
+
+
+def scan_seeds():
+    """Seeds of the trainings of the scan, the same for every λ."""
+    return [derive_seed(SEED, "scan", i) for i in range(CONFIG.adversary_scan.seeds)]
+
+
+def scan_points():
+    """Points of the scan: λ and the number of the seed."""
+    return [
+        f"{strength:g}_{number}"
+        for strength in CONFIG.adversary_scan.values
+        for number in range(CONFIG.adversary_scan.seeds)
+    ]
+
+
+def choice_slice():
+    """Configuration of the choice of λ."""
+    values = slice_config(CONFIG, "regions")
+    values["decorrelation"] = judge_slice()["decorrelation"]
+    used = {"adversary": {"control_sample"}}
+    values["training"] = CONFIG.training.model_dump(mode="json", include=used)
+    return values
