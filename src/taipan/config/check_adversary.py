@@ -83,8 +83,10 @@ def _refusal(config: Config, name: str) -> str:
     """Say why a name that is no domain is refused; empty if it is not known at all."""
     systematic = config.systematics.get(name)
     if systematic is not None:
-        if systematic.group == "theory" or systematic.kind == "sample":
-            return f"'{name}' is a {systematic.group} uncertainty ({systematic.kind}): {_HIDES}"
+        if systematic.kind == "sample":
+            return f"'{name}' is an alternative simulation (kind sample): {_HIDES}"
+        if systematic.group == "theory":
+            return f"'{name}' is a theory uncertainty ({systematic.kind}): {_HIDES}"
         return f"'{name}' is a systematic: the domains are data and simulation, {_HAS_TEMPLATES}"
     for key, item in config.systematics.items():
         if name in (item.datasets or ()):
