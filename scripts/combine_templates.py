@@ -39,7 +39,7 @@ def combine(
     labels = [NOMINAL, *(variation.name for variation in variations)]
     processes = [*settings.samples, DATA]
     factor = read_transfer_factor(read_json(transfer_factor))
-    results = {}
+    results: dict[str, Any] = {}
     records: dict[str, Any] = {}
     for output, paths, defined, names, varied in (
         (

@@ -88,6 +88,7 @@ CONTENT = {
         "met": {"kind": "kinematic", "shift": "met", "size": 0.1, "samples": ["ZTT"]},
         "pu": {"kind": "weight", "weight": "pileup", "samples": ["ZTT"]},
         "nlo": {"kind": "sample", "datasets": ["Z2"], "samples": ["ZTT"]},
+        "left": {"kind": "control_residual", "region": "cr", "samples": ["ZTT"]},
     },
     "fit": {"observable": "nn_score", "reference": "m", "free_normalisations": {"z_norm": "ZTT"}},
 }
@@ -588,7 +589,69 @@ SYSTEMATICS = {
         {"datasets": ["Z"]},
         ".datasets: those of 'ZTT' itself; the systematic changes nothing",
     ),
+    "residual without a region": (
+        "left",
+        {"region": None},
+        ": kind control_residual takes region; given: none",
+    ),
+    "residual of the signal region": (
+        "left",
+        {"region": "sr"},
+        ".region: 'sr' may share events with a signal region, whose data are not looked at for "
+        "this (cr, ss_sr, ss_cr)",
+    ),
+    "residual of no region": ("left", {"region": "crr"}, ".region: 'crr' is not a region; did "),
+    "residual with a size": (
+        "left",
+        {"size": 0.1},
+        ".size: not a key of this systematic; kind control_residual takes region",
+    ),
+    "residual of QCD": (
+        "left",
+        {"samples": ["QCD"]},
+        ".samples[0]: 'QCD' is estimated from data; a control_residual systematic reaches it",
+    ),
+    "residual smoothed": (
+        "left",
+        {"smooth": "lowess"},
+        ".smooth: lowess; a control_residual is smooth already (none)",
+    ),
+    "residual symmetrised": (
+        "left",
+        {"symmetrize": True},
+        ".symmetrize: true has no meaning for a control_residual",
+    ),
+    "rate with a region": ("lumi", {"region": "cr"}, ".region: not a key of this systematic"),
 }
+
+
+DECORRELATION = {
+    "signal region": (
+        {"regions": ["cr", "sr"]},
+        "regions[1]: 'sr' may share events with a signal region, whose data are not looked at for "
+        "this (cr, ss_sr, ss_cr)",
+    ),
+    "unknown region": ({"regions": ["crr"]}, "regions[0]: 'crr' is not a region; did you mean"),
+    "region twice": ({"regions": ["cr", "cr"]}, "regions[1]: 'cr' is listed twice"),
+    "efficiency twice": ({"efficiencies": [0.5, 0.5]}, "efficiencies[1]: 0.5 is listed twice"),
+    "unknown variable": ({"variables": ["mm"]}, "variables[0]: 'mm' is not a quantity that data"),
+    "unknown condition": (
+        {"condition_on": ["mm"]},
+        "condition_on[0]: 'mm' is not a quantity that every event of data has",
+    ),
+    "own name": (
+        {"compare": {"network": "results/htautau/models"}},
+        "compare.network: the name is taken by the networks of this run",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DECORRELATION)
+def test_decorrelation(case):
+    change, expected = DECORRELATION[case]
+    found = problems({"decorrelation": change})
+    assert len(found) == 1
+    assert found[0].startswith(f"decorrelation.{expected}")
 
 
 @pytest.mark.parametrize("case", MESSAGES)

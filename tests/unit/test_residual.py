@@ -44,6 +44,16 @@ def test_a_distortion_of_one_bin_comes_out() -> None:
     assert np.mean(found.curve) == pytest.approx(1.0, abs=1e-9)
 
 
+def test_a_distortion_of_one_bin_is_not_taken_for_a_slope() -> None:
+    """6σ in one bin is 2σ in each of many polynomials: none of them is worth its cost alone."""
+    expected = np.geomspace(20_000.0, 60.0, N)
+    data = expected.copy()
+    data[10] *= 1.0 + 6.0 / np.sqrt(expected[10])
+    found = measure(data, expected, per_unit=1e6)
+    assert found.curve[10] - 1.0 == pytest.approx(found.ratio[10] - 1.0, rel=0.2)
+    assert np.max(np.abs(np.asarray(found.curve)[:9] - 1.0)) < 0.1
+
+
 def test_a_slope_comes_out_without_the_noise() -> None:
     rng = np.random.default_rng(1)
     expected = np.full(N, 2000.0)

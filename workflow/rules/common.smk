@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from taipan.analysis import load_analysis
+from taipan.config.check_decorrelation import OWN
 from taipan.config.checks import check_config
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import slice_config

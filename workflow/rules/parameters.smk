@@ -162,7 +162,7 @@ def judged_networks():
         name: [f"{folder}/fold{i}.onnx" for i in FOLDS]
         for name, folder in CONFIG.decorrelation.compare.items()
     }
-    return {**others, "network": MODELS}
+    return {**others, OWN: MODELS}
 
 
 def judge_slice():

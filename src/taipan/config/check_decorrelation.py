@@ -10,12 +10,17 @@ from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
 
+OWN = "network"
+"""Name of this run's networks among those that are judged."""
+
 
 def check_decorrelation(config: Config, analysis: Analysis) -> Iterator[str]:
     """Yield one line a problem of the section `decorrelation`."""
     judge = config.decorrelation
     for i, name in enumerate(judge.regions):
         yield from check_control_region(f"decorrelation.regions[{i}]", name, config)
+    if OWN in judge.compare:
+        yield f"decorrelation.compare.{OWN}: the name is taken by the networks of this run"
     for key in ("variables", "condition_on"):
         needed = key == "condition_on"  # the adversary cannot see what is missing
         usable = [

@@ -164,8 +164,6 @@ def _members(
     in_control = region != settings.training_region
     if in_control and events.weights is None:
         yield "data", masks[region], np.ones(len(masks[region]))
-    if events.weights is None and (not in_control or factor is None):
-        return
     collect = CollectSettings(region, settings.features, settings.samples, settings.regions)
     for sample, mask, weights in weigh_samples(
         events, quantities, masks, region, collect, factor or 0.0
