@@ -194,7 +194,7 @@ def test_diverging_adversary_is_stopped(name: str) -> None:
 def test_adversary_of_one_answer_is_stopped() -> None:
     settings = settings_of()
     engine = make_engine(TOY, settings, [domain()])
-    zero = engine._adversaries[0]
+    zero = engine.duel.adversaries[0]
     begin = engine.begin
 
     def collapse() -> None:
@@ -252,7 +252,7 @@ def test_conditions_reach_the_adversary() -> None:
     conditions = CONTROL.features[:, [1]]
     events = replace(CONTROL, conditions=conditions)
     first, _ = train(settings_of(), [domain(events=events)])
-    assert engine_of(settings_of(), [domain(events=events)])._adversaries[0].input_shape == (
+    assert engine_of(settings_of(), [domain(events=events)]).duel.adversaries[0].input_shape == (
         None,
         2,
     )
@@ -271,8 +271,8 @@ def test_reversal_gives_the_network_the_gradient_of_the_alternating_step() -> No
         engine = make_engine(TOY, settings, [domain(3.0)])
         engine.reset(1)
         engine.oppose(split_folds(TOY.folds, TOY.identifiers, 0, 3))
-        engine._train_adversaries = lambda *_: None
-        engine._compile_opposed()
+        engine.duel._train_adversaries = lambda *_: None
+        engine.duel.epoch = engine.duel._compile([0])
         events = engine.load(TOY.features[:200], TOY.labels[:200], np.ones(200))
         before = weights_of(engine)
         # the same draws of control events in both: one use of them

@@ -199,7 +199,7 @@ MESSAGES = {
     ),
     "neutral feature that is none": (
         {"training": {"adversary": {"control_sample": {"neutral": ["mt_1"]}}}},
-        "training.adversary.control_sample.neutral[0]: 'mt_1' is not a continuous feature; did you mean",
+        "training.adversary.control_sample.neutral[0]: 'mt_1' is not a continuous feature",
     ),
     "condition that is no quantity": (
         {"training": {"adversary": {"condition_on": ["pt_9"]}}},
