@@ -127,6 +127,14 @@ def training_slice(*more):
     return {"overtraining": conditions, **values}
 
 
+def plain_training_slice(*more):
+    """The same for rules that train without adversary: its settings re-run nothing there."""
+    values = training_slice(*more)
+    for key in ("adversary", "decorrelate"):
+        del values["training"][key]
+    return values
+
+
 def tuned_inputs():
     """Values found by the search, an input of the training if there is a search."""
     return {"best": BEST_HPS} if CONFIG.tuning.enabled else {}

@@ -26,8 +26,7 @@ from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
 from taipan.nn import metrics
-from taipan.nn.data import TrainingSet
-from taipan.nn.inputs import open_opponents, open_training_set
+from taipan.nn.inputs import collect_training_events
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.tune import apply_best
 from taipan.nn.weights.store import read_weights
@@ -108,14 +107,63 @@ def measure_point(
         If the training diverges, or no model can be built from the templates.
     """
     settings = _at_strength(settings, strength)
-    opened = (files.events, files.normalisation, files.pileup, files.transfer_factor)
-    training_set = open_training_set(*opened, settings)
-    opponents = open_opponents(*opened, settings)
-    training, used = settings.training, (True,) * len(settings.features)
-    if files.best is not None:
+    analysis = load_analysis(settings.module)
+    measured = (files.normalisation, files.pileup)
+    datasets = open_datasets(files.events, *measured, analysis, settings.training.folds)
+    transfer = read_json(files.transfer_factor)
+    factor = None if transfer is None else float(transfer["value"])
+    area = train_point(
+        datasets, analysis, settings, factor or 0.0, seed, models, record, files, threads
+    )
+    scorer = FoldScorer(models, settings.features, threads)
+    sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
+    judged = check_networks(
+        datasets,
+        analysis,
+        CheckSettings.of(settings, derive_seed(seed, "judge")),
+        factor,
+        {"network": scorer.score},
+    )
+    found = {
+        "strength": strength,
+        "seed": seed,
+        "auc": area,
+        "sigma_mu": sigmas,
+        "residual": residual,
+        "compared": judged["regions"],
+        "judge": judged["networks"]["network"],
+    }
+    logger.info("λ = %g: AUC %.4f, expected σ(μ) %.4f", strength, found["auc"], sigmas["total"])
+    return found
+
+
+def train_point(
+    datasets: Sequence[DatasetEvents],
+    analysis: Analysis,
+    settings: Config,
+    transfer_factor: float,
+    seed: int,
+    models: Sequence[Path],
+    record: Path,
+    files: Files | None = None,
+    threads: int = 1,
+) -> float:
+    """Train and export the networks; give the AUC, each event by the network that never saw it.
+
+    Parameters
+    ----------
+    datasets, analysis, settings, transfer_factor
+        As of :func:`~taipan.nn.inputs.collect_training_events`.
+    seed, models, record, threads
+        As of :func:`measure_point`.
+    files
+        Gives the weights of the loss and the hyperparameters found, if there are any.
+    """
+    training_set, opponents = collect_training_events(datasets, analysis, settings, transfer_factor)
+    training, used, transformed = settings.training, (True,) * len(settings.features), None
+    if files is not None and files.best is not None:
         training, used = apply_best(files.best, training, settings.features)
-    transformed = None
-    if files.weights:
+    if files is not None and files.weights:
         transformed = read_weights(files.weights[0], training_set, training.folds)
     from taipan.nn.train import train_network
 
@@ -131,32 +179,11 @@ def measure_point(
         used=used,
         opponents=opponents,
     )
-    scorer = FoldScorer(models, settings.features, threads)
-    analysis = load_analysis(settings.module)
-    datasets = open_datasets(
-        files.events, files.normalisation, files.pileup, analysis, training.folds
+    scores = FoldScorer(models, settings.features, threads).score(
+        training_set.features, training_set.folds
     )
-    transfer = read_json(files.transfer_factor)
-    sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
-    factor = None if transfer is None else float(transfer["value"])
-    judged = check_networks(
-        datasets,
-        analysis,
-        CheckSettings.of(settings, derive_seed(seed, "judge")),
-        factor,
-        {"network": scorer.score},
-    )
-    found = {
-        "strength": strength,
-        "seed": seed,
-        "auc": _area(training_set, scorer),
-        "sigma_mu": sigmas,
-        "residual": residual,
-        "compared": judged["regions"],
-        "judge": judged["networks"]["network"],
-    }
-    logger.info("λ = %g: AUC %.4f, expected σ(μ) %.4f", strength, found["auc"], sigmas["total"])
-    return found
+    weights = training_set.training_weights()
+    return metrics.auc(training_set.labels, np.asarray(scores, dtype=np.float64), weights)
 
 
 def _at_strength(settings: Config, strength: float) -> Config:
@@ -195,7 +222,9 @@ def _expect(
     """Give the expected σ(μ) with and without the residual, and the residual itself."""
     name = settings.fit.observable
     variations = template_variations(settings.systematics, settings.regions)
-    templates, records = _fill(datasets, analysis, settings, shapes, scorer, variations, transfer)
+    templates, records = fill_templates(
+        datasets, analysis, settings, shapes, scorer, variations, transfer
+    )
     kinds = {
         "total": settings.systematics,
         "without_residual": {
@@ -211,7 +240,7 @@ def _expect(
     return sigmas, {key: item[name] for key, item in records.items()}
 
 
-def _fill(
+def fill_templates(
     datasets: Sequence[DatasetEvents],
     analysis: Analysis,
     settings: Config,
@@ -220,7 +249,27 @@ def _fill(
     variations: Sequence[Variation],
     transfer: Mapping[str, Any] | None,
 ) -> tuple[hist.Hist, dict[str, Any]]:
-    """Fill the templates of the fitted observable; give also the records of the residuals."""
+    """Fill the templates of the fitted observable.
+
+    Parameters
+    ----------
+    datasets, analysis, settings
+        Events of all datasets; quantities; sections of the templates.
+    shapes
+        JSON file of the rule ``measure_shapes``.
+    scorer
+        The networks.
+    variations
+        Of the systematics.
+    transfer
+        Record of the opposite-sign/same-sign factor, None if nothing is estimated.
+
+    Returns
+    -------
+    templates, residuals
+        Histogram with axes (process, region, variation, observable), and the records of the
+        control residuals.
+    """
     name = settings.fit.observable
     observables = {name: settings.observables[name]}
     corrections = {
@@ -248,9 +297,3 @@ def _fill(
             for key, item in total.items()
         }
     return total[name], records
-
-
-def _area(training_set: TrainingSet, scorer: FoldScorer) -> float:
-    scores = scorer.score(training_set.features, training_set.folds)
-    weights = training_set.training_weights()
-    return metrics.auc(training_set.labels, np.asarray(scores, dtype=np.float64), weights)
