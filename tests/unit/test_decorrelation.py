@@ -23,6 +23,7 @@ from taipan.decorrelation import (
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.weights import EventWeights
+from taipan.plotting.decorrelation import decorrelation_numbers, score_figure, tail_figure
 
 EDGES = np.linspace(0.0, 1.0, 21)
 # Toy of the adversarial training: two normal features, x1 (distance 1.82 between the classes)
@@ -298,3 +299,21 @@ def test_a_region_without_events_says_so() -> None:
     assert region["ks"] is None
     assert len(region["problems"]) == 3
     assert found["regions"]["ss"]["simulated_share"] is None
+
+
+def test_figures_show_every_network_and_region() -> None:
+    """Also where a region has no events: nothing is drawn for what could not be measured."""
+    header = {"label": "Taipan toy", "luminosity": 1.0, "energy": 8.0}
+    record = judged([item for item in made_up_datasets(4) if item.columns["q"][0] > 0])
+    numbers = decorrelation_numbers(record, REGIONS, header)
+    scores = score_figure(numbers)
+    assert len(scores.axes) == 2 * 2 * 2  # networks, regions, score and ratio
+    tails = tail_figure(numbers)
+    assert [axes.get_xlabel() for axes in tails.axes] == [
+        *(f"Data / sim. above {share} % signal" for share in (50, 30, 10)),
+        "AUC of a fresh adversary",
+    ]
+    drawn = [len(item.lines[0].get_xdata()) for item in tails.axes[-1].containers]
+    assert drawn == [1, 1]  # the region with events, of both networks
+    found = tails.axes[-1].containers[0].lines[0].get_xdata()[0]
+    assert found == record["networks"]["a"]["regions"]["control"]["adversary"]["auc"]

@@ -98,6 +98,20 @@ def test_weak_bins_are_joined_and_a_weak_region_is_refused() -> None:
         measure(np.full(N, -10.0), np.full(N, 10.0))
 
 
+def test_two_hundred_fine_bins_have_a_curve() -> None:
+    """As the choice of bin edges fills them: polynomials of high degree stay orthogonal."""
+    rng = np.random.default_rng(3)
+    expected = 4e4 * np.exp(-8.0 * np.linspace(0.0, 1.0, 200)) / 20.0
+    tilt = 1.0 + 0.2 * np.linspace(0.0, 1.0, 200)
+    tilt *= expected.sum() / (expected * tilt).sum()
+    found = measure(rng.poisson(expected * tilt).astype(float), expected)
+    assert len(found.curve) == 200
+    assert len(found.ratio) > 100
+    difference = np.abs(np.asarray(found.curve) - tilt)
+    assert np.average(difference, weights=expected) < 0.02
+    assert difference.max() < 0.25
+
+
 def test_a_large_residual_keeps_both_directions_positive(caplog: pytest.LogCaptureFixture) -> None:
     expected = np.array([1e5] * 12 + [2e3])
     data = expected.copy()
