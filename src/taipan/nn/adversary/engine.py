@@ -180,11 +180,7 @@ class AdversarialEngine(Engine):
         for index, item in enumerate(self._opponents):
             part = self._parts["validation"][index]
             self._check(index, part, name, epoch)
-            logits = self._view_logits(part)
-            weights = part.weights
-            if item.method == "domain":
-                weights = weights * np.exp(self._settings.adversary.emphasis * logits)
-            residual = divergence(item.method, logits, part.targets, weights, edges)
+            residual = self._residual(index, part, edges)
             values[f"adversary_loss_{item.name}"] = self._losses[index]
             values[f"residual_{item.name}"] = residual
             objective += item.strength * residual
@@ -194,6 +190,18 @@ class AdversarialEngine(Engine):
             values["warming_up"] = float(share < 1.0)
             values[f"validation_{OBJECTIVE}"] = objective
         return values
+
+    def _residual(self, index: int, part: LoadedOpponent, edges: NDArray[np.float64]) -> float:
+        """Measure what is left, in bins of the score or, where more is seen, of the answer."""
+        item = self._opponents[index]
+        logits = self._view_logits(part)
+        weights, shown = part.weights, logits
+        if item.method == "domain":
+            weights = weights * np.exp(self._settings.adversary.emphasis * logits)
+            if self._settings.adversary.sees == "hidden":
+                shown = self.duel.answers(index, part.tensors[0], part.tensors[3])[:, 0]
+                edges = np.quantile(shown, np.arange(1, 10) / 10)
+        return divergence(item.method, shown, part.targets, weights, edges)
 
     def _check(self, index: int, part: LoadedOpponent, name: str, epoch: int) -> None:
         """Stop a training whose adversary says nothing any more."""
