@@ -82,3 +82,13 @@ def test_before_and_after_are_the_same_seed() -> None:
     assert list(judged["networks"]) == ["λ = 0", "λ = 10"]
     assert judged["networks"]["λ = 10"] == POINTS[3]["judge"]
     assert judged["regions"] == {"cr": {"simulated_share": 0.9}}
+
+
+def test_plain_training_is_compared_with_the_best_adversary() -> None:
+    points = [item for item in POINTS if item["strength"] > 0.0]
+    judged = judged_before_and_after(points, choose_strength(points, "cr", 0.5))
+    assert list(judged["networks"]) == ["λ = 10", "λ = 30"]
+    alone = POINTS[:3]
+    assert list(judged_before_and_after(alone, choose_strength(alone, "cr", 0.5))["networks"]) == [
+        "λ = 0"
+    ]

@@ -75,6 +75,7 @@ def sigma_figure(choice: Mapping[str, Any], header: Mapping[str, Any]) -> Figure
             axes.plot(np.full(len(values), place + offset), values, "_", color=colour, ms=8)
     chosen = [row["strength"] for row in rows].index(choice["chosen"])
     axes.axvspan(chosen - 0.3, chosen + 0.3, color="#dddddd", alpha=0.5, lw=0, label="chosen")
+    axes.set_xlim(-0.6, len(rows) - 0.4)
     axes.set_xticks(places, [f"{row['strength']:g}" for row in rows])
     axes.set_xlabel("λ")
     axes.set_ylabel("Expected σ(μ)")
@@ -88,14 +89,20 @@ def judged_before_and_after(
 ) -> dict[str, Any]:
     """Give what the judge found of the smallest and of the chosen λ, at the first seed.
 
+    If the smallest is chosen, the best of the others takes the place of the second.
+
     Returns
     -------
     dict
         As of `check_decorrelation`: ``regions`` and ``networks``, one for each of the λ.
     """
     first = choice["strengths"][0]
+    others = sorted(choice["strengths"][1:], key=lambda row: float(row["sigma_mu"]["mean"]))
+    second = [row["strength"] for row in others[:1]]
+    if choice["chosen"] != first["strength"]:
+        second = [choice["chosen"]]
     chosen = {}
-    for strength in dict.fromkeys([first["strength"], choice["chosen"]]):
+    for strength in [first["strength"], *second]:
         (chosen[strength],) = [
             item
             for item in points
