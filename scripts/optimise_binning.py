@@ -19,7 +19,6 @@ from taipan.nn.scorer import FoldScorer
 from taipan.scripting import run_script
 from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
-from taipan.templates.residual import add_residuals
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -79,7 +78,6 @@ def optimise_binning(
     total = add_datasets(parts, observables, processes, list(settings.regions), labels)
     measured = read_json(transfer_factor)
     factor = read_transfer_factor(measured)
-    total, _ = add_residuals(total, settings.samples, settings.regions, variations, factor)
     if factor is not None:
         total = {
             name: add_same_sign(item, settings.samples, settings.regions, variations, factor)

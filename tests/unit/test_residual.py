@@ -99,7 +99,7 @@ def test_weak_bins_are_joined_and_a_weak_region_is_refused() -> None:
 
 
 def test_two_hundred_fine_bins_have_a_curve() -> None:
-    """As the choice of bin edges fills them: polynomials of high degree stay orthogonal."""
+    """Polynomials of high degree stay orthogonal."""
     rng = np.random.default_rng(3)
     expected = 4e4 * np.exp(-8.0 * np.linspace(0.0, 1.0, 200)) / 20.0
     tilt = 1.0 + 0.2 * np.linspace(0.0, 1.0, 200)

@@ -187,15 +187,19 @@ def judge_slice():
     return values
 
 
-def filling_slice():
-    """Configuration of the histograms; control residuals are made of those."""
-    values = template_slice("module", "features", "weights")
-    values["systematics"] = {
+def without_residuals(values):
+    """Leave out of a slice the systematics that are made of filled histograms."""
+    kept = {
         name: item
         for name, item in values["systematics"].items()
         if item["kind"] != "control_residual"
     }
-    return values
+    return {**values, "systematics": kept}
+
+
+def filling_slice():
+    """Configuration of the histograms; control residuals are made of those."""
+    return without_residuals(template_slice("module", "features", "weights"))
 
 
 def correction_files():
@@ -215,9 +219,9 @@ def dropped_fold():
 
 
 def binning_slice():
-    """Configuration of the choice of bin edges."""
+    """Configuration of the choice of bin edges; one fold is no measure of a residual."""
     keys = ("module", "features", "weights", "systematics", "observables")
-    return {**fit_slice(), **slice_config(CONFIG, *keys)}
+    return without_residuals({**fit_slice(), **slice_config(CONFIG, *keys)})
 
 
 def dataset_events(wildcards):

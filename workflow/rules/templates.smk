@@ -28,7 +28,6 @@ if CONFIG.templates.binning.method != "none":
                 "taipan.likelihood",
                 "taipan.likelihood.binning",
                 "taipan.templates.combine",
-                "taipan.templates.residual",
                 "taipan.events.inputs",
                 "taipan.events.corrections",
                 "taipan.nn.scorer",
