@@ -192,16 +192,13 @@ class AdversarialEngine(Engine):
         return values
 
     def _residual(self, index: int, part: LoadedOpponent, edges: NDArray[np.float64]) -> float:
-        """Measure what is left, in bins of the score or, where more is seen, of the answer."""
+        """Measure what is left in the validation fold, in bins of the score."""
         item = self._opponents[index]
         logits = self._view_logits(part)
-        weights, shown = part.weights, logits
+        weights = part.weights
         if item.method == "domain":
             weights = weights * np.exp(self._settings.adversary.emphasis * logits)
-            if self._settings.adversary.sees == "hidden":
-                shown = self.duel.answers(index, part.tensors[0], part.tensors[3])[:, 0]
-                edges = np.quantile(shown, np.arange(1, 10) / 10)
-        return divergence(item.method, shown, part.targets, weights, edges)
+        return divergence(item.method, logits, part.targets, weights, edges)
 
     def _check(self, index: int, part: LoadedOpponent, name: str, epoch: int) -> None:
         """Stop a training whose adversary says nothing any more."""
