@@ -12,17 +12,17 @@ from taipan.config.load import read_config
 from taipan.config.model import Config
 from tests.project import RESULTS, ROOT, SMOKE, Project
 
+OVERLAY = """\
+decorrelation: {regions: [w_control, antiiso_os], permutations: 2}
+training: {adversary: {warmup_epochs: 1, sees: hidden}}
+"""
+
 
 @pytest.fixture
-def settings() -> Config:
-    overlay = {
-        "decorrelation": {"regions": ["w_control", "antiiso_os"], "permutations": 2},
-        "training": {"adversary": {"warmup_epochs": 1, "sees": "hidden"}},
-    }
-    from taipan.config.load import load_config, merge
-
-    content = read_config([ROOT / SMOKE], ROOT).model_dump(mode="json", exclude_none=True)
-    return load_config(merge(content, overlay), ROOT)
+def settings(tmp_path: Path) -> Config:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(OVERLAY, encoding="utf-8")
+    return read_config([ROOT / SMOKE, overlay], ROOT)
 
 
 def test_point_is_trained_judged_and_expected(
