@@ -30,7 +30,7 @@ TRAINING = Training(
 SPACE = SearchSpace(
     layers=[1, 2], units=[8, 16], batch_size=[64, 128], activation=["relu"], schedule=["constant"]
 )
-TUNING = Tuning(trials=3, workers=1, space=SPACE)
+TUNING = Tuning(trials=3, workers=1, first_check=0, confirm_folds=0, space=SPACE)
 
 
 def make_set(n: int = 600, seed: int = 0) -> TrainingSet:
@@ -51,6 +51,10 @@ def make_set(n: int = 600, seed: int = 0) -> TrainingSet:
 
 
 def search(folder: Path, tuning: Tuning = TUNING, **changes) -> list[tune.Trial]:
+    return run_search(folder, tuning, **changes).trials
+
+
+def run_search(folder: Path, tuning: Tuning = TUNING, **changes) -> tune.SearchResult:
     settings = {
         "training_set": make_set(),
         "training": TRAINING,

@@ -378,7 +378,7 @@ class Tuning(Strict):
     """Search for the hyperparameters of the network with keras-tuner."""
 
     enabled: bool = Field(
-        False, description="Search; if false the values of `training` are used as they are."
+        True, description="Search; if false the values of `training` are used as they are."
     )
     algorithm: Literal["random", "bayesian", "hyperband"] = Field(
         "random",
@@ -392,6 +392,22 @@ class Tuning(Strict):
         "brier",
         description="Metric of the validation events that ranks the trials, at the best epoch "
         "that is not overtrained.",
+    )
+    first_check: Annotated[int, Field(ge=0)] = Field(
+        8,
+        description="After so many epochs, and after 2, 4, 8, ... times as many, a trial ends if "
+        "it is not as good as the values of `training` were after half as many. 0: never; "
+        "Hyperband has rules of its own.",
+    )
+    confirm_folds: Annotated[int, Field(ge=0)] = Field(
+        2,
+        description="Number of other validation folds on which the best trial is compared with the "
+        "values of `training`. 0: it replaces them without a comparison.",
+    )
+    min_sigma: NonNegative = Field(
+        2.0,
+        description="The best trial replaces the values of `training` only if it is better by more "
+        "than so many standard deviations in that comparison.",
     )
     address: Host = Field(
         "127.0.0.1",

@@ -133,6 +133,38 @@ def _dot(a: FloatArray, b: FloatArray) -> float:
     return float(np.sum(a * b))
 
 
+def measure_gain(metric: str, old: Part, new: Part) -> tuple[float, float]:
+    """Tell by how much scores are better than others of the same events.
+
+    Parameters
+    ----------
+    metric
+        A metric that ranks trials (`tuning.objective`).
+    old, new
+        The same events in the same order with the scores of two classifiers.
+
+    Returns
+    -------
+    gain, error
+        Positive if `new` is better; the standard deviation from the events' differences (for
+        σ(μ), which is no mean, as if the two were independent).
+
+    Raises
+    ------
+    TaipanError
+        If a class has no positive sum of weights.
+    """
+    if metric == "sigma_mu":
+        (before, error), (after, other) = _sigma_mu(old, new)
+        return before - after, math.hypot(error, other)
+    (before, terms), (after, new_terms) = (
+        _MEASURES[metric](part, part.scores) for part in (old, new)
+    )
+    change = new_terms - terms
+    gain = after - before if metric in HIGHER_IS_BETTER else before - after
+    return gain, math.sqrt(_dot(change, change))
+
+
 def compare_values(
     metric: str, train: float, unseen: float, error: float, offset: float = 0.0
 ) -> Comparison:
