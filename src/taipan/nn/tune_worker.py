@@ -188,7 +188,7 @@ def run_trial(
         limit = epochs
         hooks.append(lambda _, h: "round of Hyperband" if len(h["loss"]) >= limit else None)
     elif trial != FIRST and (first := read_result(search.folder, FIRST)) is not None:
-        hooks.append(_fall_behind(first["running_best"], search.tuning))
+        hooks.append(fall_behind(first["running_best"], search.tuning))
     fitted = train_fold(
         make_engine(events, settings),
         *(events, events.training_weights(), split, plan),
@@ -202,7 +202,7 @@ def run_trial(
     return _describe(fitted, search.tuning.objective)
 
 
-def _fall_behind(first: list[float | None], tuning: Tuning) -> Callable[[Any, History], str | None]:
+def fall_behind(first: list[float | None], tuning: Tuning) -> Callable[[Any, History], str | None]:
     """End a trial that learns less than half as fast as the first one.
 
     After e = `tuning.first_check`, 2 e, 4 e, ... epochs its best epoch must be as good as the
