@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taipan.config.model import Training, Tuning
+from taipan.config.model import Overtraining, Training, Tuning
 from taipan.errors import TaipanError
 from taipan.nn import confirm, train
 from taipan.nn.confirm import Candidate, combine_folds, decide
@@ -62,6 +62,23 @@ def test_better_trial_is_taken_and_a_worse_one_is_not(
     assert other.comparison.gain == pytest.approx(-decision.comparison.gain, rel=1e-12)
     strict = replace(search, tuning=Tuning(min_sigma=1e3))
     assert not decide(strict, bad, good, 1).taken
+
+
+def test_trial_that_remembers_its_events_is_not_taken(tmp_path: Path) -> None:
+    """A large network on few events: better than one that learnt nothing, but overtrained."""
+    large = TRAINING.model_copy(update={"hidden_layers": [256, 256], "epochs": 30, "patience": 30})
+    conditions = tuple(Overtraining().conditions)
+    search = replace(make_search(tmp_path, min_sigma=0.0), conditions=conditions)
+    # every epoch counts while it trains, so that the network is overtrained as it can be
+    loose = replace(search, conditions=())
+    found = candidate("large", large.model_copy(update={"early_stopping_metric": "bounded_bce"}))
+    for split in confirm._splits(loose):
+        confirm._scores(loose, found, split)
+    decision = decide(search, candidate("configuration", NONE_LEARNT), found, 1)
+    assert not decision.taken
+    assert decision.reason.startswith("large is overtrained: bce of fold 2 is 0.")
+    assert decision.comparison is not None
+    assert decide(loose, candidate("configuration", NONE_LEARNT), found, 1).taken
 
 
 def test_network_of_the_configuration_is_not_compared_with_itself(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from taipan.atomic import replacing
 from taipan.config.model import Training
 from taipan.errors import TaipanError
-from taipan.nn.conditions import Part, measure_gain
+from taipan.nn.conditions import Part, compare_paired, measure_gain
 from taipan.nn.data import Split, split_folds
 from taipan.nn.tune_worker import Search
 from taipan.seeds import derive_seed
@@ -87,8 +87,9 @@ def decide(search: Search, configured: Candidate, found: Candidate, threads: int
 
     Networks are stopped by fold 2, 3, ... (`tuning.confirm_folds` of them) in place of fold 1,
     which ranked the trials, and trained on the rest; fold 0 takes no part. With two folds there is
-    no other: fold 1 again, with another seed. Both candidates train with the same seeds. A
-    comparison that was killed goes on.
+    no other: fold 1 again, with another seed. Both candidates train with the same seeds. The best
+    trial is not taken either if an overtraining condition fires between its networks that were
+    trained on a fold and those that it stopped. A comparison that was killed goes on.
 
     Parameters
     ----------
@@ -118,6 +119,8 @@ def decide(search: Search, configured: Candidate, found: Candidate, threads: int
     except TaipanError as error:
         return Decision(False, f"{found.name}: {error}")
     comparison = _compare(search, splits, before, after)
+    if fired := _find_overtraining(search, splits, after):
+        return Decision(False, f"{found.name} is overtrained: {fired}", comparison)
     limit = search.tuning.min_sigma
     taken = comparison.sigma > limit
     reason = (
@@ -130,17 +133,44 @@ def decide(search: Search, configured: Candidate, found: Candidate, threads: int
 def _compare(
     search: Search, splits: Sequence[Split], before: list[FloatArray], after: list[FloatArray]
 ) -> Comparison:
-    balanced, folds, gains, errors = search.events.training_weights(), [], [], []
+    folds, gains, errors = [], [], []
     for split, *both in zip(splits, before, after, strict=True):
-        rows = np.flatnonzero(split.validation)
-        totals = search.events.totals(~split.held_out)
-        old, new = (Part(s, search.events.labels[rows], balanced[rows], totals) for s in both)
+        old, new = (_part(search, split, scores) for scores in both)
         gain, error = measure_gain(search.tuning.objective, old, new)
         folds.append(_fold(search, split))
         gains.append(gain)
         errors.append(error)
         logger.info("fold %d: better by %.5f ± %.5f", folds[-1], gain, error)
     return combine_folds(folds, gains, errors)
+
+
+def _find_overtraining(
+    search: Search, splits: Sequence[Split], scores: Sequence[FloatArray]
+) -> str:
+    """Say which condition fires between networks that saw a fold's events and that did not.
+
+    The networks of two splits were each trained on the fold that stopped the other.
+    """
+    for i, split in enumerate(splits):
+        unseen, seen = (_part(search, split, scores[j % len(splits)]) for j in (i, i + 1))
+        for item in search.conditions:
+            if len(splits) == 1 or item.metric.startswith("ks_"):
+                continue
+            found = compare_paired(item.metric, seen, unseen)
+            if found.exceeds(item):
+                return (
+                    f"{item.metric} of fold {_fold(search, split)} is {found.train:.5f} for "
+                    f"networks trained on it, {found.unseen:.5f} for others, ratio "
+                    f"{found.ratio:.4f} ({found.sigma:.1f} sigma)"
+                )
+    return ""
+
+
+def _part(search: Search, split: Split, scores: FloatArray) -> Part:
+    """Take the validation events of a split with scores (n,) of all events."""
+    rows, totals = np.flatnonzero(split.validation), search.events.totals(~split.held_out)
+    weights = search.events.training_weights()
+    return Part(scores[rows], search.events.labels[rows], weights[rows], totals)
 
 
 def combine_folds(
@@ -178,10 +208,10 @@ def _fold(search: Search, split: Split) -> int:
 
 
 def _scores(search: Search, candidate: Candidate, split: Split) -> FloatArray:
-    """Scores of the validation events of a split, from their file if they are known."""
+    """Score all events by a network trained on a split, or read that if it was done before."""
     from taipan.nn.train import FoldPlan, make_engine, train_fold
 
-    events, rows, fold = search.events, np.flatnonzero(split.validation), _fold(search, split)
+    events, fold = search.events, _fold(search, split)
     stem = search.folder / "confirm" / f"{candidate.name.replace(' ', '')}-fold{fold}"
     path = stem.with_suffix(".npy")
     path.parent.mkdir(exist_ok=True)
@@ -198,7 +228,7 @@ def _scores(search: Search, candidate: Candidate, split: Split) -> FloatArray:
         checkpoint=stem.with_suffix(".npz"),
         of_loss=events.training_weights(search.of_loss),
     )
-    scores = engine.predict(engine.load(events.features[rows], events.labels[rows], balanced[rows]))
+    scores = engine.predict(engine.load(events.features, events.labels, balanced))
     with replacing(path) as temporary:
         np.save(temporary, scores)
     stem.with_suffix(".npz").unlink(missing_ok=True)
