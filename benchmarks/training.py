@@ -5,8 +5,9 @@ one thread and with TensorFlow's default, with `steps_per_execution=32`, on Kera
 with the interpreter of an environment that has it, PyTorch. Each has a process of its own, because
 TensorFlow's threads and Keras' backend are set once in a process; the processes take turns, an
 epoch each, so that all see the same load of the machine. A rate is that of the fastest epoch:
-whatever else runs can only slow one down. The ratio is taken to the faster plain `fit`. `--folds`
-measures k = 5 folds in one process against one, in processor time. Prints one JSON object.
+whatever else runs can only slow one down; the same per second of processor time, which the load
+changes less. The ratio is taken to the faster plain `fit`. `--folds` measures k = 5 folds in one
+process against one, in processor time. Prints one JSON object.
 
     python benchmarks/training.py [--events 100000] [--epochs 10] [--dropout 0.1]
                                   [--torch PYTHON] [--folds]
@@ -29,18 +30,20 @@ import numpy as np
 FEATURES, BATCH, LAYERS = 25, 1024, [64, 64, 64]
 
 
+OWN = "compiled, 1 thread"
+
 Epoch = Callable[[], object]
 
 
 def serve(prepare: Callable[..., Epoch], arguments: tuple[Any, ...], pipe: Any) -> None:
-    """Run an epoch and send its seconds whenever asked; the first compiles."""
+    """Run an epoch and send its wall and processor seconds whenever asked; the first compiles."""
     epoch = prepare(*arguments)
     epoch()
     pipe.send(None)
     while pipe.recv():
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         epoch()
-        pipe.send(time.perf_counter() - start)
+        pipe.send((time.perf_counter() - start[0], time.process_time() - start[1]))
 
 
 class Peer:
@@ -55,9 +58,10 @@ class Peer:
     def wait(self) -> None:
         self.pipe.recv()
 
-    def epoch(self) -> float:
+    def epoch(self) -> tuple[float, float]:
         self.pipe.send(True)
-        return float(self.pipe.recv())
+        wall, cpu = self.pipe.recv()
+        return wall, cpu
 
     def stop(self) -> None:
         self.pipe.send(False)
@@ -77,12 +81,13 @@ class TorchPeer:
     def wait(self) -> None:
         self.epoch()
 
-    def epoch(self) -> float:
+    def epoch(self) -> tuple[float, float]:
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        wall, cpu = map(float, self.process.stdout.readline().split())
+        return wall, cpu
 
     def stop(self) -> None:
         self.process.communicate()
@@ -194,7 +199,7 @@ def main() -> None:
         return
     size = (options.events, options.dropout)
     peers: dict[str, Peer | TorchPeer] = {
-        "compiled, 1 thread": Peer(prepare_compiled, *size, 1),
+        OWN: Peer(prepare_compiled, *size, 1),
         "fit, 1 thread": Peer(prepare_fit, *size, 1),
         "fit, default threads": Peer(prepare_fit, *size, 0),
         "fit of 32 steps at a time, default threads": Peer(prepare_fit, *size, 0, "tensorflow", 32),
@@ -204,24 +209,25 @@ def main() -> None:
         peers["PyTorch, 1 thread"] = TorchPeer(options.torch, *size, 1)
     for peer in peers.values():  # all import at the same time
         peer.wait()
-    seconds = {name: [] for name in peers}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in peers}
     for _ in range(options.epochs):
         for name, peer in peers.items():
             seconds[name].append(peer.epoch())
     for peer in peers.values():
         peer.stop()
-    rates = {name: options.events / min(values) for name, values in seconds.items()}
-    plain = max(rates["fit, 1 thread"], rates["fit, default threads"])
-    own = rates["compiled, 1 thread"]
+    described = {}
+    for index, kind in enumerate(("second", "processor second")):
+        rates = {n: options.events / min(v[index] for v in values) for n, values in seconds.items()}
+        plain, own = max(rates["fit, 1 thread"], rates["fit, default threads"]), rates[OWN]
+        described[f"events per {kind}"] = {name: round(rate) for name, rate in rates.items()}
+        described[f"ratio per {kind}"] = round(own / plain, 2)
     print(
         json.dumps(
             {
                 "events": options.events,
                 "dropout": options.dropout,
                 "load": [round(load, 1), round(os.getloadavg()[0], 1)],
-                "events_per_second": {name: round(rate) for name, rate in rates.items()},
-                "ratio": round(own / plain, 2),
-                "ratio_to_each": {name: round(own / rate, 2) for name, rate in rates.items()},
+                **described,
             },
             indent=1,
         )

@@ -193,9 +193,9 @@ class Training(Strict):
         "relu", description="Activation of the hidden layers."
     )
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
-        0.3, description="Dropout after each hidden layer."
+        0.2, description="Dropout after each hidden layer."
     )
-    l2: NonNegative = Field(8e-3, description="L2 penalty on the kernels.")
+    l2: NonNegative = Field(1e-2, description="L2 penalty on the kernels.")
     logit_bound: Positive | None = Field(
         6.0,
         description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below. Null: no "
