@@ -15,7 +15,7 @@ from taipan.nn.tune_worker import Search
 
 TRAINING = Training(
     folds=4, hidden_layers=[16], dropout=0.0, learning_rate=1e-2, batch_size=64, epochs=4,
-    patience=4, checkpoint_every=0,
+    patience=4, checkpoint_every=0, l2=0.0, schedule="constant",
 )  # fmt: skip
 NONE_LEARNT = TRAINING.model_copy(update={"learning_rate": 1e-9})
 
