@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -16,8 +17,10 @@ from taipan.analysis import Column, Columns, SkimColumns
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
 from taipan.event_block import Lists
+from taipan.parquet import read_parquet
 
 _PROVENANCE = b"taipan"
+_MOST_OBJECTS = 1000  # of a kind in an event
 _SHAPES = {True: "a list of values", False: "one value"}
 
 
@@ -112,6 +115,7 @@ class EventWriter:
             compression="zstd",
             use_dictionary=False,
             column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+            write_page_checksum=True,
         )
         return self
 
@@ -148,14 +152,8 @@ def read_events(paths: Sequence[Path | str], columns: Sequence[Column]) -> Colum
     names = [column.name for column in columns]
     tables = []
     for path in paths:
-        try:
-            table = pq.read_table(path, columns=names)
-        except (OSError, pa.ArrowException) as error:
-            reason = str(error).splitlines()[0]
-            raise TaipanError(f"{path} is not a readable Parquet file: {reason}") from error
-        absent = [name for name in names if name not in table.column_names]
-        if absent:
-            raise TaipanError(f"{path}: column '{absent[0]}' is missing ({table.column_names})")
+        table = read_parquet(path, names)
+        _check_columns(path, table, columns)
         tables.append(table.replace_schema_metadata(None))
     table = pa.concat_tables(tables).combine_chunks()
     out = {}
@@ -168,12 +166,29 @@ def read_events(paths: Sequence[Path | str], columns: Sequence[Column]) -> Colum
     return out
 
 
+def _check_columns(path: Path | str, table: pa.Table, columns: Sequence[Column]) -> None:
+    """Refuse a table that lacks a column, or has one of another type or with gaps."""
+    for wanted in schema_of(columns):
+        if wanted.name not in table.column_names:
+            raise TaipanError(f"{path}: column '{wanted.name}' is missing ({table.column_names})")
+        found = table[wanted.name]
+        if found.type != wanted.type:
+            raise TaipanError(
+                f"{path}: column '{wanted.name}' is of type {found.type}, expected {wanted.type}"
+            )
+        flat = (pc.list_flatten(found),) if pa.types.is_list(found.type) else ()
+        if any(values.null_count for values in (found, *flat)):
+            raise TaipanError(f"{path}: column '{wanted.name}' has missing values")
+
+
 def _pad(chunk: Any) -> Any:
     """Rectangular float32 array of a list array, NaN where there is no object."""
     offsets = chunk.offsets.to_numpy()
     counts = np.diff(offsets)
     content = chunk.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
     width = max(1, int(counts.max(initial=0)))
+    if width > _MOST_OBJECTS:
+        raise TaipanError(f"an event with {width} objects, at most {_MOST_OBJECTS} are expected")
     rows = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(content)) - np.repeat(offsets[:-1] - offsets[0], counts)
     padded = np.full((len(counts), width), np.nan, dtype=np.float32)
