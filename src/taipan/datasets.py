@@ -9,10 +9,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from taipan.config.model import Config, Skim, Strict, Url
+from taipan.config.model import Config, Name, Skim, Strict, Url
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0
+FileName = Annotated[
+    str, Field(pattern=r"^([A-Za-z0-9_+-][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_+-][A-Za-z0-9_.+-]*$")
+]
+"""Path below the folder of the source: no part of it begins with a dot."""
 Adler32 = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 
 
@@ -57,7 +61,7 @@ class Dataset(Strict):
         gives Adler-32); the content of a file without one is not verified.
     """
 
-    files: list[str] = Field(min_length=1)
+    files: list[FileName] = Field(min_length=1)
     is_data: bool
     luminosity: Cited | None = None
     cross_section: Cited | None = None
@@ -127,7 +131,7 @@ class Catalogue(Strict):
     doi: str | None = None
     citation: str | None = None
     mirrors: list[Url] = Field(default_factory=list)
-    datasets: dict[str, Dataset] = Field(min_length=1)
+    datasets: dict[Name, Dataset] = Field(min_length=1)
 
     def dataset(self, name: str) -> Dataset:
         """Return a dataset.

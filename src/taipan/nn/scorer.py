@@ -143,6 +143,17 @@ class FoldScorer:
         return output[:, 0]
 
 
+def read_card(path: Path | str) -> dict[str, str]:
+    """Metadata of an exported network, such as its features, fold and provenance.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be read or is not one of this package's networks.
+    """
+    return dict(_open(path, 1).get_modelmeta().custom_metadata_map)
+
+
 def _open(path: Path | str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -204,11 +204,23 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
     TaipanError
         If the file cannot be read or has none.
     """
+    content = find_provenance(path)
+    if content is None:
+        raise TaipanError(f"{path} carries no provenance")
+    return content
+
+
+def find_provenance(path: Path | str) -> dict[str, Any] | None:
+    """Return the provenance stored in a Parquet file, None if it has none.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be read.
+    """
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowException) as error:
+        content: dict[str, Any] | None = json.loads(metadata.get(_PROVENANCE, b"null"))
+    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise TaipanError(f"{path} is not a readable Parquet file: {error}") from error
-    if _PROVENANCE not in metadata:
-        raise TaipanError(f"{path} carries no provenance")
-    content: dict[str, Any] = json.loads(metadata[_PROVENANCE])
     return content
