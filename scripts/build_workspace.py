@@ -1,7 +1,7 @@
 """Build the pyhf workspace of one observable from its templates."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taipan.atomic import read_json, write_json
 from taipan.config.slices import restore_slice
@@ -9,6 +9,9 @@ from taipan.errors import TaipanError
 from taipan.likelihood import build_workspace as build
 from taipan.scripting import run_script
 from taipan.templates.store import read_histograms
+
+if TYPE_CHECKING:
+    snakemake: Any
 
 
 def build_workspace(

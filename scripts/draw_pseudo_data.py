@@ -2,23 +2,36 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
+from taipan.config.model import Config
 from taipan.config.slices import restore_slice
-from taipan.coverage.draw import Binning, Universe, extreme_truths, reach_of, split_samples
-from taipan.coverage.truth import draw_truth
+from taipan.coverage.draw import (
+    Binning,
+    SameSign,
+    Universe,
+    extreme_truths,
+    reach_of,
+    split_samples,
+)
+from taipan.coverage.truth import Truth, draw_truth
 from taipan.errors import TaipanError
+from taipan.events.corrections import read_correction
 from taipan.events.inputs import open_datasets
-from taipan.likelihood.templates import read_table
+from taipan.events.variations import is_data_driven
+from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
 from taipan.nn.scorer import FoldScorer
 from taipan.scripting import run_script
 from taipan.seeds import derive_seed
 from taipan.templates.merge import merge_values
 from taipan.templates.store import read_histograms
+
+if TYPE_CHECKING:
+    snakemake: Any
 
 logger = logging.getLogger("taipan.draw_pseudo_data")
 
@@ -32,6 +45,7 @@ def draw_pseudo_data(
     models: list[str],
     normalisation: str,
     pileup: str,
+    shapes: str,
     templates: str,
     transfer: str,
     record: str,
@@ -61,22 +75,22 @@ def draw_pseudo_data(
         frozenset(name for name, item in merging.items() if item["role"] == "control"),
     )
     table = read_table(read_histograms(templates)[observable], observable)
-    same_sign = {
-        name: merge_values(table.counts("data", partner).values, tuple(item["starts"]))
-        for name, item in merging.items()
-        if (partner := settings.regions[name].same_sign) is not None
+    same_sign = read_same_sign(table, merging, settings, read_json(transfer))
+    corrections = {
+        name: read_correction(name, weight, analysis.quantities, shapes)
+        for name, weight in settings.weights.items()
     }
-    measured = read_json(transfer)
     full = Universe(
-        split_samples(loaded, analysis, settings), analysis, settings, binning, scorer.score
-    )
+        split_samples(loaded, analysis, settings, corrections),
+        analysis, settings, binning, scorer.score,
+    )  # fmt: skip
     near = Universe(
         reach_of(full, extreme_truths(settings.systematics)),
         analysis, settings, binning, scorer.score,
     )  # fmt: skip
     span = (float(coverage["mu_range"][0]), float(coverage["mu_range"][1]))
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
-    loss = _loss(full, near, draw_truth(settings.systematics, span, rng), same_sign, measured)
+    loss = _loss(full, near, draw_truth(settings.systematics, span, rng), same_sign)
     logger.info(
         "%d of %d events are near a fitted region; loss %.2g σ",
         *(sum(len(part.weights) for part in item.events) for item in (near, full)),
@@ -89,7 +103,7 @@ def draw_pseudo_data(
     truths, counts = [], []
     for _ in range(coverage["experiments"] // coverage["batches"]):
         truth = draw_truth(settings.systematics, span, rng)
-        expected = near.expected(truth, same_sign, measured, rng)
+        expected = near.expected(truth, same_sign, rng)
         counts.append(
             {name: rng.poisson(np.maximum(y, 0.0)).tolist() for name, y in expected.items()}
         )
@@ -97,10 +111,31 @@ def draw_pseudo_data(
     write_json(pseudo_data, {"truths": truths, "counts": counts})
 
 
-def _loss(
-    full: Universe, near: Universe, truth: Any, same_sign: Any, measured: Mapping[str, float]
-) -> float:
-    complete, part = (item.expected(truth, same_sign, measured) for item in (full, near))
+def read_same_sign(
+    table: Table,
+    merging: Mapping[str, Any],
+    settings: Config,
+    transfer: Mapping[str, float],
+) -> SameSign:
+    """Take the same-sign data of the fit's bins, nominal and under data-driven weights."""
+    acting = [n for n, s in settings.systematics.items() if is_data_driven(s, settings.samples)]
+    counts: dict[str, dict[str, Any]] = {name: {} for name in (NOMINAL, *acting)}
+    for region, item in merging.items():
+        partner = settings.regions[region].same_sign
+        if partner is None:
+            continue
+        for name, by_region in counts.items():
+            # a weight that does not act in the partner has left its template empty
+            label = NOMINAL if name == NOMINAL else f"{name}_up"
+            values = table.counts(DATA, partner, label).values
+            if not values.any():
+                values = table.counts(DATA, partner).values
+            by_region[region] = merge_values(values, tuple(item["starts"]))
+    return SameSign(counts.pop(NOMINAL), counts, transfer)
+
+
+def _loss(full: Universe, near: Universe, truth: Truth, same_sign: SameSign) -> float:
+    complete, part = (item.expected(truth, same_sign) for item in (full, near))
     return max(
         float((np.abs(part[name] - complete[name]) / np.sqrt(complete[name])).max())
         for name in complete
@@ -114,6 +149,7 @@ if __name__ == "__main__":
         models=list(snakemake.input.models),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
+        shapes=snakemake.input.shapes,
         templates=snakemake.input.templates,
         transfer=snakemake.input.transfer,
         record=snakemake.input.record,

@@ -1,10 +1,14 @@
 """Fit a workspace: expected and observed results."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from taipan.atomic import read_json, write_json
 from taipan.inference import run_inference
 from taipan.scripting import run_script
+
+if TYPE_CHECKING:
+    snakemake: Any
 
 
 def fit(

@@ -44,7 +44,7 @@ def measure(
             for selected in sample_masks(quantities, settings.samples, dataset.name).values():
                 weights = dataset.weights.nominal[mask & selected]
                 totals[region] += (-weights.sum(), (weights**2).sum())
-    above, below = (tuple(map(float, totals[name])) for name in totals)
+    above, below = ((float(pair[0]), float(pair[1])) for pair in totals.values())
     factor = measure_transfer_factor(above, below, (regions.numerator, regions.denominator))
     logger.info("OS/SS factor %.3f ± %.3f", factor.value, factor.stat)
     write_json(output, factor.to_dict())

@@ -44,7 +44,7 @@ def plot_fit(
     correlation = correlation_numbers(content, header)
     save_figure(correlation_figure(correlation), outputs["correlation"], correlation)
     kind, fitted = fitted_result(content)
-    impacts = impact_numbers({**fitted, "poi": content["poi"], "mode": kind})
+    impacts = impact_numbers({**fitted, "poi": content["poi"], "mode": kind}, header)
     save_figure(impact_figure(impacts), outputs["impacts"], impacts)
 
 

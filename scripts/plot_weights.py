@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 
 def plot_weights(
-    diagnostics: str, header: dict[str, Any], outputs: dict[str, dict[str, str]]
+    diagnostics: str,
+    header: dict[str, Any],
+    units: dict[str, str],
+    outputs: dict[str, dict[str, str]],
 ) -> None:
     """Write the figures of the diagnostics of the weights.
 
-    `outputs` maps each figure to the paths of its ``pdf``, ``png`` and ``json``.
+    `units` are those of the quantities by name, `outputs` maps each figure to the
+    paths of its ``pdf``, ``png`` and ``json``.
     """
-    numbers = weight_numbers(read_json(diagnostics), header)
+    numbers = weight_numbers(read_json(diagnostics), header, units)
     for name, draw in FIGURES.items():
         save_figure(draw(numbers), outputs[name], numbers)
 
@@ -28,6 +32,7 @@ if __name__ == "__main__":
         plot_weights,
         diagnostics=snakemake.input.diagnostics,
         header=snakemake.params.header,
+        units=snakemake.params.units,
         outputs={
             figure: {kind: snakemake.output[f"{figure}_{kind}"] for kind in ("pdf", "png", "json")}
             for figure in FIGURES

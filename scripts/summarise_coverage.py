@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from taipan.inference.toys import fit_pseudo_data
 from taipan.plotting.inference import coverage_figure
 from taipan.plotting.style import save_figure
 from taipan.scripting import run_script
+
+if TYPE_CHECKING:
+    snakemake: Any
 
 logger = logging.getLogger("taipan.coverage")
 

@@ -186,7 +186,7 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
         ({"fastsim": {"events": {"x": 0}}}, "fastsim.events.x: 0 is not allowed (integer, > 0)"),
         (
             {"fastsim": {"mismodelling": {"size": float("inf")}}},
-            "fastsim.mismodelling.size: Infinity is not allowed (number)",
+            "fastsim.mismodelling.size: Infinity is not allowed (number, ≥ -5, ≤ 5)",
         ),
         ({"results": ""}, "results: '' is not allowed (text, not empty)"),
         ({"catalogue": "../x"}, "catalogue: '../x' is not allowed (name of a file, without .yaml)"),

@@ -26,9 +26,9 @@ def diagnostics() -> dict:
 
 @pytest.mark.parametrize("name", list(FIGURES))
 def test_figures_show_every_quantity(name: str, diagnostics: dict) -> None:
-    figure = FIGURES[name](weight_numbers(diagnostics, HEADER))
+    figure = FIGURES[name](weight_numbers(diagnostics, HEADER, {"x": "GeV"}))
     labels = [axes.get_xlabel() for axes in figure.axes]
-    assert labels == (["Event weight"] if name == "weights" else ["score", "x", "y"])
+    assert labels == (["Event weight"] if name == "weights" else ["Score", "x [GeV]", "y"])
 
 
 def test_points_are_the_negative_fractions(diagnostics: dict) -> None:

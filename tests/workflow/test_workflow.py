@@ -33,6 +33,18 @@ def test_run_is_complete_and_small(finished: Project) -> None:
         assert (finished.path / RESULTS / name).stat().st_size > 0
 
 
+def test_pseudo_data_are_drawn_from_events(project: Project) -> None:
+    overlay = project.overlay("coverage: {experiments: 10, batches: 1}")
+    target = f"{RESULTS}/coverage/nn_score/0.json"
+    project.snakemake(target, config=(SMOKE, overlay))
+    drawn = read_json(project.path / target)
+    nominal = read_json(project.path / RESULTS / "workspace.json")["observations"]
+    for channel in nominal:
+        counts = [item[channel["name"]] for item in drawn["counts"]]
+        assert len(counts) == 10
+        assert np.mean(np.sum(counts, axis=1)) == pytest.approx(sum(channel["data"]), rel=0.2)
+
+
 def test_nothing_is_done_twice(project: Project) -> None:
     assert project.planned() == {}
 

@@ -30,7 +30,8 @@ try:
     check_files(workflow.configfiles)
     CONFIG = load_config(config, ROOT)
     CATALOGUE = load_catalogue(CONFIG, ROOT)
-    check_config(CONFIG, CATALOGUE, load_analysis(CONFIG.module))
+    ANALYSIS = load_analysis(CONFIG.module)
+    check_config(CONFIG, CATALOGUE, ANALYSIS)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
 

@@ -52,6 +52,11 @@ def weight_figures():
     return files
 
 
+def quantity_units():
+    """Quantity of the analysis to its unit."""
+    return {name: quantity.unit for name, quantity in ANALYSIS.quantities.items()}
+
+
 def tuning_figures():
     """Output files of the figures of the search."""
     files = {}

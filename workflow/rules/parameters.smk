@@ -211,7 +211,7 @@ def coverage_slice():
     """Configuration of the pseudo-experiments."""
     return {
         **definitions(),
-        **slice_config(CONFIG, "module", "features", "systematics", "coverage"),
+        **slice_config(CONFIG, "module", "features", "systematics", "weights", "coverage"),
     }
 
 

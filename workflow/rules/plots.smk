@@ -76,6 +76,7 @@ rule plot_weights:
         ENVIRONMENT
     params:
         header=PLOT_HEADER,
+        units=quantity_units(),
         code=code_version("taipan.plotting.weights"),
     script:
         "../../scripts/plot_weights.py"

@@ -15,6 +15,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
 Url = Annotated[str, Field(pattern=r"^(https?|roots?)://[^\s/]+.*$")]
 
 
@@ -32,7 +33,7 @@ class Mismodelling(Strict):
         description="Which inputs of the pseudo-data differ from the simulation. `jets` and `met` "
         "are visible in the W control region, `tau` (genuine tau energy) is not.",
     )
-    size: float = Field(
+    size: Annotated[float, Field(ge=-5.0, le=5.0)] = Field(
         1.0, description="Size in units of the default distortion (truth.json has physical units)."
     )
 
@@ -392,7 +393,7 @@ class Tuning(Strict):
         description="Metric of the validation events that ranks the trials, at the best epoch "
         "that is not overtrained.",
     )
-    address: str = Field(
+    address: Host = Field(
         "127.0.0.1",
         min_length=1,
         description="Address at which workers reach the search; `0.0.0.0` if some run on other "

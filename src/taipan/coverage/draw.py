@@ -4,13 +4,14 @@ Each pseudo-experiment has a true signal strength and a true value of every syst
 are resampled (each is taken a Poisson(1) number of times, so that the true distributions differ
 from the templates as the limited simulation allows), their objects are shifted, cuts, quantities
 and the network are evaluated anew, and the counts of the fit's bins are drawn from the result.
-Nothing of the templates or of their interpolation is used.
+Nothing of the templates of the simulation or of their interpolation is used; same-sign data and
+what a data-driven weight makes of them come as counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config, Systematic
 from taipan.coverage.truth import Truth, rate_factor
 from taipan.errors import TaipanError
+from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks, sample_masks
+from taipan.events.variations import is_data_driven, with_partners
 from taipan.templates.fill import SCORE, Scorer
 
 Array = NDArray[Any]
@@ -40,7 +43,7 @@ class SampleEvents:
     weights
         Nominal weights, shape ``(n,)``.
     alternatives
-        Name of a weight → varied weights, shape ``(n,)``.
+        Name of a weight → varied weights, shape ``(n,)``, those of the section `weights` included.
     folds
         Fold of each event.
     """
@@ -89,21 +92,65 @@ class Binning:
         return np.bincount(bins, weights, minlength=len(edges) - 1)
 
 
+@dataclass(frozen=True)
+class SameSign:
+    """What the data-driven estimate is made of.
+
+    Attributes
+    ----------
+    data
+        Fitted region → same-sign data per bin.
+    varied
+        Systematic that acts on them → fitted region → the same under it.
+    transfer
+        ``value`` and ``relative_uncertainty`` of the opposite-sign/same-sign factor.
+    """
+
+    data: Mapping[str, Array]
+    varied: Mapping[str, Mapping[str, Array]]
+    transfer: Mapping[str, float]
+
+    def draw(
+        self, region: str, pulls: Mapping[str, float], rng: np.random.Generator | None
+    ) -> Array:
+        """Give the data of one pseudo-experiment; `rng` resamples them."""
+        nominal = self.data[region]
+        drawn = nominal if rng is None else rng.poisson(np.maximum(nominal, 0.0))
+        factor = np.ones(len(nominal))
+        for name, varied in self.varied.items():
+            change = varied[region] - nominal
+            factor += pulls[name] * np.divide(
+                change, nominal, out=np.zeros(len(nominal)), where=nominal > 0.0
+            )
+        return np.asarray(drawn * factor)
+
+
 def split_samples(
-    events: Sequence[DatasetEvents], analysis: Analysis, config: Config
+    events: Sequence[DatasetEvents],
+    analysis: Analysis,
+    config: Config,
+    corrections: Mapping[str, EventCorrection],
 ) -> list[SampleEvents]:
-    """Divide simulated datasets into the samples that they make up."""
+    """Divide simulated datasets into the samples that they make up.
+
+    `corrections` are the evaluators of the section `weights`.
+    """
     parts = []
     for dataset in events:
         if dataset.weights is None:
             raise TaipanError(f"coverage: dataset '{dataset.name}' is data, not simulation")
         quantities = analysis.compute(dataset.columns)
+        nominal = dataset.weights.nominal
+        measured = {
+            name: nominal * correction.evaluate(quantities)
+            for name, correction in corrections.items()
+        }
         for sample, mask in sample_masks(quantities, config.samples, dataset.name).items():
             everything = SampleEvents(
                 sample,
                 dataset.columns,
-                dataset.weights.nominal,
-                dataset.weights.alternatives,
+                nominal,
+                {**dataset.weights.alternatives, **measured},
                 dataset.folds,
             )
             parts.append(everything.take(np.flatnonzero(mask)))
@@ -143,13 +190,12 @@ class Universe:
         self._partners = {name: partner for name, partner in partners.items() if partner}
         names = [*binning.edges, *self._partners.values()]
         self._regions = {name: config.regions[name] for name in names}
+        self._systematics = {
+            name: with_partners(item, config.regions) for name, item in config.systematics.items()
+        }
 
     def expected(
-        self,
-        truth: Truth,
-        same_sign: Mapping[str, Array],
-        transfer: Mapping[str, float],
-        rng: np.random.Generator | None = None,
+        self, truth: Truth, same_sign: SameSign, rng: np.random.Generator | None = None
     ) -> dict[str, Array]:
         """Give the expected yields of the fit's bins.
 
@@ -158,9 +204,7 @@ class Universe:
         truth
             Signal strength and systematics.
         same_sign
-            Fitted region → same-sign data per bin.
-        transfer
-            ``value`` and ``relative_uncertainty`` of the opposite-sign/same-sign factor.
+            Data of the same-sign partners.
         rng
             Resamples the events; each is taken once if absent.
 
@@ -174,29 +218,48 @@ class Universe:
             for _ in range(2)
         )
         for part in self.events:
-            for region, (yields, partner) in self._fill(part, truth, rng).items():
+            counts = np.ones(len(part.weights), dtype=np.int64)
+            if rng is not None:
+                counts = rng.poisson(1.0, len(part.weights))
+                taken = np.flatnonzero(counts)
+                part, counts = part.take(taken), counts[taken]
+            for region, (yields, partner) in self._mirrored(part, counts, truth).items():
                 opposite[region] += yields
                 subtracted[region] += partner
-        size = transfer["relative_uncertainty"]
-        factor = transfer["value"] * rate_factor(_symmetric(size), truth.transfer)
+        size = same_sign.transfer["relative_uncertainty"]
+        factor = same_sign.transfer["value"] * rate_factor(_symmetric(size), truth.transfer)
         for region in self._partners:
-            data = same_sign[region]
-            data = data if rng is None else rng.poisson(np.maximum(data, 0.0))
+            data = same_sign.draw(region, truth.pulls, rng)
             opposite[region] += factor * (data - subtracted[region])
         return opposite
 
+    def _mirrored(
+        self, part: SampleEvents, counts: Array, truth: Truth
+    ) -> dict[str, tuple[Array, Array]]:
+        """Fill the bins; a one-sided shift below zero mirrors what the one above zero does."""
+        below = {
+            name: -truth.pulls[name]
+            for name, item in self._systematics.items()
+            if item.one_sided and part.sample in item.samples and truth.pulls[name] < 0.0
+        }
+        if not below:
+            return self._fill(part, counts, truth)
+        without = replace(truth, pulls={**truth.pulls, **dict.fromkeys(below, 0.0)})
+        base = self._fill(part, counts, without)
+        found = {region: list(pair) for region, pair in base.items()}
+        for name, pull in below.items():
+            shifted = replace(without, pulls={**without.pulls, name: pull})
+            for region, pair in self._fill(part, counts, shifted).items():
+                for index in (0, 1):
+                    change = pair[index] - base[region][index]
+                    found[region][index] = found[region][index] - change
+        return {region: (pair[0], pair[1]) for region, pair in found.items()}
+
     def _fill(
-        self, part: SampleEvents, truth: Truth, rng: np.random.Generator | None
+        self, part: SampleEvents, counts: Array, truth: Truth
     ) -> dict[str, tuple[Array, Array]]:
         """Fill the bins of each fitted region and of its same-sign partner."""
-        if rng is not None:
-            counts = rng.poisson(1.0, len(part.weights))
-            taken = np.flatnonzero(counts)
-            part, counts = part.take(taken), counts[taken]
-        else:
-            counts = np.ones(len(part.weights), dtype=np.int64)
-        columns, weights = self._vary(part, truth)
-        quantities = self.analysis.compute(columns)
+        quantities = self.analysis.compute(self._shift(part, truth))
         masks = region_masks(quantities, self._regions)
         values = self._observable(quantities, masks, part.folds)
         signal = self.config.samples[part.sample].role == "signal"
@@ -209,40 +272,49 @@ class Universe:
                     continue
                 chosen = masks[place]
                 scale = self._rate(part.sample, place, truth) * (truth.mu if signal else 1.0)
-                scaled = scale * (weights * counts)[chosen]
+                scaled = scale * (self._weigh(part, place, truth) * counts)[chosen]
                 pair.append(self.binning.fill(region, values[chosen], scaled))
             found[region] = (pair[0], pair[1])
         return found
 
     def selected(self, part: SampleEvents, truth: Truth) -> Array:
         """Tell which events enter a fitted region or a same-sign partner, shape ``(n,)``."""
-        columns, _ = self._vary(part, truth)
-        masks = region_masks(self.analysis.compute(columns), self._regions)
+        masks = region_masks(self.analysis.compute(self._shift(part, truth)), self._regions)
         return np.asarray(np.logical_or.reduce(list(masks.values())))
 
-    def _vary(self, part: SampleEvents, truth: Truth) -> tuple[Columns, Array]:
-        """Shift the objects and the weights of events."""
-        columns, weights = part.columns, part.weights
-        for name, item in self.config.systematics.items():
-            if part.sample not in item.samples:
-                continue
-            pull = truth.pulls[name]
-            if item.kind == "kinematic":
+    def _shift(self, part: SampleEvents, truth: Truth) -> Columns:
+        """Shift the objects of events."""
+        columns = part.columns
+        for name, item in self._systematics.items():
+            if item.kind == "kinematic" and part.sample in item.samples:
                 shift = self.analysis.shifts[item.shift or ""]
-                columns = shift.function(columns, pull * (item.size or 0.0))
-            elif item.kind == "weight":
-                if (item.weight or "") not in part.alternatives:
-                    raise TaipanError(f"coverage: systematics.{name}: no weight {item.weight!r}")
-                weights = weights + pull * (part.alternatives[item.weight or ""] - part.weights)
-        return columns, weights
+                columns = shift.function(columns, truth.pulls[name] * (item.size or 0.0))
+        return columns
+
+    def _weigh(self, part: SampleEvents, region: str, truth: Truth) -> Array:
+        """Give the weights of events in a region."""
+        weights = part.weights
+        for name, item in self._systematics.items():
+            if item.kind != "weight" or not self._acts(item, part.sample, region):
+                continue
+            if (item.weight or "") not in part.alternatives:
+                raise TaipanError(f"coverage: systematics.{name}: no weight {item.weight!r}")
+            weights = weights + truth.pulls[name] * (
+                part.alternatives[item.weight or ""] - part.weights
+            )
+        return weights
+
+    def _acts(self, item: Systematic, sample: str, region: str) -> bool:
+        if item.regions is not None and region not in item.regions:
+            return False
+        if is_data_driven(item, self.config.samples):
+            return region in self._partners.values()
+        return sample in item.samples
 
     def _rate(self, sample: str, region: str, truth: Truth) -> float:
-        partner_of = {partner: name for name, partner in self._partners.items()}
         factor = 1.0
-        for name, item in self.config.systematics.items():
-            acts = item.regions is None or region in item.regions
-            acts = acts or (item.regions is not None and partner_of.get(region) in item.regions)
-            if item.kind == "rate" and sample in item.samples and acts:
+        for name, item in self._systematics.items():
+            if item.kind == "rate" and self._acts(item, sample, region):
                 factor *= rate_factor(item, truth.pulls[name])
         return factor
 

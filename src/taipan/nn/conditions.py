@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
@@ -46,6 +46,8 @@ class Part:
         them in this part; for σ(μ) alone.
     reference
         Shape (n,), scores by :func:`~taipan.nn.reference.fit_reference`, if there are any.
+    reference_values
+        Metrics of the reference found so far; parts of the same events may share it.
     """
 
     scores: FloatArray
@@ -53,6 +55,15 @@ class Part:
     weights: FloatArray
     totals: tuple[float, float] = (1.0, 1.0)
     reference: FloatArray | None = None
+    reference_values: dict[str, tuple[float, FloatArray]] = field(default_factory=dict)
+
+    def measure_reference(self, metric: str) -> tuple[float, FloatArray] | None:
+        """Give a metric of the reference and by how much each event moves it."""
+        if self.reference is None:
+            return None
+        if metric not in self.reference_values:
+            self.reference_values[metric] = _MEASURES[metric](self, self.reference)
+        return self.reference_values[metric]
 
     def of_class(self, label: int) -> tuple[FloatArray, FloatArray]:
         """Give scores and weights of one class."""
@@ -109,13 +120,17 @@ def compare(metric: str, train: Part, unseen: Part) -> Comparison:
         _MEASURES[metric](part, part.scores) for part in (train, unseen)
     )
     offset, residuals = 0.0, np.concatenate([terms, other_terms])
-    if train.reference is not None and unseen.reference is not None:
-        seen, seen_terms = _MEASURES[metric](train, train.reference)
-        new, new_terms = _MEASURES[metric](unseen, unseen.reference)
-        control = np.concatenate([seen_terms, new_terms])
-        slope = float(residuals @ control) / max(float(control @ control), 1e-300)
-        offset, residuals = slope * (new - seen), residuals - slope * control
-    return compare_values(metric, value, other, math.sqrt(float(residuals @ residuals)), offset)
+    seen, new = train.measure_reference(metric), unseen.measure_reference(metric)
+    if seen is not None and new is not None:
+        control = np.concatenate([seen[1], new[1]])
+        slope = _dot(residuals, control) / max(_dot(control, control), 1e-300)
+        offset, residuals = slope * (new[0] - seen[0]), residuals - slope * control
+    return compare_values(metric, value, other, math.sqrt(_dot(residuals, residuals)), offset)
+
+
+def _dot(a: FloatArray, b: FloatArray) -> float:
+    """Σ a·b, summed in the same order for any number of threads."""
+    return float(np.sum(a * b))
 
 
 def compare_values(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ class Loaded:
     """Events of one part as tensors of the engine and arrays of shape (n,).
 
     `weights` are the signed training weights, for metrics; `of_loss` those of the loss;
-    `reference` the scores by :func:`~taipan.nn.reference.fit_reference`.
+    `reference` the scores by :func:`~taipan.nn.reference.fit_reference`, `reference_values` their
+    metrics, which are the same in every epoch.
     """
 
     events: Events
@@ -50,6 +51,7 @@ class Loaded:
     weights: NDArray[np.float64]
     of_loss: NDArray[np.float64]
     reference: NDArray[np.float64] | None = None
+    reference_values: dict[str, tuple[float, NDArray[np.float64]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,7 @@ def _run_epoch(
             part.weights,
             plan.totals,
             part.reference,
+            part.reference_values,
         )
         for name, part in (("train", train), ("validation", validation))
     }
@@ -221,19 +224,16 @@ def _run_epoch(
 
 def _measure(train: Part, validation: Part, plan: Plan) -> dict[str, float]:
     """Metrics of both parts, and whether a condition fires."""
-    values = {}
-    for name in _ALWAYS:
+    wanted = {plan.key, *(item.metric for item in plan.conditions)}
+    compared = {name: compare(name, train, validation) for name in sorted(wanted)}
+    values: dict[str, float] = {}
+    for name, found in compared.items():
+        values |= {f"train_{name}": found.train, f"validation_{name}": found.unseen}
+    for name in (item for item in _ALWAYS if item not in wanted):
         for part_name, part in (("train", train), ("validation", validation)):
             values[f"{part_name}_{name}"] = _CHEAP[name](part.labels, part.scores, part.weights)
-    wanted = {item.metric for item in plan.conditions}
-    compared = {}
-    for name in sorted({*wanted, plan.key} - set(_ALWAYS)):
-        compared[name] = found = compare(name, train, validation)
-        values |= {f"train_{name}": found.train, f"validation_{name}": found.unseen}
     overtrained = False
     for item in plan.conditions:
-        if item.metric not in compared:
-            compared[item.metric] = compare(item.metric, train, validation)
         found = compared[item.metric]
         overtrained |= found.exceeds(item)
         if plan.settings.selection == "best_fit" and np.isfinite(found.error):

@@ -160,20 +160,40 @@ def auc(labels: Labels, scores: Floats, weights: Floats) -> float:
     TaipanError
         If a class has no positive sum of weights.
     """
-    order = np.argsort(scores, kind="stable")
+    return _rank(labels, scores, weights).auc
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Events by score: `group` of equal scores of each, and per class the share below a group."""
+
+    order: NDArray[np.intp]
+    group: NDArray[np.intp]
+    signal: NDArray[np.bool_]
+    normalised: FloatArray
+    below: tuple[FloatArray, FloatArray]
+    auc: float
+
+
+def _rank(labels: Labels, scores: Floats, weights: Floats) -> _Ranked:
+    order = np.argsort(scores)
     ordered = scores[order]
     new_value = np.empty(len(order), dtype=bool)
     new_value[:1] = True
     np.not_equal(ordered[1:], ordered[:-1], out=new_value[1:])
-    signal = labels[order] == 1
-    ordered_weights = np.asarray(weights, dtype=np.float64)[order]
     starts = np.flatnonzero(new_value)
-    by_score = []
+    signal = labels[order] == 1
+    normalised = np.asarray(weights, dtype=np.float64)[order]
+    below, shares = [], []
     for chosen, what in ((~signal, "background"), (signal, "signal")):
-        share = np.where(chosen, ordered_weights, 0.0)
-        by_score.append(np.add.reduceat(share, starts) / _sum_of_weights(share, what))
-    below = np.cumsum(by_score[0]) - 0.5 * by_score[0]
-    return float(np.sum(by_score[1] * below))
+        share = np.where(chosen, normalised, 0.0)
+        share /= _sum_of_weights(share, what)
+        shares.append(share)
+        grouped = np.add.reduceat(share, starts)
+        below.append(np.cumsum(grouped) - 0.5 * grouped)
+    group = np.cumsum(new_value) - 1
+    value = float(np.sum(shares[1] * below[0][group]))
+    return _Ranked(order, group, signal, shares[0] + shares[1], (below[0], below[1]), value)
 
 
 def auc_monotone(labels: Labels, scores: Floats, weights: Floats) -> float:
@@ -240,25 +260,13 @@ def auc_with_terms(labels: Labels, scores: Floats, weights: Floats) -> tuple[flo
     TaipanError
         If a class has no positive sum of weights.
     """
-    signal = labels == 1
-    value = auc(labels, scores, weights)
-    terms = np.empty(len(scores))
-    for own, other, sign in ((signal, ~signal, 1.0), (~signal, signal, -1.0)):
-        below = _share_below(scores[own], scores[other], weights[other])
-        placement = below if sign > 0 else 1.0 - below
-        total = float(np.sum(weights[own], dtype=np.float64))
-        terms[own] = weights[own] * (placement - value) / total
-    return value, terms
-
-
-def _share_below(points: Floats, scores: Floats, weights: Floats) -> FloatArray:
-    """Signed share of `weights` whose score is below each point, ties counted half."""
-    order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    sums = np.append(0.0, np.cumsum(weights[order], dtype=np.float64))
-    left = sums[np.searchsorted(ordered, points, side="left")]
-    right = sums[np.searchsorted(ordered, points, side="right")]
-    return np.asarray(0.5 * (left + right) / sums[-1])
+    ranked = _rank(labels, scores, weights)
+    placement = np.where(
+        ranked.signal, ranked.below[0][ranked.group], 1.0 - ranked.below[1][ranked.group]
+    )
+    terms = np.empty(len(placement))
+    terms[ranked.order] = ranked.normalised * (placement - ranked.auc)
+    return ranked.auc, terms
 
 
 @dataclass(frozen=True)

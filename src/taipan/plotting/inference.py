@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from scipy.stats import norm
 
-from taipan.plotting.style import CYCLE, DOWN, UP, house_style, new_figure, save_figure
+from taipan.plotting.style import CYCLE, DOWN, UP, add_header, house_style, new_figure, save_figure
 
 # Parameters that an impacts plot shows; the file of the result has all.
 SHOWN = 25
@@ -51,38 +52,50 @@ def draw_result(result: Mapping[str, Any], folder: Path) -> list[Path]:
     return made
 
 
-def impact_numbers(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Collect the largest impacts with pulls and constraints of the parameters."""
+def impact_numbers(
+    result: Mapping[str, Any], header: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Collect the largest impacts with pulls and constraints of the parameters.
+
+    Parameters
+    ----------
+    result
+        With ``parameters`` and ``impacts``, as ``taipan fit`` computes them.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV; None: nothing is written above.
+    """
     parameters = {item["name"]: item for item in result["parameters"]}
     rows = []
     for item in result["impacts"][:SHOWN]:
         found = parameters[item["name"]]
         keys = ("pull", "constraint", "value", "sigma")
         rows.append({**item, **{key: found[key] for key in keys}})
-    return {"poi": result["poi"], "mode": result.get("mode", "observed"), "rows": rows}
+    mode = result.get("mode", "observed")
+    return {"header": header, "poi": result["poi"], "mode": mode, "rows": rows}
 
 
 @house_style()
 def impact_figure(numbers: Mapping[str, Any]) -> Figure:
     """Draw impacts (boxes, upper axis) and pulls (points, lower axis), the largest on top."""
     rows = numbers["rows"]
-    figure = new_figure(7.0, _ROW * max(len(rows), 3) + 1.9)
+    figure = new_figure(7.0, _ROW * max(len(rows), 3) + 2.3)
     axes = figure.add_subplot()
     figure.subplots_adjust(
         left=0.34, right=0.97, top=1.0 - 0.95 / figure.get_figheight(),
-        bottom=0.65 / figure.get_figheight(),
+        bottom=1.05 / figure.get_figheight(),
     )  # fmt: skip
     top = axes.twiny()
     places = np.arange(len(rows))
     for side, colour in ((0, UP), (1, DOWN)):
-        label = "+1σ" if side == 0 else "−1σ"
+        label = f"{'+' if side == 0 else '−'}1σ"
         before = [0.0 if row["prefit"] is None else row["prefit"][side] for row in rows]
         after = [row["postfit"][side] for row in rows]
         top.barh(places, before, height=0.75, fill=False, edgecolor=colour, lw=0.8)
-        top.barh(places, after, height=0.75, color=colour, alpha=0.55, label=f"impact, {label}")
+        top.barh(places, after, height=0.75, color=colour, alpha=0.55, label=f"Impact, {label}")
     reach = max([1e-9, *(abs(v) for row in rows for v in (row["prefit"] or row["postfit"]))])
     top.set_xlim(-1.15 * reach, 1.15 * reach)
-    top.set_xlabel(rf"$\Delta\hat{{\mu}}$ ({numbers['poi']}); outlined: before the fit")
+    poi = r"\mu" if numbers["poi"] == "mu" else rf"\mathrm{{{numbers['poi']}}}".replace("_", r"\_")
+    top.set_xlabel(rf"$\Delta\hat{{{poi}}}$")
     for place, row in zip(places, rows, strict=True):
         if row["pull"] is None:
             text = f"{row['value']:.2f} ± {row['sigma']:.2f}"
@@ -98,6 +111,17 @@ def impact_figure(numbers: Mapping[str, Any]) -> Figure:
     axes.set_yticks(places, [row["name"] for row in rows])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(r"$(\hat{\theta} - \theta_0) / \Delta\theta$")
+    boxes, names = top.get_legend_handles_labels()
+    boxes, names = [*boxes, Patch(fill=False, edgecolor="black")], [*names, "Before the fit"]
+    pull = axes.errorbar([], [], xerr=[], fmt="o", color="black", ms=3.5, lw=1.0)
+    figure.legend(
+        [*boxes, pull], [*names, "Pull"], loc="lower center", ncol=4, fontsize=7.5,
+        bbox_to_anchor=(0.6, 0.0),
+    )  # fmt: skip
+    if numbers.get("header"):
+        above = figure.add_axes((0.34, 0.0, 0.63, 1.0 - 0.3 / figure.get_figheight()))
+        above.set_axis_off()
+        add_header(above, above, numbers["header"], str(numbers["mode"]))
     return figure
 
 

@@ -23,7 +23,11 @@ _METHODS = {
 }
 
 
-def weight_numbers(diagnostics: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
+def weight_numbers(
+    diagnostics: Mapping[str, Any],
+    header: Mapping[str, Any],
+    units: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Collect what the figures of the weights show.
 
     Parameters
@@ -32,6 +36,8 @@ def weight_numbers(diagnostics: Mapping[str, Any], header: Mapping[str, Any]) ->
         Of the rule `check_weights` (``docs/negative_weights.md``).
     header
         ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    units
+        Quantity → unit, empty if it has none.
 
     Returns
     -------
@@ -40,6 +46,7 @@ def weight_numbers(diagnostics: Mapping[str, Any], header: Mapping[str, Any]) ->
     """
     return {
         "header": dict(header),
+        "units": dict(units or {}),
         "method": diagnostics["method"],
         "samples": dict(diagnostics["distributions"]),
     }
@@ -92,7 +99,7 @@ def fraction_figure(numbers: Mapping[str, Any]) -> Figure:
             error = np.sqrt(fraction * (1.0 - fraction) / events)
             _points(axes, item["edges"], fraction, error, CYCLE[index % len(CYCLE)], sample)
         axes.set_ylim(bottom=0.0)
-        axes.set_xlabel(name)
+        axes.set_xlabel(_with_unit(name, numbers))
     _label_first(panels, "Negative fraction", len(samples))
     return figure
 
@@ -120,7 +127,7 @@ def closure_figure(numbers: Mapping[str, Any]) -> Figure:
             _points(axes, item["edges"], after / safe, error, CYCLE[index % len(CYCLE)], sample)
         axes.axhline(1.0, color="black", lw=0.7)
         axes.set_ylim(*_RATIO_LIMITS)
-        axes.set_xlabel(name)
+        axes.set_xlabel(_with_unit(name, numbers))
     _label_first(panels, "Σw training / signed", len(samples))
     return figure
 
@@ -138,6 +145,13 @@ def _quantities(numbers: Mapping[str, Any]) -> list[str]:
         dict.fromkeys(n for item in numbers["samples"].values() for n in item["quantities"])
     )
     return sorted(names, key=lambda name: name != "score")
+
+
+def _with_unit(name: str, numbers: Mapping[str, Any]) -> str:
+    if name == "score":
+        return "Score"
+    unit = numbers["units"].get(name, "")
+    return f"{name} [{unit}]" if unit else name
 
 
 def _panels(

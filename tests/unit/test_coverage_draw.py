@@ -1,0 +1,150 @@
+"""Pseudo-data drawn from events: each systematic does there what it says."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from taipan.config.model import Region, Sample, Systematic
+from taipan.coverage.draw import Binning, SameSign, SampleEvents, Universe
+from taipan.coverage.truth import Truth
+
+NUMBER = 4000
+EDGES = np.array([0.0, 1.0, 2.0, 3.0])
+REGIONS = {
+    "signal": Region(cut="os > 0", role="signal", same_sign="ss"),
+    "control": Region(cut="os < -1", role="control"),
+    "ss": Region(cut="os == 0"),
+}
+SAMPLES = {
+    "S": Sample(role="signal", datasets=["s"]),
+    "W": Sample(datasets=["w"]),
+    "QCD": Sample(estimate="same_sign"),
+}
+SYSTEMATICS = {
+    "rate": Systematic(kind="rate", size=0.1, samples=["W"], regions=["signal"]),
+    "shape": Systematic(kind="weight", weight="tilt", samples=["W"], regions=["signal"]),
+    "qcd": Systematic(kind="weight", weight="half", samples=["QCD"]),
+    "scale": Systematic(kind="kinematic", shift="x", size=0.1, symmetrize=True, samples=["W"]),
+    "smear": Systematic(kind="kinematic", shift="x", size=0.2, one_sided=True, samples=["S"]),
+}
+DATA = np.array([40.0, 30.0, 20.0])
+TRANSFER = {"value": 1.5, "relative_uncertainty": 0.2}
+
+
+def compute(columns: Any) -> dict[str, Any]:
+    return {**columns, "passes": np.ones(len(columns["x"]), dtype=bool)}
+
+
+def shift(columns: Any, size: float) -> dict[str, Any]:
+    return {**columns, "x": columns["x"] * (1.0 + size)}
+
+
+@pytest.fixture(scope="module")
+def universe() -> Universe:
+    generator = np.random.default_rng(5)
+    parts = []
+    for sample in ("S", "W"):
+        x = generator.uniform(0.0, 2.5, NUMBER)
+        weights = generator.uniform(0.001, 0.003, NUMBER)
+        alternatives = {"tilt": weights * (0.5 + 0.4 * x), "half": 0.5 * weights}
+        columns = {"x": x, "os": generator.choice([1.0, 0.0, -2.0], NUMBER)}
+        folds = np.zeros(NUMBER, dtype=np.int64)
+        parts.append(SampleEvents(sample, columns, weights, alternatives, folds))
+    config: Any = SimpleNamespace(samples=SAMPLES, regions=REGIONS, systematics=SYSTEMATICS)
+    analysis: Any = SimpleNamespace(compute=compute, shifts={"x": SimpleNamespace(function=shift)})
+    binning = Binning("x", {"signal": EDGES, "control": EDGES[[0, -1]]}, frozenset(["control"]))
+    return Universe(parts, analysis, config, binning, None)
+
+
+def expected(universe: Universe, mu: float = 1.0, transfer: float = 0.0, **pulls: float) -> Any:
+    truth = Truth(mu, {**dict.fromkeys(SYSTEMATICS, 0.0), **pulls}, transfer)
+    same_sign = SameSign({"signal": DATA}, {"qcd": {"signal": 0.5 * DATA}}, TRANSFER)
+    return universe.expected(truth, same_sign)
+
+
+def filled(universe: Universe, sample: int, place: float, factor: float = 1.0) -> Any:
+    part = universe.events[sample]
+    chosen = part.columns["os"] == place
+    return np.histogram(part.columns["x"][chosen] * factor, EDGES, weights=part.weights[chosen])[0]
+
+
+def test_nominal_is_simulation_and_what_same_sign_data_leave(universe: Universe) -> None:
+    subtracted = filled(universe, 0, 0.0) + filled(universe, 1, 0.0)
+    simulated = 3.0 * filled(universe, 0, 1.0) + filled(universe, 1, 1.0)
+    found = expected(universe, mu=3.0)["signal"]
+    # the signal among the same-sign events grows with it
+    tripled = subtracted + 2.0 * filled(universe, 0, 0.0)
+    np.testing.assert_allclose(found, simulated + 1.5 * (DATA - tripled))
+
+
+def test_transfer_factor_scales_the_estimate_alone(universe: Universe) -> None:
+    change = expected(universe, transfer=1.0)["signal"] - expected(universe)["signal"]
+    subtracted = filled(universe, 0, 0.0) + filled(universe, 1, 0.0)
+    np.testing.assert_allclose(change, 0.2 * 1.5 * (DATA - subtracted))
+
+
+def test_rate_acts_in_its_region_and_the_partner(universe: Universe) -> None:
+    change = {n: y - expected(universe)[n] for n, y in expected(universe, rate=1.0).items()}
+    wanted = 0.1 * (filled(universe, 1, 1.0) - 1.5 * filled(universe, 1, 0.0))
+    np.testing.assert_allclose(change["signal"], wanted)
+    np.testing.assert_allclose(change["control"], 0.0, atol=1e-12)
+
+
+def test_weight_is_linear_and_stays_in_its_region(universe: Universe) -> None:
+    nominal = expected(universe)
+    one, two = (expected(universe, shape=pull) for pull in (1.0, -2.0))
+    change = one["signal"] - nominal["signal"]
+    part = universe.events[1]
+    for place, factor in ((1.0, 1.0), (0.0, -1.5)):
+        chosen = part.columns["os"] == place
+        moved = (part.alternatives["tilt"] - part.weights)[chosen]
+        change = change - factor * np.histogram(part.columns["x"][chosen], EDGES, weights=moved)[0]
+    np.testing.assert_allclose(change, 0.0, atol=1e-12)
+    np.testing.assert_allclose(
+        two["signal"] - nominal["signal"], -2.0 * (one["signal"] - nominal["signal"])
+    )
+    np.testing.assert_allclose(one["control"], nominal["control"])
+
+
+def test_data_driven_weight_acts_on_data_and_on_what_is_subtracted(universe: Universe) -> None:
+    change = expected(universe, qcd=1.0)["signal"] - expected(universe)["signal"]
+    subtracted = filled(universe, 0, 0.0) + filled(universe, 1, 0.0)
+    np.testing.assert_allclose(change, -0.5 * 1.5 * (DATA - subtracted))
+
+
+def test_shift_moves_events_between_bins(universe: Universe) -> None:
+    change = expected(universe, scale=2.0)["signal"] - expected(universe)["signal"]
+    moved = [filled(universe, 1, place, 1.2) - filled(universe, 1, place) for place in (1.0, 0.0)]
+    np.testing.assert_allclose(change, moved[0] - 1.5 * moved[1])
+    assert np.abs(change).max() > 0.1
+
+
+def test_one_sided_shift_below_zero_is_the_mirror_image(universe: Universe) -> None:
+    nominal = expected(universe)["signal"]
+    up, down = (expected(universe, smear=pull)["signal"] - nominal for pull in (1.5, -1.5))
+    assert np.abs(up).max() > 0.1
+    np.testing.assert_allclose(down, -up)
+
+
+def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: Universe) -> None:
+    same_sign = SameSign({"signal": DATA}, {"qcd": {"signal": DATA}}, TRANSFER)
+    truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), 0.0)
+    rng = np.random.default_rng(8)
+    drawn = np.array([universe.expected(truth, same_sign, rng)["signal"] for _ in range(600)])
+    variance = 1.5**2 * DATA
+    for part in universe.events:
+        for place, factor in ((1.0, 1.0), (0.0, 1.5)):
+            chosen = part.columns["os"] == place
+            squares = np.histogram(
+                part.columns["x"][chosen], EDGES, weights=part.weights[chosen] ** 2
+            )[0]
+            variance = variance + factor**2 * squares
+    error = np.sqrt(variance / len(drawn))
+    assert np.all(
+        np.abs(drawn.mean(axis=0) - universe.expected(truth, same_sign)["signal"]) < 4 * error
+    )
+    np.testing.assert_allclose(drawn.std(axis=0), np.sqrt(variance), rtol=0.12)
