@@ -90,9 +90,11 @@ def faults(cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Faults:
         wait_for(lambda: not cluster.jobs() and cluster.jobs("PENDING"), process)
         drained = cluster.jobs("PENDING")
         cluster.command("scontrol", "update", node, "State=RESUME", check=True)
-        output, _ = process.communicate(timeout=900)
+        output, _ = process.communicate(timeout=1800)
     finally:
-        process.kill()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
     return Faults(run, victim, drained, output, process.returncode)
 
 

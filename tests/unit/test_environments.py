@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import tomllib
 from importlib import metadata
@@ -76,3 +77,16 @@ def test_container_copies_what_exists() -> None:
     for line in re.findall(r"^COPY (.*)$", container, re.MULTILINE):
         for name in line.split()[:-1]:
             assert (ROOT / name).exists(), name
+
+
+def test_audit_knows_bad_versions_and_finds_none_locked() -> None:
+    spec = importlib.util.spec_from_file_location("audit", ROOT / ".ci/audit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    audit = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(audit)
+    (line,) = audit.below_floor({"pyarrow": "14.0.0", "requests": "2.33.0"})
+    assert line == "pyarrow 14.0.0: CVE-2023-47248, mended in 14.0.1"
+    packages = audit.locked((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    assert len(packages) > 100
+    assert audit.below_floor(packages) == []

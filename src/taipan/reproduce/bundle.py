@@ -89,7 +89,7 @@ def write_bundle(
             "give the overlays of that run (--configfile, --config)"
         )
     shown = _compared_files(results)
-    hashed = [*shown, *_hashed_files(results)]
+    hashed = [*shown[1:], *_hashed_files(results)]  # the summary holds times
     about = {
         "format": _FORMAT,
         "analysis": config.analysis,
