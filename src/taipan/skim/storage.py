@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,12 +149,52 @@ def read_events(paths: Sequence[Path | str], columns: Sequence[Column]) -> Colum
     TaipanError
         If a file is missing or damaged or lacks a column; names it.
     """
-    names = [column.name for column in columns]
-    tables = []
+    return _to_arrays([_read_table(path, columns) for path in paths], columns)
+
+
+def iterate_events(
+    paths: Sequence[Path | str], columns: Sequence[Column], step: int
+) -> Iterator[Columns]:
+    """Read skimmed events in blocks, which do not depend on how they are divided into files.
+
+    Parameters
+    ----------
+    paths, columns
+        As for :func:`read_events`; a file is held in memory at a time.
+    step
+        Number of events of a block; the last one has fewer.
+
+    Yields
+    ------
+    dict
+        As :func:`read_events`; one block without events if there are none.
+
+    Raises
+    ------
+    TaipanError
+        If a file is missing or damaged or lacks a column; names it.
+    """
+    waiting: list[pa.Table] = []
+    rows, blocks = 0, 0
     for path in paths:
-        table = read_parquet(path, names)
-        _check_columns(path, table, columns)
-        tables.append(table.replace_schema_metadata(None))
+        table = _read_table(path, columns)
+        while rows + len(table) >= step:
+            taken = step - rows
+            yield _to_arrays([*waiting, table.slice(0, taken)], columns)
+            table, waiting, rows, blocks = table.slice(taken), [], 0, blocks + 1
+        waiting, rows = [*waiting, table], rows + len(table)
+    if rows or not blocks:
+        yield _to_arrays(waiting, columns)
+
+
+def _read_table(path: Path | str, columns: Sequence[Column]) -> pa.Table:
+    table = read_parquet(path, [column.name for column in columns])
+    _check_columns(path, table, columns)
+    return table.replace_schema_metadata(None)
+
+
+def _to_arrays(tables: Sequence[pa.Table], columns: Sequence[Column]) -> Columns:
+    """Concatenate tables and return read-only arrays, lists padded."""
     table = pa.concat_tables(tables).combine_chunks()
     out = {}
     for column in columns:
