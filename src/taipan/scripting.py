@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from taipan.checksums import record_files, verify_files
@@ -28,6 +28,32 @@ def configure_logging(log: str | None = None) -> None:
     logger.handlers = handlers
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+
+def local_files(
+    by_dataset: Mapping[str, Sequence[str]], files: Sequence[Any]
+) -> dict[str, list[str]]:
+    """Give the files of each dataset where this job finds them.
+
+    Without a shared file system the inputs of a job are copies under other names.
+
+    Parameters
+    ----------
+    by_dataset
+        Dataset → its files, as the workflow names them.
+    files
+        The same files in the same order, as the job has them.
+
+    Raises
+    ------
+    TaipanError
+        If there are more or fewer.
+    """
+    total = sum(map(len, by_dataset.values()))
+    if total != len(files):
+        raise TaipanError(f"{len(files)} files of events were given, expected {total}")
+    found = iter(files)
+    return {name: [str(next(found)) for _ in paths] for name, paths in by_dataset.items()}
 
 
 def run_script(function: Callable[..., Any], *, log: str | None = None, **arguments: Any) -> None:

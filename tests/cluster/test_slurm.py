@@ -100,7 +100,8 @@ def faults(cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Faults:
 
 def test_every_fault_is_reported_and_retried(faults: Faults) -> None:
     assert faults.exit_status == 0, faults.output[-4000:]
-    assert f"SLURM-job '{faults.cancelled}' failed" in faults.output
+    report = f"Error in group events\n    log: .*/{faults.cancelled}\\.log"
+    assert re.search(report, faults.output), faults.output[-4000:]
     assert faults.cancelled not in faults.seen_while_drained
     over_memory = re.findall(r"Error in rule train:\n\s+message: SLURM-job '(\d+)'", faults.output)
     assert len(over_memory) == 1, faults.output[-4000:]
