@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,10 +14,7 @@ from taipan.config.model import Config, Name, Skim, Strict, Url
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0
-FileName = Annotated[
-    str, Field(pattern=r"^([A-Za-z0-9_+-][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_+-][A-Za-z0-9_.+-]*$")
-]
-"""Path below the folder of the source: no part of it begins with a dot."""
+_FILE_NAME = re.compile(r"([\w+-][\w.+-]*/)*[\w+-][\w.+-]*", re.ASCII)  # no part begins with a dot
 Adler32 = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 
 
@@ -61,7 +59,7 @@ class Dataset(Strict):
         gives Adler-32); the content of a file without one is not verified.
     """
 
-    files: list[FileName] = Field(min_length=1)
+    files: list[str] = Field(min_length=1)
     is_data: bool
     luminosity: Cited | None = None
     cross_section: Cited | None = None
@@ -79,6 +77,9 @@ class Dataset(Strict):
 
     @model_validator(mode="after")
     def _normalisable(self) -> Dataset:
+        for file in self.files:
+            if not _FILE_NAME.fullmatch(file):
+                raise ValueError(f"`files`: '{file}' is not a path below the folder of the source")
         for key in ("sizes", "adler32", "sha256"):
             other = sorted(set(getattr(self, key)) - set(self.files))
             if other:

@@ -212,7 +212,9 @@ def coverage_slice():
     """Configuration of the pseudo-experiments."""
     return {
         **definitions(),
-        **slice_config(CONFIG, "module", "features", "systematics", "weights", "coverage"),
+        **slice_config(
+            CONFIG, "module", "features", "systematics", "weights", "coverage"
+        ),
     }
 
 
