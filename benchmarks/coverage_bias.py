@@ -38,7 +38,7 @@ from taipan.coverage.truth import Truth
 from taipan.events.corrections import read_correction
 from taipan.events.inputs import open_datasets
 from taipan.inference import compile_model
-from taipan.inference.model import Model
+from taipan.inference.model import CompiledModel
 from taipan.inference.toys import fit_pseudo_data
 from taipan.likelihood.table import read_table
 from taipan.nn.scorer import FoldScorer
@@ -98,7 +98,7 @@ def even_parts(universe: Universe, same_sign: SameSign, names: list[str]) -> lis
     return [*found, {r: sum(item[r] for item in found) for r in nominal}]
 
 
-def biases(model: Model, nominal: dict[str, Any], changes: list[dict[str, Any]]) -> Any:
+def biases(model: CompiledModel, nominal: dict[str, Any], changes: list[dict[str, Any]]) -> Any:
     """Change of μ̂ of the Asimov data under each change of the yields."""
     auxiliary = model.expected_auxiliary(model.nominal(1.0))
     data = np.array(
