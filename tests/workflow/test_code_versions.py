@@ -15,6 +15,7 @@ PLUMBING = {
     *("taipan", "taipan.atomic", "taipan.errors", "taipan.scripting", "taipan.provenance"),
     *("taipan.config", "taipan.config.slices", "taipan.config.model", "taipan.analysis"),
     "taipan.checksums",
+    "taipan.limits",
     "taipan.datasets",
 }
 """Reads, writes and types: they decide no number."""

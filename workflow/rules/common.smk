@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from taipan.analysis import load_analysis
 from taipan.config.checks import check_config
 from taipan.config.load import check_files, load_catalogue, load_config
-from taipan.config.slices import slice_config
+from taipan.config.slices import hash_config, slice_config
 from taipan.datasets import (
     chunk_size,
     mirrors_of,
@@ -19,7 +19,7 @@ from taipan.datasets import (
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
 from taipan.nn.weights.transform import STORED
-from taipan.provenance import code_version, hash_content
+from taipan.provenance import code_version
 from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
 
