@@ -9,20 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
-Url = Annotated[str, Field(pattern=r"^(https?|roots?)://[^\s/]+.*$")]
-
-
-class Strict(BaseModel):
-    """Base of every section: unknown keys are errors and values cannot be changed in place."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from taipan.config.adversary import Adversary, AdversaryScan, Decorrelation
+from taipan.config.base import Fraction, Host, Name, NonNegative, Positive, Strict, Url
 
 
 class Mismodelling(Strict):
@@ -239,6 +229,13 @@ class Training(Strict):
     )
     checkpoint_every: Annotated[int, Field(ge=0)] = Field(
         10, description="Epochs between checkpoints, from which a killed training goes on; 0: none."
+    )
+    adversary: Adversary = Field(
+        default_factory=Adversary,
+        description="An adversary that tries to tell data from simulation by the score.",
+    )
+    decorrelate: list[Decorrelation] = Field(
+        default_factory=list, description="Quantities that the score must not depend on."
     )
 
 
@@ -482,6 +479,46 @@ class Coverage(Strict):
     )
 
 
+class DecorrelationCheck(Strict):
+    """How well the score agrees between data and simulation in control regions."""
+
+    enabled: bool = Field(
+        True,
+        description="Part of a complete run; if false, made on demand (`check_decorrelation`).",
+    )
+    regions: list[Name] = Field(
+        default_factory=list,
+        description="Regions in which data are compared with simulation; if empty all that share "
+        "no event with a signal region. Others are not allowed.",
+    )
+    efficiencies: list[Fraction] = Field(
+        default_factory=lambda: [0.5, 0.3, 0.1],
+        min_length=1,
+        description="Signal efficiencies of the working points at which the tails are compared.",
+    )
+    variables: list[Name] = Field(
+        default_factory=list,
+        description="Quantities whose distance correlation with the score is measured; if empty "
+        "the observables besides the score.",
+    )
+    condition_on: list[Name] = Field(
+        default_factory=list,
+        description="Quantities that the fresh adversary sees besides the score.",
+    )
+    folds: Annotated[int, Field(ge=2, le=20)] = Field(
+        5, description="Folds of the fresh adversary."
+    )
+    compare: dict[Name, str] = Field(
+        default_factory=dict,
+        description="Networks that are judged besides, on the same events: name → folder `models` "
+        "of another run with the same features and folds (`baseline: results/plain/htautau/models`)"
+        ".",
+    )
+    permutations: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        100, description="Random orders that a distance correlation is compared with."
+    )
+
+
 class Run(Strict):
     """Keys of `config/config.yaml` and its overlays."""
 
@@ -520,11 +557,18 @@ class Run(Strict):
     input_selection: InputSelection = Field(
         default_factory=InputSelection, description="Ranking and elimination of inputs."
     )
+    adversary_scan: AdversaryScan = Field(
+        default_factory=AdversaryScan, description="Scan of the adversary's strength λ, on demand."
+    )
     templates: Templates = Field(
         default_factory=Templates, description="How histograms become templates."
     )
     coverage: Coverage = Field(
         default_factory=Coverage, description="Measurement of the intervals' coverage."
+    )
+    decorrelation: DecorrelationCheck = Field(
+        default_factory=DecorrelationCheck,
+        description="Judgement of the score in control regions.",
     )
 
 
@@ -644,9 +688,11 @@ class Weight(Strict):
 class Systematic(Strict):
     """One source of systematic uncertainty, correlated over samples and regions by its name."""
 
-    kind: Literal["rate", "weight", "kinematic", "sample"] = Field(
+    kind: Literal["rate", "weight", "kinematic", "sample", "control_residual"] = Field(
         description="`rate`: a normalisation; `weight`: a change of event weights; `kinematic`: a "
-        "shift of objects with migration across cuts; `sample`: an alternative dataset."
+        "shift of objects with migration across cuts; `sample`: an alternative dataset; "
+        "`control_residual`: what is left between data and simulation along the observable in a "
+        "control region."
     )
     group: Literal["experimental", "theory", "normalisation"] = Field(
         "experimental", description="Group in the uncertainty breakdown."
@@ -672,6 +718,11 @@ class Systematic(Strict):
     )
     datasets: list[str] | None = Field(
         None, description="Alternative datasets (kind `sample`), in place of the sample's own."
+    )
+    region: Name | None = Field(
+        None,
+        description="Control region (kind `control_residual`) in which data are compared with "
+        "the samples.",
     )
     symmetrize: bool = Field(
         False,
