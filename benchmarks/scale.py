@@ -5,11 +5,16 @@ extrapolates; CPU time is measured, so that other load on the machine does not c
 Markdown for docs/scale.md.
 
     python benchmarks/scale.py [--events 400000] [--repeat 3] [--overlay config/examples/FILE.yaml]
+    python benchmarks/scale.py --jobs 105000
+
+The second form plans the full samples in chunks of that many events: CPU and memory of the dry run,
+and what the scheduler takes for a job when nothing is done but to touch its (empty) outputs.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import resource
 import statistics
 import subprocess
@@ -85,6 +90,42 @@ def cpu_seconds(*command: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def measure_scheduler(chunk_events: int) -> None:
+    """Print CPU and memory of planning and of scheduling all jobs of the full samples."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("Snakefile", "config", "profiles", "scripts", "workflow", "envs"):
+            (folder / part).symlink_to(ROOT / part)
+        overlay = folder / "chunks.yaml"
+        overlay.write_text(f"skim: {{chunk_events: {chunk_events}}}\n", encoding="utf-8")
+        files = ("config/examples/cms-2012.yaml", str(overlay))
+        snakemake = (sys.executable, "-m", "snakemake", "--cores", "1")
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        text = subprocess.run(
+            [*snakemake, "--dry-run", "--configfile", *files],
+            cwd=folder, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        planned = resource.getrusage(resource.RUSAGE_CHILDREN)
+        outputs = re.findall(r"^    output: (.*)$", text, re.MULTILINE)
+        for path in (folder / item for line in outputs for item in line.split(", ")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        subprocess.run(
+            [*snakemake, "--touch", "--forceall", "--quiet", "all", "--configfile", *files],
+            cwd=folder, check=True, capture_output=True,
+        )  # fmt: skip
+        touched = resource.getrusage(resource.RUSAGE_CHILDREN)
+    plan, run = (
+        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        for before, after in ((used, planned), (planned, touched))
+    )
+    jobs, memory = len(outputs), touched.ru_maxrss / 1024**2
+    print(f"- {jobs} jobs: dry run {plan:.1f} s of CPU; peak memory of both {memory:.2f} GB")
+    print(
+        f"- scheduling and touching: {run:.1f} s of CPU, {1000 * (run - plan) / jobs:.1f} ms a job"
+    )
+
+
 def count_jobs(chunk_events: int) -> int:
     catalogue = load_catalogue(read_config([], ROOT, catalogue="cms-2012-reduced"), ROOT)
     return sum(
@@ -98,7 +139,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--overlay", help="configuration of a dry run to be timed")
+    parser.add_argument("--jobs", type=int, help="events of a chunk: measure the scheduler alone")
     options = parser.parse_args()
+    if options.jobs:
+        measure_scheduler(options.jobs)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         simulate(folder / "DYJetsToLL.root", options.events)

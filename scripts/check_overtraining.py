@@ -8,7 +8,7 @@ from taipan.config.slices import restore_slice
 from taipan.errors import TaipanError
 from taipan.nn.inputs import open_training_set
 from taipan.nn.overtraining import check_networks, failure_message
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -57,7 +57,7 @@ def check_overtraining(
 if __name__ == "__main__":
     run_script(
         check_overtraining,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
         transfer_factor=snakemake.input.transfer_factor,

@@ -12,7 +12,7 @@ from taipan.nn.weights.check import check_weights as judge_weights
 from taipan.nn.weights.check import failure_message
 from taipan.nn.weights.store import read_weights
 from taipan.nn.weights.transform import loss_weights
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -75,7 +75,7 @@ if __name__ == "__main__":
     run_script(
         check_weights,
         inputs={
-            "events": snakemake.params.events,
+            "events": local_files(snakemake.params.events, snakemake.input.events),
             "normalisation": snakemake.input.normalisation,
             "pileup": snakemake.input.pileup,
             "transfer_factor": snakemake.input.transfer_factor,

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 from taipan.analysis import load_analysis
 from taipan.config.slices import restore_slice
 from taipan.events.corrections import read_correction
-from taipan.events.inputs import open_datasets
-from taipan.events.load import select_fold
+from taipan.events.stream import stream_dataset
 from taipan.events.variations import template_variations
 from taipan.nn.scorer import FoldScorer
 from taipan.scripting import run_script
 from taipan.templates.edges import apply_edges
-from taipan.templates.fill import FillSettings, fill_dataset
+from taipan.templates.fill import FillSettings, fill_blocks
 from taipan.templates.store import write_histograms
 
 if TYPE_CHECKING:
@@ -38,9 +37,6 @@ def histogram(
     """Write the histograms of the observables and of the control plots."""
     settings = restore_slice(config)
     analysis = load_analysis(settings.module)
-    (loaded,) = open_datasets({dataset: events}, normalisation, pileup, analysis, len(models))
-    if drop_fold is not None and not loaded.is_data:
-        loaded = select_fold(loaded, drop_fold, inside=False)
     scorer = FoldScorer(models, threads=threads, features=settings.features)
     fill = FillSettings(
         settings.samples,
@@ -54,9 +50,11 @@ def histogram(
             for name, weight in settings.weights.items()
         },
     )
-    filled, nominal = fill_dataset(loaded, analysis, fill, scorer.score)
-    count = len(loaded.folds)
-    logger.info("%s: %d events, %d variations", dataset, count, len(fill.variations))
+    blocks = stream_dataset(
+        dataset, events, normalisation, pileup, analysis, len(models), drop_fold=drop_fold
+    )
+    filled, nominal = fill_blocks(blocks, analysis, fill, scorer.score)
+    logger.info("%s: filled with %d variations", dataset, len(fill.variations))
     write_histograms(observables, filled)
     write_histograms(control, nominal)
 

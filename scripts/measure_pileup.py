@@ -9,7 +9,7 @@ from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.events.weights import NO_VERTEX_WEIGHTS, measure_vertex_weights
 from taipan.normalisation import from_dict
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 from taipan.skim.storage import read_events
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def measure_pileup(
 if __name__ == "__main__":
     run_script(
         measure_pileup,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         enabled=snakemake.params.pileup["enabled"],
         max_weight=snakemake.params.pileup["max_weight"],

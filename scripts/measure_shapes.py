@@ -9,7 +9,7 @@ from taipan.config.slices import restore_slice
 from taipan.events.corrections import write_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.shapes import count_events, measure_weight
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -54,7 +54,7 @@ def measure_shapes(
 if __name__ == "__main__":
     run_script(
         measure_shapes,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
         transfer_factor=snakemake.input.transfer_factor,

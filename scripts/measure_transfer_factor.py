@@ -10,7 +10,7 @@ from taipan.atomic import write_json
 from taipan.config.slices import restore_slice
 from taipan.events.inputs import open_datasets
 from taipan.events.selection import region_masks, sample_masks
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 from taipan.templates.combine import measure_transfer_factor
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def measure(
 if __name__ == "__main__":
     run_script(
         measure,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
         config=snakemake.params.config,

@@ -16,7 +16,7 @@ from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
 from taipan.nn.scorer import FoldScorer
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 
@@ -110,7 +110,7 @@ def optimise_binning(
 if __name__ == "__main__":
     run_script(
         optimise_binning,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         models=list(snakemake.input.models),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,

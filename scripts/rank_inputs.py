@@ -9,7 +9,7 @@ from taipan.nn.scorer import FoldScorer
 from taipan.nn.selection import permutation_importance
 from taipan.plotting.style import save_figure
 from taipan.plotting.tuning import bar_figure, importance_numbers
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -62,7 +62,7 @@ def rank_inputs(
 if __name__ == "__main__":
     run_script(
         rank_inputs,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
         transfer_factor=snakemake.input.transfer_factor,

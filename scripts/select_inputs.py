@@ -11,7 +11,7 @@ from taipan.nn.selection import describe_selection
 from taipan.nn.weights.store import read_weights
 from taipan.plotting.style import save_figure
 from taipan.plotting.tuning import selection_figure
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -75,7 +75,7 @@ def select_inputs(
 if __name__ == "__main__":
     run_script(
         select_inputs,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
         transfer_factor=snakemake.input.transfer_factor,

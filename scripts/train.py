@@ -9,7 +9,7 @@ from taipan.nn.inputs import open_training_events
 from taipan.nn.train import train_network
 from taipan.nn.tune import apply_best
 from taipan.nn.weights.store import read_weights
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -86,7 +86,7 @@ def train(
 if __name__ == "__main__":
     run_script(
         train,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
         transfer_factor=snakemake.input.transfer_factor,

@@ -8,7 +8,7 @@ from taipan.config.slices import restore_slice
 from taipan.nn.inputs import open_training_set
 from taipan.nn.weights.store import write_weights
 from taipan.nn.weights.transform import transform_cells
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -58,7 +58,7 @@ def transform_weights(
 if __name__ == "__main__":
     run_script(
         transform_weights,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
         transfer_factor=snakemake.input.transfer_factor,

@@ -8,7 +8,7 @@ from taipan.config.slices import restore_slice
 from taipan.nn.inputs import open_training_set
 from taipan.nn.tune import describe_best, search_hyperparameters, write_results
 from taipan.nn.weights.store import read_weights
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -66,16 +66,14 @@ def tune(
         threads,
         read_weights(weights[0], training_set, folds) if weights else None,
     )
-    content = describe_best(
-        found, settings.training, settings.tuning, settings.features, seed, code
-    )
-    write_results((best, trials), found, content)
+    content = describe_best(found, settings.tuning, seed, code)
+    write_results((best, trials), found.trials, content)
 
 
 if __name__ == "__main__":
     run_script(
         tune,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
         transfer_factor=snakemake.input.transfer_factor,

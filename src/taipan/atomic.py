@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from taipan.errors import TaipanError
+from taipan.limits import refuse_large
 
 
 @contextlib.contextmanager
@@ -89,11 +90,14 @@ def read_json(path: Path | str) -> Any:
     Raises
     ------
     TaipanError
-        If the file is missing or is not valid JSON; names the file.
+        If the file is missing, too large or not valid JSON; names the file.
     """
+    refuse_large(path, "JSON")
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise TaipanError(f"cannot read {path}: {error.strerror}") from error
+    except RecursionError as error:
+        raise TaipanError(f"{path} is not valid JSON: nested too deeply") from error
     except ValueError as error:
         raise TaipanError(f"{path} is not valid JSON: {error}") from error

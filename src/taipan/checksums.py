@@ -2,14 +2,16 @@
 
 A rule's outputs are recorded when it has succeeded, and verified when another rule reads them. The
 records lie beside the files, in a folder ``.checksums`` that nothing depends on: where a record is
-missing, the file came from elsewhere and is not verified.
+missing, the file came from elsewhere and is not verified. A record also says where the file comes
+from, so that formats without room for it have a provenance too, and their bytes stay the same.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from taipan.atomic import read_json, write_json
 from taipan.errors import TaipanError
@@ -23,7 +25,14 @@ def record_path(path: Path | str) -> Path:
     return target.parent / FOLDER / f"{target.name}.json"
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal digits.
+
+    Raises
+    ------
+    TaipanError
+        If it cannot be read.
+    """
     try:
         with path.open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()
@@ -42,8 +51,15 @@ def _files(paths: Iterable[Path | str]) -> list[Path]:
     return found
 
 
-def record_files(paths: Iterable[Path | str]) -> None:
+def record_files(paths: Iterable[Path | str], origin: Mapping[str, Any] | None = None) -> None:
     """Record size and SHA-256 of files just made (all files of a folder).
+
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    origin
+        Provenance of the files, which is recorded with them.
 
     Raises
     ------
@@ -51,17 +67,24 @@ def record_files(paths: Iterable[Path | str]) -> None:
         If a file is missing, or its record cannot be written.
     """
     for path in _files(paths):
-        write_json(record_path(path), {"sha256": _digest(path), "bytes": path.stat().st_size})
+        record = {"sha256": file_digest(path), "bytes": path.stat().st_size}
+        write_json(record_path(path), record if origin is None else {**record, "origin": origin})
 
 
-def verify_files(paths: Iterable[Path | str]) -> None:
+def verify_files(paths: Iterable[Path | str]) -> dict[str, str]:
     """Compare files with their records, where there are any.
+
+    Returns
+    -------
+    dict
+        Path → SHA-256, for the files that have a record.
 
     Raises
     ------
     TaipanError
         If a file is missing, or differs from what was written; names it and says what to do.
     """
+    found: dict[str, str] = {}
     for path in _files(paths):
         record = record_path(path)
         if not record.exists():
@@ -72,8 +95,10 @@ def verify_files(paths: Iterable[Path | str]) -> None:
         size = path.stat().st_size
         if size != stated["bytes"]:
             reason = f"it has {size} bytes, {stated['bytes']} were written"
-        elif _digest(path) != stated["sha256"]:
+        elif file_digest(path) != stated["sha256"]:
             reason = "its content is not what was written (SHA-256 differs)"
         else:
+            found[str(path)] = stated["sha256"]
             continue
         raise TaipanError(f"{path} is damaged: {reason}; delete it and run again to make it anew")
+    return found

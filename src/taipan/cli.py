@@ -16,6 +16,8 @@ from taipan.config.model import Skim
 from taipan.datasets import total_luminosity
 from taipan.errors import TaipanError
 from taipan.fit_command import add_fit_command
+from taipan.provenance_command import add_provenance_command
+from taipan.reproduce.command import add_reproduce_commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
             )
     _add_skim(commands)
     add_fit_command(commands)
+    add_provenance_command(commands)
+    add_reproduce_commands(commands)
     folder = commands.add_parser(
         "results-folder", help="print the folder that a run with these options writes to"
     )
@@ -204,3 +208,7 @@ def _print_manual(_: argparse.Namespace) -> None:
 def _write(options: argparse.Namespace) -> None:
     for path in document.write_documents(options.root):
         print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

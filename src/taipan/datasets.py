@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from taipan.config.base import Strict, Url
+from taipan.config.base import Name, Strict, Url
 from taipan.config.model import Config, Skim
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0
+_FILE_NAME = re.compile(r"([\w+-][\w.+-]*/)*[\w+-][\w.+-]*", re.ASCII)  # no part begins with a dot
 Adler32 = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 
 
@@ -76,6 +78,9 @@ class Dataset(Strict):
 
     @model_validator(mode="after")
     def _normalisable(self) -> Dataset:
+        for file in self.files:
+            if not _FILE_NAME.fullmatch(file):
+                raise ValueError(f"`files`: '{file}' is not a path below the folder of the source")
         for key in ("sizes", "adler32", "sha256"):
             other = sorted(set(getattr(self, key)) - set(self.files))
             if other:
@@ -128,7 +133,7 @@ class Catalogue(Strict):
     doi: str | None = None
     citation: str | None = None
     mirrors: list[Url] = Field(default_factory=list)
-    datasets: dict[str, Dataset] = Field(min_length=1)
+    datasets: dict[Name, Dataset] = Field(min_length=1)
 
     def dataset(self, name: str) -> Dataset:
         """Return a dataset.

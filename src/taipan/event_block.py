@@ -31,7 +31,7 @@ class Lists:
     Raises
     ------
     ValueError
-        If the counts do not add up to the number of values.
+        If a count is negative, or they do not add up to the number of values.
     """
 
     values: Array
@@ -39,6 +39,8 @@ class Lists:
 
     def __post_init__(self) -> None:
         """Refuse counts that do not fit."""
+        if self.counts.min(initial=0) < 0:
+            raise ValueError(f"a list of {self.counts.min()} values")
         if self.counts.sum() != len(self.values):
             raise ValueError(f"lists of {self.counts.sum()} values, but {len(self.values)} given")
 

@@ -6,11 +6,12 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from taipan.checksums import record_files, verify_files
 from taipan.errors import TaipanError
+from taipan.provenance import hash_content, package_versions
 
 logger = logging.getLogger("taipan")
 
@@ -29,6 +30,32 @@ def configure_logging(log: str | None = None) -> None:
     logger.propagate = False
 
 
+def local_files(
+    by_dataset: Mapping[str, Sequence[str]], files: Sequence[Any]
+) -> dict[str, list[str]]:
+    """Give the files of each dataset where this job finds them.
+
+    Without a shared file system the inputs of a job are copies under other names.
+
+    Parameters
+    ----------
+    by_dataset
+        Dataset → its files, as the workflow names them.
+    files
+        The same files in the same order, as the job has them.
+
+    Raises
+    ------
+    TaipanError
+        If there are more or fewer.
+    """
+    total = sum(map(len, by_dataset.values()))
+    if total != len(files):
+        raise TaipanError(f"{len(files)} files of events were given, expected {total}")
+    found = iter(files)
+    return {name: [str(next(found)) for _ in paths] for name, paths in by_dataset.items()}
+
+
 def run_script(function: Callable[..., Any], *, log: str | None = None, **arguments: Any) -> None:
     """Call `function(**arguments)` as the body of a rule.
 
@@ -36,7 +63,7 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
     exit status 1; anything else keeps its traceback, because it is a bug.
 
     Within Snakemake the job's inputs are compared with the checksums recorded when they were made,
-    and its outputs are recorded.
+    and its outputs are recorded with their provenance.
     """
     configure_logging(log)
     start = time.perf_counter()
@@ -44,10 +71,10 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
     job = getattr(sys.modules["__main__"], "snakemake", None)
     try:
         if job is not None:
-            verify_files(job.input)
+            inputs = verify_files(job.input)
         function(**arguments)
         if job is not None:
-            record_files(job.output)
+            record_files(job.output, _describe_job(job, inputs))
     except TaipanError as error:
         logger.error("%s: error: %s", name, error)
         sys.exit(1)
@@ -55,3 +82,17 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
         logger.exception("%s: unexpected error", name)
         raise
     logger.info("%s: done in %.1f s", name, time.perf_counter() - start)
+
+
+def _describe_job(job: Any, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """Provenance of the outputs of a job; free of dates, so that equal runs give equal records."""
+    parameters = dict(job.params.items())
+    return {
+        "rule": job.rule,
+        "wildcards": dict(job.wildcards.items()),
+        "parameters": hash_content(parameters),
+        "code": parameters.get("code"),
+        "seed": parameters.get("seed"),
+        "inputs": {path: inputs.get(path) for path in map(str, job.input)},
+        "packages": package_versions(),
+    }

@@ -180,7 +180,10 @@ class Slurm:
     def stop(self) -> None:
         """Cancel all jobs and end the daemons."""
         if len(self.daemons) == 3:
-            self.command("scancel", "--user", "root")
+            self.command("scancel", *map(str, {**self.jobs(), **self.jobs("PENDING")}))
+            end = time.monotonic() + 10
+            while self.jobs() and time.monotonic() < end:
+                time.sleep(0.2)
         for daemon in reversed(self.daemons):
             daemon.terminate()
         for daemon in reversed(self.daemons):

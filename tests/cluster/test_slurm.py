@@ -1,12 +1,13 @@
-"""The smoke configuration on a real SLURM of one node: equal to a local run, also after faults."""
+"""The smoke configuration on a real SLURM of one node, with faults: equal to a local run."""
 
 from __future__ import annotations
 
-import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,24 @@ pytestmark = [
 # What a test cluster needs that a real one does not: no accounting, and everything at once.
 TEST_CLUSTER = (
     *("--slurm-status-command", "squeue", "--slurm-no-account"),
-    *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "1"),
+    *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
     *("--latency-wait", "10"),
 )
+SNAKEMAKE = Path(__file__).with_name("snakemake_quickly.py")
+TOO_LITTLE_AT_FIRST = ("--set-resources", "train:mem_mb=150 if attempt == 1 else 4000")
 PRODUCTS = ("templates/templates.zip", "workspace.json", "yields.csv", "models/fold0.onnx")
+FITS = ("fit/nn_score.json", "fit/m_vis.json")
+
+
+@dataclass(frozen=True)
+class Faults:
+    """A run that met a cancelled job, a drained node and a job over memory."""
+
+    project: Project
+    cancelled: int
+    seen_while_drained: dict[int, str]
+    output: str
+    exit_status: int
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +56,7 @@ def start(run: Project, cluster: Slurm, *arguments: str) -> subprocess.Popen[str
     environment = {**run.environment, **cluster.environment, "PYTHONPATH": str(run.path / "src")}
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", *TEST_CLUSTER),
+            *(sys.executable, str(SNAKEMAKE), "--profile", "profiles/slurm", *TEST_CLUSTER),
             *(*arguments, "--configfile", SMOKE),
         ],
         cwd=run.path,
@@ -57,55 +72,68 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) ->
     while not condition():
         assert process.poll() is None, f"the workflow has ended: {process.communicate()[0][-3000:]}"
         assert time.monotonic() < end, "not reached in 300 s"
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
-def running(cluster: Slurm, rule: str) -> list[int]:
-    return [number for number, comment in cluster.jobs().items() if rule in comment]
+@pytest.fixture(scope="module")
+def faults(cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Faults:
+    """Run the smoke configuration on the cluster and make things go wrong meanwhile."""
+    run = copy_project(tmp_path_factory.mktemp("faults") / "taipan")
+    process = start(run, cluster, *TOO_LITTLE_AT_FIRST)
+    try:
+        wait_for(cluster.jobs, process)
+        victim = min(cluster.jobs())
+        cluster.command("scancel", str(victim), check=True)
+        wait_for(lambda: victim not in cluster.jobs(), process)
+        node = f"NodeName={cluster.host}"
+        cluster.command("scontrol", "update", node, "State=DRAIN", "Reason=test", check=True)
+        wait_for(lambda: not cluster.jobs() and cluster.jobs("PENDING"), process)
+        drained = cluster.jobs("PENDING")
+        cluster.command("scontrol", "update", node, "State=RESUME", check=True)
+        output, _ = process.communicate(timeout=1800)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    return Faults(run, victim, drained, output, process.returncode)
 
 
-def test_faults_cost_nothing_and_the_result_is_that_of_a_local_run(
-    cluster: Slurm, finished: Project, tmp_path: Path
-) -> None:
-    """A job cancelled by the scheduler, a node drained in mid-run, then the end."""
-    run = copy_project(tmp_path / "taipan")
-    process = start(run, cluster)
-    wait_for(lambda: running(cluster, "simulate"), process)
-    victim = running(cluster, "simulate")[0]
-    cluster.command("scancel", str(victim), check=True)
-    wait_for(lambda: victim not in cluster.jobs(), process)
-    cluster.command(
-        "scontrol", "update", f"NodeName={cluster.host}", "State=DRAIN", "Reason=test", check=True
-    )
-    wait_for(lambda: not cluster.jobs(), process)
-    assert cluster.jobs("PENDING"), "the drained node still takes jobs"
-    cluster.command("scontrol", "update", f"NodeName={cluster.host}", "State=RESUME", check=True)
-    output, _ = process.communicate(timeout=1200)
-    assert process.returncode == 0, output[-4000:]
-    assert f"SLURM jobid {victim}" in output
-    assert run.summary() == finished.summary()
-    for name in PRODUCTS:
-        again = (run.path / RESULTS / name).read_bytes()
+def test_every_fault_is_reported_and_retried(faults: Faults) -> None:
+    assert faults.exit_status == 0, faults.output[-4000:]
+    report = f"Error in group events\n    log: .*/{faults.cancelled}\\.log"
+    assert re.search(report, faults.output), faults.output[-4000:]
+    assert faults.cancelled not in faults.seen_while_drained
+    over_memory = re.findall(r"Error in rule train:\n\s+message: SLURM-job '(\d+)'", faults.output)
+    assert len(over_memory) == 1, faults.output[-4000:]
+
+
+def test_result_is_that_of_a_local_run(faults: Faults, finished: Project) -> None:
+    """Templates, workspace, networks and fits to the byte, despite all that went wrong."""
+    assert faults.project.summary() == finished.summary()
+    for name in (*PRODUCTS, *FITS):
+        again = (faults.project.path / RESULTS / name).read_bytes()
         assert again == (finished.path / RESULTS / name).read_bytes(), name
-    assert run.planned() == {}
+    assert faults.project.planned() == {}
 
 
-def test_job_over_memory_is_reported_and_completes_with_more(
+def test_jobs_of_seconds_go_together(faults: Faults) -> None:
+    """50 jobs of the workflow are not 50 of the cluster, and none needs more than one core."""
+    submitted = re.findall(r"has been submitted with SLURM jobid (\d+)", faults.output)
+    assert 8 <= len(submitted) <= 20
+
+
+def test_job_without_memory_is_reported_and_nothing_is_lost(
     cluster: Slurm, project: Project
 ) -> None:
-    """The training asks for 64 MB and is killed; nothing is lost, and with more it completes."""
-    before = {
-        path: path.stat().st_mtime_ns
-        for path in (project.path / RESULTS / "events").rglob("*.parquet")
-    }
-    arguments = ("--forcerun", "train", "--set-resources", "train:mem_mb=64", "--retries", "0")
-    process = start(project, cluster, *arguments, "--until", "train")
-    output, _ = process.communicate(timeout=600)
+    """Without a retry the run fails and names the job; what there was is there, and is used."""
+    models = project.path / RESULTS / "models"
+    before = {path: path.read_bytes() for path in sorted(models.glob("*.onnx"))}
+    (models / "training.json").unlink()
+    arguments = ("--set-resources", "train:mem_mb=150", "--retries", "0", "--until", "train")
+    output, _ = (process := start(project, cluster, *arguments)).communicate(timeout=300)
     assert process.returncode != 0
-    assert "train" in output
-    assert before == {path: path.stat().st_mtime_ns for path in before}
-    process = start(project, cluster)
-    output, _ = process.communicate(timeout=900)
-    assert process.returncode == 0, output[-4000:]
-    assert os.path.exists(project.path / RESULTS / "models" / "fold0.onnx")
-    assert project.planned() == {}
+    assert "Error in rule train" in output
+    assert {path: path.read_bytes() for path in sorted(models.glob("*.onnx"))} == before
+    planned = project.planned()
+    assert planned["train"] == 1
+    assert not set(planned) & {"simulate", "skim", "normalise"}

@@ -216,3 +216,13 @@ def test_checksum_of_a_file_that_is_not_listed():
         Dataset(**content, adler32={"b.root": "01234567"})
     with pytest.raises(ValidationError, match="adler32"):
         Dataset(**content, adler32={"a.root": "xyz"})
+
+
+@pytest.mark.parametrize(
+    "file", ["../a.root", "/etc/a.root", "a/../../b.root", "a b.root", "", "."]
+)
+def test_file_that_leaves_its_folder_is_refused(file: str) -> None:
+    """Fetched files are written under their names of the catalogue."""
+    with pytest.raises(ValueError, match="is not a path below the folder"):
+        Dataset(files=[file], is_data=True)
+    assert Dataset(files=["2012/B-1.root"], is_data=True).files == ["2012/B-1.root"]

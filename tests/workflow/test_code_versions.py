@@ -16,6 +16,7 @@ PLUMBING = {
     *("taipan.config", "taipan.config.slices", "taipan.config.model", "taipan.analysis"),
     *("taipan.config.adversary", "taipan.config.base"),
     "taipan.checksums",
+    "taipan.limits",
     "taipan.datasets",
 }
 """Reads, writes and types: they decide no number."""

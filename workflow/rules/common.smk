@@ -9,7 +9,7 @@ from taipan.analysis import load_analysis
 from taipan.config.check_decorrelation import OWN
 from taipan.config.checks import check_config
 from taipan.config.load import check_files, load_catalogue, load_config
-from taipan.config.slices import slice_config
+from taipan.config.slices import hash_config, slice_config
 from taipan.datasets import (
     chunk_size,
     mirrors_of,
@@ -20,7 +20,7 @@ from taipan.datasets import (
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
 from taipan.nn.weights.transform import STORED
-from taipan.provenance import code_version, hash_content
+from taipan.provenance import code_version
 from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
 

@@ -26,15 +26,19 @@ rule build_workspace:
 rule publish_workspace:
     """Copy the main workspace to where readers look for it."""
     input:
-        f"{OUT}/workspaces/{CONFIG.fit.observable}.json",
+        workspace=f"{OUT}/workspaces/{CONFIG.fit.observable}.json",
     output:
-        f"{OUT}/workspace.json",
+        published=f"{OUT}/workspace.json",
     log:
         log_file("publish_workspace"),
+    benchmark:
+        benchmark_file("publish_workspace")
     conda:
         ENVIRONMENT
-    shell:
-        "cp {input:q} {output:q}.part 2> {log:q} && mv {output:q}.part {output:q} 2>> {log:q}"
+    params:
+        code=code_version("taipan.atomic"),
+    script:
+        "../../scripts/publish_workspace.py"
 
 
 rule fit:

@@ -28,12 +28,6 @@ def summary_slice():
 
 def run_identity():
     """What was run: input, seed, and hashes of configuration and code."""
-    # where files lie and who reads which part of them does not change a result
-    jobs = {"chunk_minutes", "events_per_second", "chunk_events", "executor"}
-    places = {
-        **dict.fromkeys(("results", "skims", "files", "remote"), True),
-        "skim": {*jobs, "dask_scheduler"},
-    }
     chain = [
         *(["taipan.fastsim"] if IS_FASTSIM else []),
         CONFIG.module,
@@ -56,7 +50,7 @@ def run_identity():
         "catalogue": CATALOGUE.name,
         "luminosity": total_luminosity(CONFIG, CATALOGUE),
         "seed": SEED,
-        "config_hash": hash_content(CONFIG.model_dump(mode="json", exclude=places)),
+        "config_hash": hash_config(CONFIG),
         "code": code_version(*chain),
     }
 

@@ -64,7 +64,8 @@ def chunk_file(wildcards):
 def lumi_mask_of(dataset):
     """File of certified luminosity blocks, an input of the skim of data where it is set."""
     is_data = CATALOGUE.dataset(dataset).is_data
-    return [CONFIG.skim.lumi_mask] if is_data and CONFIG.skim.lumi_mask else []
+    mask = CONFIG.skim.lumi_mask
+    return [local(mask)] if is_data and mask else []
 
 
 def lumi_mask(wildcards):
@@ -203,8 +204,8 @@ def filling_slice():
 
 
 def correction_files():
-    """Files of event weights."""
-    return [weight.file for weight in CONFIG.weights.values() if weight.file]
+    """Files of event weights; of the project, wherever the results are stored."""
+    return [local(weight.file) for weight in CONFIG.weights.values() if weight.file]
 
 
 def chosen_edges():

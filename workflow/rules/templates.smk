@@ -65,7 +65,7 @@ rule histogram:
             "taipan.templates.fill",
             "taipan.templates.store",
             "taipan.templates.edges",
-            "taipan.events.inputs",
+            "taipan.events.stream",
             "taipan.events.corrections",
             "taipan.nn.scorer",
             CONFIG.module,

@@ -14,10 +14,12 @@ from taipan.config.fields import Fields, KeyPath, entries, format_path, format_v
 from taipan.config.model import Config, Run
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
+from taipan.limits import refuse_large
 
 RUN_FILE = Path("config/config.yaml")
 ANALYSES = Path("config/analyses")
 CATALOGUES = Path("config/datasets")
+_MOST_VALUES = 1_000_000  # of a file
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -52,6 +54,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         If the file is missing, is not valid YAML, has a duplicate key or is no mapping; names the
         file and the line.
     """
+    refuse_large(path, "YAML")
     try:
         # the loader is a SafeLoader: it builds plain values only
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
@@ -65,13 +68,35 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise TaipanError(f"{path}: {line}not valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise TaipanError(f"{path}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise TaipanError(f"{path}: not valid YAML: nested too deeply") from error
     except TaipanError as error:
         raise TaipanError(f"{path}: {error}") from error
+    _refuse_expansion(path, content)
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise TaipanError(f"{path}: {format_value(content)} is not a mapping of keys to values")
     return content
+
+
+def _refuse_expansion(path: Path, content: Any) -> None:
+    """Refuse values that repeat each other (aliases) until they are absurdly many."""
+    sizes: dict[int, int] = {}
+
+    def count(value: Any) -> int:
+        if not isinstance(value, dict | list):
+            return 1
+        if id(value) not in sizes:
+            sizes[id(value)] = _MOST_VALUES  # while inside: one that holds itself is endless
+            parts = value.values() if isinstance(value, dict) else value
+            sizes[id(value)] = 1 + sum(map(count, parts))
+        return sizes[id(value)]
+
+    if count(content) > _MOST_VALUES:
+        raise TaipanError(
+            f"{path}: holds more than {_MOST_VALUES} values with its aliases written out"
+        )
 
 
 def check_files(paths: Iterable[Path | str]) -> None:

@@ -183,16 +183,16 @@ class Training(Strict):
         "relu", description="Activation of the hidden layers."
     )
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
-        0.3, description="Dropout after each hidden layer."
+        0.2, description="Dropout after each hidden layer."
     )
-    l2: NonNegative = Field(1e-3, description="L2 penalty on the kernels.")
+    l2: NonNegative = Field(1e-2, description="L2 penalty on the kernels.")
     logit_bound: Positive | None = Field(
         6.0,
         description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below. Null: no "
         "bound, for comparison; training stops once its loss is negative or |logit| > 50.",
     )
     batch_size: Annotated[int, Field(ge=1)] = Field(1024, description="Events per training step.")
-    learning_rate: Positive = Field(1e-3, description="Learning rate of Adam.")
+    learning_rate: Positive = Field(3e-3, description="Learning rate of Adam.")
     epochs: Annotated[int, Field(ge=1)] = Field(100, description="Largest number of epochs.")
     patience: Annotated[int, Field(ge=1)] = Field(
         15, description="Epochs without a better validation metric before training stops."
@@ -215,7 +215,7 @@ class Training(Strict):
     )
     cells: Cells = Field(default_factory=Cells, description="Cells of `cell`.")
     schedule: Literal["constant", "cosine", "plateau"] = Field(
-        "constant",
+        "cosine",
         description="Learning rate by epoch: `constant`; `cosine` falls to zero at the last epoch; "
         "`plateau` halves it after a third of `patience` without a better metric.",
     )
@@ -352,13 +352,13 @@ class SearchSpace(Strict):
     activation: list[Literal["relu", "gelu", "silu", "elu", "tanh"]] = Field(
         ["relu", "silu"], min_length=1, description="Activations."
     )
-    dropout: Range = Field((0.0, 0.5), description="Range of the dropout, below 1.")
-    l2: Range = Field((1e-5, 1e-2), description="Range of the L2 penalty (logarithmic, above 0).")
+    dropout: Range = Field((0.1, 0.5), description="Range of the dropout, below 1.")
+    l2: Range = Field((2e-3, 2e-2), description="Range of the L2 penalty (logarithmic, above 0).")
     batch_size: Choices = Field(
         default_factory=lambda: [512, 1024, 2048], description="Events per training step."
     )
     learning_rate: Range = Field(
-        (3e-4, 1e-2), description="Range of the learning rate (logarithmic, above 0)."
+        (1e-3, 1e-2), description="Range of the learning rate (logarithmic, above 0)."
     )
     schedule: list[Literal["constant", "cosine", "plateau"]] = Field(
         ["constant", "cosine"],
@@ -375,7 +375,7 @@ class Tuning(Strict):
     """Search for the hyperparameters of the network with keras-tuner."""
 
     enabled: bool = Field(
-        False, description="Search; if false the values of `training` are used as they are."
+        True, description="Search; if false the values of `training` are used as they are."
     )
     algorithm: Literal["random", "bayesian", "hyperband"] = Field(
         "random",
@@ -389,6 +389,22 @@ class Tuning(Strict):
         "brier",
         description="Metric of the validation events that ranks the trials, at the best epoch "
         "that is not overtrained.",
+    )
+    first_check: Annotated[int, Field(ge=0)] = Field(
+        16,
+        description="After so many epochs, and after 2, 4, 8, ... times as many, a trial ends if "
+        "it is not as good as the values of `training` were after half as many. 0: never; "
+        "Hyperband has rules of its own.",
+    )
+    confirm_folds: Annotated[int, Field(ge=0)] = Field(
+        2,
+        description="Number of other validation folds on which the best trial is compared with the "
+        "values of `training`. 0: it replaces them without a comparison.",
+    )
+    min_sigma: NonNegative = Field(
+        2.0,
+        description="The best trial replaces the values of `training` only if it is better by more "
+        "than so many standard deviations in that comparison.",
     )
     address: Host = Field(
         "127.0.0.1",

@@ -15,6 +15,19 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from taipan.config.model import Config
+from taipan.provenance import hash_content
+
+# Where files lie and who reads which part of them does not change a result.
+_JOBS = {"chunk_minutes", "events_per_second", "chunk_events", "executor", "dask_scheduler"}
+_PLACES: dict[str, Any] = {
+    **dict.fromkeys(("results", "skims", "files", "remote"), True),
+    "skim": _JOBS,
+}
+
+
+def hash_config(config: Config) -> str:
+    """Hash of everything in the configuration that can change a result."""
+    return hash_content(config.model_dump(mode="json", exclude=_PLACES))
 
 
 def slice_config(config: Config, *keys: str) -> dict[str, Any]:

@@ -78,12 +78,13 @@ def open_workspace(
             known = "; ".join(f"{name}: {', '.join(values)}" for name, values in _CODES.items())
             raise FitError(f"interpolation {kind}: {code!r} is not offered ({known})")
         codes[kind] = code
-    check_finite(workspace)
     try:
         # pyhf 0.7.6 validates with a jsonschema class that is deprecated
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
-            opened = pyhf.Workspace(copy.deepcopy(dict(workspace)))
+            pyhf.schema.validate(workspace, "workspace.json")
+            check_finite(workspace)
+            opened = pyhf.Workspace(copy.deepcopy(dict(workspace)), validate=False)
             if measurement is not None and measurement not in opened.measurement_names:
                 raise FitError(
                     f"measurement {measurement!r} is not in the workspace "
@@ -94,6 +95,8 @@ def open_workspace(
                 modifier_settings={kind: {"interpcode": code} for kind, code in codes.items()},
             )
             observed = np.asarray(opened.data(model), dtype=np.float64)
+    except FitError:
+        raise
     except (
         pyhf.exceptions.InvalidSpecification,
         pyhf.exceptions.InvalidModel,
@@ -101,6 +104,7 @@ def open_workspace(
         pyhf.exceptions.InvalidMeasurement,
         pyhf.exceptions.InvalidNameReuse,
         pyhf.exceptions.InvalidWorkspaceOperation,
+        *(TypeError, ValueError, LookupError, OverflowError),  # numbers out of range, lengths
     ) as error:
         raise FitError(f"pyhf refuses the workspace: {error}") from error
     if model.config.poi_index is None:
@@ -132,7 +136,7 @@ def check_finite(workspace: Mapping[str, Any]) -> None:
 def _refuse_nan(where: str, what: str, values: Any) -> None:
     try:
         numbers = np.atleast_1d(np.asarray([] if values is None else values, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return  # pyhf says what is wrong with it
     if not np.isfinite(numbers).all():
         position = int(np.argmin(np.isfinite(numbers)))

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
+from taipan.limits import refuse_large
 
+_MEMORY = 2 * 1024**3  # bytes
+_PLAIN_ATTRIBUTES = frozenset(
+    getattr(onnx.AttributeProto, name)
+    for name in ("FLOAT", "INT", "STRING", "TENSOR", "FLOATS", "INTS", "STRINGS")
+)
 _BATCH = 8192  # hidden layers of a batch stay in the cache: twice as fast as 65536
 
 
@@ -119,23 +127,81 @@ class FoldScorer:
         scores = np.empty(len(features), dtype=np.float32)
         for start in range(0, len(features), _BATCH):
             batch = np.ascontiguousarray(features[start : start + _BATCH], dtype=np.float32)
-            output = self._sessions[fold].run(["score"], {"features": batch})[0]
-            scores[start : start + len(batch)] = np.asarray(output)[:, 0]
+            scores[start : start + len(batch)] = self._run(fold, batch)
         return scores
+
+    def _run(self, fold: int, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Score of each event of a batch, shape (n,)."""
+        try:
+            output = np.asarray(self._sessions[fold].run(["score"], {"features": batch})[0])
+        except Exception as error:  # onnxruntime has one unrelated class for each status code
+            raise TaipanError(f"network of fold {fold} cannot be evaluated: {error}") from error
+        if output.shape != (len(batch), 1):
+            raise TaipanError(
+                f"network of fold {fold} gives shape {output.shape}, expected ({len(batch)}, 1)"
+            )
+        return output[:, 0]
+
+
+def read_card(path: Path | str) -> dict[str, str]:
+    """Metadata of an exported network, such as its features, fold and provenance.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be read or is not one of this package's networks.
+    """
+    return dict(_open(path, 1).get_modelmeta().custom_metadata_map)
 
 
 def _open(path: Path | str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.log_severity_level = 4  # what goes wrong is raised, too
+    _limit_memory()
+    refuse_large(path, "ONNX")
     try:
         content = Path(path).read_bytes()
     except OSError as error:
         raise TaipanError(f"cannot read {path}: {error.strerror}") from error
     try:
+        _check_graph(path, content)
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except TaipanError:
+        raise
     except Exception as error:  # onnxruntime has one unrelated class for each status code
         raise TaipanError(f"{path} is not a readable ONNX model: {error}") from error
+
+
+@cache
+def _limit_memory() -> None:
+    """Let the networks of this process have 2 GiB at most, whatever their files ask for."""
+    place = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    settings = onnxruntime.OrtArenaCfg(_MEMORY, -1, -1, -1)
+    onnxruntime.create_and_register_allocator(place, settings)
+
+
+def _check_graph(path: Path | str, content: bytes) -> None:
+    """Refuse what a network of this package never has: other files, own operators, loops."""
+    model = onnx.load_model_from_string(content)
+    graph = model.graph
+    foreign = sorted({node.domain for node in graph.node} - {"", "ai.onnx"})
+    if foreign or model.functions:
+        names = foreign or [item.name for item in model.functions]
+        raise TaipanError(f"{path}: operators of {names[0]!r}, only those of ONNX are allowed")
+    outside = [item.name for item in graph.initializer if item.data_location]
+    if outside or graph.sparse_initializer:
+        names = outside or [item.values.name for item in graph.sparse_initializer]
+        raise TaipanError(f"{path}: the numbers of {names[0]!r} are not in the file itself")
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type not in _PLAIN_ATTRIBUTES or attribute.t.data_location:
+                kind = onnx.AttributeProto.AttributeType.Name(attribute.type)
+                raise TaipanError(f"{path}: {node.op_type} has an attribute {kind}, not allowed")
 
 
 def _identify(path: Path | str, session: Any, features: tuple[str, ...]) -> tuple[int, int]:

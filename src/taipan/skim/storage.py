@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -16,8 +17,10 @@ from taipan.analysis import Column, Columns, SkimColumns
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
 from taipan.event_block import Lists
+from taipan.parquet import read_parquet
 
 _PROVENANCE = b"taipan"
+_MOST_OBJECTS = 1000  # of a kind in an event
 _SHAPES = {True: "a list of values", False: "one value"}
 
 
@@ -112,6 +115,7 @@ class EventWriter:
             compression="zstd",
             use_dictionary=False,
             column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+            write_page_checksum=True,
         )
         return self
 
@@ -145,18 +149,52 @@ def read_events(paths: Sequence[Path | str], columns: Sequence[Column]) -> Colum
     TaipanError
         If a file is missing or damaged or lacks a column; names it.
     """
-    names = [column.name for column in columns]
-    tables = []
+    return _to_arrays([_read_table(path, columns) for path in paths], columns)
+
+
+def iterate_events(
+    paths: Sequence[Path | str], columns: Sequence[Column], step: int
+) -> Iterator[Columns]:
+    """Read skimmed events in blocks, which do not depend on how they are divided into files.
+
+    Parameters
+    ----------
+    paths, columns
+        As for :func:`read_events`; a file is held in memory at a time.
+    step
+        Number of events of a block; the last one has fewer.
+
+    Yields
+    ------
+    dict
+        As :func:`read_events`; one block without events if there are none.
+
+    Raises
+    ------
+    TaipanError
+        If a file is missing or damaged or lacks a column; names it.
+    """
+    waiting: list[pa.Table] = []
+    rows, blocks = 0, 0
     for path in paths:
-        try:
-            table = pq.read_table(path, columns=names)
-        except (OSError, pa.ArrowException) as error:
-            reason = str(error).splitlines()[0]
-            raise TaipanError(f"{path} is not a readable Parquet file: {reason}") from error
-        absent = [name for name in names if name not in table.column_names]
-        if absent:
-            raise TaipanError(f"{path}: column '{absent[0]}' is missing ({table.column_names})")
-        tables.append(table.replace_schema_metadata(None))
+        table = _read_table(path, columns)
+        while rows + len(table) >= step:
+            taken = step - rows
+            yield _to_arrays([*waiting, table.slice(0, taken)], columns)
+            table, waiting, rows, blocks = table.slice(taken), [], 0, blocks + 1
+        waiting, rows = [*waiting, table], rows + len(table)
+    if rows or not blocks:
+        yield _to_arrays(waiting, columns)
+
+
+def _read_table(path: Path | str, columns: Sequence[Column]) -> pa.Table:
+    table = read_parquet(path, [column.name for column in columns])
+    _check_columns(path, table, columns)
+    return table.replace_schema_metadata(None)
+
+
+def _to_arrays(tables: Sequence[pa.Table], columns: Sequence[Column]) -> Columns:
+    """Concatenate tables and return read-only arrays, lists padded."""
     table = pa.concat_tables(tables).combine_chunks()
     out = {}
     for column in columns:
@@ -168,12 +206,29 @@ def read_events(paths: Sequence[Path | str], columns: Sequence[Column]) -> Colum
     return out
 
 
+def _check_columns(path: Path | str, table: pa.Table, columns: Sequence[Column]) -> None:
+    """Refuse a table that lacks a column, or has one of another type or with gaps."""
+    for wanted in schema_of(columns):
+        if wanted.name not in table.column_names:
+            raise TaipanError(f"{path}: column '{wanted.name}' is missing ({table.column_names})")
+        found = table[wanted.name]
+        if found.type != wanted.type:
+            raise TaipanError(
+                f"{path}: column '{wanted.name}' is of type {found.type}, expected {wanted.type}"
+            )
+        flat = (pc.list_flatten(found),) if pa.types.is_list(found.type) else ()
+        if any(values.null_count for values in (found, *flat)):
+            raise TaipanError(f"{path}: column '{wanted.name}' has missing values")
+
+
 def _pad(chunk: Any) -> Any:
     """Rectangular float32 array of a list array, NaN where there is no object."""
     offsets = chunk.offsets.to_numpy()
     counts = np.diff(offsets)
     content = chunk.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
     width = max(1, int(counts.max(initial=0)))
+    if width > _MOST_OBJECTS:
+        raise TaipanError(f"an event with {width} objects, at most {_MOST_OBJECTS} are expected")
     rows = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(content)) - np.repeat(offsets[:-1] - offsets[0], counts)
     padded = np.full((len(counts), width), np.nan, dtype=np.float32)
@@ -189,11 +244,23 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
     TaipanError
         If the file cannot be read or has none.
     """
+    content = find_provenance(path)
+    if content is None:
+        raise TaipanError(f"{path} carries no provenance")
+    return content
+
+
+def find_provenance(path: Path | str) -> dict[str, Any] | None:
+    """Return the provenance stored in a Parquet file, None if it has none.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be read.
+    """
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowException) as error:
+        content: dict[str, Any] | None = json.loads(metadata.get(_PROVENANCE, b"null"))
+    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise TaipanError(f"{path} is not a readable Parquet file: {error}") from error
-    if _PROVENANCE not in metadata:
-        raise TaipanError(f"{path} carries no provenance")
-    content: dict[str, Any] = json.loads(metadata[_PROVENANCE])
     return content

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -77,12 +77,22 @@ def empty_histogram(
 def fill_dataset(
     events: DatasetEvents, analysis: Analysis, settings: FillSettings, scorer: Scorer | None
 ) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
-    """Fill the histograms of one dataset.
+    """Fill the histograms of one dataset; see :func:`fill_blocks`."""
+    return fill_blocks([events], analysis, settings, scorer)
+
+
+def fill_blocks(
+    blocks: Iterable[DatasetEvents],
+    analysis: Analysis,
+    settings: FillSettings,
+    scorer: Scorer | None,
+) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
+    """Fill the histograms of one dataset, a block of its events after the other.
 
     Parameters
     ----------
-    events
-        Events and their weights.
+    blocks
+        Events and their weights, at least one block.
     analysis
         Gives quantities and shifts.
     settings
@@ -98,19 +108,44 @@ def fill_dataset(
     Raises
     ------
     TaipanError
-        If the sum of weights filled differs from that of the events selected.
+        If there is no block, or the sum of weights filled differs from that of the events selected.
     """
+    found = None
+    for events in blocks:
+        relevant = [v for v in settings.variations if _concerns(v, events, settings)]
+        found = found or _empty(events, settings, [v.name for v in relevant])
+        _fill_block(events, analysis, settings, scorer, relevant, *found)
+    if found is None:
+        raise TaipanError("no events were given, not even an empty block")
+    return found
+
+
+def _empty(
+    events: DatasetEvents, settings: FillSettings, variations: Sequence[str]
+) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
+    """Histograms of the observables, and those of the control plots, of the nominal alone."""
     processes = [DATA] if events.is_data else _processes(events.name, settings)
-    relevant = [v for v in settings.variations if _concerns(v, events, settings)]
-    labels = [NOMINAL, *(variation.name for variation in relevant)]
     observables = {
-        name: empty_histogram(name, item, processes, list(settings.regions), labels)
+        name: empty_histogram(name, item, processes, list(settings.regions), [NOMINAL, *variations])
         for name, item in settings.observables.items()
     }
     control = {
         name: empty_histogram(name, item, processes, list(settings.regions), [NOMINAL])
         for name, item in settings.control.items()
     }
+    return observables, control
+
+
+def _fill_block(
+    events: DatasetEvents,
+    analysis: Analysis,
+    settings: FillSettings,
+    scorer: Scorer | None,
+    relevant: Sequence[Variation],
+    observables: Mapping[str, hist.Hist],
+    control: Mapping[str, hist.Hist],
+) -> None:
+    """Add the events of a block to the histograms."""
     filler = _Filler(events, analysis, settings, scorer)
     weights = np.ones(len(events.folds)) if events.weights is None else events.weights.nominal
     nominal = filler.locate(events.columns, events.folds, settings.regions)
@@ -130,7 +165,6 @@ def fill_dataset(
             filler.fill(observables, nominal, variation, varied)
         else:
             filler.fill(observables, nominal, variation, weights)
-    return observables, control
 
 
 def _alternative(

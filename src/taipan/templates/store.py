@@ -16,7 +16,9 @@ import uhi.io.zip
 
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
+from taipan.limits import refuse_unpacked
 
+_LARGEST_HISTOGRAM = 100_000_000  # bins, with overflows
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a ZIP entry can carry
 
 
@@ -55,7 +57,23 @@ def read_histograms(path: Path | str) -> dict[str, hist.Hist]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            refuse_unpacked(path, archive)
             names = [entry[:-5] for entry in archive.namelist() if entry.endswith(".json")]
-            return {name: hist.Hist(uhi.io.zip.read(archive, name)) for name in names}
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+            return {name: _read_histogram(archive, name) for name in names}
+    except TaipanError:
+        raise
+    except Exception as error:  # a damaged archive fails in zipfile, a codec, NumPy or uhi
         raise TaipanError(f"{path} is not a readable histogram file: {error}") from error
+
+
+def _read_histogram(archive: zipfile.ZipFile, name: str) -> hist.Hist:
+    content = uhi.io.zip.read(archive, name)
+    cells = 1
+    for axis in content["axes"]:
+        size = axis.get("bins")
+        if size is None:
+            size = len(axis["edges"] if "edges" in axis else axis.get("categories", "ab"))
+        cells *= int(size) + 2  # with both overflows
+    if not 0 < cells <= _LARGEST_HISTOGRAM:
+        raise TaipanError(f"{name} has {cells} bins, at most {_LARGEST_HISTOGRAM} are read")
+    return hist.Hist(content)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
 from taipan.nn.data import FloatArray, TrainingSet
+from taipan.parquet import read_parquet
 
 
 def write_weights(path: Path | str, training_set: TrainingSet, weights: FloatArray) -> None:
@@ -33,7 +34,7 @@ def write_weights(path: Path | str, training_set: TrainingSet, weights: FloatArr
         **{f"network_{fold}": values[order] for fold, values in enumerate(weights)},
     }
     with replacing(path) as temporary:
-        pq.write_table(pa.table(columns), temporary, compression="zstd")
+        pq.write_table(pa.table(columns), temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_weights(path: Path | str, training_set: TrainingSet, folds: int) -> FloatArray:
@@ -58,11 +59,7 @@ def read_weights(path: Path | str, training_set: TrainingSet, folds: int) -> Flo
     TaipanError
         If the file cannot be read, or holds other events, weights or numbers of networks.
     """
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise TaipanError(f"{path} is not a readable Parquet file: {reason}") from error
+    table = read_parquet(path)
     networks = [f"network_{fold}" for fold in range(folds)]
     expected = ["identifier", "sample", "weight", *networks]
     if table.column_names != expected:

@@ -1,0 +1,95 @@
+"""A dataset's skimmed events in blocks, for jobs whose memory must not grow with all columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.analysis import Analysis
+from taipan.atomic import read_json
+from taipan.event_identity import assign_folds
+from taipan.events.load import DatasetEvents, select_fold
+from taipan.events.weights import EventWeights, VertexWeights, weigh_events
+from taipan.normalisation import from_dict
+from taipan.skim.storage import iterate_events, read_events
+
+BLOCK = 200_000
+"""Events of a block."""
+_WEIGHED_BY = ("event_hash", "genWeight", "PV_npvs")
+
+
+def stream_dataset(
+    dataset: str,
+    paths: Sequence[Path | str],
+    normalisation: Path | str,
+    pileup: Path | str,
+    analysis: Analysis,
+    folds: int,
+    *,
+    drop_fold: int | None = None,
+    block: int = BLOCK,
+) -> Iterator[DatasetEvents]:
+    """Read a dataset in blocks, each with its events, weights and folds.
+
+    Weights and folds are those of :func:`taipan.events.load.load_dataset`: the few columns that
+    they need are read first, of all events, because the vertex weights keep the sum over all.
+
+    Parameters
+    ----------
+    dataset, paths
+        Name, and its Parquet files.
+    normalisation, pileup
+        JSON files of the rules ``normalise`` and ``measure_pileup``.
+    analysis
+        Gives the columns.
+    folds
+        Number of folds.
+    drop_fold
+        Fold of simulated events to leave out, at the same expected yield.
+    block
+        Events of a block, before a fold is left out.
+
+    Yields
+    ------
+    DatasetEvents
+        Of at most `block` events.
+    """
+    norm = from_dict(read_json(normalisation))[dataset]
+    measured = read_json(pileup)
+    vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
+    few = read_events(paths, [c for c in analysis.columns if c.name in _WEIGHED_BY])
+    weights = None if norm.is_data else weigh_events(few, norm.scale, vertices)
+    whole = DatasetEvents(
+        dataset, norm.is_data, {}, weights, assign_folds(few["event_hash"], folds)
+    )
+    kept = None
+    if drop_fold is not None and not norm.is_data:
+        kept = whole.folds != drop_fold
+        whole = select_fold(whole, drop_fold, inside=False)
+    del few
+    yield from _cut(whole, iterate_events(paths, analysis.columns, block), kept)
+
+
+def _cut(
+    whole: DatasetEvents,
+    blocks: Iterator[Mapping[str, NDArray[Any]]],
+    kept: NDArray[np.bool_] | None,
+) -> Iterator[DatasetEvents]:
+    """Give each block of columns its part of the weights and folds of the events kept."""
+    read = start = 0
+    for columns in blocks:
+        count = len(columns["event_hash"])
+        mask = slice(None) if kept is None else kept[read : read + count]
+        chosen = {name: values[mask] for name, values in columns.items()}
+        stop = start + len(chosen["event_hash"])
+        weights = whole.weights and EventWeights(
+            whole.weights.nominal[start:stop],
+            {name: values[start:stop] for name, values in whole.weights.alternatives.items()},
+        )
+        folds = whole.folds[start:stop]
+        yield DatasetEvents(whole.name, whole.is_data, chosen, weights, folds)
+        read, start = read + count, stop

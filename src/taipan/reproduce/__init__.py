@@ -1,0 +1,6 @@
+"""Bundles of a finished run, and the check that a new run gives the same numbers."""
+
+from taipan.reproduce.bundle import Bundle, read_bundle, write_bundle
+from taipan.reproduce.compare import Difference, compare
+
+__all__ = ["Bundle", "Difference", "compare", "read_bundle", "write_bundle"]

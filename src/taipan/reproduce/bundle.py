@@ -1,0 +1,198 @@
+"""The bundle of a run: one ZIP file with what made its numbers, and the numbers.
+
+It holds the configuration (complete, defaults included), the dataset catalogue, small input files
+that the configuration names, the lock file of the packages, and the results that are compared. It
+holds no code: the version of it is recorded, and a clone of that version re-runs the bundle.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from taipan.atomic import read_json, replacing
+from taipan.checksums import file_digest
+from taipan.config.load import ANALYSES, CATALOGUES, RUN_FILE
+from taipan.config.model import Config, Run
+from taipan.config.slices import hash_config
+from taipan.datasets import Catalogue
+from taipan.errors import TaipanError
+from taipan.limits import refuse_unpacked
+
+_ABOUT = "bundle.json"
+_FORMAT = 1
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+COMPARED = ("summary.json", "yields.csv", "workspace.json")
+"""Results of which every number is compared, with those of the folder ``fit``."""
+_HASHED = ("templates/templates.zip",)
+LOCK = "requirements.lock"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle holds.
+
+    Attributes
+    ----------
+    about
+        Format, analysis, hashes of configuration and code, package versions, platform, and the
+        SHA-256 of every compared or binary result.
+    project
+        Path in the project → content: configuration, catalogue, files that they name.
+    results
+        Path in the results folder → text.
+    """
+
+    about: dict[str, Any]
+    project: dict[str, bytes]
+    results: dict[str, str]
+
+
+def write_bundle(
+    path: Path, config: Config, catalogue: Catalogue, results: Path, root: Path
+) -> dict[str, Any]:
+    """Write the bundle of a finished run, reproducibly.
+
+    Parameters
+    ----------
+    path
+        ZIP file to write.
+    config, catalogue
+        Those of the run.
+    results
+        Folder of the analysis in its results.
+    root
+        Folder of the project.
+
+    Returns
+    -------
+    dict
+        What ``bundle.json`` says.
+
+    Raises
+    ------
+    TaipanError
+        If the run is not finished, or was made with another configuration.
+    """
+    summary = read_json(results / COMPARED[0])
+    mine, made_with = hash_config(config), summary["provenance"]["config"]
+    if mine != made_with:
+        raise TaipanError(
+            f"{results / COMPARED[0]} was made with configuration {made_with}, this one is {mine}; "
+            "give the overlays of that run (--configfile, --config)"
+        )
+    shown = _compared_files(results)
+    hashed = [*shown[1:], *_hashed_files(results)]  # the summary holds times
+    about = {
+        "format": _FORMAT,
+        "analysis": config.analysis,
+        "catalogue": config.catalogue,
+        "config": made_with,
+        "code": summary["provenance"]["code"],
+        "packages": summary["provenance"]["packages"],
+        "platform": describe_platform(),
+        "result_sha256": summary["result_sha256"],
+        "sha256": {name: file_digest(results / name) for name in hashed},
+    }
+    project = _project_files(config, catalogue, root)
+    entries = {
+        _ABOUT: json.dumps(about, indent=1).encode(),
+        **{f"project/{name}": content for name, content in project.items()},
+        **{f"results/{name}": (results / name).read_bytes() for name in shown},
+    }
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as target:
+        for name in sorted(entries):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            target.writestr(info, entries[name], zipfile.ZIP_DEFLATED)
+    return about
+
+
+def describe_platform() -> dict[str, str]:
+    """Give operating system, processor family and Python version."""
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+def _compared_files(results: Path) -> list[str]:
+    fits = sorted(path.name for path in (results / "fit").glob("*.json"))
+    return [*COMPARED, *(f"fit/{name}" for name in fits)]
+
+
+def _hashed_files(results: Path) -> list[str]:
+    models = sorted(path.name for path in (results / "models").glob("*.onnx"))
+    return [*_HASHED, *(f"models/{name}" for name in models)]
+
+
+def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str, bytes]:
+    """Split the resolved configuration as the project wants it; add files that it names."""
+    values = config.model_dump(mode="json")
+    run = {key: values.pop(key) for key in Run.model_fields}
+    run["results"] = "results"
+    files = {
+        RUN_FILE.as_posix(): _yaml(run),
+        (ANALYSES / f"{config.analysis}.yaml").as_posix(): _yaml(values),
+        (CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(
+            catalogue.model_dump(mode="json", exclude_none=True)
+        ),
+    }
+    lock = root / LOCK
+    if lock.is_file():
+        files[LOCK] = lock.read_bytes()
+    named = [weight.file for weight in config.weights.values()] + [config.skim.lumi_mask]
+    for name in filter(None, named):
+        path = Path(name)
+        if not path.is_absolute() and (root / path).is_file():
+            files[path.as_posix()] = (root / path).read_bytes()
+    return files
+
+
+def _yaml(content: Mapping[str, Any]) -> bytes:
+    text: str = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
+    return text.encode()
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a bundle, which may come from anyone.
+
+    Raises
+    ------
+    TaipanError
+        If it is missing, damaged, too large, no bundle, or has a path that leaves its folder.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            refuse_unpacked(path, archive)
+            entries = {name: archive.read(name) for name in archive.namelist()}
+        about = json.loads(entries.pop(_ABOUT))
+        results = {name: entries[name].decode() for name in _below("results/", entries)}
+    except TaipanError:
+        raise
+    except Exception as error:  # a damaged archive fails in zipfile or a codec
+        raise TaipanError(f"{path} is not a readable bundle: {error}") from error
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+        raise TaipanError(f"{path} is not a bundle of format {_FORMAT}")
+    project = _strip("project/", {name: entries[name] for name in _below("project/", entries)})
+    results = _strip("results/", results)
+    for name in (*project, *results):
+        parts = PurePosixPath(name).parts
+        if ".." in parts or PurePosixPath(name).is_absolute() or "\\" in name:
+            raise TaipanError(f"{path}: '{name}' leaves the folder of the bundle")
+    return Bundle(about, project, results)
+
+
+def _below(folder: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(folder) and not name.endswith("/")]
+
+
+def _strip(folder: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(folder): value for name, value in content.items()}

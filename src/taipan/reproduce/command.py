@@ -1,0 +1,156 @@
+"""The commands ``taipan bundle`` and ``taipan reproduce``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from taipan.atomic import write_json
+from taipan.checksums import file_digest
+from taipan.config.load import load_catalogue, read_config
+from taipan.errors import TaipanError
+from taipan.reproduce.bundle import Bundle, describe_platform, read_bundle, write_bundle
+from taipan.reproduce.compare import Difference, compare
+
+logger = logging.getLogger(__name__)
+
+_BUNDLE = "put configuration, versions and results of a finished run into one file"
+_REPRODUCE = "run a bundle in a new folder and compare every number; status 1 if one differs"
+_COPIED = ("Snakefile", "envs", "profiles", "scripts", "workflow")
+_SHOWN = 20  # differences that are printed; all are in the report
+REPORT = "reproduction.json"
+
+
+def add_reproduce_commands(commands: Any) -> None:
+    """Register ``bundle`` and ``reproduce`` among the subcommands of ``taipan``."""
+    bundle = commands.add_parser("bundle", help=_BUNDLE, description=_BUNDLE)
+    bundle.set_defaults(run=_bundle)
+    bundle.add_argument("--out", type=Path, required=True, metavar="BUNDLE.zip")
+    bundle.add_argument(
+        "--configfile", nargs="+", action="extend", default=[], metavar="FILE",
+        help="overlays of the run, as they were given to Snakemake",
+    )  # fmt: skip
+    reproduce = commands.add_parser("reproduce", help=_REPRODUCE, description=_REPRODUCE)
+    reproduce.set_defaults(run=_reproduce)
+    reproduce.add_argument("bundle", type=Path, metavar="BUNDLE.zip")
+    reproduce.add_argument("--folder", type=Path, required=True, help="new folder for the run")
+    reproduce.add_argument("--cores", type=int, default=2, metavar="N", help="default: 2")
+    reproduce.add_argument(
+        "--tolerance", type=float, default=1e-6, metavar="X",
+        help="largest relative difference of a number (default: 1e-6)",
+    )  # fmt: skip
+    for command in (bundle, reproduce):
+        command.add_argument(
+            "--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+            help="keys such as skims=FOLDER, which say where input lies",
+        )  # fmt: skip
+        command.add_argument("--root", type=Path, default=Path(), help="folder of the project")
+
+
+def _keys(items: Sequence[str]) -> dict[str, Any]:
+    bad = [item for item in items if "=" not in item]
+    if bad:
+        raise TaipanError(f"--config: '{bad[0]}' is not KEY=VALUE")
+    return {key: yaml.safe_load(value) for key, value in (item.split("=", 1) for item in items)}
+
+
+def _bundle(options: argparse.Namespace) -> None:
+    config = read_config(options.configfile, options.root, **_keys(options.config))
+    catalogue = load_catalogue(config, options.root)
+    results = options.root / config.results / config.analysis
+    about = write_bundle(options.out, config, catalogue, results, options.root)
+    print(f"wrote {options.out}: result {about['result_sha256'][:16]}, code {about['code']}")
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    if not 0.0 <= options.tolerance < 1.0:
+        raise TaipanError(f"--tolerance: {options.tolerance} is not allowed (0 to 1)")
+    bundle = read_bundle(options.bundle)
+    prepare_folder(bundle, options.folder, options.root)
+    results = options.folder / "results" / str(bundle.about["analysis"])
+    _run(options.folder, options.cores, options.config)
+    found = {
+        name: (results / name).read_text(encoding="utf-8")
+        for name in bundle.results
+        if (results / name).is_file()
+    }
+    compared, differences = compare(bundle.results, found, options.tolerance)
+    same = {
+        name: (results / name).is_file() and file_digest(results / name) == digest
+        for name, digest in bundle.about["sha256"].items()
+    }
+    report = options.folder / REPORT
+    write_json(report, _report(bundle, compared, differences, same))
+    print(format_table(compared, differences, same, options.tolerance))
+    if differences:
+        raise TaipanError(f"{len(differences)} of {compared} values differ; all are in {report}")
+
+
+def prepare_folder(bundle: Bundle, folder: Path, root: Path) -> None:
+    """Make a project of the bundle's configuration and the code of `root`.
+
+    Raises
+    ------
+    TaipanError
+        If the folder is not empty, or `root` has no Snakefile.
+    """
+    if not (root / "Snakefile").is_file():
+        raise TaipanError(f"{root.resolve()} has no Snakefile; give the project with --root")
+    if folder.exists() and any(folder.iterdir()):
+        raise TaipanError(f"{folder} is not empty; the run needs a new folder")
+    for name in bundle.project:
+        if PurePosixPath(name).parts[0] in (*_COPIED, "src"):
+            raise TaipanError(f"the bundle may not hold '{name}', which is code")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _COPIED:
+        copy = shutil.copytree if (root / name).is_dir() else shutil.copyfile
+        copy(root / name, folder / name)
+    for name, content in bundle.project.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def _run(folder: Path, cores: int, config: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+    command += ["--config", *config] if config else []
+    if subprocess.run(command, cwd=folder, check=False).returncode:
+        raise TaipanError(f"the run in {folder} failed; its messages are above")
+
+
+def _report(
+    bundle: Bundle, compared: int, differences: Sequence[Difference], same: dict[str, bool]
+) -> dict[str, Any]:
+    return {
+        "compared": compared,
+        "differences": [
+            {"where": d.where, "published": d.published, "found": d.found} for d in differences
+        ],
+        "identical_files": same,
+        "published_on": bundle.about["platform"],
+        "found_on": describe_platform(),
+    }
+
+
+def format_table(
+    compared: int, differences: Sequence[Difference], same: dict[str, bool], tolerance: float
+) -> str:
+    """Give the differences, largest first, and which files are the same to the byte."""
+    lines = [f"{compared} values compared, {len(differences)} differ by more than {tolerance:g}"]
+    worst = sorted(differences, key=lambda d: d.relative, reverse=True)[:_SHOWN]
+    if worst:
+        lines += ["", "| value | published | found | relative difference |"]
+        lines += ["| --- | ---: | ---: | ---: |"]
+        lines += [f"| {d.where} | {d.published} | {d.found} | {d.relative:.2g} |" for d in worst]
+        lines += [f"and {len(differences) - len(worst)} more"] if len(differences) > _SHOWN else []
+    lines += ["", "| file | same to the byte |", "| --- | --- |"]
+    lines += [f"| {name} | {'yes' if value else 'no'} |" for name, value in same.items()]
+    return "\n".join(lines)

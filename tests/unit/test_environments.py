@@ -1,0 +1,92 @@
+"""Lock file, conda environment and container recipe name the same packages and versions."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def lock() -> dict[str, str]:
+    """Package → version for the Python and platform of the test."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    found = {}
+    for line in re.findall(r"^([A-Za-z0-9._-]+==[^\\\n]+)", text, re.MULTILINE):
+        item = Requirement(line.strip())
+        if item.marker is None or Marker(str(item.marker)).evaluate():
+            (version,) = item.specifier
+            found[canonicalize_name(item.name)] = version.version
+    return found
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, object]:
+    content = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    table: dict[str, object] = content["project"]
+    return table
+
+
+def test_every_requirement_is_locked_within_its_bounds(
+    lock: dict[str, str], project: dict[str, object]
+) -> None:
+    extras = project["optional-dependencies"]
+    assert isinstance(extras, dict)
+    assert isinstance(project["dependencies"], list)
+    for text in [*project["dependencies"], *(item for part in extras.values() for item in part)]:
+        item = Requirement(text)
+        assert lock[canonicalize_name(item.name)] in item.specifier, text
+
+
+def test_installed_packages_are_those_of_the_lock(lock: dict[str, str]) -> None:
+    installed = {canonicalize_name(d.name): d.version for d in metadata.distributions()}
+    different = {n: (installed.get(n), v) for n, v in lock.items() if installed.get(n) != v}
+    assert not different
+
+
+def test_conda_and_container_install_the_lock_alone(project: dict[str, object]) -> None:
+    """Neither names a package or version of its own; both have one and the same Python."""
+    conda = yaml.safe_load((ROOT / "envs/taipan.yaml").read_text(encoding="utf-8"))
+    python, pip, packages = conda["dependencies"]
+    assert pip == "pip"
+    assert packages == {"pip": ["-r ../requirements.lock"]}
+    container = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    base = re.search(r"^FROM \S+python:(3\.\d+)-slim$", container, re.MULTILINE)
+    assert base is not None
+    assert python == f"python={base.group(1)}"
+    assert f"{base.group(1)}.0" in Requirement(f"x{project['requires-python']}").specifier
+    installs = re.findall(r"pip install (.*)$", container, re.MULTILINE)
+    assert [line.split("--no-cache-dir ")[1] for line in installs] == [
+        "--require-hashes -r requirements.lock",
+        "--no-deps --no-build-isolation .",
+    ]
+
+
+def test_container_copies_what_exists() -> None:
+    container = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    for line in re.findall(r"^COPY (.*)$", container, re.MULTILINE):
+        for name in line.split()[:-1]:
+            assert (ROOT / name).exists(), name
+
+
+def test_audit_knows_bad_versions_and_finds_none_locked() -> None:
+    spec = importlib.util.spec_from_file_location("audit", ROOT / ".ci/audit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    audit = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(audit)
+    (line,) = audit.below_floor({"pyarrow": "14.0.0", "requests": "2.33.0"})
+    assert line == "pyarrow 14.0.0: CVE-2023-47248, mended in 14.0.1"
+    packages = audit.locked((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    assert len(packages) > 100
+    assert audit.below_floor(packages) == []
