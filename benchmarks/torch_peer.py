@@ -1,9 +1,9 @@
-"""PyTorch on the network and batches of `training.py`: prints events per second.
+"""PyTorch on the network and batches of `training.py`: an epoch and its seconds for each line read.
 
 Run by `training.py --torch PYTHON` with the Python of an environment that has PyTorch; the events
 are tensors from the start, as in the compiled epoch.
 
-    python benchmarks/torch_peer.py EVENTS EPOCHS DROPOUT
+    python benchmarks/torch_peer.py EVENTS DROPOUT THREADS
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import time
 import torch
 
 
-def main(events: int, epochs: int, dropout: float) -> None:
+def main(events: int, dropout: float, threads: int) -> None:
+    if threads:
+        torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(1)
     labels = torch.randint(0, 2, (events,), generator=generator).float()
     features = torch.randn(events, 25, generator=generator)
@@ -38,16 +40,11 @@ def main(events: int, epochs: int, dropout: float) -> None:
             (value * weights[chosen]).mean().backward()
             optimiser.step()
 
-    rates = []
-    for threads in (1, torch.get_num_threads()):
-        torch.set_num_threads(threads)
+    for _ in sys.stdin:
+        start = time.perf_counter(), time.process_time()
         epoch()
-        for _ in range(epochs):
-            start = time.perf_counter()
-            epoch()
-            rates.append(events / (time.perf_counter() - start))
-    print(max(rates))
+        print(time.perf_counter() - start[0], time.process_time() - start[1], flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))

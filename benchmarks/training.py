@@ -1,10 +1,13 @@
 """Training throughput: one compiled function an epoch against `keras.Model.fit`.
 
-MLP 25-64-64-64-1, batches of 1,024, 100,000 events with signed weights. Each measurement has a
-process of its own, because TensorFlow's threads are set once in a process. The peers are `fit` with
+MLP 25-64-64-64-1, batches of 1,024, 100,000 events with signed weights. The peers are `fit` with
 one thread and with TensorFlow's default, with `steps_per_execution=32`, on Keras' JAX backend, and,
-with the interpreter of an environment that has it, PyTorch. The ratio is taken to the faster plain
-`fit`. `--folds` measures k = 5 folds in one process against one instead. Prints one JSON object.
+with the interpreter of an environment that has it, PyTorch. Each has a process of its own, because
+TensorFlow's threads and Keras' backend are set once in a process; the processes take turns, an
+epoch each, so that all see the same load of the machine. A rate is that of the fastest epoch:
+whatever else runs can only slow one down; the same per second of processor time, which the load
+changes less. The ratio is taken to the faster plain `fit`. `--folds` measures k = 5 folds in one
+process against one, in processor time. Prints one JSON object.
 
     python benchmarks/training.py [--events 100000] [--epochs 10] [--dropout 0.1]
                                   [--torch PYTHON] [--folds]
@@ -27,18 +30,67 @@ import numpy as np
 FEATURES, BATCH, LAYERS = 25, 1024, [64, 64, 64]
 
 
-def best_rate(epoch: Callable[[], object], events: int, epochs: int) -> float:
-    """Events per second of the fastest epoch, after one that compiles.
+OWN = "compiled, 1 thread"
 
-    The fastest, because whatever else runs on the machine can only slow an epoch down.
-    """
+Epoch = Callable[[], object]
+
+
+def serve(prepare: Callable[..., Epoch], arguments: tuple[Any, ...], pipe: Any) -> None:
+    """Run an epoch and send its wall and processor seconds whenever asked; the first compiles."""
+    epoch = prepare(*arguments)
     epoch()
-    seconds = []
-    for _ in range(epochs):
-        start = time.perf_counter()
+    pipe.send(None)
+    while pipe.recv():
+        start = time.perf_counter(), time.process_time()
         epoch()
-        seconds.append(time.perf_counter() - start)
-    return events / min(seconds)
+        pipe.send((time.perf_counter() - start[0], time.process_time() - start[1]))
+
+
+class Peer:
+    """A process that runs epochs of one kind on request."""
+
+    def __init__(self, prepare: Callable[..., Epoch], *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=serve, args=(prepare, arguments, other))
+        self.process.start()
+
+    def wait(self) -> None:
+        self.pipe.recv()
+
+    def epoch(self) -> tuple[float, float]:
+        self.pipe.send(True)
+        wall, cpu = self.pipe.recv()
+        return wall, cpu
+
+    def stop(self) -> None:
+        self.pipe.send(False)
+        self.process.join()
+
+
+class TorchPeer:
+    """The same with the interpreter of another environment, by lines of text."""
+
+    def __init__(self, python: str, events: int, dropout: float, threads: int) -> None:
+        script = Path(__file__).with_name("torch_peer.py")
+        command = [python, str(script), str(events), str(dropout), str(threads)]
+        self.process = subprocess.Popen(
+            command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def wait(self) -> None:
+        self.epoch()
+
+    def epoch(self) -> tuple[float, float]:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        wall, cpu = map(float, self.process.stdout.readline().split())
+        return wall, cpu
+
+    def stop(self) -> None:
+        self.process.communicate()
 
 
 def make_events(events: int) -> tuple[Any, Any, Any, np.random.Generator]:
@@ -50,7 +102,7 @@ def make_events(events: int) -> tuple[Any, Any, Any, np.random.Generator]:
     return features, labels, weights, generator
 
 
-def measure_compiled(events: int, epochs: int, dropout: float, threads: int) -> float:
+def prepare_compiled(events: int, dropout: float, threads: int) -> Epoch:
     from taipan.config.model import Training
     from taipan.nn.engine import Engine, prepare_tensorflow
     from taipan.nn.model import build_network
@@ -61,21 +113,12 @@ def measure_compiled(events: int, epochs: int, dropout: float, threads: int) -> 
     engine = Engine(build_network((False,) * FEATURES, settings), settings)
     engine.reset(1)
     loaded = engine.load(features, labels, weights)
-    return best_rate(
-        lambda: engine.train_epoch(loaded, generator.permutation(events).astype(np.int32)),
-        events,
-        epochs,
-    )
+    return lambda: engine.train_epoch(loaded, generator.permutation(events).astype(np.int32))
 
 
-def measure_fit(
-    events: int,
-    epochs: int,
-    dropout: float,
-    threads: int,
-    backend: str = "tensorflow",
-    steps: int = 1,
-) -> float:
+def prepare_fit(
+    events: int, dropout: float, threads: int, backend: str = "tensorflow", steps: int = 1
+) -> Epoch:
     os.environ["KERAS_BACKEND"] = backend
     import keras
 
@@ -93,25 +136,16 @@ def measure_fit(
     layers.append(keras.layers.Dense(1, activation="sigmoid"))
     model = keras.Sequential(layers)
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", steps_per_execution=steps)
-    return best_rate(
-        lambda: model.fit(features, labels, sample_weight=weights, batch_size=BATCH, verbose=0),
-        events,
-        epochs,
-    )
-
-
-def measure_torch(python: str, events: int, epochs: int, dropout: float) -> float:
-    peer = Path(__file__).with_name("torch_peer.py")
-    command = [python, str(peer), str(events), str(epochs), str(dropout)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    return lambda: model.fit(features, labels, sample_weight=weights, batch_size=BATCH, verbose=0)
 
 
 def measure_folds(events: int, epochs: int, folds: int) -> tuple[float, float]:
-    """Seconds for k folds in one process, and for the first of them: events, graph and export.
+    """Processor seconds for k folds in one process, and for one of them in a process of its own.
 
-    The time of one fold is that of a training of its own: its graph is traced for it.
+    Both from the start of the process: a training of one fold imports TensorFlow and traces the
+    graph as the one of k folds does.
     """
+    started = time.process_time()
     from taipan.config.model import Training
     from taipan.nn import train
     from taipan.nn.data import TrainingSet
@@ -135,16 +169,16 @@ def measure_folds(events: int, epochs: int, folds: int) -> tuple[float, float]:
     balanced = training_set.training_weights()
 
     def run(indices: range) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         engine = train.make_engine(training_set, settings)
         for fold in indices:
             split = train.split_folds(training_set.folds, identifiers, fold, folds)
             train.train_fold(engine, training_set, balanced, split, train.FoldPlan(settings), fold)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
-    run(range(1))  # whatever is done once in a process
-    single = run(range(1))
-    return run(range(folds)), single
+    imports = time.process_time() - started
+    one = run(range(1))
+    return imports + one, imports + one + run(range(1, folds))
 
 
 def main() -> None:
@@ -155,37 +189,45 @@ def main() -> None:
     parser.add_argument("--torch", help="Python of an environment with PyTorch")
     parser.add_argument("--folds", action="store_true")
     options = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
+    load = os.getloadavg()[0]
     if options.folds:
+        context = multiprocessing.get_context("spawn")
         with context.Pool(1) as pool:
-            many, one = pool.apply(measure_folds, (options.events, options.epochs, 5))
+            one, many = pool.apply(measure_folds, (options.events, options.epochs, 5))
         seconds = {"five folds": round(many, 1), "one fold": round(one, 1)}
         print(json.dumps({"seconds": seconds, "ratio": round(many / one, 2)}, indent=1))
         return
-    rates = {}
-    arguments = (options.events, options.epochs, options.dropout)
-    for name, function, more in (
-        ("compiled, 1 thread", measure_compiled, (1,)),
-        ("fit, 1 thread", measure_fit, (1,)),
-        ("fit, default threads", measure_fit, (0,)),
-        ("fit of 32 steps at a time, 1 thread", measure_fit, (1, "tensorflow", 32)),
-        ("fit of 32 steps at a time, default threads", measure_fit, (0, "tensorflow", 32)),
-        ("fit on JAX", measure_fit, (0, "jax")),
-    ):
-        with context.Pool(1) as pool:
-            rates[name] = pool.apply(function, (*arguments, *more))
+    size = (options.events, options.dropout)
+    peers: dict[str, Peer | TorchPeer] = {
+        OWN: Peer(prepare_compiled, *size, 1),
+        "fit, 1 thread": Peer(prepare_fit, *size, 1),
+        "fit, default threads": Peer(prepare_fit, *size, 0),
+        "fit of 32 steps at a time, default threads": Peer(prepare_fit, *size, 0, "tensorflow", 32),
+        "fit on JAX": Peer(prepare_fit, *size, 0, "jax"),
+    }
     if options.torch:
-        rates["PyTorch"] = measure_torch(options.torch, *arguments)
-    plain = max(rates["fit, 1 thread"], rates["fit, default threads"])
-    own = rates["compiled, 1 thread"]
+        peers["PyTorch, 1 thread"] = TorchPeer(options.torch, *size, 1)
+    for peer in peers.values():  # all import at the same time
+        peer.wait()
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in peers}
+    for _ in range(options.epochs):
+        for name, peer in peers.items():
+            seconds[name].append(peer.epoch())
+    for peer in peers.values():
+        peer.stop()
+    described = {}
+    for index, kind in enumerate(("second", "processor second")):
+        rates = {n: options.events / min(v[index] for v in values) for n, values in seconds.items()}
+        plain, own = max(rates["fit, 1 thread"], rates["fit, default threads"]), rates[OWN]
+        described[f"events per {kind}"] = {name: round(rate) for name, rate in rates.items()}
+        described[f"ratio per {kind}"] = round(own / plain, 2)
     print(
         json.dumps(
             {
                 "events": options.events,
                 "dropout": options.dropout,
-                "events_per_second": {name: round(rate) for name, rate in rates.items()},
-                "ratio": round(own / plain, 2),
-                "ratio_to_each": {name: round(own / rate, 2) for name, rate in rates.items()},
+                "load": [round(load, 1), round(os.getloadavg()[0], 1)],
+                **described,
             },
             indent=1,
         )

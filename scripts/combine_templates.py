@@ -2,20 +2,21 @@
 
 from typing import TYPE_CHECKING, Any
 
-from taipan.atomic import read_json
+from taipan.atomic import read_json, write_json
 from taipan.config.slices import restore_slice
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.scripting import run_script
 from taipan.templates.combine import (
-    TransferFactor,
     add_datasets,
     add_same_sign,
     check_variations,
     list_yields,
+    read_transfer_factor,
 )
 from taipan.templates.edges import apply_edges
 from taipan.templates.fill import DATA
+from taipan.templates.residual import add_residuals
 from taipan.templates.store import read_histograms, write_histograms
 
 if TYPE_CHECKING:
@@ -30,14 +31,16 @@ def combine(
     config: dict[str, Any],
     templates: str,
     control_plots: str,
+    residuals: str,
 ) -> None:
-    """Write the templates and the control histograms."""
+    """Write the templates, the control histograms and the control residuals."""
     settings = restore_slice(config)
     variations = template_variations(settings.systematics, settings.regions)
     labels = [NOMINAL, *(variation.name for variation in variations)]
     processes = [*settings.samples, DATA]
-    measured = read_json(transfer_factor)
-    results = {}
+    factor = read_transfer_factor(read_json(transfer_factor))
+    results: dict[str, Any] = {}
+    records: dict[str, Any] = {}
     for output, paths, defined, names, varied in (
         (
             templates,
@@ -50,27 +53,27 @@ def combine(
     ):
         parts = [read_histograms(path) for path in paths]
         total = add_datasets(parts, defined, processes, list(settings.regions), names)
-        if measured is not None:
-            factor = TransferFactor(
-                **{key: measured[key] for key in ("value", "stat", "numerator", "denominator")}
-            )
+        total, found = add_residuals(total, settings.samples, settings.regions, varied, factor)
+        records |= found
+        if factor is not None:
             total = {
                 name: add_same_sign(item, settings.samples, settings.regions, varied, factor)
                 for name, item in total.items()
             }
         results[output] = total
     filled = results[templates]
-    found = list_yields(next(iter(filled.values())))
+    yields = list_yields(next(iter(filled.values())))
     empty = [
         region
         for region in settings.regions
-        if not any(item.value for item in found if item.region == region)
+        if not any(item.value for item in yields if item.region == region)
     ]
     if empty:
         raise TaipanError(f"regions.{empty[0]}: no event of any process passes its cut")
     check_variations(filled, settings.samples, settings.regions, variations)
     for output, histograms in results.items():
         write_histograms(output, histograms)
+    write_json(residuals, records)
 
 
 if __name__ == "__main__":
@@ -83,5 +86,6 @@ if __name__ == "__main__":
         config=snakemake.params.config,
         templates=snakemake.output.templates,
         control_plots=snakemake.output.control,
+        residuals=snakemake.output.residuals,
         log=snakemake.log[0],
     )

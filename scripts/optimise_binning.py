@@ -17,7 +17,7 @@ from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
 from taipan.nn.scorer import FoldScorer
 from taipan.scripting import local_files, run_script
-from taipan.templates.combine import TransferFactor, add_datasets, add_same_sign
+from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 
 if TYPE_CHECKING:
@@ -77,9 +77,8 @@ def optimise_binning(
     processes = [*settings.samples, DATA]
     total = add_datasets(parts, observables, processes, list(settings.regions), labels)
     measured = read_json(transfer_factor)
-    if measured is not None:
-        keys = ("value", "stat", "numerator", "denominator")
-        factor = TransferFactor(**{key: measured[key] for key in keys})
+    factor = read_transfer_factor(measured)
+    if factor is not None:
         total = {
             name: add_same_sign(item, settings.samples, settings.regions, variations, factor)
             for name, item in total.items()

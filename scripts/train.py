@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taipan.config.slices import restore_slice
-from taipan.nn.inputs import open_training_set
+from taipan.nn.inputs import open_training_events
 from taipan.nn.train import train_network
 from taipan.nn.tune import apply_best
 from taipan.nn.weights.store import read_weights
@@ -60,7 +60,9 @@ def train(
         Values found by the search, which replace those of `training`; None without a search.
     """
     settings = restore_slice(config)
-    training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
+    training_set, opponents = open_training_events(
+        events, normalisation, pileup, transfer_factor, settings
+    )
     training, used = settings.training, (True,) * len(settings.features)
     if best is not None:
         training, used = apply_best(best, training, settings.features)
@@ -77,6 +79,7 @@ def train(
         conditions=settings.overtraining.conditions,
         used=used,
         checkpoints=Path(checkpoints),
+        opponents=opponents,
     )
 
 

@@ -66,10 +66,8 @@ def tune(
         threads,
         read_weights(weights[0], training_set, folds) if weights else None,
     )
-    content = describe_best(
-        found, settings.training, settings.tuning, settings.features, seed, code
-    )
-    write_results((best, trials), found, content)
+    content = describe_best(found, settings.tuning, seed, code)
+    write_results((best, trials), found.trials, content)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from taipan.config.model import Config, Name, Skim, Strict, Url
+from taipan.config.base import Name, Strict, Url
+from taipan.config.model import Config, Skim
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0

@@ -88,6 +88,7 @@ CONTENT = {
         "met": {"kind": "kinematic", "shift": "met", "size": 0.1, "samples": ["ZTT"]},
         "pu": {"kind": "weight", "weight": "pileup", "samples": ["ZTT"]},
         "nlo": {"kind": "sample", "datasets": ["Z2"], "samples": ["ZTT"]},
+        "left": {"kind": "control_residual", "region": "cr", "samples": ["ZTT"]},
     },
     "fit": {"observable": "nn_score", "reference": "m", "free_normalisations": {"z_norm": "ZTT"}},
 }
@@ -132,6 +133,125 @@ MESSAGES = {
     "no background sample": (
         {"samples": {name: {"role": "signal"} for name in ("QCD", "ZLL", "ZTT")}},
         "samples: no sample has role background; at least one is needed",
+    ),
+    "theory uncertainty as a domain": (
+        {
+            "training": {"adversary": {"control_sample": {"data": "pdf"}}},
+            "systematics": {
+                "pdf": {"kind": "rate", "size": 0.1, "samples": ["S"], "group": "theory"}
+            },
+        },
+        "training.adversary.control_sample.data: 'pdf' is a theory uncertainty (rate): a score "
+        "decorrelated from a choice between two generators or theories hides their difference and "
+        "does not reduce the uncertainty that it stands for (arXiv:2109.08159); allowed: data",
+    ),
+    "alternative simulation as a domain": (
+        {"training": {"adversary": {"control_sample": {"simulation": ["ZTT", "Z2"]}}}},
+        "training.adversary.control_sample.simulation[1]: 'Z2' is the alternative simulation of "
+        "systematics.nlo: a score decorrelated from a choice between two generators or theories",
+    ),
+    "alternative sample's systematic as a domain": (
+        {"training": {"adversary": {"control_sample": {"simulation": ["nlo"]}}}},
+        "training.adversary.control_sample.simulation[0]: 'nlo' is an alternative simulation (kind",
+    ),
+    "experimental systematic as a domain": (
+        {"training": {"adversary": {"control_sample": {"data": "tes"}}}},
+        "training.adversary.control_sample.data: 'tes' is a systematic: the domains are data and "
+        "simulation, a variation has its own templates in the fit; allowed: data",
+    ),
+    "simulated dataset as data of the adversary": (
+        {"training": {"adversary": {"control_sample": {"data": "H"}}}},
+        "training.adversary.control_sample.data: 'H' is a simulated dataset, not a domain; allow",
+    ),
+    "unknown domain": (
+        {"training": {"adversary": {"control_sample": {"data": "dta"}}}},
+        "training.adversary.control_sample.data: 'dta' is not a domain; did you mean 'data'? (dat",
+    ),
+    "estimated sample as simulation of the adversary": (
+        {"training": {"adversary": {"control_sample": {"simulation": ["QCD"]}}}},
+        "training.adversary.control_sample.simulation[0]: 'QCD' is estimated from data and "
+        "subtracted from them (S, ZLL, ZTT)",
+    ),
+    "sample of the adversary twice": (
+        {"training": {"adversary": {"control_sample": {"simulation": ["ZTT", "ZTT"]}}}},
+        "training.adversary.control_sample.simulation[1]: 'ZTT' is listed twice",
+    ),
+    "unknown sample of the adversary": (
+        {"training": {"adversary": {"control_sample": {"simulation": ["ZT"]}}}},
+        "training.adversary.control_sample.simulation[0]: 'ZT' is not a simulated sample; did you",
+    ),
+    "unknown region of the adversary": (
+        {"training": {"adversary": {"control_sample": {"region": "crr"}}}},
+        "training.adversary.control_sample.region: 'crr' is not a region; did you mean 'cr'? (cr, ",
+    ),
+    "default region of the adversary that is not there": (
+        {"training": {"adversary": {"enabled": True}}},
+        "training.adversary.control_sample.region: 'w_control' is not a region (cr, ss_sr, ss_cr)",
+    ),
+    "signal region of the adversary": (
+        {"training": {"adversary": {"enabled": True, "control_sample": {"region": "sr"}}}},
+        "training.adversary.control_sample.region: 'sr' is a signal region; allowed: cr, ss_sr, ss",
+    ),
+    "region of the adversary without QCD estimate": (
+        {"training": {"adversary": {"enabled": True, "control_sample": {"region": "ss_cr"}}}},
+        "training.adversary.control_sample.region: 'ss_cr' has no `same_sign` partner, so 'QCD' "
+        "cannot be subtracted from its data",
+    ),
+    "neutral feature that is none": (
+        {"training": {"adversary": {"control_sample": {"neutral": ["mt_1"]}}}},
+        "training.adversary.control_sample.neutral[0]: 'mt_1' is not a continuous feature",
+    ),
+    "condition that is no quantity": (
+        {"training": {"adversary": {"condition_on": ["pt_9"]}}},
+        "training.adversary.condition_on[0]: 'pt_9' is not a quantity that data have; did you mea",
+    ),
+    "warm-up without end": (
+        {
+            "training": {
+                "epochs": 5,
+                "adversary": {
+                    "enabled": True,
+                    "warmup_epochs": 5,
+                    "control_sample": {"region": "cr"},
+                },
+            }
+        },
+        "training.adversary.warmup_epochs: 5 is not below training.epochs (5); no epoch would be",
+    ),
+    "decorrelation from an unknown quantity": (
+        {
+            "training": {
+                "decorrelate": [
+                    {"variable": "mm", "region": "srr", "method": "disco", "strength": 1.0}
+                ]
+            }
+        },
+        "training.decorrelate[0].variable: 'mm' is not a quantity that data have; did you mean 'm'",
+    ),
+    "decorrelation in an unknown region": (
+        {
+            "training": {
+                "decorrelate": [
+                    {"variable": "m", "region": "srr", "method": "disco", "strength": 1.0}
+                ]
+            }
+        },
+        "training.decorrelate[0].region: 'srr' is not a region; did you mean 'sr'? (sr, cr, ss_sr",
+    ),
+    "decorrelation twice": (
+        {
+            "training": {
+                "decorrelate": [
+                    {"variable": "m", "region": "sr", "method": "disco", "strength": x}
+                    for x in (1, 2)
+                ]
+            }
+        },
+        "training.decorrelate[1]: 'm' in 'sr' by disco is listed twice",
+    ),
+    "strength of the scan twice": (
+        {"adversary_scan": {"values": [0.0, 5.0, 5.0]}},
+        "adversary_scan.values[2]: 5 is listed twice",
     ),
     "systematic named like the parameter of interest": (
         {"systematics": {"mu": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
@@ -469,7 +589,69 @@ SYSTEMATICS = {
         {"datasets": ["Z"]},
         ".datasets: those of 'ZTT' itself; the systematic changes nothing",
     ),
+    "residual without a region": (
+        "left",
+        {"region": None},
+        ": kind control_residual takes region; given: none",
+    ),
+    "residual of the signal region": (
+        "left",
+        {"region": "sr"},
+        ".region: 'sr' may share events with a signal region, whose data are not looked at for "
+        "this (cr, ss_sr, ss_cr)",
+    ),
+    "residual of no region": ("left", {"region": "crr"}, ".region: 'crr' is not a region; did "),
+    "residual with a size": (
+        "left",
+        {"size": 0.1},
+        ".size: not a key of this systematic; kind control_residual takes region",
+    ),
+    "residual of QCD": (
+        "left",
+        {"samples": ["QCD"]},
+        ".samples[0]: 'QCD' is estimated from data; a control_residual systematic reaches it",
+    ),
+    "residual smoothed": (
+        "left",
+        {"smooth": "lowess"},
+        ".smooth: lowess; a control_residual is smooth already (none)",
+    ),
+    "residual symmetrised": (
+        "left",
+        {"symmetrize": True},
+        ".symmetrize: true has no meaning for a control_residual",
+    ),
+    "rate with a region": ("lumi", {"region": "cr"}, ".region: not a key of this systematic"),
 }
+
+
+DECORRELATION = {
+    "signal region": (
+        {"regions": ["cr", "sr"]},
+        "regions[1]: 'sr' may share events with a signal region, whose data are not looked at for "
+        "this (cr, ss_sr, ss_cr)",
+    ),
+    "unknown region": ({"regions": ["crr"]}, "regions[0]: 'crr' is not a region; did you mean"),
+    "region twice": ({"regions": ["cr", "cr"]}, "regions[1]: 'cr' is listed twice"),
+    "efficiency twice": ({"efficiencies": [0.5, 0.5]}, "efficiencies[1]: 0.5 is listed twice"),
+    "unknown variable": ({"variables": ["mm"]}, "variables[0]: 'mm' is not a quantity that data"),
+    "unknown condition": (
+        {"condition_on": ["mm"]},
+        "condition_on[0]: 'mm' is not a quantity that every event of data has",
+    ),
+    "own name": (
+        {"compare": {"network": "results/htautau/models"}},
+        "compare.network: the name is taken by the networks of this run",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DECORRELATION)
+def test_decorrelation(case):
+    change, expected = DECORRELATION[case]
+    found = problems({"decorrelation": change})
+    assert len(found) == 1
+    assert found[0].startswith(f"decorrelation.{expected}")
 
 
 @pytest.mark.parametrize("case", MESSAGES)

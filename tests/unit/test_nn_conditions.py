@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,14 @@ from scipy import stats
 
 from taipan.config.model import Overtraining, OvertrainingCondition
 from taipan.nn import metrics
-from taipan.nn.conditions import Part, compare, compare_values, find_fired, significance
+from taipan.nn.conditions import (
+    Part,
+    compare,
+    compare_values,
+    find_fired,
+    measure_gain,
+    significance,
+)
 
 ALL = ("bce", "brier", "auc", "ks_signal", "ks_background", "sigma_mu")
 DEFAULT = Overtraining().conditions
@@ -128,3 +136,34 @@ def test_significance_is_the_gaussian_equivalent() -> None:
         assert significance(float(stats.norm.sf(sigma))) == pytest.approx(sigma, rel=1e-9)
     assert significance(0.9) == 0.0
     assert significance(0.0) > 30.0
+
+
+@pytest.mark.parametrize("metric", ["bce", "brier", "auc"])
+def test_gain_has_the_spread_of_random_events(metric: str) -> None:
+    """The same events with two scores: error against the spread over sets of events."""
+    generator = np.random.default_rng(5)
+    errors, gains = [], []
+    for _ in range(300):
+        part = make_part(400, generator)
+        logit = np.log(part.scores / (1.0 - part.scores))
+        noisy = 1.0 / (1.0 + np.exp(-logit - generator.normal(scale=0.7, size=len(logit))))
+        gain, error = measure_gain(metric, replace(part, scores=noisy), part)
+        gains.append(gain)
+        errors.append(error)
+    assert np.mean(gains) > 0.0  # noise makes every metric worse
+    assert np.mean(errors) == pytest.approx(np.std(gains), rel=0.12)
+    assert measure_gain(metric, part, part) == (0.0, 0.0)
+    found = compare(metric, replace(part, scores=noisy), part)
+    expected = found.unseen - found.train
+    assert measure_gain(metric, replace(part, scores=noisy), part)[0] == pytest.approx(
+        expected if metric == "auc" else -expected, rel=1e-12
+    )
+
+
+def test_gain_of_sigma_mu_is_positive_for_the_sharper_score() -> None:
+    generator = np.random.default_rng(6)
+    part = make_part(4000, generator, separation=2.0)
+    random = replace(part, scores=generator.random(4000))
+    gain, error = measure_gain("sigma_mu", random, part)
+    assert gain > 5.0 * error > 0.0
+    assert measure_gain("sigma_mu", part, random)[0] == pytest.approx(-gain)

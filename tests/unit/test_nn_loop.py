@@ -336,7 +336,8 @@ def test_categories_are_encoded_and_exported(encoding: str, tmp_path: Path) -> N
     )
     events = TrainingSet(**{**vars(events), "may_be_missing": (False, True, False)})
     events.validate(3)
-    settings = SETTINGS.model_copy(update={"hidden_layers": [8], "dropout": 0.0})
+    settings = SETTINGS.model_copy(update={"hidden_layers": [8], "dropout": 0.0, "l2": 0.001})
+    settings = settings.model_copy(update={"schedule": "constant"})
     engine, fitted, _ = train_one(events, FoldPlan(settings))
     assert fitted.history["validation_auc"][fitted.best_epoch] > 0.85
     names = {layer.name for layer in engine.network.body.layers}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,6 +52,10 @@ class FakeScorer:
         shift = np.where(split.training[number], self.memory * (2 * events.labels[number] - 1), 0)
         return (1.0 / (1.0 + np.exp(-(features[:, 0] + shift)))).astype(np.float32)
 
+    def score(self, features: np.ndarray, folds: np.ndarray) -> np.ndarray:
+        scores = np.stack([self.score_with(fold, features) for fold in range(self.folds)])
+        return scores[folds, np.arange(len(folds))]
+
 
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch):
@@ -96,6 +101,26 @@ def test_fixed_classifier_is_rarely_flagged(check) -> None:
     assert flagged["ratio"] <= 4  # 0.6 expected of 420 beyond 3 sigma
 
 
+def test_fold_of_harder_events_is_not_overtraining(check) -> None:
+    """One fold with less separation: what is remembered counts, not what is hard."""
+    events = make_set(9000, 4)
+    harder = events.features.copy()
+    chosen = events.folds == 1
+    harder[chosen, 0] -= 0.3 * (2 * events.labels[chosen] - 1)
+    events = replace(events, features=harder)
+
+    def ratios(memory: float) -> list[dict]:
+        found = check(events, memory)["conditions"]
+        return [item for item in found if item["name"].endswith("_ratio")]
+
+    assert [item["value"] for item in ratios(0.0)] == pytest.approx(6 * [1.0], abs=1e-12)
+    assert all(item["passed"] for item in ratios(0.01))
+    assert not any(item["passed"] for item in ratios(0.1))
+    # the bare gap of fold 1 is large, whatever is remembered
+    areas = check(events, 0.01)["folds"][1]["auc"]
+    assert areas["train"]["value"] - areas["held_out"]["value"] > 0.05
+
+
 def test_gap_within_its_uncertainty_does_not_count(check) -> None:
     events = make_set(300, 3)
     strict = LIMITS.model_copy(update={"max_auc_gap": 1e-6, "min_sigma": 1e-6})
@@ -112,7 +137,7 @@ def test_gap_within_its_uncertainty_does_not_count(check) -> None:
 
 def test_verdict_holds_what_plots_need(check) -> None:
     events = make_set(3000, 1)
-    verdict = json.loads(json.dumps(check(events, 0.0)))
+    verdict = json.loads(json.dumps(check(events, 0.1)))
     assert len(verdict["edges"]) == 21
     assert verdict["limits"]["max_auc_gap"] == 0.03
     assert len(verdict["conditions"]) == 21

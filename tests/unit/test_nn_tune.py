@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +28,8 @@ TRAINING = Training(
     hidden_layers=[16],
     dropout=0.1,
     batch_size=128,
+    learning_rate=1e-3,
+    schedule="constant",
     epochs=4,
     patience=4,
     checkpoint_every=2,
@@ -30,7 +37,7 @@ TRAINING = Training(
 SPACE = SearchSpace(
     layers=[1, 2], units=[8, 16], batch_size=[64, 128], activation=["relu"], schedule=["constant"]
 )
-TUNING = Tuning(trials=3, workers=1, space=SPACE)
+TUNING = Tuning(trials=3, workers=1, first_check=0, confirm_folds=0, space=SPACE)
 
 
 def make_set(n: int = 600, seed: int = 0) -> TrainingSet:
@@ -51,6 +58,10 @@ def make_set(n: int = 600, seed: int = 0) -> TrainingSet:
 
 
 def search(folder: Path, tuning: Tuning = TUNING, **changes) -> list[tune.Trial]:
+    return run_search(folder, tuning, **changes).trials
+
+
+def run_search(folder: Path, tuning: Tuning = TUNING, **changes) -> tune.SearchResult:
     settings = {
         "training_set": make_set(),
         "training": TRAINING,
@@ -66,16 +77,39 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> list[tune.Trial]:
     return search(tmp_path_factory.mktemp("search"))
 
 
+def made_up_trial(found, values: dict[str, Any], trial: int, epochs: int | None = None):
+    """Result of a trial by its number and feature set, where no training is needed."""
+    score = 0.2 + 0.001 * (5 * (trial + 2) % 13) + 0.1 * (values.get("feature_set") == "bad")
+    n = epochs or found.training.epochs
+    metrics = {f"{part}_{m}": score for part in ("train", "validation") for m in ("brier", "bce")}
+    return {
+        "status": "completed", "reason": "", "score": score, "objective": score, "epochs": n,
+        "best_epoch": n - 1, "overtrained_epochs": 0, "running_best": n * [score], **metrics,
+        "train_auc": 0.8, "validation_auc": 0.8,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tune_worker, "run_trial", made_up_trial)
+
+
+@pytest.fixture(scope="module")
+def made_up_done(tmp_path_factory: pytest.TempPathFactory) -> list[tune.Trial]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tune_worker, "run_trial", made_up_trial)
+        return search(tmp_path_factory.mktemp("made_up"))
+
+
 def count_trials(monkeypatch: pytest.MonkeyPatch, fail_at: int | None = None) -> list[int]:
     """Numbers of the trials that run; the search dies in one of them."""
     numbers: list[int] = []
-    original = tune_worker.run_trial
 
     def run(found, values, trial, epochs=None):
         if trial == fail_at:
             raise KeyboardInterrupt
         numbers.append(trial)
-        return original(found, values, trial, epochs)
+        return made_up_trial(found, values, trial, epochs)
 
     monkeypatch.setattr(tune_worker, "run_trial", run)
     return numbers
@@ -85,9 +119,14 @@ def test_same_seed_gives_the_same_trials_and_best(done, tmp_path: Path) -> None:
     again = search(tmp_path / "again")
     assert again == done
     assert tune.best_trial(again) == tune.best_trial(done)
-    two = TUNING.model_copy(update={"trials": 2})
-    other = search(tmp_path / "other", two, seed=4)
-    assert other[1].values != done[1].values
+
+
+@pytest.mark.usefixtures("made_up")
+def test_another_seed_gives_other_trials(made_up_done, tmp_path: Path) -> None:
+    assert search(tmp_path / "same") == made_up_done
+    other = search(tmp_path / "other", seed=4)
+    assert other[0].values == made_up_done[0].values
+    assert other[1].values != made_up_done[1].values
 
 
 def test_first_trial_is_the_configuration(done) -> None:
@@ -123,8 +162,8 @@ def test_search_never_sees_the_fold_it_is_tested_on(done, tmp_path: Path) -> Non
     assert search(tmp_path / "b", one, training_set=replace(events, features=spoilt)) != done[:1]
 
 
-def test_killed_search_keeps_its_finished_trials(
-    done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_interrupted_search_keeps_its_finished_trials(
+    made_up_done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         first = count_trials(patch, fail_at=1)
@@ -132,12 +171,44 @@ def test_killed_search_keeps_its_finished_trials(
             search(tmp_path)
     with monkeypatch.context() as patch:
         second = count_trials(patch)
-        assert search(tmp_path) == done
+        assert search(tmp_path) == made_up_done
     assert (first, second) == ([0], [1, 2])
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_killed_search_keeps_its_finished_trials(
+    made_up_done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL of the process of the search while its third trial runs."""
+
+    def hang(found, values, trial, epochs=None):
+        if trial == 2:
+            (tmp_path / "hangs").touch()
+            time.sleep(100)
+        return made_up_trial(found, values, trial, epochs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tune_worker, "run_trial", hang)
+        process = multiprocessing.get_context("fork").Process(target=search, args=(tmp_path,))
+        process.start()
+        wait_for(lambda: (tmp_path / "hangs").exists() or not process.is_alive())
+        process.kill()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
+    numbers = count_trials(monkeypatch)
+    assert search(tmp_path) == made_up_done
+    assert numbers == [2]
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 200.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_search_killed_between_two_files_goes_on(
-    done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made_up_done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The trial was written, the state that names it was not; and the other way round."""
     from taipan.nn.tune_oracle import Durable
@@ -156,53 +227,68 @@ def test_search_killed_between_two_files_goes_on(
         original(self)
 
     monkeypatch.setattr(Durable, "save", save)
+    numbers = count_trials(monkeypatch)
     # each trial saves when it starts and when it ends
     killed_at = {3, 6}
     for _ in range(2):
         with pytest.raises(KilledError):
             search(tmp_path)
-    numbers = count_trials(monkeypatch)
-    assert search(tmp_path) == done
+    before = len(numbers)
+    assert search(tmp_path) == made_up_done
     assert numbers[-1] == 2
-    assert len(numbers) <= 2
+    assert len(numbers) - before <= 2
 
 
 def test_more_trials_go_on_from_fewer(
+    made_up_done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = count_trials(monkeypatch)
+    few = search(tmp_path, TUNING.model_copy(update={"trials": 1}))
+    assert few == made_up_done[:1]
+    assert search(tmp_path) == made_up_done
+    assert numbers == [0, 1, 2]
+
+
+def test_worker_is_killed_and_another_process_joins(
     done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = search(tmp_path, TUNING.model_copy(update={"trials": 1}))
-    assert few == done[:1]
-    numbers = count_trials(monkeypatch)
-    assert search(tmp_path) == done
-    assert numbers == [1, 2]
+    """The chief's one worker is killed in its first trial; a process joins by chief.json."""
+    from taipan.nn import tune_chief
 
+    joined: list[subprocess.Popen[bytes]] = []
 
-def test_workers_give_the_same_and_one_may_be_killed(done, tmp_path: Path) -> None:
-    killed: list[int] = []
+    def signs_of_life(name: str) -> list[Path]:
+        return list(tmp_path.glob(f"search-*/alive/{name}"))
 
-    def kill() -> None:
-        """Kill the first worker that shows a sign of life."""
-        deadline = time.monotonic() + 100
-        while not killed and time.monotonic() < deadline:
-            for path in tmp_path.glob("search-*/alive/worker*"):
-                log = path.parents[1] / "logs" / f"{path.name}.log"
-                for process in Path("/proc").glob("[0-9]*"):
-                    try:
-                        same = (process / "fd/1").resolve() == log
-                    except OSError:
-                        continue
-                    if same and not killed:
-                        killed.append(int(process.name))
-                        os.kill(killed[0], signal.SIGKILL)
-            time.sleep(0.02)
+    def disturb() -> None:
+        wait_for(lambda: signs_of_life("worker0"))
+        (folder,) = tmp_path.glob("search-*")
+        worker = find_writer(folder / "logs/worker0.log")
+        os.kill(worker, signal.SIGSTOP)  # so that the other one has something left to do
+        command = [sys.executable, "-m", "taipan.nn.tune_worker", str(folder)]
+        joined.append(subprocess.Popen(command))
+        wait_for(lambda: signs_of_life(f"*-{joined[0].pid}"))
+        os.kill(worker, signal.SIGKILL)
 
-    thread = threading.Thread(target=kill)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setattr(tune_chief, "run_alone", lambda s, n: tune_chief.run_workers(s, 1, n))
+    thread = threading.Thread(target=disturb)
     thread.start()
-    found = search(tmp_path, TUNING.model_copy(update={"workers": 2}))
+    assert search(tmp_path) == done
     thread.join()
-    assert len(killed) == 1
-    assert found == done
-    assert (next(tmp_path.glob("search-*")) / "logs/worker2.log").exists()
+    assert joined[0].wait(timeout=60) == 0
+    assert len(list(tmp_path.glob("search-*/logs/worker1.log"))) == 1
+
+
+def find_writer(path: Path) -> int:
+    """Number of the process whose standard output is a file."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "fd/1").resolve() == path:
+                return int(process.name)
+        except OSError:
+            continue
+    raise AssertionError(path)
 
 
 def test_workers_that_keep_dying_end_the_search(
@@ -215,15 +301,16 @@ def test_workers_that_keep_dying_end_the_search(
         search(tmp_path, TUNING.model_copy(update={"workers": 2}))
 
 
+@pytest.mark.usefixtures("made_up")
 @pytest.mark.parametrize("algorithm", ["bayesian", "hyperband"])
-def test_other_algorithms(algorithm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_algorithms(algorithm: str, tmp_path: Path) -> None:
     trials = 4 if algorithm == "bayesian" else 6  # the fourth is the first of the Gaussian process
-    update = {"algorithm": algorithm, "trials": trials, "objective": "auc"}
+    update = {"algorithm": algorithm, "trials": trials}
     tuning = TUNING.model_copy(update=update)
     found = search(tmp_path, tuning)
     assert len(found) == trials
     best = tune.best_trial(found)
-    assert best.result["objective"] == max(t.result["objective"] for t in found)
+    assert best.result["objective"] == min(t.result["objective"] for t in found)
     epochs = [trial.result["epochs"] for trial in found]
     if algorithm == "hyperband":
         assert min(epochs) < max(epochs) <= TRAINING.epochs
@@ -255,14 +342,15 @@ def test_bad_events_are_refused_before_anything_starts(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("made_up")
 def test_files_of_a_search(tmp_path: Path) -> None:
     space = SPACE.model_copy(update={"feature_sets": {"good": ["a", "b"], "bad": ["c", "d"]}})
     tuning = TUNING.model_copy(update={"space": space, "trials": 4})
-    found = search(tmp_path / "search", tuning)
+    found = run_search(tmp_path / "search", tuning)
     names = make_set().names
-    best = tune.describe_best(found, TRAINING, tuning, names, 3, "abc")
+    best = tune.describe_best(found, tuning, 3, "abc")
     paths = tmp_path / "best_hps.json", tmp_path / "trials.csv"
-    tune.write_results(paths, found, best)
+    tune.write_results(paths, found.trials, best)
     rows = list(csv.DictReader(paths[1].read_text().splitlines()))
     assert [int(row["trial"]) for row in rows] == list(range(4))
     assert {row["feature_set"] for row in rows} == {"good", "bad"}
@@ -276,6 +364,58 @@ def test_files_of_a_search(tmp_path: Path) -> None:
     assert (settings.folds, settings.epochs) == (TRAINING.folds, TRAINING.epochs)
     with pytest.raises(TaipanError, match="feature 'a' is not a feature"):
         tune.apply_best(paths[0], TRAINING, ("b", "c"))
+
+
+def test_trial_that_falls_behind_the_first_ends(tmp_path: Path) -> None:
+    space = SPACE.model_copy(update={"learning_rate": (1e-8, 2e-2)})
+    found = search(
+        tmp_path,
+        TUNING.model_copy(update={"first_check": 4, "trials": 2, "space": space}),
+        training=TRAINING.model_copy(update={"learning_rate": 2e-2, "epochs": 8, "patience": 8}),
+    )
+    assert found[1].values["learning_rate"] < 1e-4  # learns nothing
+    assert [trial.result["epochs"] for trial in found] == [8, 4]
+    assert found[1].result["reason"] == "behind trial 0 after 4 epochs"
+    assert found[1].completed
+
+
+@pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+def test_others_wait_for_the_first_trial_only_if_compared_with_it(tmp_path: Path) -> None:
+    from taipan.nn.tune_oracle import make_oracle
+    from taipan.nn.tune_space import from_training
+
+    first = from_training(TRAINING, SPACE, ("a",))
+    for first_check, status in ((2, "IDLE"), (0, "RUNNING")):
+        tuning = TUNING.model_copy(update={"first_check": first_check})
+        oracle = make_oracle(tuning, TRAINING, 1, first)
+        oracle._set_project_dir(str(tmp_path / status), "oracle")
+        trial = oracle.create_trial("a")
+        assert trial.status == "RUNNING"
+        assert oracle.create_trial("b").status == status
+        oracle.update_trial(trial.trial_id, {"score": 1.0})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+        assert oracle.create_trial("b").status == "RUNNING"
+        assert oracle.create_trial("a").status == "RUNNING"
+
+
+def test_trial_must_learn_half_as_fast_as_the_first() -> None:
+    tuning = TUNING.model_copy(update={"first_check": 2})
+    check = tune_worker.fall_behind([None, 0.5, 0.4, 0.3, 0.2], tuning)
+
+    def reason(*values: float, overtrained: float = 0.0) -> str | None:
+        n = len(values)
+        history = {"loss": n * [0.0], "validation_brier": list(values)}
+        return check(None, {**history, "overtrained": n * [overtrained]})
+
+    assert reason(0.9, 0.8) is None  # the first had no valid epoch until its first
+    assert reason(0.9, 0.8, 0.7) is None  # not an epoch of a check
+    assert reason(0.9, 0.8, 0.7, 0.5) is None
+    assert reason(0.4, 0.8, 0.7, 0.6) is None
+    assert reason(0.9, 0.8, 0.7, 0.51) == "behind trial 0 after 4 epochs"
+    assert reason(*4 * [0.1], overtrained=1.0) == "behind trial 0 after 4 epochs"
+    assert reason(*8 * [0.31]) == "behind trial 0 after 8 epochs"
+    assert reason(*16 * [0.9]) is None  # the first ended after 5 epochs
 
 
 def test_trials_have_the_weights_of_the_loss_of_network_0(done, tmp_path: Path) -> None:

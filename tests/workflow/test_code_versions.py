@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PLUMBING = {
     *("taipan", "taipan.atomic", "taipan.errors", "taipan.scripting", "taipan.provenance"),
     *("taipan.config", "taipan.config.slices", "taipan.config.model", "taipan.analysis"),
+    *("taipan.config.adversary", "taipan.config.base"),
     "taipan.checksums",
     "taipan.limits",
     "taipan.datasets",

@@ -106,6 +106,23 @@ def test_alternative_sample_changes_nothing_nominal(project: Project) -> None:
     assert not set(planned) & {"measure_pileup", "measure_transfer_factor", "train"}
 
 
+def test_control_residual_re_runs_no_histogram(project: Project) -> None:
+    overlay = project.overlay(
+        "systematics: {left: {kind: control_residual, region: w_control, samples: [W, ZTT]}}"
+    )
+    planned = set(project.planned(overlay))
+    assert {"combine_templates", "build_workspace", "fit"} <= planned
+    assert not planned & {"histogram", "train", "check_decorrelation"}
+
+
+def test_judge_of_the_score_re_runs_nothing_else(project: Project) -> None:
+    planned = project.planned(project.overlay("decorrelation: {efficiencies: [0.4]}"))
+    assert planned.pop("check_decorrelation") == 1
+    assert set(planned) <= {"summarize"}
+    unused = project.overlay("decorrelation: {enabled: false}")
+    assert set(project.planned(unused)) <= {"summarize"}
+
+
 def test_envelope_re_runs_the_skim(project: Project) -> None:
     planned = project.planned(project.overlay("skim: {envelope: {tau_pt: 0.08, muon_pt: 0.02}}"))
     assert "skim" in planned

@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from taipan.analysis import load_analysis
+from taipan.config.check_decorrelation import OWN
 from taipan.config.checks import check_config
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import hash_config, slice_config
@@ -159,6 +160,8 @@ OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"
 EDGES = f"{OUT}/templates/binning.json"
 TEMPLATES = f"{OUT}/templates/templates.zip"
 CONTROL = f"{OUT}/templates/control.zip"
+DECORRELATION = f"{OUT}/decorrelation/decorrelation.json"
+RESIDUALS = f"{OUT}/templates/residuals.json"
 YIELDS = f"{OUT}/yields.csv"
 SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md"]
 
@@ -166,4 +169,6 @@ SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md"]
 wildcard_constraints:
     dataset="[A-Za-z0-9_]+",
     chunk=r"\d+",
+    strength=r"[0-9.e+-]+",
+    number=r"\d+",
     observable="[A-Za-z0-9_]+",

@@ -3,6 +3,8 @@
 FIT_FIGURES = ("prefit", "postfit", "pulls", "correlation", "impacts")
 TRAINING_FIGURES = ("learning_curves", "score", "roc")
 WEIGHT_FIGURES = ("weights", "negative_fraction", "weight_closure")
+DECORRELATION_FIGURES = ("decorrelation_scores", "decorrelation_tails")
+SCAN_FIGURES = ("scan_auc", "scan_sigma", "scan_scores")
 TUNING_FIGURES = ("tuning_trials", "tuning_importance")
 PLOT_HEADER = {
     "label": "Taipan fastsim" if IS_FASTSIM else "CMS Open Data",
@@ -52,6 +54,22 @@ def weight_figures():
     return files
 
 
+def scan_figures():
+    """Output files of the figures of the scan of λ."""
+    files = {}
+    for name in SCAN_FIGURES:
+        files |= figure(name, "scan", "Training", f"{name}_", Figure=name)
+    return files
+
+
+def decorrelation_figures():
+    """Output files of the figures of the score in control regions."""
+    files = {}
+    for name in DECORRELATION_FIGURES:
+        files |= figure(name, "decorrelation", "Training", f"{name}_", Figure=name)
+    return files
+
+
 def quantity_units():
     """Quantity of the analysis to its unit."""
     return {name: quantity.unit for name, quantity in ANALYSIS.quantities.items()}
@@ -90,6 +108,8 @@ def systematic_slice():
 def plot_outputs():
     """PNG files of every figure."""
     names = ["cutflow", *TRAINING_FIGURES, *WEIGHT_FIGURES, "importance"]
+    if CONFIG.decorrelation.enabled:
+        names += DECORRELATION_FIGURES
     if CONFIG.tuning.enabled:
         names += TUNING_FIGURES
     names += [f"{name}_{item}" for item in OBSERVABLES for name in FIT_FIGURES]

@@ -42,6 +42,7 @@ def run_identity():
         "taipan.nn.weights.check",
         "taipan.templates.fill",
         "taipan.templates.combine",
+        "taipan.templates.residual",
         "taipan.likelihood",
         "taipan.inference",
     ]

@@ -128,6 +128,14 @@ def training_slice(*more):
     return {"overtraining": conditions, **values}
 
 
+def plain_training_slice(*more):
+    """The same for rules that train without adversary: its settings re-run nothing there."""
+    values = training_slice(*more)
+    for key in ("adversary", "decorrelate"):
+        del values["training"][key]
+    return values
+
+
 def tuned_inputs():
     """Values found by the search, an input of the training if there is a search."""
     return {"best": BEST_HPS} if CONFIG.tuning.enabled else {}
@@ -157,6 +165,44 @@ def template_slice(*keys):
     return values
 
 
+def judged_networks():
+    """Networks that are judged in control regions: name to the ONNX file of each fold."""
+    others = {
+        name: [f"{folder}/fold{i}.onnx" for i in FOLDS]
+        for name, folder in CONFIG.decorrelation.compare.items()
+    }
+    return {**others, OWN: MODELS}
+
+
+def judge_slice():
+    """Configuration of the judgement of the score; no region that may hold signal."""
+    keys = ("module", "regions", "features", "observables", "decorrelation")
+    values = {**definitions(), **slice_config(CONFIG, *keys)}
+    for key in ("enabled", "compare"):
+        del values["decorrelation"][key]
+    hidden = overlapping_signal(CONFIG.regions)
+    values["decorrelation"]["regions"] = CONFIG.decorrelation.regions or [
+        name for name in CONFIG.regions if name not in hidden
+    ]
+    values["training"] = CONFIG.training.model_dump(mode="json", include={"region"})
+    return values
+
+
+def without_residuals(values):
+    """Leave out of a slice the systematics that are made of filled histograms."""
+    kept = {
+        name: item
+        for name, item in values["systematics"].items()
+        if item["kind"] != "control_residual"
+    }
+    return {**values, "systematics": kept}
+
+
+def filling_slice():
+    """Configuration of the histograms; control residuals are made of those."""
+    return without_residuals(template_slice("module", "features", "weights"))
+
+
 def correction_files():
     """Files of event weights; of the project, wherever the results are stored."""
     return [local(weight.file) for weight in CONFIG.weights.values() if weight.file]
@@ -174,9 +220,9 @@ def dropped_fold():
 
 
 def binning_slice():
-    """Configuration of the choice of bin edges."""
+    """Configuration of the choice of bin edges; one fold is no measure of a residual."""
     keys = ("module", "features", "weights", "systematics", "observables")
-    return {**fit_slice(), **slice_config(CONFIG, *keys)}
+    return without_residuals({**fit_slice(), **slice_config(CONFIG, *keys)})
 
 
 def dataset_events(wildcards):
@@ -221,3 +267,39 @@ def coverage_slice():
 def systematic_groups():
     """Systematic to its group in the uncertainty breakdown."""
     return {name: item.group for name, item in CONFIG.systematics.items()}
+
+
+def scan_slice():
+    """Configuration of a point of the scan; λ is the point's own."""
+    values = {
+        **fit_slice(),
+        **training_slice("observables", "weights"),
+        "decorrelation": judge_slice()["decorrelation"],
+    }
+    values["training"]["adversary"] = CONFIG.training.adversary.model_dump(
+        mode="json", exclude={"enabled", "strength"}
+    )
+    return values
+
+
+def scan_seeds():
+    """Seeds of the trainings of the scan, the same for every λ."""
+    return [derive_seed(SEED, "scan", i) for i in range(CONFIG.adversary_scan.seeds)]
+
+
+def scan_points():
+    """Points of the scan: λ and the number of the seed."""
+    return [
+        f"{strength:g}_{number}"
+        for strength in CONFIG.adversary_scan.values
+        for number in range(CONFIG.adversary_scan.seeds)
+    ]
+
+
+def choice_slice():
+    """Configuration of the choice of λ."""
+    values = slice_config(CONFIG, "regions")
+    values["decorrelation"] = judge_slice()["decorrelation"]
+    used = {"adversary": {"control_sample"}}
+    values["training"] = CONFIG.training.model_dump(mode="json", include=used)
+    return values

@@ -59,7 +59,7 @@ rule histogram:
     conda:
         ENVIRONMENT
     params:
-        config=template_slice("module", "features", "weights"),
+        config=filling_slice(),
         drop_fold=dropped_fold(),
         code=code_version(
             "taipan.templates.fill",
@@ -84,6 +84,7 @@ rule combine_templates:
     output:
         templates=TEMPLATES,
         control=CONTROL,
+        residuals=RESIDUALS,
     log:
         log_file("combine_templates"),
     benchmark:
@@ -95,6 +96,7 @@ rule combine_templates:
         code=code_version(
             "taipan.templates.combine",
             "taipan.templates.edges",
+            "taipan.templates.residual",
             "taipan.templates.store",
         ),
     script:

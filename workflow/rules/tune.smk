@@ -29,7 +29,7 @@ rule tune:
     params:
         events=nominal_by_dataset(),
         folder=f"{OUT}/tuning/search",
-        config=training_slice("tuning"),
+        config=plain_training_slice("tuning"),
         seed=derive_seed(SEED, "tune"),
         code=code_version(
             "taipan.nn.tune",
@@ -58,7 +58,7 @@ rule select_inputs:
         ENVIRONMENT
     params:
         events=nominal_by_dataset(),
-        config=training_slice("input_selection"),
+        config=plain_training_slice("input_selection"),
         seed=derive_seed(SEED, "select"),
         header=PLOT_HEADER,
         code=code_version(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from taipan.analysis import Analysis
+from taipan.config.check_decorrelation import check_control_region
 from taipan.config.fields import unknown
 from taipan.config.model import Config, Systematic
 from taipan.datasets import Catalogue
@@ -12,18 +13,20 @@ from taipan.datasets import Catalogue
 WEIGHTS = ("pileup",)
 """Weights that a systematic of kind `weight` may vary, besides those of the section `weights`."""
 
-_DETAILS = ("size", "up", "down", "shift", "weight", "datasets")
+_DETAILS = ("size", "up", "down", "shift", "weight", "datasets", "region")
 _NEEDED: Mapping[str, tuple[frozenset[str], ...]] = {
     "rate": (frozenset({"size"}), frozenset({"up", "down"})),
     "kinematic": (frozenset({"shift", "size"}),),
     "weight": (frozenset({"weight"}),),
     "sample": (frozenset({"datasets"}),),
+    "control_residual": (frozenset({"region"}),),
 }
 _ALLOWED = {
     "rate": "either size, or up and down",
     "kinematic": "shift and size",
     "weight": "weight",
     "sample": "datasets",
+    "control_residual": "region",
 }
 
 
@@ -34,6 +37,7 @@ def check_systematics(config: Config, catalogue: Catalogue, analysis: Analysis) 
         "kinematic": _check_kinematic,
         "weight": _check_weight,
         "sample": _check_sample,
+        "control_residual": _check_control_residual,
     }
     for name, systematic in config.systematics.items():
         path = f"systematics.{name}"
@@ -85,8 +89,10 @@ def _check_details(path: str, systematic: Systematic) -> Iterator[str]:
         yield f"{path}.decorrelate: {systematic.decorrelate} names something twice"
     if systematic.smooth != "none" and systematic.kind == "rate":
         yield f"{path}.smooth: {systematic.smooth} has no meaning for a rate; {needs}"
-    if systematic.symmetrize and systematic.kind == "rate":
-        yield f"{path}.symmetrize: true has no meaning for a rate; {needs}"
+    if systematic.smooth != "none" and systematic.kind == "control_residual":
+        yield f"{path}.smooth: {systematic.smooth}; a control_residual is smooth already (none)"
+    if systematic.symmetrize and systematic.kind in ("rate", "control_residual"):
+        yield f"{path}.symmetrize: true has no meaning for a {systematic.kind}; {needs}"
 
 
 def _check_rate(path: str, systematic: Systematic, *_: object) -> Iterator[str]:
@@ -126,6 +132,13 @@ def _check_weight(path: str, systematic: Systematic, config: Config, *_: object)
         yield unknown(f"{path}.weight", systematic.weight, "weight", known)
     elif systematic.weight == "pileup" and not config.pileup.enabled:
         yield f"{path}.weight: 'pileup' needs pileup.enabled: true"
+
+
+def _check_control_residual(
+    path: str, systematic: Systematic, config: Config, *_: object
+) -> Iterator[str]:
+    if systematic.region is not None:
+        yield from check_control_region(f"{path}.region", systematic.region, config)
 
 
 def _check_sample(

@@ -13,7 +13,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
+from taipan.config.check_decorrelation import check_decorrelation
 from taipan.config.check_skim import check_skim
 from taipan.config.check_source import check_source, source_key
 from taipan.config.check_systematics import check_systematics
@@ -59,6 +61,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *_check_same_sign(config),
         *_check_features(config, analysis),
         *check_training(config),
+        *check_adversary(config, analysis),
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
@@ -68,6 +71,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *check_coverage(config),
+        *check_decorrelation(config, analysis),
         *_check_results(config, catalogue),
     ]
     if problems:

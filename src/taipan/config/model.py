@@ -9,20 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
-Url = Annotated[str, Field(pattern=r"^(https?|roots?)://[^\s/]+.*$")]
-
-
-class Strict(BaseModel):
-    """Base of every section: unknown keys are errors and values cannot be changed in place."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from taipan.config.adversary import Adversary, AdversaryScan, Decorrelation
+from taipan.config.base import Fraction, Host, Name, NonNegative, Positive, Strict, Url
 
 
 class Mismodelling(Strict):
@@ -193,16 +183,16 @@ class Training(Strict):
         "relu", description="Activation of the hidden layers."
     )
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
-        0.3, description="Dropout after each hidden layer."
+        0.2, description="Dropout after each hidden layer."
     )
-    l2: NonNegative = Field(1e-3, description="L2 penalty on the kernels.")
+    l2: NonNegative = Field(1e-2, description="L2 penalty on the kernels.")
     logit_bound: Positive | None = Field(
         6.0,
         description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below. Null: no "
         "bound, for comparison; training stops once its loss is negative or |logit| > 50.",
     )
     batch_size: Annotated[int, Field(ge=1)] = Field(1024, description="Events per training step.")
-    learning_rate: Positive = Field(1e-3, description="Learning rate of Adam.")
+    learning_rate: Positive = Field(3e-3, description="Learning rate of Adam.")
     epochs: Annotated[int, Field(ge=1)] = Field(100, description="Largest number of epochs.")
     patience: Annotated[int, Field(ge=1)] = Field(
         15, description="Epochs without a better validation metric before training stops."
@@ -225,7 +215,7 @@ class Training(Strict):
     )
     cells: Cells = Field(default_factory=Cells, description="Cells of `cell`.")
     schedule: Literal["constant", "cosine", "plateau"] = Field(
-        "constant",
+        "cosine",
         description="Learning rate by epoch: `constant`; `cosine` falls to zero at the last epoch; "
         "`plateau` halves it after a third of `patience` without a better metric.",
     )
@@ -239,6 +229,13 @@ class Training(Strict):
     )
     checkpoint_every: Annotated[int, Field(ge=0)] = Field(
         10, description="Epochs between checkpoints, from which a killed training goes on; 0: none."
+    )
+    adversary: Adversary = Field(
+        default_factory=Adversary,
+        description="An adversary that tries to tell data from simulation by the score.",
+    )
+    decorrelate: list[Decorrelation] = Field(
+        default_factory=list, description="Quantities that the score must not depend on."
     )
 
 
@@ -355,13 +352,13 @@ class SearchSpace(Strict):
     activation: list[Literal["relu", "gelu", "silu", "elu", "tanh"]] = Field(
         ["relu", "silu"], min_length=1, description="Activations."
     )
-    dropout: Range = Field((0.0, 0.5), description="Range of the dropout, below 1.")
-    l2: Range = Field((1e-5, 1e-2), description="Range of the L2 penalty (logarithmic, above 0).")
+    dropout: Range = Field((0.1, 0.5), description="Range of the dropout, below 1.")
+    l2: Range = Field((2e-3, 2e-2), description="Range of the L2 penalty (logarithmic, above 0).")
     batch_size: Choices = Field(
         default_factory=lambda: [512, 1024, 2048], description="Events per training step."
     )
     learning_rate: Range = Field(
-        (3e-4, 1e-2), description="Range of the learning rate (logarithmic, above 0)."
+        (1e-3, 1e-2), description="Range of the learning rate (logarithmic, above 0)."
     )
     schedule: list[Literal["constant", "cosine", "plateau"]] = Field(
         ["constant", "cosine"],
@@ -378,7 +375,7 @@ class Tuning(Strict):
     """Search for the hyperparameters of the network with keras-tuner."""
 
     enabled: bool = Field(
-        False, description="Search; if false the values of `training` are used as they are."
+        True, description="Search; if false the values of `training` are used as they are."
     )
     algorithm: Literal["random", "bayesian", "hyperband"] = Field(
         "random",
@@ -392,6 +389,22 @@ class Tuning(Strict):
         "brier",
         description="Metric of the validation events that ranks the trials, at the best epoch "
         "that is not overtrained.",
+    )
+    first_check: Annotated[int, Field(ge=0)] = Field(
+        16,
+        description="After so many epochs, and after 2, 4, 8, ... times as many, a trial ends if "
+        "it is not as good as the values of `training` were after half as many. 0: never; "
+        "Hyperband has rules of its own.",
+    )
+    confirm_folds: Annotated[int, Field(ge=0)] = Field(
+        2,
+        description="Number of other validation folds on which the best trial is compared with the "
+        "values of `training`. 0: it replaces them without a comparison.",
+    )
+    min_sigma: NonNegative = Field(
+        2.0,
+        description="The best trial replaces the values of `training` only if it is better by more "
+        "than so many standard deviations in that comparison.",
     )
     address: Host = Field(
         "127.0.0.1",
@@ -466,6 +479,46 @@ class Coverage(Strict):
     )
 
 
+class DecorrelationCheck(Strict):
+    """How well the score agrees between data and simulation in control regions."""
+
+    enabled: bool = Field(
+        True,
+        description="Part of a complete run; if false, made on demand (`check_decorrelation`).",
+    )
+    regions: list[Name] = Field(
+        default_factory=list,
+        description="Regions in which data are compared with simulation; if empty all that share "
+        "no event with a signal region. Others are not allowed.",
+    )
+    efficiencies: list[Fraction] = Field(
+        default_factory=lambda: [0.5, 0.3, 0.1],
+        min_length=1,
+        description="Signal efficiencies of the working points at which the tails are compared.",
+    )
+    variables: list[Name] = Field(
+        default_factory=list,
+        description="Quantities whose distance correlation with the score is measured; if empty "
+        "the observables besides the score.",
+    )
+    condition_on: list[Name] = Field(
+        default_factory=list,
+        description="Quantities that the fresh adversary sees besides the score.",
+    )
+    folds: Annotated[int, Field(ge=2, le=20)] = Field(
+        5, description="Folds of the fresh adversary."
+    )
+    compare: dict[Name, str] = Field(
+        default_factory=dict,
+        description="Networks that are judged besides, on the same events: name → folder `models` "
+        "of another run with the same features and folds (`baseline: results/plain/htautau/models`)"
+        ".",
+    )
+    permutations: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        100, description="Random orders that a distance correlation is compared with."
+    )
+
+
 class Run(Strict):
     """Keys of `config/config.yaml` and its overlays."""
 
@@ -504,11 +557,18 @@ class Run(Strict):
     input_selection: InputSelection = Field(
         default_factory=InputSelection, description="Ranking and elimination of inputs."
     )
+    adversary_scan: AdversaryScan = Field(
+        default_factory=AdversaryScan, description="Scan of the adversary's strength λ, on demand."
+    )
     templates: Templates = Field(
         default_factory=Templates, description="How histograms become templates."
     )
     coverage: Coverage = Field(
         default_factory=Coverage, description="Measurement of the intervals' coverage."
+    )
+    decorrelation: DecorrelationCheck = Field(
+        default_factory=DecorrelationCheck,
+        description="Judgement of the score in control regions.",
     )
 
 
@@ -628,9 +688,11 @@ class Weight(Strict):
 class Systematic(Strict):
     """One source of systematic uncertainty, correlated over samples and regions by its name."""
 
-    kind: Literal["rate", "weight", "kinematic", "sample"] = Field(
+    kind: Literal["rate", "weight", "kinematic", "sample", "control_residual"] = Field(
         description="`rate`: a normalisation; `weight`: a change of event weights; `kinematic`: a "
-        "shift of objects with migration across cuts; `sample`: an alternative dataset."
+        "shift of objects with migration across cuts; `sample`: an alternative dataset; "
+        "`control_residual`: what is left between data and simulation along the observable in a "
+        "control region."
     )
     group: Literal["experimental", "theory", "normalisation"] = Field(
         "experimental", description="Group in the uncertainty breakdown."
@@ -656,6 +718,11 @@ class Systematic(Strict):
     )
     datasets: list[str] | None = Field(
         None, description="Alternative datasets (kind `sample`), in place of the sample's own."
+    )
+    region: Name | None = Field(
+        None,
+        description="Control region (kind `control_residual`) in which data are compared with "
+        "the samples.",
     )
     symmetrize: bool = Field(
         False,

@@ -111,6 +111,7 @@ def _identify(plan: Plan, parts: Sequence[Loaded]) -> str:
         plan.seed,
         plan.key,
         plan.totals,
+        plan.identity,
         plan.settings.model_dump(mode="json", exclude={"checkpoint_every"}),
         [item.model_dump(mode="json") for item in plan.conditions],
     ]

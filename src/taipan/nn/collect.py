@@ -68,7 +68,7 @@ def collect_training_set(
         features = features.astype(np.float32)
         identity = events.columns["event_hash"]
         masks = region_masks(quantities, settings.regions)
-        for sample, mask, weights in _weigh(
+        for sample, mask, weights in weigh_samples(
             events, quantities, masks, settings.region, settings, transfer_factor
         ):
             parts.append(
@@ -114,7 +114,7 @@ def collect_weights(
         quantities = analysis.compute(events.columns)
         masks = region_masks(quantities, settings.regions)
         for region, samples in found.items():
-            for sample, mask, weights in _weigh(
+            for sample, mask, weights in weigh_samples(
                 events, quantities, masks, region, settings, transfer_factor
             ):
                 samples.setdefault(sample, []).append(weights[mask])
@@ -128,7 +128,7 @@ def collect_weights(
     }
 
 
-def _weigh(
+def weigh_samples(
     events: DatasetEvents,
     quantities: Mapping[str, Array],
     masks: Mapping[str, Array],
@@ -136,7 +136,26 @@ def _weigh(
     settings: CollectSettings,
     transfer_factor: float,
 ) -> Iterator[tuple[str, Array, Array]]:
-    """Give each sample that a dataset's events in a region belong to, their mask and weights."""
+    """Give each sample that a dataset's events in a region belong to, their mask and weights.
+
+    Parameters
+    ----------
+    events
+        A dataset.
+    quantities, masks
+        Quantity → array and region → mask of its events, shape (n,).
+    region
+        Name of the region.
+    settings
+        Samples and regions.
+    transfer_factor
+        Opposite-sign/same-sign factor.
+
+    Yields
+    ------
+    sample, mask, weights
+        Mask and signed weights of shape (n,). Data belong to data-driven samples alone.
+    """
     partner = settings.regions[region].same_sign
     driven = [name for name, item in settings.samples.items() if item.estimate == "same_sign"]
     if events.weights is None:

@@ -133,6 +133,57 @@ def _dot(a: FloatArray, b: FloatArray) -> float:
     return float(np.sum(a * b))
 
 
+def compare_paired(metric: str, seen: Part, unseen: Part) -> Comparison:
+    """Compare a metric of the same events, scored by one that saw them and one that did not.
+
+    Parameters
+    ----------
+    metric
+        A metric of :class:`~taipan.config.model.OvertrainingCondition`, not a test of Kolmogorov
+        and Smirnov.
+    seen, unseen
+        The same events in the same order. The error is that of the events' differences; for σ(μ),
+        which is no mean, as if the two were independent.
+
+    Raises
+    ------
+    TaipanError
+        If a class has no positive sum of weights.
+    """
+    if metric == "sigma_mu":
+        return compare(metric, seen, unseen)
+    (value, terms), (other, other_terms) = (
+        _MEASURES[metric](part, part.scores) for part in (seen, unseen)
+    )
+    change = other_terms - terms
+    return compare_values(metric, value, other, math.sqrt(_dot(change, change)))
+
+
+def measure_gain(metric: str, old: Part, new: Part) -> tuple[float, float]:
+    """Tell by how much scores are better than others of the same events.
+
+    Parameters
+    ----------
+    metric
+        A metric that ranks trials (`tuning.objective`).
+    old, new
+        The same events in the same order with the scores of two classifiers.
+
+    Returns
+    -------
+    gain, error
+        Positive if `new` is better; its standard deviation (:func:`compare_paired`).
+
+    Raises
+    ------
+    TaipanError
+        If a class has no positive sum of weights.
+    """
+    found = compare_paired(metric, new, old)
+    gain = found.unseen - found.train
+    return (-gain if metric in HIGHER_IS_BETTER else gain), found.error
+
+
 def compare_values(
     metric: str, train: float, unseen: float, error: float, offset: float = 0.0
 ) -> Comparison:

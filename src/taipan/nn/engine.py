@@ -17,6 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from taipan.config.model import Training
+from taipan.nn.conditions import Part
 from taipan.nn.model import Network, initialise
 
 _PREDICTION_BATCH = 65536  # keeps the largest hidden layer of a prediction within tens of MB
@@ -62,6 +63,17 @@ class Engine:
             input_signature=[matrix],
             autograph=False,
         )
+
+    smallest_spread = 1e-6
+    """All scores of a part within this: the network says nothing."""
+
+    def describe(self) -> str:
+        """Say what to know about the training besides its name, for messages of failures."""
+        return ""
+
+    def measure(self, name: str, epoch: int, validation: Part) -> dict[str, float]:
+        """Give further numbers of the epoch that was trained last; a plain training has none."""
+        return {}
 
     def reset(self, seed: int) -> None:
         """Start anew: weights, dropout and optimiser depend on `seed` alone."""
@@ -166,15 +178,19 @@ class Engine:
         return total / tf.cast(steps, tf.float32)
 
     def _step(self, inputs: Any, labels: Any, weights: Any) -> Any:
+        loss, gradients = self._differentiate(inputs, labels, weights)
+        self._optimizer.apply(gradients, self.network.body.trainable_variables)
+        return loss
+
+    def _differentiate(self, inputs: Any, labels: Any, weights: Any) -> tuple[Any, list[Any]]:
+        """Loss of a batch, and the gradient of it and the penalty."""
         body = self.network.body
         with tf.GradientTape() as tape:
             logits = body(inputs, training=True)[:, 0]
             # Divided by the number of events, never by their Σw, which may vanish or be negative.
             loss = tf.reduce_mean(weights * (tf.nn.softplus(logits) - labels * logits))
             penalised = tf.add_n([loss, *body.losses])
-        gradients = tape.gradient(penalised, body.trainable_variables)
-        self._optimizer.apply(gradients, body.trainable_variables)
-        return loss
+        return loss, tape.gradient(penalised, body.trainable_variables)
 
 
 def prepare_tensorflow(threads: int) -> None:

@@ -38,8 +38,11 @@ def stop_reason(history: Mapping[str, list[float]], settings: Training, metric: 
     if not epochs:
         return None
     best = choose_epoch(history, metric, "best_value", ())
-    since = epochs if best.overtrained else epochs - 1 - best.epoch
+    # Epochs of a warm-up are none of those that could have been better.
+    settled = epochs - _warmup(history)
+    since = settled if best.overtrained else min(settled, epochs - 1 - best.epoch)
     in_a_row = next((i for i, value in enumerate(reversed(overtrained)) if not value), epochs)
+    in_a_row = min(settled, in_a_row)
     if in_a_row >= settings.overtraining_patience:
         return f"{in_a_row} overtrained epochs"
     if since >= settings.patience:
@@ -74,7 +77,7 @@ def choose_epoch(
     Parameters
     ----------
     history
-        Histories of a training.
+        Histories of a training; epochs with `warming_up` of 1 are not chosen if there are others.
     metric
         Metric of the validation events to choose by.
     selection
@@ -89,10 +92,18 @@ def choose_epoch(
     overtrained = np.asarray(history["overtrained"]) > 0.0
     if selection == "best_fit" and (fitted := _fit_curve(values)) is not None:
         values, overtrained = fitted, _fitted_overtraining(history, conditions, overtrained)
-    allowed = np.flatnonzero(~overtrained)
+    warmup = _warmup(history)
+    if warmup == len(values):
+        return Choice(len(values) - 1, bool(overtrained[-1]))
+    allowed = np.flatnonzero(~overtrained[warmup:])
     if not len(allowed):
-        return Choice(int(np.argmin(values)), True)
-    return Choice(int(allowed[np.argmin(values[allowed])]), False)
+        return Choice(warmup + int(np.argmin(values[warmup:])), True)
+    return Choice(warmup + int(allowed[np.argmin(values[warmup:][allowed])]), False)
+
+
+def _warmup(history: Mapping[str, list[float]]) -> int:
+    """Epochs at the start in which the strength of an adversary was below its full value."""
+    return int(sum(history.get("warming_up", ())))
 
 
 def _to_minimise(history: Mapping[str, list[float]], metric: str) -> list[float]:

@@ -15,6 +15,8 @@ from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.events.inputs import open_datasets
 from taipan.events.load import DatasetEvents
+from taipan.nn.adversary.collect import collect_opponents
+from taipan.nn.adversary.events import Opponent
 from taipan.nn.collect import CollectSettings, collect_training_set, collect_weights
 from taipan.nn.data import TrainingSet
 
@@ -51,9 +53,66 @@ def open_training_set(
     TaipanError
         If a file cannot be read or no event is selected.
     """
-    collected, analysis = _collect(
-        collect_training_set, events, normalisation, pileup, transfer_factor, settings
-    )
+
+    def collect(
+        datasets: Sequence[DatasetEvents],
+        analysis: Analysis,
+        chosen: CollectSettings,
+        factor: float,
+    ) -> TrainingSet:
+        return _collect_events(datasets, analysis, settings, chosen, factor)
+
+    return _collect(collect, events, normalisation, pileup, transfer_factor, settings)[0]
+
+
+def open_training_events(
+    events: Mapping[str, Sequence[str | Path]],
+    normalisation: str | Path,
+    pileup: str | Path,
+    transfer_factor: str | Path,
+    settings: Config,
+) -> tuple[TrainingSet, list[Opponent]]:
+    """Load also what the networks are trained against; parameters as of :func:`open_training_set`.
+
+    Returns
+    -------
+    training_set, opponents
+        No opponents for a plain training.
+
+    Raises
+    ------
+    TaipanError
+        If a file cannot be read, no event is selected, or one of the control sample is trained on.
+    """
+
+    def collect(
+        datasets: Sequence[DatasetEvents], analysis: Analysis, _: CollectSettings, factor: float
+    ) -> tuple[TrainingSet, list[Opponent]]:
+        return collect_training_events(datasets, analysis, settings, factor)
+
+    return _collect(collect, events, normalisation, pileup, transfer_factor, settings)[0]
+
+
+def collect_training_events(
+    datasets: Sequence[DatasetEvents], analysis: Analysis, settings: Config, transfer_factor: float
+) -> tuple[TrainingSet, list[Opponent]]:
+    """Do the same with events that are loaded already, and the opposite-sign/same-sign factor."""
+    chosen = _choose(settings)
+    training_set = _collect_events(datasets, analysis, settings, chosen, transfer_factor)
+    opponents = collect_opponents(datasets, analysis, chosen, transfer_factor, settings.training)
+    for item in opponents:
+        logger.info("opponent %s: %d events, λ = %g", item.name, len(item.events), item.strength)
+    return training_set, opponents
+
+
+def _collect_events(
+    datasets: Sequence[DatasetEvents],
+    analysis: Analysis,
+    settings: Config,
+    chosen: CollectSettings,
+    factor: float,
+) -> TrainingSet:
+    collected = collect_training_set(datasets, analysis, chosen, factor)
     flags = tuple(analysis.quantities[name].may_be_missing for name in settings.features)
     logger.info("training events: %d in region %s", len(collected), settings.training.region)
     return replace(collected, may_be_missing=flags, categorical=settings.categorical)
@@ -87,12 +146,16 @@ def _collect(
     analysis = load_analysis(settings.module)
     datasets = open_datasets(events, normalisation, pileup, analysis, settings.training.folds)
     measured = read_json(transfer_factor)
-    chosen = CollectSettings(
+    chosen = _choose(settings)
+    # Without a data-driven sample nothing is multiplied by the factor.
+    factor = float(measured["value"]) if measured else 0.0
+    return collect(datasets, analysis, chosen, factor), analysis
+
+
+def _choose(settings: Config) -> CollectSettings:
+    return CollectSettings(
         region=settings.training.region,
         features=settings.features,
         samples=settings.samples,
         regions=settings.regions,
     )
-    # Without a data-driven sample nothing is multiplied by the factor.
-    factor = float(measured["value"]) if measured else 0.0
-    return collect(datasets, analysis, chosen, factor), analysis

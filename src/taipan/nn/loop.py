@@ -29,8 +29,9 @@ from taipan.seeds import derive_seed
 logger = logging.getLogger(__name__)
 
 _LOG_EVERY = 10  # epochs between lines of the log
-_SMALLEST_SPREAD = 1e-6  # all scores of a part within this: the network says nothing
 _ALWAYS = ("bce", "brier", "auc")  # metrics of every history
+OBJECTIVE = "objective"
+"""Metric that an engine gives itself, by :meth:`~taipan.nn.engine.Engine.measure`."""
 _CHEAP = {"bce": metrics.bce, "brier": metrics.brier, "auc": metrics.auc}
 
 Hook = Callable[[Engine, History], str | None]
@@ -72,6 +73,8 @@ class Plan:
         Expected signal and background events (for σ(μ)).
     metric
         Metric of the validation events that picks the epoch; that of the settings if empty.
+    identity
+        Hash of what else the training depends on.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Plan:
     conditions: Sequence[OvertrainingCondition] = ()
     totals: tuple[float, float] = (1.0, 1.0)
     metric: str = ""
+    identity: str = ""
 
     @property
     def key(self) -> str:
@@ -202,7 +206,7 @@ def _run_epoch(
     if not np.isfinite(values["loss"]):
         raise TaipanError(
             f"training of {plan.name} diverged in epoch {epoch}: "
-            f"loss is {values['loss']}; lower training.learning_rate"
+            f"loss is {values['loss']}; lower training.learning_rate{engine.describe()}"
         )
     parts = {
         name: Part(
@@ -218,13 +222,14 @@ def _run_epoch(
     if guard_unbounded(plan.settings):
         check_epoch(values["loss"], engine.logits(train.events), plan.name, epoch)
     values |= _measure(parts["train"], parts["validation"], plan)
+    values |= engine.measure(plan.name, epoch, parts["validation"])
     for key, value in values.items():
         history.setdefault(key, []).append(float(value))
 
 
 def _measure(train: Part, validation: Part, plan: Plan) -> dict[str, float]:
     """Metrics of both parts, and whether a condition fires."""
-    wanted = {plan.key, *(item.metric for item in plan.conditions)}
+    wanted = {plan.key, *(item.metric for item in plan.conditions)} - {OBJECTIVE}
     compared = {name: compare(name, train, validation) for name in sorted(wanted)}
     values: dict[str, float] = {}
     for name, found in compared.items():
@@ -257,12 +262,12 @@ def _checked_scores(engine: Engine, events: Events, name: str, epoch: int) -> ND
     if not np.all(np.isfinite(scores)):
         raise TaipanError(
             f"training of {name} diverged in epoch {epoch}: "
-            f"{int(np.sum(~np.isfinite(scores)))} scores are not finite"
+            f"{int(np.sum(~np.isfinite(scores)))} scores are not finite{engine.describe()}"
         )
     spread = float(np.ptp(scores))
-    if spread < _SMALLEST_SPREAD:
+    if spread < engine.smallest_spread:
         raise TaipanError(
             f"training of {name} collapsed in epoch {epoch}: all scores are "
-            f"{float(scores[0]):.6g} (spread {spread:.3g})"
+            f"{float(scores[0]):.6g} (spread {spread:.3g}){engine.describe()}"
         )
     return scores

@@ -182,6 +182,11 @@ def _gelu(inputs: Any) -> Any:
     return 0.5 * inputs * (1.0 + ops.erf(inputs * 0.5**0.5))
 
 
+def activation_of(name: str) -> Any:
+    """Give the activation that a Keras layer takes."""
+    return _gelu if name == "gelu" else name
+
+
 def build_network(
     may_be_missing: Sequence[bool],
     settings: Training,
@@ -222,7 +227,7 @@ def build_network(
     for index, units in enumerate(settings.hidden_layers):
         hidden = keras.layers.Dense(
             units,
-            activation=_gelu if settings.activation == "gelu" else settings.activation,
+            activation=activation_of(settings.activation),
             kernel_regularizer=keras.regularizers.L2(settings.l2) if settings.l2 else None,
             name=f"hidden_{index}",
         )(hidden)
@@ -260,7 +265,12 @@ def initialise(network: Network, seed: int) -> None:
 
     Glorot's uniform distribution for kernels (AISTATS 2010), zero for biases.
     """
-    for layer in network.body.layers:
+    initialise_layers(network.body, seed)
+
+
+def initialise_layers(model: Any, seed: int) -> None:
+    """Do the same with the layers of any Keras model."""
+    for layer in model.layers:
         if isinstance(layer, keras.layers.Dense):
             draw = keras.initializers.GlorotUniform(seed=derive_seed(seed, layer.name))
             layer.kernel.assign(draw(layer.kernel.shape))

@@ -15,7 +15,6 @@ from taipan.config.model import Overtraining
 from taipan.nn import metrics
 from taipan.nn.conditions import Part, compare, significance
 from taipan.nn.data import CLASSES, TrainingSet, split_folds
-from taipan.nn.reference import Score, fit_reference
 from taipan.nn.scorer import FoldScorer
 
 logger = logging.getLogger(__name__)
@@ -71,6 +70,10 @@ def check_networks(
     `min_sigma` standard deviations from zero: the ratio of two noisy numbers alone raises false
     alarms. Events that stopped the training early belong to neither side.
 
+    The reference of the conditions (:mod:`taipan.nn.conditions`), which measures by how much the
+    held-out events are harder than those of the training, is the score of each event by the network
+    that never saw it: the networks that are judged, without what they remember.
+
     Parameters
     ----------
     training_set
@@ -98,17 +101,14 @@ def check_networks(
     training_set.validate(scorer.folds)
     edges = np.linspace(0.0, 1.0, _BINS + 1)
     weights = training_set.training_weights()
+    unseen = scorer.score(training_set.features, training_set.folds).astype(np.float64)
     conditions: list[Condition] = []
     folds: list[dict[str, Any]] = []
     for fold in range(scorer.folds):
         split = split_folds(training_set.folds, training_set.identifiers, fold, scorer.folds)
-        seen = split.training
-        score_reference = fit_reference(
-            training_set.features[seen], training_set.labels[seen], weights[seen]
-        )
         parts = {
-            name: _score(scorer, training_set, weights, fold, mask, score_reference)
-            for name, mask in (("train", seen), ("held_out", split.held_out))
+            name: _score(scorer, training_set, weights, fold, mask, unseen)
+            for name, mask in (("train", split.training), ("held_out", split.held_out))
         }
         tested, measured, gaps = _test_fold(fold, parts, settings)
         conditions += tested
@@ -154,12 +154,11 @@ def _score(
     weights: NDArray[np.float64],
     fold: int,
     mask: NDArray[np.bool_],
-    score_reference: Score,
+    unseen: NDArray[np.float64],
 ) -> Part:
     scores = scorer.score_with(fold, training_set.features[mask]).astype(np.float64)
     totals = training_set.totals(np.ones(len(training_set), dtype=bool))
-    reference = score_reference(training_set.features[mask])
-    return Part(scores, training_set.labels[mask], weights[mask], totals, reference)
+    return Part(scores, training_set.labels[mask], weights[mask], totals, unseen[mask])
 
 
 def _test_fold(

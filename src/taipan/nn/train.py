@@ -20,6 +20,9 @@ from taipan.atomic import write_json
 from taipan.config.model import OvertrainingCondition, Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
+from taipan.nn.adversary.engine import AdversarialEngine
+from taipan.nn.adversary.events import Opponent
+from taipan.nn.adversary.fit import fit_against
 from taipan.nn.data import CLASSES, Split, TrainingSet, split_folds, standardisation
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.export import ModelCard, export_network
@@ -68,6 +71,7 @@ def train_network(
     conditions: Sequence[OvertrainingCondition] = (),
     used: Sequence[bool] = (),
     checkpoints: Path | None = None,
+    opponents: Sequence[Opponent] = (),
 ) -> None:
     """Train k networks and write them with their record.
 
@@ -102,6 +106,8 @@ def train_network(
         For each feature, whether the networks see it; all if empty.
     checkpoints
         Folder of checkpoints, from which a killed training goes on; removed at the end.
+    opponents
+        What the networks are trained against; none for the plain training.
 
     Raises
     ------
@@ -117,7 +123,7 @@ def train_network(
     weights = training_set.training_weights()
     prepare_tensorflow(threads)
     plan = FoldPlan(settings, tuple(conditions), used=tuple(used))
-    engine = make_engine(training_set, settings)
+    engine = make_engine(training_set, settings, opponents)
     reference = _reference_events(training_set)
     networks = []
     for fold, path in enumerate(models):
@@ -162,6 +168,7 @@ def train_network(
             "seed": seed,
             "provenance": dict(provenance or {}),
             "samples": _describe_samples(training_set, weights),
+            "opponents": [item.describe() for item in opponents],
             "networks": networks,
         },
     )
@@ -169,11 +176,25 @@ def train_network(
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def make_engine(training_set: TrainingSet, settings: Training) -> Engine:
-    """Build a network for the features of a training set, and its engine."""
+def make_engine(
+    training_set: TrainingSet, settings: Training, opponents: Sequence[Opponent] = ()
+) -> Engine:
+    """Build a network for the features of a training set, and its engine.
+
+    Parameters
+    ----------
+    training_set
+        Gives names and kinds of the features.
+    settings
+        Section `training` of the configuration.
+    opponents
+        What the network is trained against; none for the plain training.
+    """
     names = training_set.names
     categorical = {names.index(name): item for name, item in training_set.categorical.items()}
     network = build_network(training_set.missing_flags, settings, categorical)
+    if opponents:
+        return AdversarialEngine(network, settings, opponents)
     return Engine(network, settings)
 
 
@@ -248,6 +269,8 @@ def train_fold(
         totals=training_set.totals(~split.held_out),
         metric=plan.metric,
     )
+    if isinstance(engine, AdversarialEngine):
+        return fit_against(engine, train, unseen, loop, split, hooks, checkpoint)
     return fit_network(engine, train, unseen, loop, hooks, checkpoint)
 
 

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,16 @@ from taipan.atomic import read_json, write_json, write_text
 from taipan.config.model import OvertrainingCondition, Training, Tuning
 from taipan.errors import TaipanError
 from taipan.nn.data import TrainingSet
-from taipan.nn.tune_worker import Search, write_search
+from taipan.nn.tune_worker import Search, result_path, write_search
 from taipan.nn.weights.transform import order_events
 from taipan.provenance import hash_content
 
+if TYPE_CHECKING:
+    from taipan.nn.confirm import Decision
+
 logger = logging.getLogger(__name__)
 
+_WITHOUT_EFFECT = {"trials", "workers", "address", "confirm_folds", "min_sigma"}  # on a trial
 _HELD_OUT = 0  # the fold that the search never sees
 _RESULTS = (
     *("status", "objective", "epochs", "best_epoch", "overtrained_epochs"),
@@ -54,6 +58,29 @@ class Trial:
         return bool(self.result["status"] == "completed")
 
 
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes
+    ----------
+    trials
+        All trials.
+    best
+        The completed trial of the best score.
+    decision
+        Whether it replaces the configuration.
+    training, features
+        What the networks are to be trained with: of the best trial, or of the configuration.
+    """
+
+    trials: list[Trial]
+    best: Trial
+    decision: Decision
+    training: Training
+    features: tuple[str, ...]
+
+
 def search_hyperparameters(
     training_set: TrainingSet,
     training: Training,
@@ -64,7 +91,7 @@ def search_hyperparameters(
     code: str = "",
     threads: int = 1,
     transformed: NDArray[np.float64] | None = None,
-) -> list[Trial]:
+) -> SearchResult:
     """Run the search, or what is left of it.
 
     Parameters
@@ -90,8 +117,9 @@ def search_hyperparameters(
 
     Returns
     -------
-    list of Trial
-        Trials in the order of their numbers.
+    SearchResult
+        Trials in the order of their numbers, the best of them, and whether it replaces the
+        configuration.
 
     Raises
     ------
@@ -126,7 +154,30 @@ def search_hyperparameters(
             f"tuning: all {len(trials)} trials are rejected (first: {trials[0].result['reason']}); "
             "smaller networks in tuning.space or weaker overtraining.conditions are needed"
         )
-    return trials
+    return _confirm(search, trials, threads)
+
+
+def _confirm(search: Search, trials: list[Trial], threads: int) -> SearchResult:
+    from taipan.nn.confirm import Candidate, decide
+    from taipan.nn.tune_space import to_training
+
+    best, names = best_trial(trials), search.events.names
+    sets = search.tuning.space.feature_sets
+    features = tuple(sets[best.values["feature_set"]]) if sets else names
+    found = to_training(best.values, search.training)
+    decision = decide(
+        search,
+        Candidate("configuration", search.training, (True,) * len(names)),
+        Candidate(f"trial {best.number}", found, tuple(name in features for name in names)),
+        threads,
+    )
+    logger.info(
+        "best trial %d %s: %s",
+        *(best.number, "taken" if decision.taken else "not taken", decision.reason),
+    )
+    if decision.taken:
+        return SearchResult(trials, best, decision, found, features)
+    return SearchResult(trials, best, decision, search.training, names)
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial:
@@ -135,31 +186,23 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
     return min(completed, key=lambda trial: (trial.result["score"], trial.number))
 
 
-def describe_best(
-    trials: Sequence[Trial],
-    training: Training,
-    tuning: Tuning,
-    features: Sequence[str],
-    seed: int,
-    code: str,
-) -> dict[str, Any]:
-    """Describe the best trial as the content of ``best_hps.json``.
+def describe_best(found: SearchResult, tuning: Tuning, seed: int, code: str) -> dict[str, Any]:
+    """Describe the result of a search as the content of ``best_hps.json``.
 
-    `training` holds the keys of the configuration's section of that name that it sets.
+    `training` holds the keys of the configuration's section of that name that a search may set.
     """
-    from taipan.nn.tune_space import to_training
-
-    best = best_trial(trials)
-    settings = to_training(best.values, training)
-    sets = tuning.space.feature_sets
+    comparison = found.decision.comparison
     return {
-        "trial": best.number,
+        "trial": found.best.number,
         "objective": tuning.objective,
-        "value": best.result["objective"],
-        "training": settings.model_dump(mode="json", include=set(_TUNED)),
-        "features": list(sets[best.values["feature_set"]] if sets else features),
-        "trials": len(trials),
-        "rejected": sum(not trial.completed for trial in trials),
+        "value": found.best.result["objective"],
+        "taken": found.decision.taken,
+        "reason": found.decision.reason,
+        "comparison": comparison.to_dict() if comparison else None,
+        "training": found.training.model_dump(mode="json", include=set(_TUNED)),
+        "features": list(found.features),
+        "trials": len(found.trials),
+        "rejected": sum(not trial.completed for trial in found.trials),
         "held_out_fold": _HELD_OUT,
         "seed": seed,
         "code": code,
@@ -221,10 +264,10 @@ def write_results(
 def _collect(oracle: Any, search: Search) -> list[Trial]:
     trials = []
     for key, trial in oracle.trials.items():
-        path = search.folder / "results" / f"{int(key)}.json"
         if trial.status in ("COMPLETED", "FAILED"):
             values = {k: v for k, v in trial.hyperparameters.values.items() if "/" not in k}
-            trials.append(Trial(int(key), _shorten(values), read_json(path)))
+            result = read_json(result_path(search.folder, int(key)))
+            trials.append(Trial(int(key), _shorten(values), result))
     return sorted(trials, key=lambda trial: trial.number)
 
 
@@ -255,7 +298,7 @@ def _identify(search: Search, code: str) -> str:
         "names": search.events.names,
         "categorical": {k: v.model_dump() for k, v in search.events.categorical.items()},
         "training": search.training.model_dump(mode="json"),
-        "tuning": search.tuning.model_dump(mode="json", exclude={"trials", "workers", "address"}),
+        "tuning": search.tuning.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
         "conditions": [item.model_dump(mode="json") for item in search.conditions],
         "seed": search.seed,
         "code": code,

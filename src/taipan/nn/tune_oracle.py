@@ -19,6 +19,7 @@ from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from taipan.atomic import write_text
 from taipan.config.model import Training, Tuning
 from taipan.nn.tune_space import build_space
+from taipan.nn.tune_worker import FIRST
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +32,18 @@ class Durable:
     """Mixin of an oracle: atomic files, a first trial that is given, repair after a kill."""
 
     first_values: Mapping[str, Any] = {}
+    wait_for_first = False
 
     def populate_space(self, trial_id: str) -> Any:
-        """Give the values of a new trial: those of the configuration first."""
-        if int(trial_id) == 0 and self.first_values:
+        """Give the values of a new trial: those of the configuration first.
+
+        The others wait for the first to end if they are compared with it: what they give must not
+        depend on which worker is faster.
+        """
+        if int(trial_id) == FIRST and self.first_values:
             return {"status": "RUNNING", "values": dict(self.first_values)}
+        if self.first_values and self.wait_for_first and not self.end_order:  # type: ignore[attr-defined]
+            return {"status": "IDLE"}
         return super().populate_space(trial_id)  # type: ignore[misc]
 
     def save(self) -> None:
@@ -129,5 +137,6 @@ def make_oracle(tuning: Tuning, training: Training, seed: int, first: Mapping[st
         kinds = {"random": RandomOracle, "bayesian": BayesianOracle}
         oracle = kinds[tuning.algorithm](max_trials=tuning.trials, **common)
         oracle.first_values = dict(first)
+        oracle.wait_for_first = tuning.first_check > 0
     oracle.verbose = 0
     return oracle

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from taipan.nn.loop import Fitted
 
 EVENTS, SEARCH, CHIEF = "events.npz", "search.json", "chief.json"
+FIRST = 0  # number of the trial with the values of the configuration
 PARENT = "TAIPAN_SEARCH_PARENT"  # process id without which a worker has nothing to do
 _ARRAYS = ("features", "labels", "weights", "folds", "samples", "identifiers")
 _OF_LOSS = "of_loss"
@@ -122,7 +123,7 @@ def make_tuner(search: Search, oracle: Any) -> Any:
                 result = {"status": "rejected", "reason": str(error)}
             except Exception as error:
                 raise FatalRuntimeError(f"trial {trial.trial_id}: {error}") from error
-            write_json(search.folder / "results" / f"{int(trial.trial_id)}.json", result)
+            write_json(result_path(search.folder, int(trial.trial_id)), result)
             if result["status"] == "rejected":
                 raise FailedTrialError(result["reason"])
             return {"score": result["score"]}
@@ -186,6 +187,8 @@ def run_trial(
     if epochs is not None:
         limit = epochs
         hooks.append(lambda _, h: "round of Hyperband" if len(h["loss"]) >= limit else None)
+    elif trial != FIRST and (first := read_result(search.folder, FIRST)) is not None:
+        hooks.append(fall_behind(first["running_best"], search.tuning))
     fitted = train_fold(
         make_engine(events, settings),
         *(events, events.training_weights(), split, plan),
@@ -197,6 +200,53 @@ def run_trial(
     if epochs is None:
         checkpoint.unlink(missing_ok=True)
     return _describe(fitted, search.tuning.objective)
+
+
+def fall_behind(first: list[float | None], tuning: Tuning) -> Callable[[Any, History], str | None]:
+    """End a trial that learns less than half as fast as the first one.
+
+    After e = `tuning.first_check`, 2 e, 4 e, ... epochs its best epoch must be as good as the
+    best of the first e/2, e, 2 e, ... epochs of the first trial.
+    """
+    checks, epoch = set(), tuning.first_check
+    while 0 < epoch <= 2 * len(first):
+        checks.add(epoch)
+        epoch *= 2
+
+    def check(_: Any, history: History) -> str | None:
+        epochs = len(history["loss"])
+        if epochs not in checks:
+            return None
+        best, other = running_best(history, tuning.objective)[-1], first[max(epochs // 2, 1) - 1]
+        if other is None or (best is not None and best <= other):
+            return None
+        return f"behind trial {FIRST} after {epochs} epochs"
+
+    return check
+
+
+def running_best(history: Mapping[str, list[float]], objective: str) -> list[float | None]:
+    """Give the best score until each epoch, None where all epochs so far are overtrained."""
+    sign = -1.0 if objective in HIGHER_IS_BETTER else 1.0
+    best: float | None = None
+    found = []
+    for value, bad in zip(history[f"validation_{objective}"], history["overtrained"], strict=True):
+        if not bad and (best is None or sign * value < best):
+            best = sign * value
+        found.append(best)
+    return found
+
+
+def read_result(folder: Path, trial: int) -> dict[str, Any] | None:
+    """Read the result of a completed trial; None if it was rejected or is not there."""
+    path = result_path(folder, trial)
+    result: dict[str, Any] = read_json(path) if path.exists() else {"status": "missing"}
+    return result if result["status"] == "completed" else None
+
+
+def result_path(folder: Path, trial: int) -> Path:
+    """Give the file of the result of a trial."""
+    return folder / "results" / f"{trial}.json"
 
 
 def _beat(folder: Path) -> Callable[[Any, History], str | None]:
@@ -218,6 +268,7 @@ def _describe(fitted: Fitted, objective: str) -> dict[str, Any]:
         "epochs": len(history["loss"]),
         "best_epoch": best,
         "overtrained_epochs": int(sum(history["overtrained"])),
+        "running_best": running_best(history, objective),
     }
     for part in ("train", "validation"):
         for metric in ("brier", "bce", "auc"):

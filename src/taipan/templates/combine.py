@@ -40,6 +40,14 @@ class TransferFactor:
         return {**asdict(self), "relative_uncertainty": self.stat / self.value}
 
 
+def read_transfer_factor(record: Mapping[str, Any] | None) -> TransferFactor | None:
+    """Take the factor out of its record; None if nothing is estimated from same-sign data."""
+    if record is None:
+        return None
+    keys = ("value", "stat", "numerator", "denominator")
+    return TransferFactor(**{key: record[key] for key in keys})
+
+
 def measure_transfer_factor(
     numerator: tuple[float, float], denominator: tuple[float, float], names: tuple[str, str]
 ) -> TransferFactor:

@@ -195,6 +195,8 @@ def _processes(dataset: str, settings: FillSettings) -> list[str]:
 
 def _concerns(variation: Variation, events: DatasetEvents, settings: FillSettings) -> bool:
     systematic = variation.systematic
+    if systematic.kind == "control_residual":
+        return False  # made of filled histograms (taipan.templates.residual)
     if is_data_driven(systematic, settings.samples):
         nominal = any(events.name in sample.datasets for sample in settings.samples.values())
         return events.is_data or nominal

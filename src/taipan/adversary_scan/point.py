@@ -1,0 +1,299 @@
+"""One point of the scan: train with one λ and one seed, judge, and expect an uncertainty.
+
+Imports TensorFlow (within :func:`measure_point`, after what reads files).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import hist
+import numpy as np
+
+from taipan.analysis import Analysis, load_analysis
+from taipan.atomic import read_json
+from taipan.config.model import Config, Systematic
+from taipan.decorrelation import CheckSettings, check_networks
+from taipan.events.corrections import read_correction
+from taipan.events.inputs import open_datasets
+from taipan.events.load import DatasetEvents
+from taipan.events.variations import NOMINAL, Variation, template_variations
+from taipan.likelihood import build_workspace
+from taipan.likelihood.asimov import expected_sigma
+from taipan.nn import metrics
+from taipan.nn.inputs import collect_training_events
+from taipan.nn.scorer import FoldScorer
+from taipan.nn.tune import apply_best
+from taipan.nn.weights.store import read_weights
+from taipan.seeds import derive_seed
+from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
+from taipan.templates.fill import DATA, FillSettings, fill_dataset
+from taipan.templates.residual import KIND, add_residuals
+
+logger = logging.getLogger(__name__)
+
+RESIDUAL = "control_residual"
+"""Name of the systematic that the scan adds if the configuration has none of its kind."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files that a point is made of.
+
+    Attributes
+    ----------
+    events
+        Dataset → Parquet files of the skim.
+    normalisation, pileup, transfer_factor, shapes
+        JSON files of the rules ``normalise``, ``measure_pileup``, ``measure_transfer_factor`` and
+        ``measure_shapes``.
+    weights
+        Parquet file of the weights of the loss, or none.
+    best
+        Values found by the search for hyperparameters, or none.
+    """
+
+    events: Mapping[str, Sequence[str]]
+    normalisation: str
+    pileup: str
+    transfer_factor: str
+    shapes: str
+    weights: Sequence[str] = ()
+    best: str | None = None
+
+
+def measure_point(
+    files: Files,
+    settings: Config,
+    strength: float,
+    seed: int,
+    models: Sequence[Path],
+    record: Path,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Train the networks against an adversary of one strength, and measure what they are worth.
+
+    Parameters
+    ----------
+    files
+        Events and corrections.
+    settings
+        Sections of the training, the templates, the fit and `decorrelation`.
+    strength
+        λ; 0 is the plain training.
+    seed
+        Seed of the training.
+    models, record
+        ONNX file of each fold and the record of the training to write.
+    threads
+        Threads.
+
+    Returns
+    -------
+    dict
+        ``strength``, ``seed``, ``auc`` (of the signal against the background, each event by the
+        network that never saw it), ``sigma_mu`` (``total``, and ``without_residual``),
+        ``residual`` (of the control region), ``compared`` and ``judge`` (the regions, and what
+        `check_networks` finds there).
+
+    Raises
+    ------
+    TaipanError
+        If the training diverges, or no model can be built from the templates.
+    """
+    settings = _at_strength(settings, strength)
+    analysis = load_analysis(settings.module)
+    measured = (files.normalisation, files.pileup)
+    datasets = open_datasets(files.events, *measured, analysis, settings.training.folds)
+    transfer = read_json(files.transfer_factor)
+    factor = None if transfer is None else float(transfer["value"])
+    area = train_point(
+        datasets, analysis, settings, factor or 0.0, seed, models, record, files, threads
+    )
+    scorer = FoldScorer(models, settings.features, threads)
+    sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
+    judged = check_networks(
+        datasets,
+        analysis,
+        CheckSettings.of(settings, derive_seed(seed, "judge")),
+        factor,
+        {"network": scorer.score},
+    )
+    found = {
+        "strength": strength,
+        "seed": seed,
+        "auc": area,
+        "sigma_mu": sigmas,
+        "residual": residual,
+        "compared": judged["regions"],
+        "judge": judged["networks"]["network"],
+    }
+    logger.info("λ = %g: AUC %.4f, expected σ(μ) %.4f", strength, found["auc"], sigmas["total"])
+    return found
+
+
+def train_point(
+    datasets: Sequence[DatasetEvents],
+    analysis: Analysis,
+    settings: Config,
+    transfer_factor: float,
+    seed: int,
+    models: Sequence[Path],
+    record: Path,
+    files: Files | None = None,
+    threads: int = 1,
+) -> float:
+    """Train and export the networks; give the AUC, each event by the network that never saw it.
+
+    Parameters
+    ----------
+    datasets, analysis, settings, transfer_factor
+        As of :func:`~taipan.nn.inputs.collect_training_events`.
+    seed, models, record, threads
+        As of :func:`measure_point`.
+    files
+        Gives the weights of the loss and the hyperparameters found, if there are any.
+    """
+    training_set, opponents = collect_training_events(datasets, analysis, settings, transfer_factor)
+    training, used, transformed = settings.training, (True,) * len(settings.features), None
+    if files is not None and files.best is not None:
+        training, used = apply_best(files.best, training, settings.features)
+    if files is not None and files.weights:
+        transformed = read_weights(files.weights[0], training_set, training.folds)
+    from taipan.nn.train import train_network
+
+    train_network(
+        training_set,
+        training,
+        seed,
+        models,
+        record,
+        threads=threads,
+        transformed=transformed,
+        conditions=settings.overtraining.conditions,
+        used=used,
+        opponents=opponents,
+    )
+    scores = FoldScorer(models, settings.features, threads).score(
+        training_set.features, training_set.folds
+    )
+    weights = training_set.training_weights()
+    return metrics.auc(training_set.labels, np.asarray(scores, dtype=np.float64), weights)
+
+
+def _at_strength(settings: Config, strength: float) -> Config:
+    """Give the configuration of a point; a residual is added where there is none."""
+    adversary = settings.training.adversary.model_copy(
+        update={"enabled": strength > 0.0, "strength": strength}
+    )
+    training = settings.training.model_copy(update={"adversary": adversary})
+    systematics = {
+        name: item for name, item in settings.systematics.items() if item.kind != "sample"
+    }
+    left_out = sorted(set(settings.systematics) - set(systematics))
+    if left_out:
+        logger.warning("systematics of kind sample are left out: %s", ", ".join(left_out))
+    if not any(item.kind == KIND for item in systematics.values()):
+        simulated = [
+            name
+            for name, item in settings.samples.items()
+            if item.estimate == "simulation" and item.role == "background"
+        ]
+        systematics[RESIDUAL] = Systematic.model_validate(
+            {"kind": KIND, "region": adversary.control_sample.region, "samples": simulated}
+        )
+    values = {**vars(settings), "training": training, "systematics": systematics}
+    return cast(Config, SimpleNamespace(**values))
+
+
+def _expect(
+    datasets: Sequence[DatasetEvents],
+    analysis: Analysis,
+    settings: Config,
+    shapes: str,
+    scorer: FoldScorer,
+    transfer: Mapping[str, Any] | None,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Give the expected σ(μ) with and without the residual, and the residual itself."""
+    name = settings.fit.observable
+    variations = template_variations(settings.systematics, settings.regions)
+    templates, records = fill_templates(
+        datasets, analysis, settings, shapes, scorer, variations, transfer
+    )
+    kinds = {
+        "total": settings.systematics,
+        "without_residual": {
+            key: item for key, item in settings.systematics.items() if item.kind != KIND
+        },
+    }
+    sigmas = {}
+    for key, systematics in kinds.items():
+        values = {**vars(settings), "systematics": systematics}
+        config = cast(Config, SimpleNamespace(**values))
+        workspace, _ = build_workspace(templates, config, name, transfer)
+        sigmas[key] = expected_sigma(workspace)
+    return sigmas, {key: item[name] for key, item in records.items()}
+
+
+def fill_templates(
+    datasets: Sequence[DatasetEvents],
+    analysis: Analysis,
+    settings: Config,
+    shapes: str,
+    scorer: FoldScorer,
+    variations: Sequence[Variation],
+    transfer: Mapping[str, Any] | None,
+) -> tuple[hist.Hist, dict[str, Any]]:
+    """Fill the templates of the fitted observable.
+
+    Parameters
+    ----------
+    datasets, analysis, settings
+        Events of all datasets; quantities; sections of the templates.
+    shapes
+        JSON file of the rule ``measure_shapes``.
+    scorer
+        The networks.
+    variations
+        Of the systematics.
+    transfer
+        Record of the opposite-sign/same-sign factor, None if nothing is estimated.
+
+    Returns
+    -------
+    templates, residuals
+        Histogram with axes (process, region, variation, observable), and the records of the
+        control residuals.
+    """
+    name = settings.fit.observable
+    observables = {name: settings.observables[name]}
+    corrections = {
+        key: read_correction(key, weight, analysis.quantities, shapes)
+        for key, weight in settings.weights.items()
+    }
+    fill = FillSettings(
+        settings.samples,
+        settings.regions,
+        settings.features,
+        observables,
+        {},
+        variations,
+        corrections,
+    )
+    parts = [fill_dataset(item, analysis, fill, scorer.score)[0] for item in datasets]
+    labels = [NOMINAL, *(variation.name for variation in variations)]
+    processes = [*settings.samples, DATA]
+    total = add_datasets(parts, observables, processes, list(settings.regions), labels)
+    factor = read_transfer_factor(transfer)
+    total, records = add_residuals(total, settings.samples, settings.regions, variations, factor)
+    if factor is not None:
+        total = {
+            key: add_same_sign(item, settings.samples, settings.regions, variations, factor)
+            for key, item in total.items()
+        }
+    return total[name], records

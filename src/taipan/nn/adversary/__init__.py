@@ -1,0 +1,1 @@
+"""Training against adversaries: a score that cannot tell data from simulation."""

@@ -1,0 +1,281 @@
+"""The control residual: how data still differ from the samples along an observable.
+
+What is left between data and simulation in a control region is taken as an uncertainty of the
+same size elsewhere: ±1σ is the nominal template times, or divided to first order by, a smooth
+ratio of data to simulation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import hist
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc
+
+from taipan.config.model import Region, Sample
+from taipan.errors import TaipanError
+from taipan.events.variations import NOMINAL, Variation
+from taipan.templates.combine import TransferFactor, add_same_sign
+from taipan.templates.fill import DATA
+
+logger = logging.getLogger(__name__)
+Array = NDArray[np.float64]
+
+KIND = "control_residual"
+_MIN_EVENTS = 10.0
+"""Effective simulated events of a bin; neighbours are joined until they have them."""
+_MAX_SIGMA = 0.5
+"""Largest statistical error of the ratio in a bin; neighbours are joined until it is smaller."""
+_COST = 4.0  # χ² that a further polynomial must gain: 2σ each
+_MIN_PROBABILITY = 0.05  # of what the curve leaves
+_LARGEST = 0.9
+"""Largest change; beyond, the template of the other direction would be negative."""
+
+
+@dataclass(frozen=True)
+class Residual:
+    """A measured ratio and the smooth curve through it.
+
+    Attributes
+    ----------
+    edges
+        Edges of the bins in which it was measured, shape (m + 1,).
+    ratio, sigma
+        Data over samples, at the same total, and its statistical error; shape (m,).
+    order
+        Degree of the polynomial that is significant; 0 if the ratio is 1 within its errors.
+    chi2
+        χ² of the ratio being 1, with m - 1 degrees of freedom.
+    curve
+        The factor at +1σ in each bin of the observable, shape (n,).
+    """
+
+    edges: tuple[float, ...]
+    ratio: tuple[float, ...]
+    sigma: tuple[float, ...]
+    order: int
+    chi2: float
+    curve: tuple[float, ...]
+
+
+def add_residuals(
+    histograms: Mapping[str, hist.Hist],
+    samples: Mapping[str, Sample],
+    regions: Mapping[str, Region],
+    variations: Sequence[Variation],
+    factor: TransferFactor | None,
+) -> tuple[dict[str, hist.Hist], dict[str, dict[str, dict[str, Any]]]]:
+    """Fill the templates of all control residuals.
+
+    Each observable has its own: the ratio along it in the control region multiplies the nominal
+    templates of the systematic's samples bin by bin, in all regions where it acts. Yields change
+    as they would if the events were weighted; in the control region itself the total stays.
+
+    Parameters
+    ----------
+    histograms
+        Observable → histogram with all datasets, before the data-driven samples are filled.
+    samples, regions, variations
+        Definitions; variations of other kinds are left alone.
+    factor
+        Opposite-sign/same-sign factor, None if nothing is estimated from data.
+
+    Returns
+    -------
+    histograms, records
+        Copies with the templates filled; systematic → observable → :class:`Residual` as plain
+        values.
+
+    Raises
+    ------
+    TaipanError
+        If nothing of the samples, or nothing of the data, is in the control region; names the
+        systematic.
+    """
+    chosen = [item for item in variations if item.systematic.kind == KIND]
+    records: dict[str, dict[str, dict[str, Any]]] = {}
+    out = dict(histograms)
+    for variation in chosen:
+        name = variation.name.removesuffix("_up")
+        for observable, histogram in histograms.items():
+            estimated = (
+                histogram
+                if factor is None
+                else add_same_sign(histogram, samples, regions, [], factor)
+            )
+            try:
+                residual = _measure(estimated, variation, samples)
+            except TaipanError as error:
+                raise TaipanError(f"systematics.{name}: {error}") from error
+            out[observable] = _multiply(out[observable], variation, regions, residual.curve)
+            records.setdefault(name, {})[observable] = asdict(residual)
+            logger.info(
+                "%s, %s: χ²/ndf %.1f/%d, order %d, largest change %.3f",
+                name, observable, residual.chi2, len(residual.ratio) - 1, residual.order,
+                np.max(np.abs(np.asarray(residual.curve) - 1.0)),
+            )  # fmt: skip
+    return out, records
+
+
+def _measure(histogram: hist.Hist, variation: Variation, samples: Mapping[str, Sample]) -> Residual:
+    region = variation.systematic.region or ""
+
+    def sums(processes: Sequence[str]) -> tuple[Array, Array]:
+        """Σw and Σw² of processes in the control region, flow added to the edge bins."""
+        cell = histogram[{"region": hist.loc(region), "variation": hist.loc(NOMINAL)}]
+        rows = [list(cell.axes[0]).index(name) for name in processes]
+        view = cell.view(flow=True)
+        found = []
+        for field in ("value", "variance"):
+            flat = view[field][rows].sum(axis=0)
+            flat[1] += flat[0]
+            flat[-2] += flat[-1]
+            found.append(np.asarray(flat[1:-1], dtype=np.float64))
+        return found[0], found[1]
+
+    listed = variation.systematic.samples
+    others = [name for name in samples if name not in listed]
+    edges = np.asarray(histogram.axes[-1].edges)
+    return measure_residual(sums([DATA]), sums(listed), sums(others), edges, region)
+
+
+def measure_residual(
+    data: tuple[Array, Array],
+    samples: tuple[Array, Array],
+    others: tuple[Array, Array],
+    edges: Array,
+    region: str,
+) -> Residual:
+    """Measure data minus other processes over samples, and put a smooth curve through it.
+
+    Errors are those expected if data followed the samples, so that they do not follow the
+    fluctuations of data. With polynomials of the bin number that are orthogonal under these errors,
+    each coefficient divided by its error is a normal number of width 1 where data and samples
+    agree. The degree K of the curve is the one with the largest Σ_(k≤K) (c_k² - 4), so that a
+    further polynomial must gain 2σ, or the smallest that leaves nothing significant (χ²
+    probability of 5 %), whichever is larger: a distortion of a single bin needs all degrees. Each
+    coefficient counts with |c_k| ≥ 1: the size of the uncertainty is the larger of the residual and
+    its statistical error, so a control region with few events cannot make it small; and bin-by-bin
+    noise is no part of it. At a K of 0 the slope alone is left.
+
+    Parameters
+    ----------
+    data, samples, others
+        Σw and Σw² of data, of the systematic's samples and of all other processes; shape (n,).
+    edges
+        Bin edges, shape (n + 1,).
+    region
+        Name of the control region, for messages.
+
+    Raises
+    ------
+    TaipanError
+        If the samples, or the data without the other processes, have no positive total, or fewer
+        than two bins have enough events.
+    """
+    excess, expected = data[0] - others[0], samples[0]
+    for values, what in ((expected, "the samples"), (excess, "data minus other processes")):
+        if not values.sum() > 0.0:
+            raise TaipanError(f"Σw = {values.sum():.4g} of {what} in region '{region}'")
+    scale = excess.sum() / expected.sum()
+    expected, variance = scale * expected, scale**2 * samples[1]
+    # Poisson fluctuations of as many data as are expected
+    variance = variance + np.clip(expected + others[0], 0.0, None) + others[1]
+    effective = np.divide(
+        samples[0] ** 2, samples[1], out=np.zeros_like(expected), where=samples[1] > 0
+    )
+    starts = _join(expected, variance, effective, region)
+    nominal = np.add.reduceat(expected, starts)
+    ratio = np.add.reduceat(excess, starts) / nominal
+    sigma = np.sqrt(np.add.reduceat(variance, starts)) / nominal
+    ends = np.append(starts[1:], len(expected))
+    positions = 0.5 * (np.asarray(starts) + ends - 1.0)
+    change, order = _smooth(ratio - 1.0, sigma, positions)
+    # the same total in the control region
+    factor = 1.0 + change - float(np.sum(nominal * change) / np.sum(nominal))
+    clipped = np.clip(factor, 1.0 - _LARGEST, 1.0 + _LARGEST)
+    if not np.array_equal(clipped, factor):
+        logger.warning("region %s: the residual exceeds %.0f %%", region, 100.0 * _LARGEST)
+    curve = np.repeat(clipped, ends - np.asarray(starts))
+    return Residual(
+        edges=tuple(float(edges[i]) for i in [*starts, len(expected)]),
+        ratio=tuple(ratio.tolist()),
+        sigma=tuple(sigma.tolist()),
+        order=order,
+        chi2=float(np.sum(((ratio - 1.0) / sigma) ** 2)),
+        curve=tuple(curve.tolist()),
+    )
+
+
+def _join(expected: Array, variance: Array, effective: Array, region: str) -> list[int]:
+    """Give the first bin of each group of neighbours with enough events, from the upper edge."""
+    starts: list[int] = []
+    yields = squares = events = 0.0
+    for i in reversed(range(len(expected))):
+        yields, squares, events = (
+            yields + expected[i],
+            squares + variance[i],
+            events + effective[i],
+        )
+        if yields > 0.0 and events >= _MIN_EVENTS and np.sqrt(squares) <= _MAX_SIGMA * yields:
+            starts.append(i)
+            yields = squares = events = 0.0
+    if starts:
+        starts[-1] = 0  # what is left at the lower edge
+    if len(starts) < 2:
+        raise TaipanError(
+            f"region '{region}' has too few events: not two bins have {_MIN_EVENTS:g} effective "
+            f"events and a ratio known to {100.0 * _MAX_SIGMA:.0f} %"
+        )
+    return starts[::-1]
+
+
+def _smooth(change: Array, sigma: Array, positions: Array) -> tuple[Array, int]:
+    """Give the smooth change of each bin, and the degree of the significant polynomial."""
+    centred = 2.0 * (positions - positions[0]) / (positions[-1] - positions[0]) - 1.0
+    powers = np.polynomial.legendre.legvander(centred, len(change) - 1)
+    modes, _ = np.linalg.qr(powers / sigma[:, None])
+    coefficients = modes.T @ (change / sigma)
+    order = _choose_order(coefficients[1:])
+    kept = slice(1, max(order, 1) + 1)
+    sizes = np.sign(coefficients[kept]) * np.maximum(np.abs(coefficients[kept]), 1.0)
+    level = coefficients[0] if order else 0.0  # without a slope, only the total is matched
+    return sigma * (modes[:, 0] * level + modes[:, kept] @ sizes), order
+
+
+def _choose_order(coefficients: Array) -> int:
+    """Choose the degree from the coefficients of degree 1, 2, ..., in units of their errors."""
+    gains = np.append(0.0, np.cumsum(coefficients**2 - _COST))
+    left = np.append(0.0, np.cumsum(coefficients[::-1] ** 2))[::-1]
+    number = np.arange(len(coefficients), -1, -1)
+    probability = np.where(number > 0, chdtrc(np.maximum(number, 1), left), 1.0)
+    described = int(np.argmax(probability >= _MIN_PROBABILITY))
+    return max(int(np.argmax(gains)), described)
+
+
+def _multiply(
+    histogram: hist.Hist,
+    variation: Variation,
+    regions: Mapping[str, Region],
+    curve: Sequence[float],
+) -> hist.Hist:
+    """Fill the varied templates, the edge bins' factor in the flow bins."""
+    out = histogram.copy(deep=True)
+    view = out.view(flow=True)
+    factors = np.concatenate([curve[:1], curve, curve[-1:]])
+    processes, places, labels = (list(out.axes[i]) for i in range(3))
+    varied, nominal = labels.index(variation.name), labels.index(NOMINAL)
+    for sample in variation.systematic.samples:
+        for region in regions:
+            if variation.applies(sample, region):
+                row, place = processes.index(sample), places.index(region)
+                cell = view["value"][row, place, nominal]
+                view["value"][row, place, varied] = cell * factors
+                squares = view["variance"][row, place, nominal]
+                view["variance"][row, place, varied] = squares * factors**2
+    return out

@@ -1,0 +1,59 @@
+"""Scan of the adversary's strength, on demand (snakemake scan_lambda)."""
+
+SCAN = f"{OUT}/adversary/scan"
+
+
+rule scan_point:
+    """Train with one strength and one seed; judge it and expect σ(μ)."""
+    input:
+        **TRAINING_INPUTS,
+        **tuned_inputs(),
+        weights=TRANSFORMED_WEIGHTS,
+        shapes=SHAPES,
+        corrections=correction_files(),
+    output:
+        models=[f"{SCAN}/{{strength}}_{{number}}/fold{i}.onnx" for i in FOLDS],
+        record=f"{SCAN}/{{strength}}_{{number}}/training.json",
+        point=f"{SCAN}/{{strength}}_{{number}}/point.json",
+    log:
+        f"{OUT}/logs/scan_point/{{strength}}_{{number}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/scan_point/{{strength}}_{{number}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        events=nominal_by_dataset(),
+        config=scan_slice(),
+        seeds=scan_seeds(),
+        code=code_version(
+            "taipan.adversary_scan",
+            "taipan.nn.train",
+            CONFIG.module,
+        ),
+    script:
+        "../../scripts/scan_point.py"
+
+
+rule scan_lambda:
+    """Choose the strength with the smallest expected σ(μ), its residual included."""
+    input:
+        points=[f"{SCAN}/{name}/point.json" for name in scan_points()],
+    output:
+        **scan_figures(),
+        choice=f"{OUT}/adversary/scan.json",
+    log:
+        log_file("scan_lambda"),
+    benchmark:
+        benchmark_file("scan_lambda")
+    conda:
+        ENVIRONMENT
+    params:
+        config=choice_slice(),
+        header=PLOT_HEADER,
+        code=code_version(
+            "taipan.adversary_scan.choose",
+            "taipan.plotting.adversary",
+            "taipan.plotting.decorrelation",
+        ),
+    script:
+        "../../scripts/scan_lambda.py"
