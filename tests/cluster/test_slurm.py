@@ -125,15 +125,15 @@ def test_jobs_of_seconds_go_together(faults: Faults) -> None:
 def test_job_without_memory_is_reported_and_nothing_is_lost(
     cluster: Slurm, project: Project
 ) -> None:
-    """Without a retry the run fails and names the job; what there was is there, and is used."""
-    models = project.path / RESULTS / "models"
-    before = {path: path.read_bytes() for path in sorted(models.glob("*.onnx"))}
-    (models / "training.json").unlink()
+    """Without a retry the run fails and names the job; what it was made from is there, and used."""
+    events = sorted((project.path / RESULTS / "events").rglob("*.parquet"))
+    before = {path: path.read_bytes() for path in events}
+    (project.path / RESULTS / "models/training.json").unlink()
     arguments = ("--set-resources", "train:mem_mb=150", "--retries", "0", "--until", "train")
     output, _ = (process := start(project, cluster, *arguments)).communicate(timeout=300)
     assert process.returncode != 0
     assert "Error in rule train" in output
-    assert {path: path.read_bytes() for path in sorted(models.glob("*.onnx"))} == before
+    assert {path: path.read_bytes() for path in events} == before
     planned = project.planned()
     assert planned["train"] == 1
     assert not set(planned) & {"simulate", "skim", "normalise"}
