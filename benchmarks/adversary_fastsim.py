@@ -10,7 +10,12 @@ control sample shows the mismodelling if it can be seen there. Both sets of pseu
 analysed with the same networks: templates (QCD from their own same-sign data), all systematics,
 with and without the control residual. μ̂ is the maximum of the likelihood with the expected yields
 linear in the parameters (Gauss-Newton). A pseudo-data set is a Poisson draw of every bin; the bias
-is the difference of the mean μ̂ of the two, in which fluctuations of the templates cancel.
+is the difference of the mean μ̂ of the two, in which fluctuations of the templates cancel. Its
+statistical error is that of the events which the mismodelling moves between bins (the two sets hold
+the same events): the sum over events of the squared change of what they add to μ̂, to first order.
+`--pairs FOLDER REFERENCE ...` are further pairs, of another `seed`, which the same networks
+analyse; the bias is then the mean over all pairs.
+
 The networks have the settings of `TRAINING`, whatever the configuration says, so that the table of
 docs/adversary.md can be repeated. `auc` judges each event by the network that never saw it,
 `validation_auc` is the mean of the validation folds at the epoch that is kept (that of the table).
@@ -88,6 +93,52 @@ def open_run(folder: Path, config: Any, analysis: Any) -> SimpleNamespace:
     )
 
 
+def influence(workspace: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Change of μ̂ by one more observed event, for each bin of each channel, and its edges."""
+    fit, observed, _ = linear_fit(workspace)
+    central = fit(observed)
+    changes = [fit(observed + unit) - central for unit in np.eye(len(observed))]
+    sizes = {item["name"]: len(item["data"]) for item in workspace["observations"]}
+    found, start = {}, 0
+    for name in sorted(sizes):  # the order of pyhf
+        edges = record["regions"][name]["edges_after"]
+        found[name] = {"edges": edges, "changes": changes[start : start + sizes[name]]}
+        start += sizes[name]
+    return found
+
+
+def event_influence(
+    run: Any, found: Mapping[str, Any], config: Any, analysis: Any, scorer: Any
+) -> tuple[Array, Array]:
+    """Hash of the data events that count, and by how much each moves μ̂, also through QCD."""
+    from taipan.events.selection import region_masks
+
+    hashes, values = [], []
+    for events in run.datasets:
+        if not events.is_data:
+            continue
+        quantities = analysis.compute(events.columns)
+        masks = region_masks(quantities, config.regions)
+        for name, item in found.items():
+            edges, changes = np.asarray(item["edges"]), np.asarray(item["changes"])
+            partner = config.regions[name].same_sign
+            for region, sign in ((name, 1.0), (partner, -float(run.transfer["value"]))):
+                chosen = np.flatnonzero(masks[region])
+                features = np.stack([quantities[key][chosen] for key in config.features], axis=1)
+                scores = scorer.score(features.astype(np.float32), events.folds[chosen])
+                bins = np.clip(np.digitize(scores, edges) - 1, 0, len(changes) - 1)
+                values.append(sign * changes[bins])
+                hashes.append(events.columns["event_hash"][chosen])
+    return np.concatenate(hashes), np.concatenate(values)
+
+
+def paired_error(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
+    """Statistical error of the difference of two μ̂ from the same events, Poisson distributed."""
+    keys, place = np.unique(np.concatenate([first[0], second[0]]), return_inverse=True)
+    moved = np.bincount(place, np.concatenate([first[1], -second[1]]), len(keys))
+    return float(np.sqrt(np.sum(moved**2)))
+
+
 def analyse(run: Any, shapes: str, config: Any, analysis: Any, scorer: Any) -> dict[str, Any]:
     """μ̂ of the pseudo-data sets and σ(μ), with and without residual."""
     from taipan.adversary_scan.point import fill_templates
@@ -102,7 +153,9 @@ def analyse(run: Any, shapes: str, config: Any, analysis: Any, scorer: Any) -> d
     found: dict[str, Any] = {"curve": residuals["residual"][config.fit.observable]}
     for key, systematics in (("plain", plain), ("residual", config.systematics)):
         chosen = config.model_copy(update={"systematics": systematics})
-        workspace, _ = build_workspace(templates, chosen, config.fit.observable, run.transfer)
+        workspace, record = build_workspace(templates, chosen, config.fit.observable, run.transfer)
+        if key == "plain":
+            found["influence"] = influence(workspace, record)
         fit, observed, sigma = linear_fit(workspace)
         generator = np.random.default_rng(7)
         drawn = [fit(generator.poisson(observed)) for _ in range(PSEUDO_DATA)]
@@ -113,6 +166,25 @@ def analyse(run: Any, shapes: str, config: Any, analysis: Any, scorer: Any) -> d
             "spread": float(np.std(drawn, ddof=1)),
         }
     return found
+
+
+def compare(run: Any, other: Any, shapes: str, config: Any, scorer: Any) -> dict[str, Any]:
+    """Bias: mismodelled pseudo-data against those of the same random numbers without."""
+    from taipan.analysis import load_analysis
+
+    analysis = load_analysis(config.module)
+    found = [analyse(item, shapes, config, analysis, scorer) for item in (run, other)]
+    moved = [
+        event_influence(item, part["influence"], config, analysis, scorer)
+        for item, part in zip((run, other), found, strict=True)
+    ]
+    bias = {key: found[0][key]["mean"] - found[1][key]["mean"] for key in ("plain", "residual")}
+    names = ("mismodelled", "reference")
+    return {
+        **dict(zip(names, found, strict=True)),
+        "bias": bias,
+        "bias_error": paired_error(*moved),
+    }
 
 
 def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, Any]:
@@ -150,17 +222,26 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
         networks = read_json(record)["networks"]
         areas = [item["history"]["validation_auc"][item["best_epoch"]] for item in networks]
         scorer = FoldScorer(models, config.features)
-        found = {"mismodelled": analyse(run, run.shapes, config, analysis, scorer)}
-        if options.reference is not None:
-            other = open_run(options.reference, config, analysis)
-            found["reference"] = analyse(other, run.shapes, config, analysis, scorer)
-    result = {"strength": strength, "seed": seed, "auc": area, **found}
+        places = [options.folder, options.reference, *options.pairs] if options.reference else []
+        pairs = [
+            compare(
+                *(open_run(item, config, analysis) for item in pair), run.shapes, config, scorer
+            )
+            for pair in zip(places[::2], places[1::2], strict=True)
+        ]
+        found = (
+            pairs[0]["mismodelled"] if pairs else analyse(run, run.shapes, config, analysis, scorer)
+        )
+    result = {"strength": strength, "seed": seed, "auc": area, "mismodelled": found}
     result["validation_auc"] = float(np.mean(areas))
-    if options.reference is not None:
+    if pairs:
+        result["pairs"] = pairs
         result["bias"] = {
-            key: found["mismodelled"][key]["mean"] - found["reference"][key]["mean"]
+            key: float(np.mean([pair["bias"][key] for pair in pairs]))
             for key in ("plain", "residual")
         }
+        errors = [pair["bias_error"] for pair in pairs]
+        result["bias_error"] = float(np.sqrt(np.sum(np.square(errors)))) / len(pairs)
     result["cpu_seconds"] = [trained - start, time.process_time() - trained]
     return result
 
@@ -169,6 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("reference", type=Path, nargs="?")
+    parser.add_argument("--pairs", type=Path, nargs="*", default=[])
     parser.add_argument("--strengths", type=float, nargs="*", default=[0.0, 30.0])
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--sees", default="hidden", choices=["score", "hidden"])
