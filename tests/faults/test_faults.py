@@ -19,6 +19,8 @@ from tests.project import RESULTS, Project, copy_project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
+UNTRAINED = ["events", "cutflow", "normalisation.json", "corrections"]
+"""What a run leaves before the training, in `results/<analysis>`."""
 PRODUCTS = ("templates/templates.zip", "workspace.json", "yields.csv", "models/fold0.onnx")
 
 
@@ -91,6 +93,31 @@ def test_a_job_of_every_stage_is_killed(finished: Project, tmp_path: Path) -> No
     assert stages - killed <= {"record_truth"}  # which has the script of `simulate`
     assert_same(run, finished)
     assert run.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("kept", "marker"),
+    [
+        ([], "logs/skim/TTbar_0.log"),
+        (UNTRAINED, "logs/train.log"),
+        (UNTRAINED, "models/fold0.onnx"),  # one of several outputs is there
+        ([*UNTRAINED, "models", "gates"], "logs/histogram/DYJetsToLL.log"),
+    ],
+    ids=["skim", "train", "export", "histogram"],
+)
+def test_killed_and_started_again_gives_the_same(
+    finished: Project, project: Project, kept: list[str], marker: str
+) -> None:
+    """The whole workflow gets SIGKILL in the middle of a stage."""
+    results = project.path / RESULTS
+    for path in results.iterdir():
+        if path.name not in kept:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    project.kill_when(f"{RESULTS}/{marker}")
+    project.snakemake("--unlock")
+    project.snakemake()
+    assert_same(project, finished)
+    assert project.planned() == {}
 
 
 @pytest.mark.parametrize(

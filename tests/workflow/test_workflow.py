@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,6 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 FIT = {"build_workspace", "plot_systematics", "publish_workspace", "fit", "plot_fit", "summarize"}
 TEMPLATES = {"histogram", "combine_templates"}
-UNTRAINED = ["events", "cutflow", "normalisation.json", "corrections"]
-"""What a run leaves before the training, in `results/<analysis>`."""
 
 
 def test_run_is_complete_and_small(finished: Project) -> None:
@@ -200,34 +197,6 @@ def test_skim_code_re_runs_the_skim_not_the_simulation(project: Project) -> None
     planned = project.planned()
     assert "skim" in planned
     assert "simulate" not in planned
-
-
-@pytest.mark.parametrize(
-    ("kept", "marker"),
-    [
-        ([], "logs/skim/TTbar_0.log"),
-        (UNTRAINED, "logs/train.log"),
-        (UNTRAINED, "models/fold0.onnx"),  # one of several outputs is there
-        ([*UNTRAINED, "models", "gates"], "logs/histogram/DYJetsToLL.log"),
-    ],
-    ids=["skim", "train", "export", "histogram"],
-)
-def test_killed_and_started_again_gives_the_same(
-    finished: Project, project: Project, kept: list[str], marker: str
-) -> None:
-    """The whole workflow gets SIGKILL in the middle of a stage."""
-    results = project.path / RESULTS
-    for path in results.iterdir():
-        if path.name not in kept:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    project.kill_when(f"{RESULTS}/{marker}")
-    project.snakemake("--unlock")
-    project.snakemake()
-    assert project.summary() == finished.summary()
-    for name in ("templates/templates.zip", "workspace.json", "yields.csv", "models/fold0.onnx"):
-        again = (results / name).read_bytes()
-        assert again == (finished.path / RESULTS / name).read_bytes(), name
-    assert project.planned() == {}
 
 
 def test_yields_sum_over_processes(finished: Project) -> None:
