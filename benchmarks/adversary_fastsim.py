@@ -2,7 +2,7 @@
 
     snakemake --configfile config/examples/fastsim-full.yaml OVERLAY -- \
         FOLDER/htautau/corrections/shapes.json
-    python benchmarks/adversary_fastsim.py FOLDER REFERENCE --strengths 0 10 --seeds 3 --output FILE
+    python benchmarks/adversary_fastsim.py FOLDER REFERENCE --strengths 0 30 --output FILE
 
 FOLDER and REFERENCE are `results` of two runs that differ in `fastsim.mismodelling` alone;
 REFERENCE has none, and the same random numbers. Networks are trained on FOLDER (three folds), whose
@@ -10,7 +10,15 @@ control sample shows the mismodelling if it can be seen there. Both sets of pseu
 analysed with the same networks: templates (QCD from their own same-sign data), all systematics,
 with and without the control residual. μ̂ is the maximum of the likelihood with the expected yields
 linear in the parameters (Gauss-Newton). A pseudo-data set is a Poisson draw of every bin; the bias
-is the difference of the mean μ̂ of the two, in which fluctuations of the templates cancel.
+is the difference of the mean μ̂ of the two, in which fluctuations of the templates cancel. Its
+statistical error is that of the events which the mismodelling moves between bins (the two sets hold
+the same events): the sum over events of the squared change of what they add to μ̂, to first order.
+`--pairs FOLDER REFERENCE ...` are further pairs, of another `seed`, which the same networks
+analyse; the bias is then the mean over all pairs.
+
+The networks have the settings of `TRAINING`, whatever the configuration says, so that the table of
+docs/adversary.md can be repeated. `auc` judges each event by the network that never saw it,
+`validation_auc` is the mean of the validation folds at the epoch that is kept (that of the table).
 One JSON object a line, a line a training.
 """
 
@@ -30,6 +38,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 FOLDS, PSEUDO_DATA = 3, 200
+TRAINING = {"dropout": 0.3, "l2": 0.001, "learning_rate": 0.001, "schedule": "constant"}
 RESIDUAL = {"kind": "control_residual", "region": "w_control", "samples": ["W", "TT", "ZLL", "ZTT"]}
 ROOT = Path(__file__).parents[1]
 
@@ -84,6 +93,52 @@ def open_run(folder: Path, config: Any, analysis: Any) -> SimpleNamespace:
     )
 
 
+def influence(workspace: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Change of μ̂ by one more observed event, for each bin of each channel, and its edges."""
+    fit, observed, _ = linear_fit(workspace)
+    central = fit(observed)
+    changes = [fit(observed + unit) - central for unit in np.eye(len(observed))]
+    sizes = {item["name"]: len(item["data"]) for item in workspace["observations"]}
+    found, start = {}, 0
+    for name in sorted(sizes):  # the order of pyhf
+        edges = record["regions"][name]["edges_after"]
+        found[name] = {"edges": edges, "changes": changes[start : start + sizes[name]]}
+        start += sizes[name]
+    return found
+
+
+def event_influence(
+    run: Any, found: Mapping[str, Any], config: Any, analysis: Any, scorer: Any
+) -> tuple[Array, Array]:
+    """Hash of the data events that count, and by how much each moves μ̂, also through QCD."""
+    from taipan.events.selection import region_masks
+
+    hashes, values = [], []
+    for events in run.datasets:
+        if not events.is_data:
+            continue
+        quantities = analysis.compute(events.columns)
+        masks = region_masks(quantities, config.regions)
+        for name, item in found.items():
+            edges, changes = np.asarray(item["edges"]), np.asarray(item["changes"])
+            partner = config.regions[name].same_sign
+            for region, sign in ((name, 1.0), (partner, -float(run.transfer["value"]))):
+                chosen = np.flatnonzero(masks[region])
+                features = np.stack([quantities[key][chosen] for key in config.features], axis=1)
+                scores = scorer.score(features.astype(np.float32), events.folds[chosen])
+                bins = np.clip(np.digitize(scores, edges) - 1, 0, len(changes) - 1)
+                values.append(sign * changes[bins])
+                hashes.append(events.columns["event_hash"][chosen])
+    return np.concatenate(hashes), np.concatenate(values)
+
+
+def paired_error(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
+    """Statistical error of the difference of two μ̂ from the same events, Poisson distributed."""
+    keys, place = np.unique(np.concatenate([first[0], second[0]]), return_inverse=True)
+    moved = np.bincount(place, np.concatenate([first[1], -second[1]]), len(keys))
+    return float(np.sqrt(np.sum(moved**2)))
+
+
 def analyse(run: Any, shapes: str, config: Any, analysis: Any, scorer: Any) -> dict[str, Any]:
     """μ̂ of the pseudo-data sets and σ(μ), with and without residual."""
     from taipan.adversary_scan.point import fill_templates
@@ -98,7 +153,9 @@ def analyse(run: Any, shapes: str, config: Any, analysis: Any, scorer: Any) -> d
     found: dict[str, Any] = {"curve": residuals["residual"][config.fit.observable]}
     for key, systematics in (("plain", plain), ("residual", config.systematics)):
         chosen = config.model_copy(update={"systematics": systematics})
-        workspace, _ = build_workspace(templates, chosen, config.fit.observable, run.transfer)
+        workspace, record = build_workspace(templates, chosen, config.fit.observable, run.transfer)
+        if key == "plain":
+            found["influence"] = influence(workspace, record)
         fit, observed, sigma = linear_fit(workspace)
         generator = np.random.default_rng(7)
         drawn = [fit(generator.poisson(observed)) for _ in range(PSEUDO_DATA)]
@@ -111,13 +168,34 @@ def analyse(run: Any, shapes: str, config: Any, analysis: Any, scorer: Any) -> d
     return found
 
 
+def compare(run: Any, other: Any, shapes: str, config: Any, scorer: Any) -> dict[str, Any]:
+    """Bias: mismodelled pseudo-data against those of the same random numbers without."""
+    from taipan.analysis import load_analysis
+
+    analysis = load_analysis(config.module)
+    found = [analyse(item, shapes, config, analysis, scorer) for item in (run, other)]
+    moved = [
+        event_influence(item, part["influence"], config, analysis, scorer)
+        for item, part in zip((run, other), found, strict=True)
+    ]
+    bias = {key: found[0][key]["mean"] - found[1][key]["mean"] for key in ("plain", "residual")}
+    names = ("mismodelled", "reference")
+    return {
+        **dict(zip(names, found, strict=True)),
+        "bias": bias,
+        "bias_error": paired_error(*moved),
+    }
+
+
 def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, Any]:
     """Train with one λ and one seed, and analyse both sets of pseudo-data."""
     from taipan.adversary_scan.point import train_point
     from taipan.analysis import load_analysis
+    from taipan.atomic import read_json
     from taipan.config.load import load_config
     from taipan.config.model import Systematic
     from taipan.nn.scorer import FoldScorer
+    from taipan.seeds import derive_seed
 
     config = load_config({}, ROOT)
     adversary = {
@@ -126,32 +204,44 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
         "sees": options.sees,
         "control_sample": {"neutral": options.neutral},
     }
-    changes = {"folds": FOLDS, "checkpoint_every": 0, "adversary": adversary}
+    changes = {**TRAINING, "folds": FOLDS, "checkpoint_every": 0, "adversary": adversary}
     values = {**config.training.model_dump(), **changes}
     training = type(config.training).model_validate(values)
     systematics = {**config.systematics, "residual": Systematic.model_validate(RESIDUAL)}
     config = config.model_copy(update={"training": training, "systematics": systematics})
     analysis = load_analysis(config.module)
     start = time.process_time()
+    number = derive_seed(seed, "study")
     run = open_run(options.folder, config, analysis)
     with tempfile.TemporaryDirectory() as folder:
         models = [Path(folder) / f"fold{i}.onnx" for i in range(FOLDS)]
+        record = Path(folder) / "training.json"
         factor = float(run.transfer["value"])
-        area = train_point(
-            run.datasets, analysis, config, factor, seed, models, Path(folder) / "training.json"
-        )
+        area = train_point(run.datasets, analysis, config, factor, number, models, record)
         trained = time.process_time()
+        networks = read_json(record)["networks"]
+        areas = [item["history"]["validation_auc"][item["best_epoch"]] for item in networks]
         scorer = FoldScorer(models, config.features)
-        found = {"mismodelled": analyse(run, run.shapes, config, analysis, scorer)}
-        if options.reference is not None:
-            other = open_run(options.reference, config, analysis)
-            found["reference"] = analyse(other, run.shapes, config, analysis, scorer)
-    result = {"strength": strength, "seed": seed, "auc": area, **found}
-    if options.reference is not None:
+        places = [options.folder, options.reference, *options.pairs] if options.reference else []
+        pairs = [
+            compare(
+                *(open_run(item, config, analysis) for item in pair), run.shapes, config, scorer
+            )
+            for pair in zip(places[::2], places[1::2], strict=True)
+        ]
+        found = (
+            pairs[0]["mismodelled"] if pairs else analyse(run, run.shapes, config, analysis, scorer)
+        )
+    result = {"strength": strength, "seed": seed, "auc": area, "mismodelled": found}
+    result["validation_auc"] = float(np.mean(areas))
+    if pairs:
+        result["pairs"] = pairs
         result["bias"] = {
-            key: found["mismodelled"][key]["mean"] - found["reference"][key]["mean"]
+            key: float(np.mean([pair["bias"][key] for pair in pairs]))
             for key in ("plain", "residual")
         }
+        errors = [pair["bias_error"] for pair in pairs]
+        result["bias_error"] = float(np.sqrt(np.sum(np.square(errors)))) / len(pairs)
     result["cpu_seconds"] = [trained - start, time.process_time() - trained]
     return result
 
@@ -160,13 +250,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("reference", type=Path, nargs="?")
-    parser.add_argument("--strengths", type=float, nargs="*", default=[0.0, 10.0])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pairs", type=Path, nargs="*", default=[])
+    parser.add_argument("--strengths", type=float, nargs="*", default=[0.0, 30.0])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--sees", default="hidden", choices=["score", "hidden"])
     parser.add_argument("--neutral", nargs="*", default=["mt_1", "mt_tot"])
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    for seed in range(1, options.seeds + 1):
+    for seed in options.seeds:
         for strength in options.strengths:
             row = study(options, strength, seed)
             with options.output.open("a", encoding="utf-8") as file:
