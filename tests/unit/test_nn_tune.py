@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -175,26 +174,31 @@ def test_interrupted_search_keeps_its_finished_trials(
     assert (first, second) == ([0], [1, 2])
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def search_that_hangs(folder: Path) -> None:
+    """Search with made-up trials of which the third never ends; for a process of its own."""
+
+    def hang(found, values, trial, epochs=None):
+        if trial == 2:
+            (folder / "hangs").touch()
+            time.sleep(1000)
+        return made_up_trial(found, values, trial, epochs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tune_worker, "run_trial", hang)
+        search(folder)
+
+
 def test_killed_search_keeps_its_finished_trials(
     made_up_done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SIGKILL of the process of the search while its third trial runs."""
-
-    def hang(found, values, trial, epochs=None):
-        if trial == 2:
-            (tmp_path / "hangs").touch()
-            time.sleep(100)
-        return made_up_trial(found, values, trial, epochs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(tune_worker, "run_trial", hang)
-        process = multiprocessing.get_context("fork").Process(target=search, args=(tmp_path,))
-        process.start()
-        wait_for(lambda: (tmp_path / "hangs").exists() or not process.is_alive())
-        process.kill()
-        process.join()
-    assert process.exitcode == -signal.SIGKILL
+    call = f"search_that_hangs(Path({str(tmp_path)!r}))"
+    program = f"from tests.unit.test_nn_tune import *; {call}"
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
+    wait_for(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
+    process.kill()
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
     numbers = count_trials(monkeypatch)
     assert search(tmp_path) == made_up_done
     assert numbers == [2]
