@@ -98,12 +98,10 @@ def test_a_job_of_every_stage_is_killed(finished: Project, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("kept", "marker"),
     [
-        ([], "logs/skim/TTbar_0.log"),
-        (UNTRAINED, "logs/train.log"),
         (UNTRAINED, "models/fold0.onnx"),  # one of several outputs is there
         ([*UNTRAINED, "models", "gates"], "logs/histogram/DYJetsToLL.log"),
     ],
-    ids=["skim", "train", "export", "histogram"],
+    ids=["export", "histogram"],
 )
 def test_killed_and_started_again_gives_the_same(
     finished: Project, project: Project, kept: list[str], marker: str
