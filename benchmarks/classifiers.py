@@ -27,7 +27,7 @@ from taipan.analysis import load_analysis
 from taipan.atomic import read_json
 from taipan.config.load import read_config
 from taipan.config.model import Config
-from taipan.events.corrections import read_correction
+from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_workspace
@@ -170,10 +170,7 @@ def sigma_of_fit(score: Score, results: Path, config: Config) -> float:
         observables,
         {},
         variations,
-        {
-            name: read_correction(name, weight, analysis.quantities, corrections / "shapes.json")
-            for name, weight in config.weights.items()
-        },
+        read_corrections(config.weights, analysis.quantities, corrections / "shapes.json"),
     )
     filled = []
     for name, paths in event_files(results, config).items():

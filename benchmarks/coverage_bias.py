@@ -35,7 +35,7 @@ from taipan.coverage.draw import (
     split_samples,
 )
 from taipan.coverage.truth import Truth
-from taipan.events.corrections import read_correction
+from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.inference import compile_model
 from taipan.inference.model import CompiledModel
@@ -73,10 +73,7 @@ def open_universe(folder: Path, config: Any) -> tuple[Universe, SameSign]:
     same_sign = read_same_sign(
         table, merging, config, read_json(corrections / "transfer_factor.json")
     )
-    evaluators = {
-        name: read_correction(name, item, analysis.quantities, str(corrections / "shapes.json"))
-        for name, item in config.weights.items()
-    }
+    evaluators = read_corrections(config.weights, analysis.quantities, corrections / "shapes.json")
     score = FoldScorer(models, threads=1, features=config.features).score
     parts = split_samples(loaded, analysis, config, evaluators)
     full = Universe(parts, analysis, config, binning, score)

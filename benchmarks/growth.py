@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from taipan.analysis import load_analysis
 from taipan.config.load import read_config
-from taipan.events.corrections import read_correction
+from taipan.events.corrections import read_corrections
 from taipan.events.stream import stream_dataset
 from taipan.events.variations import Variation, template_variations
 from taipan.nn.scorer import FoldScorer
@@ -58,12 +58,9 @@ def fill(
     analysis = load_analysis(config.module)
     models = sorted(map(str, (folder / "models").glob("fold*.onnx")))
     scorer = FoldScorer(models, threads=1, features=config.features)
-    corrections = {
-        name: read_correction(
-            name, weight, analysis.quantities, str(folder / "corrections" / "shapes.json")
-        )
-        for name, weight in config.weights.items()
-    }
+    corrections = read_corrections(
+        config.weights, analysis.quantities, folder / "corrections" / "shapes.json"
+    )
     chosen = many(
         template_variations(config.systematics, config.regions), dataset, config.samples, number
     )

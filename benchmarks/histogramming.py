@@ -18,7 +18,7 @@ from pathlib import Path
 
 from taipan.analysis import load_analysis
 from taipan.config.load import read_config
-from taipan.events.corrections import read_correction
+from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.variations import Variation, template_variations
 from taipan.nn.scorer import FoldScorer
@@ -58,12 +58,9 @@ def main(folder: Path, dataset: str) -> None:
     scorer = FoldScorer(models, threads=1, features=config.features)
     paths = sorted(map(str, (folder / "events" / dataset).glob("*.parquet")))
     files = (folder / "normalisation.json", folder / "corrections" / "pileup.json")
-    corrections = {
-        name: read_correction(
-            name, weight, analysis.quantities, str(folder / "corrections" / "shapes.json")
-        )
-        for name, weight in config.weights.items()
-    }
+    corrections = read_corrections(
+        config.weights, analysis.quantities, folder / "corrections" / "shapes.json"
+    )
     variations = template_variations(config.systematics, config.regions)
 
     def fill(chosen: list[Variation]) -> None:

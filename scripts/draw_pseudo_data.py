@@ -20,7 +20,7 @@ from taipan.coverage.draw import (
 )
 from taipan.coverage.truth import Truth, draw_truth
 from taipan.errors import TaipanError
-from taipan.events.corrections import read_correction
+from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.variations import is_data_driven
 from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
@@ -76,10 +76,7 @@ def draw_pseudo_data(
     )
     table = read_table(read_histograms(templates)[observable], observable)
     same_sign = read_same_sign(table, merging, settings, read_json(transfer))
-    corrections = {
-        name: read_correction(name, weight, analysis.quantities, shapes)
-        for name, weight in settings.weights.items()
-    }
+    corrections = read_corrections(settings.weights, analysis.quantities, shapes)
     full = Universe(
         split_samples(loaded, analysis, settings, corrections),
         analysis, settings, binning, scorer.score,

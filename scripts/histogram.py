@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from taipan.analysis import load_analysis
 from taipan.config.slices import restore_slice
-from taipan.events.corrections import read_correction
+from taipan.events.corrections import read_corrections
 from taipan.events.stream import stream_dataset
 from taipan.events.variations import template_variations
 from taipan.nn.scorer import FoldScorer
@@ -45,10 +45,7 @@ def histogram(
         apply_edges(settings.observables, edges),
         settings.control_plots,
         template_variations(settings.systematics, settings.regions),
-        {
-            name: read_correction(name, weight, analysis.quantities, shapes)
-            for name, weight in settings.weights.items()
-        },
+        read_corrections(settings.weights, analysis.quantities, shapes),
     )
     blocks = stream_dataset(
         dataset, events, normalisation, pileup, analysis, len(models), drop_fold=drop_fold

@@ -9,7 +9,7 @@ from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.config.slices import restore_slice
-from taipan.events.corrections import read_correction
+from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.load import select_fold
 from taipan.events.variations import NOMINAL, template_variations
@@ -55,10 +55,7 @@ def optimise_binning(
     binning, analysis = settings.templates.binning, load_analysis(settings.module)
     observables = fine_observables(settings)
     variations = template_variations(settings.systematics, settings.regions)
-    corrections = {
-        name: read_correction(name, weight, analysis.quantities, shapes)
-        for name, weight in settings.weights.items()
-    }
+    corrections = read_corrections(settings.weights, analysis.quantities, shapes)
     fill = FillSettings(
         settings.samples,
         settings.regions,

@@ -19,7 +19,7 @@ from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config, Systematic
 from taipan.decorrelation import CheckSettings, check_networks
-from taipan.events.corrections import read_correction
+from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import NOMINAL, Variation, template_variations
@@ -272,10 +272,7 @@ def fill_templates(
     """
     name = settings.fit.observable
     observables = {name: settings.observables[name]}
-    corrections = {
-        key: read_correction(key, weight, analysis.quantities, shapes)
-        for key, weight in settings.weights.items()
-    }
+    corrections = read_corrections(settings.weights, analysis.quantities, shapes)
     fill = FillSettings(
         settings.samples,
         settings.regions,

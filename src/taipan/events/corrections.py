@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import correctionlib
@@ -73,6 +74,29 @@ class EventCorrection:
         if not np.all(np.isfinite(weights)):
             raise TaipanError(f"weights.{self.name}: the correction gives a number not finite")
         return weights
+
+
+def read_corrections(
+    weights: Mapping[str, Weight], quantities: Collection[str], file: Path | str
+) -> dict[str, EventCorrection]:
+    """Read the corrections of the section ``weights``.
+
+    Parameters
+    ----------
+    weights
+        Name → definition.
+    quantities, file
+        As of :func:`read_correction`, which says what is raised.
+
+    Returns
+    -------
+    dict
+        Name → evaluator.
+    """
+    return {
+        name: read_correction(name, weight, quantities, str(file))
+        for name, weight in weights.items()
+    }
 
 
 def read_correction(
