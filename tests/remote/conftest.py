@@ -16,10 +16,11 @@ import uproot
 from taipan.fastsim import write_dataset
 from taipan.remote.mirrors import Patience
 from tests.conftest import fastsim_settings
-from tests.remote.servers import nginx, xrootd
+from tests.remote.servers import nginx, reserved_port, xrootd
 
 EVENTS = 5_000
-QUICK = Patience(retries=3, backoff=0.05, timeout=2.0, give_up_after=20.0, min_speed=1.0)
+# long enough that a machine busy with other things is not taken for a fault
+QUICK = Patience(retries=3, backoff=0.05, timeout=15.0, give_up_after=100.0, min_speed=1.0)
 PROGRAMS = {"http": "nginx", "root": "xrootd"}
 
 
@@ -91,6 +92,13 @@ def root_server(folder: Path, public: Path) -> Iterator[Served]:
     run.mkdir()
     with xrootd(folder, run) as port:
         yield Served(folder, {"root": port}, run)
+
+
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """A port on which nothing listens."""
+    with reserved_port() as port:
+        yield port
 
 
 @pytest.fixture(params=["http", "root"])

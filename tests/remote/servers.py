@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+START_SECONDS = 120.0
 NGINX = """
 {user}
 daemon off;
@@ -49,17 +50,24 @@ all.pidpath {run}
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port that refuses connections, and that nobody else is given, until a server listens.
+
+    It is bound for as long as it is used: a port that is merely free may be given to another test
+    meanwhile. A server binds it all the same, because both sides allow the reuse of the address.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 10.0):
             return
         time.sleep(0.05)
     raise AssertionError(f"no server on port {port}")
@@ -75,7 +83,7 @@ def running(command: list[str], port: int, run: Path, **options: object) -> Iter
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(START_SECONDS)
 
 
 @contextlib.contextmanager
@@ -84,17 +92,17 @@ def nginx(files: Path, run: Path, certificate: Path | None = None) -> Iterator[i
 
     With a `certificate` (a file of key and certificate) it speaks https.
     """
-    port = free_port()
     config = run / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""  # pytest's folders are its own
     tls = ""
     if certificate is not None:
         tls = f" ssl;\n    ssl_certificate {certificate};\n    ssl_certificate_key {certificate}"
-    text = NGINX.format(run=run, files=files, port=port, user=user, tls=tls)
-    config.write_text(text, encoding="utf-8")
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
-    with running([program, "-p", str(run), "-c", str(config)], port, run):
-        yield port
+    with reserved_port() as port:
+        text = NGINX.format(run=run, files=files, port=port, user=user, tls=tls)
+        config.write_text(text, encoding="utf-8")
+        with running([program, "-p", str(run), "-c", str(config)], port, run):
+            yield port
 
 
 def make_certificate(path: Path) -> None:
@@ -115,15 +123,15 @@ def make_certificate(path: Path) -> None:
 @contextlib.contextmanager
 def xrootd(files: Path, run: Path) -> Iterator[int]:
     """An XRootD server; yields its port. It does not run as root, who becomes nobody."""
-    port = free_port()
     config = run / "xrootd.cfg"
-    config.write_text(XROOTD.format(run=run, files=files, port=port), encoding="utf-8")
     options: dict[str, object] = {}
     if os.geteuid() == 0:
         options = {"user": "nobody", "group": "nogroup", "extra_groups": []}
         run.chmod(0o777)
-    with running(["xrootd", "-c", str(config), "-n", "test"], port, run, **options):
-        yield port
+    with reserved_port() as port:
+        config.write_text(XROOTD.format(run=run, files=files, port=port), encoding="utf-8")
+        with running(["xrootd", "-c", str(config), "-n", "test"], port, run, **options):
+            yield port
 
 
 @dataclass
@@ -140,6 +148,8 @@ class Faults:
         Whether new connections are not answered at all.
     freeze
         Whether open connections carry nothing any more.
+    drip_after
+        Bytes of a connection after which the server's come one at a time, for a minute.
     """
 
     unavailable: int = 0
@@ -147,6 +157,7 @@ class Faults:
     cut_after: int = 200_000
     hang: bool = False
     freeze: bool = False
+    drip_after: float = float("inf")
     seen: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -197,6 +208,7 @@ def _serve(client: socket.socket, port: int, faults: Faults, stop: threading.Eve
         )
         return
     left: float = float("inf")
+    sent = 0
     with socket.create_connection(("127.0.0.1", port)) as server:
         while not stop.is_set():
             if faults.freeze:
@@ -210,6 +222,10 @@ def _serve(client: socket.socket, port: int, faults: Faults, stop: threading.Eve
                     if source is client:
                         server.sendall(data)
                         continue
+                    sent += len(data)
+                    if sent > faults.drip_after:
+                        _drip(client, data, stop)
+                        return
                     # a cut is used up by a connection that is long enough to be cut
                     left = _forward(client, data, left, faults)
                 except OSError:
@@ -230,10 +246,31 @@ def _forward(client: socket.socket, data: bytes, left: float, faults: Faults) ->
     return 0.0
 
 
-def bytes_sent(run: Path) -> int:
-    """Bytes that nginx sent as content."""
-    lines = (run / "sizes.log").read_text(encoding="utf-8").splitlines()
-    return sum(int(line.split()[1]) for line in lines)
+def _drip(client: socket.socket, data: bytes, stop: threading.Event) -> None:
+    """Send a byte every 0.3 s."""
+    for i in range(200):
+        client.sendall(data[i % len(data) :][:1])
+        if stop.wait(0.3):
+            return
+
+
+def bytes_sent(run: Path, name: str, at_least: int) -> int:
+    """Bytes of the file `name` that nginx sent as content.
+
+    The log is written after the answer: waits until it has `at_least` so many bytes and has not
+    changed for a while.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    before = -1
+    while time.monotonic() < deadline:
+        lines = (run / "sizes.log").read_text(encoding="utf-8").splitlines(keepends=True)
+        complete = [line.split() for line in lines if line.endswith("\n")]
+        sent = sum(int(size) for _, size, uri in complete if uri == f"/{name}")
+        if sent == before and sent >= at_least:
+            return sent
+        before = sent
+        time.sleep(0.5)
+    raise AssertionError(f"nginx sent {before} bytes of {name}, expected are {at_least}")
 
 
 @contextlib.contextmanager

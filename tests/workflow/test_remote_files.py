@@ -19,7 +19,7 @@ from taipan.skim.storage import read_events
 from tests.conftest import fastsim_settings, skim_settings
 from tests.project import Project, copy_project
 from tests.remote.conftest import need
-from tests.remote.servers import free_port, nginx
+from tests.remote.servers import nginx, reserved_port
 
 pytestmark = pytest.mark.workflow
 NAME = "GluGluToHToTauTau"
@@ -35,13 +35,14 @@ class Web:
     project: Project
     files: Path
     base: str
+    dead_port: int
 
     def overlay(self, **sections: dict[str, object]) -> str:
         """Overlay of a catalogue with a dead mirror first, so that each run needs the second."""
         path = self.project.path / "config/datasets"
         catalogue = yaml.safe_load((path / "fastsim.yaml").read_text(encoding="utf-8"))
         catalogue |= {"name": "web", "kind": "nanoaod"}
-        catalogue["mirrors"] = [f"http://127.0.0.1:{free_port()}", self.base]
+        catalogue["mirrors"] = [f"http://127.0.0.1:{self.dead_port}", self.base]
         for dataset in catalogue["datasets"].values():
             dataset["generated_events"] = SIZE
             if dataset["is_data"]:
@@ -63,8 +64,8 @@ def web(tmp_path: Path) -> Iterator[Web]:
     run.mkdir()
     write_dataset(NAME, files / f"{NAME}.root", fastsim_settings(events={NAME: SIZE}), seed=4)
     project = copy_project(tmp_path / "taipan")
-    with nginx(files, run) as port:
-        yield Web(project, files, f"http://127.0.0.1:{port}")
+    with nginx(files, run) as port, reserved_port() as dead_port:
+        yield Web(project, files, f"http://127.0.0.1:{port}", dead_port)
 
 
 def assert_events_of_the_local_file(web: Web, folder: Path) -> None:

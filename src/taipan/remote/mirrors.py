@@ -120,7 +120,7 @@ class RemoteFile:
 
     def adler32(self) -> str | None:
         """Adler-32 that the server of the mirror in use states, None if it does not tell."""
-        return self.attempt(lambda reader, timeout, until: reader.adler32(timeout), 0)
+        return self.attempt(lambda reader, timeout, until: reader.adler32(timeout, until), 0)
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
         """Read byte ranges (start, stop).
@@ -194,7 +194,7 @@ class RemoteFile:
         timeout: float,
         until: float,
     ) -> Answer:
-        reader = self._reader(url, timeout)
+        reader = self._reader(url, timeout, until)
         try:
             answer = operation(reader, timeout, until)
         except BaseException:
@@ -206,14 +206,14 @@ class RemoteFile:
             logger.info("%s is read from %s", self.name, url)
         return answer
 
-    def _reader(self, url: str, timeout: float) -> Reader:
+    def _reader(self, url: str, timeout: float, until: float) -> Reader:
         """Reader of this thread for a URL; checks the size."""
         known: tuple[str, Reader] | None = getattr(self._local, "reader", None)
         if known is not None and known[0] == url:
             return known[1]
         if known is not None:
             self._drop(known[1])
-        reader = open_reader(url, timeout)
+        reader = open_reader(url, timeout, until)
         if self._expected is not None and reader.size != self._expected:
             reader.close()
             raise RefusedError(f"{reader.size} bytes, expected are {self._expected}", damaged=True)

@@ -7,8 +7,9 @@ will not raises :class:`RefusedError`; :mod:`taipan.remote.mirrors` decides what
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ PIECE = 64 * 1024
 _XROOTD_PIECE = 8 * 1024**2
 # Longest element of an XRootD vector read that servers accept by default.
 _LONGEST_ELEMENT = 2_097_136
+_SLOW = "slower than remote.min_speed allows"
 _LASTING_STATUS = (400, 401, 403, 404, 405, 410, 416, 451, 501)
 # XRootD: not authorised, not found, not a file, invalid request, unsupported.
 _LASTING_ERRNO = (3006, 3010, 3011, 3013, 3015)
@@ -69,7 +71,7 @@ class Reader(Protocol):
         """Yield everything from `start` in pieces, in order; may raise between two pieces."""
         ...
 
-    def adler32(self, timeout: float) -> str | None:
+    def adler32(self, timeout: float, until: float) -> str | None:
         """Adler-32 of the file as the server knows it, None if it does not."""
         ...
 
@@ -78,8 +80,8 @@ class Reader(Protocol):
         ...
 
 
-def open_reader(url: str, timeout: float) -> Reader:
-    """Open a URL of scheme http, https, root or roots.
+def open_reader(url: str, timeout: float, until: float) -> Reader:
+    """Open a URL of scheme http, https, root or roots; `timeout` and `until` as in :class:`Reader`.
 
     Raises
     ------
@@ -87,13 +89,13 @@ def open_reader(url: str, timeout: float) -> Reader:
         If it cannot be opened.
     """
     if urlsplit(url).scheme in ("http", "https"):
-        return HttpReader(url, timeout)
-    return XRootDReader(url, timeout)
+        return HttpReader(url, timeout, until)
+    return XRootDReader(url, timeout, until)
 
 
 def _check_time(until: float) -> None:
-    if time.monotonic() > until:
-        raise TransientError("slower than remote.min_speed allows")
+    if time.monotonic() >= until:
+        raise TransientError(_SLOW)
 
 
 class HttpReader:
@@ -103,23 +105,26 @@ class HttpReader:
     meanwhile is noticed instead of mixed with its predecessor.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, until: float) -> None:
         import requests
+        import urllib3
+
+        from taipan.remote.connections import open_session
 
         self.url = url
         self.version = ""
-        self._session = requests.Session()
+        self._session = open_session()
         self._condition: dict[str, str] = {}
-        self._faults = requests.RequestException
+        self._faults = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
         try:
-            self._probe(timeout)
+            self._probe(timeout, until)
         except BaseException:
             self.close()
             raise
 
-    def _probe(self, timeout: float) -> None:
+    def _probe(self, timeout: float, until: float) -> None:
         """Ask for the first byte: tells the size, the validator and whether ranges work."""
-        with self._get("bytes=0-0", timeout) as response:
+        with self._get("bytes=0-0", timeout, until) as response:
             total = response.headers.get("Content-Range", "").rpartition("/")[2]
             if response.status_code != 206 or not total.isdigit():
                 raise RefusedError("the server does not answer range requests with a size")
@@ -131,12 +136,19 @@ class HttpReader:
                 self.version = response.headers["Last-Modified"]
                 self._condition = {"If-Unmodified-Since": self.version}
 
-    def _get(self, ranges: str, timeout: float) -> Any:
+    def _get(self, ranges: str, timeout: float, until: float) -> Any:
+        from taipan.remote.connections import DEADLINE
+
+        DEADLINE.set(until)
         headers = {"Range": ranges, "Accept-Encoding": "identity", **self._condition}
         try:
             response = self._session.get(self.url, headers=headers, timeout=timeout, stream=True)
         except self._faults as error:
+            _check_time(until)
             raise TransientError(_reason(error)) from error
+        if time.monotonic() >= until:  # what was cut off may look like an answer
+            response.close()
+            raise TransientError(_SLOW)
         if response.status_code >= 400:
             response.close()
             answer = f"HTTP status {response.status_code}"
@@ -149,11 +161,12 @@ class HttpReader:
 
     def _pieces(self, start: int, stop: int, timeout: float, until: float) -> Iterator[bytes]:
         left = stop - start
-        with self._get(f"bytes={start}-{stop - 1}", timeout) as response:
+        with self._get(f"bytes={start}-{stop - 1}", timeout, until) as response:
             if response.status_code != 206:
                 raise RefusedError("the server ignores range requests")
             try:
-                for piece in response.iter_content(PIECE):
+                # what has arrived, however little: a whole piece may never come
+                while piece := response.raw.read1(PIECE):
                     left -= len(piece)
                     if left < 0:
                         raise RefusedError("the server sends more than the range asked for")
@@ -172,7 +185,7 @@ class HttpReader:
         """Yield everything from `start`."""
         return self._pieces(start, self.size, timeout, until) if start < self.size else iter(())
 
-    def adler32(self, timeout: float) -> str | None:
+    def adler32(self, timeout: float, until: float) -> str | None:
         """Give None: web servers have no common way to tell."""
         return None
 
@@ -193,14 +206,14 @@ def _import_client() -> Any:
 class XRootDReader:
     """A file of an XRootD server, read with plain and vector reads."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, until: float) -> None:
         client = _import_client()
         _limit_waiting(client, timeout)
         self.url = url
         self._file: Any = client.File()
-        self._check(self._file.open(url, timeout=_seconds(timeout))[0])
+        self._check(_ask(self._file.open, url, timeout=timeout, until=until)[0])
         try:
-            status, found = self._file.stat(timeout=_seconds(timeout))
+            status, found = _ask(self._file.stat, timeout=timeout, until=until)
             self._check(status)
             self.size, self.version = int(found.size), str(found.mtime)
         except BaseException:
@@ -214,8 +227,9 @@ class XRootDReader:
             fault = RefusedError if status.errno in _LASTING_ERRNO else TransientError
             raise fault(reason)
 
-    def _read(self, start: int, stop: int, timeout: float) -> bytes:
-        status, content = self._file.read(start, stop - start, timeout=_seconds(timeout))
+    def _read(self, start: int, stop: int, timeout: float, until: float) -> bytes:
+        limits = {"timeout": timeout, "until": until}
+        status, content = _ask(self._file.read, start, stop - start, **limits)
         self._check(status)
         if len(content) != stop - start:
             raise TransientError(f"the server sent {len(content)} of {stop - start} bytes")
@@ -226,23 +240,23 @@ class XRootDReader:
         short = [(a, b - a) for a, b in ranges if b - a <= _LONGEST_ELEMENT]
         found: dict[Range, bytes] = {}
         if len(short) > 1:
-            status, answer = self._file.vector_read(short, timeout=_seconds(timeout))
+            status, answer = _ask(self._file.vector_read, short, timeout=timeout, until=until)
             self._check(status)
             for chunk in answer.chunks:
                 found[chunk.offset, chunk.offset + chunk.length] = bytes(chunk.buffer)
         for bounds in ranges:
             if bounds not in found:
                 _check_time(until)
-                found[bounds] = self._read(*bounds, timeout)
+                found[bounds] = self._read(*bounds, timeout, until)
         return [found[bounds] for bounds in ranges]
 
     def stream(self, start: int, timeout: float, until: float) -> Iterator[bytes]:
         """Yield everything from `start`."""
         for low in range(start, self.size, _XROOTD_PIECE):
-            yield self._read(low, min(low + _XROOTD_PIECE, self.size), timeout)
+            yield self._read(low, min(low + _XROOTD_PIECE, self.size), timeout, until)
             _check_time(until)
 
-    def adler32(self, timeout: float) -> str | None:
+    def adler32(self, timeout: float, until: float) -> str | None:
         """Ask the server."""
         from XRootD import client
         from XRootD.client.flags import QueryCode
@@ -250,13 +264,35 @@ class XRootDReader:
         place = urlsplit(self.url)
         server = client.FileSystem(f"{place.scheme}://{place.netloc}")
         path = f"/{place.path.lstrip('/')}"
-        status, answer = server.query(QueryCode.CHECKSUM, path, timeout=_seconds(timeout))
+        limits = {"timeout": timeout, "until": until}
+        status, answer = _ask(server.query, QueryCode.CHECKSUM, path, **limits)
         kind, _, value = bytes(answer or b"").rstrip(b"\0\n ").decode().partition(" ")
         return value if status.ok and kind == "adler32" else None
 
     def close(self) -> None:
         """Close the file; a server that no longer answers is not waited for."""
         self._file.close(timeout=1)
+
+
+def _ask(request: Callable[..., Any], *arguments: Any, timeout: float, until: float) -> Any:
+    """Send a request of XRootD's client and give status and answer.
+
+    The client's own time limit ends when an answer begins; one that trickles in would be waited for
+    without end.
+    """
+    arrived = threading.Event()
+    answers: list[tuple[Any, Any]] = []
+
+    def receive(status: Any, answer: Any, _: Any) -> None:
+        answers.append((status, answer))
+        arrived.set()
+
+    sent = request(*arguments, timeout=_seconds(timeout), callback=receive)
+    if not sent.ok:
+        return sent, None
+    if not arrived.wait(max(until - time.monotonic(), 0.0)):
+        raise TransientError(_SLOW)
+    return answers[0]
 
 
 def _seconds(timeout: float) -> int:
