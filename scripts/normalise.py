@@ -7,15 +7,25 @@ from taipan.datasets import Catalogue
 from taipan.normalisation import normalise, to_dict
 from taipan.scripting import run_script
 from taipan.skim.cutflow import Cutflow, list_cuts
-from taipan.skim.parts import Part, skipped_part
+from taipan.skim.parts import Part, check_branches, skipped_part
 from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
 
 if TYPE_CHECKING:
     snakemake: Any
 
 
+def read_parts(cutflows: list[str]) -> dict[str, list[Part]]:
+    """Dataset → what its chunks read, those left out apart."""
+    parts: dict[str, list[Part]] = {}
+    for content in map(read_json, cutflows):
+        if "skipped" not in content:
+            parts.setdefault(content["dataset"], []).append(Part.from_dict(content["part"]))
+    return parts
+
+
 def normalise_datasets(
     cutflows: list[str],
+    nominal: list[str],
     catalogue: dict[str, Any],
     luminosity: float,
     data: str | None,
@@ -27,8 +37,8 @@ def normalise_datasets(
 ) -> None:
     """Write ``normalisation.json``, the merged cutflow as JSON and table, and what was skipped.
 
-    `data` is the record of skipped chunks of the collision data where those are not among the
-    cutflows: their luminosity counts.
+    Of alternative datasets, `nominal` are the cutflows of the others, whose branches must mean the
+    same, and `data` is the record of skipped chunks of the collision data, whose luminosity counts.
     """
     if data is not None:
         luminosity = read_json(data)["luminosity"]
@@ -45,6 +55,7 @@ def normalise_datasets(
         else:
             flows[dataset].append(Cutflow.from_dict(content))
             parts[dataset].append(Part.from_dict(content["part"]))
+    check_branches({**read_parts(nominal), **parts})
     datasets = Catalogue.model_validate(catalogue)
     lost = count_skipped(left_out, flows, expected_events)
     read = luminosity_read(datasets, luminosity, lost, expected_events)
@@ -68,6 +79,7 @@ if __name__ == "__main__":
     run_script(
         normalise_datasets,
         cutflows=list(snakemake.input.cutflows),
+        nominal=list(snakemake.input.get("nominal", [])),
         catalogue=snakemake.params.catalogue,
         luminosity=snakemake.params.luminosity,
         data=snakemake.input.get("data"),

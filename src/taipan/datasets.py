@@ -196,6 +196,22 @@ def event_scale(dataset: Dataset, luminosity: float, sumw: float) -> float:
     return dataset.effective_cross_section * luminosity * PB_PER_FB / sumw
 
 
+def nominal_datasets(config: Config) -> list[str]:
+    """Name the collision data and the datasets of the samples, each once."""
+    names = list(config.data)
+    for sample in config.samples.values():
+        names += sample.datasets
+    return list(dict.fromkeys(names))
+
+
+def used_datasets(config: Config) -> list[str]:
+    """Name every dataset that is read: the nominal ones and the alternatives of systematics."""
+    names = nominal_datasets(config)
+    for systematic in config.systematics.values():
+        names += systematic.datasets or []
+    return list(dict.fromkeys(names))
+
+
 def mirrors_of(config: Config, catalogue: Catalogue) -> list[str]:
     """Give the base URLs of the configuration or, if it has none, of the catalogue."""
     return list(config.remote.mirrors or catalogue.mirrors)

@@ -701,6 +701,14 @@ def test_no_events_to_simulate():
     )
 
 
+def test_alternative_without_events_to_simulate():
+    lines = problems(None, catalogue={"datasets": {"Z2": {"generated_events": None}}})
+    assert lines == [
+        "systematics.nlo.datasets[0]: 'Z2' has no generated_events in catalogue 'toys', so it "
+        "cannot be normalised"
+    ]
+
+
 SKIMS = {"kind": "skims"}
 FLAT = dataclasses.replace(ANALYSIS, flat=lambda arrays, is_data: None)
 
@@ -738,6 +746,13 @@ def test_file_that_is_not_there(skims, tmp_path):
     assert line == f"skims: '{skims}' has no file h.root (dataset H)"
 
 
+def test_file_of_an_alternative_dataset_that_is_not_there(skims, tmp_path):
+    """Only the data and the samples were looked at."""
+    (skims / "z2.root").unlink()
+    (line,) = problems({"skims": str(skims)}, catalogue=SKIMS, analysis=FLAT, tmp_path=tmp_path)
+    assert line == f"skims: '{skims}' has no file z2.root (dataset Z2)"
+
+
 NANOAOD = {"kind": "nanoaod"}
 MIRROR = "https://example.org/files"
 
@@ -770,6 +785,15 @@ def test_remote_access_needs_a_mirror():
 def test_fastsim_is_not_remote():
     (line,) = problems({"remote": {"access": "fetch", "mirrors": [MIRROR]}})
     assert line == "remote.access: 'fetch': fastsim is made on the spot (local)"
+
+
+def test_alternative_dataset_of_unknown_length_is_no_single_job():
+    """It was planned as one chunk, however long its file."""
+    stream = {"remote": {"access": "stream", "mirrors": [MIRROR]}}
+    check(stream, catalogue=NANOAOD)
+    unknown = {**NANOAOD, "datasets": {"Z2": {"generated_events": None}}}
+    (line,) = problems(stream, catalogue=unknown)
+    assert line.startswith("datasets.Z2.entries: missing in catalogue 'toys'; a mapping of each")
 
 
 def test_skipping_needs_countable_events():

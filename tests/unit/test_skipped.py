@@ -73,9 +73,10 @@ def test_everything_is_said() -> None:
     assert describe_skipped(reduced, [], {}, EXPECTED, (1.1467, 1.1467)) == []
 
 
-def part(file: str, start: int, stop: int, entries: int) -> dict[str, Any]:
+def part(file: str, start: int, stop: int, entries: int, met: str = "MET_pt") -> dict[str, Any]:
     number = stop - start
-    return Part(file, start, stop, entries, GeneratedSums(number, number, number)).to_dict()
+    sums = GeneratedSums(number, number, number)
+    return Part(file, start, stop, entries, sums, branches={"MET_pt": met}).to_dict()
 
 
 def run_script(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -92,6 +93,7 @@ def run_script(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, 
         Path(paths[-1]).write_text(json.dumps(content), encoding="utf-8")
     arguments: dict[str, Any] = {
         "cutflows": paths,
+        "nominal": [],
         "catalogue": catalogue("cms-2012-reduced").model_dump(mode="json"),
         "luminosity": 1.1467,
         "data": None,
@@ -129,3 +131,20 @@ def test_alternative_datasets_take_the_luminosity_of_the_data_read(tmp_path: Pat
     )
     luminosity = 1.0 - 0.25 * 0.4412
     assert found[NAME]["luminosity"] == pytest.approx(luminosity, rel=1e-12)
+
+
+def test_alternative_datasets_have_the_branches_of_the_nominal_ones(tmp_path: Path) -> None:
+    """They were compared with each other only: PUPPI MET in one went with MET in the rest."""
+    nominal = [tmp_path / "n0.json", tmp_path / "n1.json"]
+    content = {**flow("TTbar", 10).to_dict(), "part": part("t", 0, 10, 10)}
+    nominal[0].write_text(json.dumps(content), encoding="utf-8")
+    left_out = {"dataset": "TTbar", "cuts": [], "file": "t", "start": 10, "stop": 20}
+    nominal[1].write_text(json.dumps({**left_out, "skipped": "bad"}), encoding="utf-8")
+    paths = [str(path) for path in nominal]
+    assert run_script(tmp_path, nominal=paths)[0][NAME]["sumw"] == 500.0
+    content["part"] = part("t", 0, 10, 10, met="PUPPI MET")
+    nominal[0].write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(
+        TaipanError, match="MET_pt is 'PUPPI MET' in dataset 'TTbar' but 'MET_pt' in 'DYJetsToLL'"
+    ):
+        run_script(tmp_path, nominal=paths)

@@ -103,6 +103,22 @@ def test_alternative_sample_changes_nothing_nominal(project: Project) -> None:
     assert not set(planned) & {"measure_pileup", "measure_transfer_factor", "train"}
 
 
+def test_alternative_sample_is_read_like_the_nominal_ones(project: Project) -> None:
+    """The job that compares the meaning of branches once saw the alternative datasets alone."""
+    overlay = project.overlay(
+        "systematics: {z_model: {kind: sample, samples: [ZTT], datasets: [DYToTauTau_NLO]}}"
+    )
+    target = f"{RESULTS}/normalisation_alternatives.json"
+    text = project.snakemake("--dry-run", target, config=(SMOKE, overlay)).stdout
+    inputs = text.partition("rule normalise_alternatives:")[2].partition("output:")[0]
+    for name in ("DYToTauTau_NLO", "DYJetsToLL", "Run2012B_TauPlusX"):
+        assert f"{RESULTS}/cutflow/{name}/0.json" in inputs
+    project.snakemake(target, config=(SMOKE, overlay))
+    found = read_json(project.path / target)
+    assert list(found) == ["DYToTauTau_NLO"]
+    assert found["DYToTauTau_NLO"]["events_read"] == found["DYToTauTau_NLO"]["generated_events"]
+
+
 def test_control_residual_re_runs_no_histogram(project: Project) -> None:
     overlay = project.overlay(
         "systematics: {left: {kind: control_residual, region: w_control, samples: [W, ZTT]}}"

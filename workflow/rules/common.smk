@@ -13,9 +13,11 @@ from taipan.config.slices import hash_config, slice_config
 from taipan.datasets import (
     chunk_size,
     mirrors_of,
+    nominal_datasets,
     plan_chunks,
     source_folder,
     total_luminosity,
+    used_datasets,
 )
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
@@ -51,22 +53,6 @@ OBSERVABLES = [CONFIG.fit.observable] + (
 )
 
 
-def nominal_datasets():
-    """Data and the datasets of the samples: what corrections and training are made of."""
-    names = list(CONFIG.data)
-    for sample in CONFIG.samples.values():
-        names += sample.datasets
-    return list(dict.fromkeys(names))
-
-
-def used_datasets():
-    """The nominal datasets and the alternative ones of systematics."""
-    names = nominal_datasets()
-    for systematic in CONFIG.systematics.values():
-        names += systematic.datasets or []
-    return list(dict.fromkeys(names))
-
-
 def generated_events(dataset):
     """Entries of the unskimmed dataset, None where only the file knows."""
     entry = CATALOGUE.dataset(dataset)
@@ -75,8 +61,9 @@ def generated_events(dataset):
     return None if CATALOGUE.kind == "skims" else entry.generated_events
 
 
-DATASETS = used_datasets()
-ALTERNATIVES = [name for name in DATASETS if name not in nominal_datasets()]
+DATASETS = used_datasets(CONFIG)
+NOMINAL = nominal_datasets(CONFIG)
+ALTERNATIVES = [name for name in DATASETS if name not in NOMINAL]
 CHUNKS = {
     name: plan_chunks(
         CATALOGUE.dataset(name), generated_events(name), chunk_size(CONFIG.skim)
@@ -119,7 +106,7 @@ def cutflows_of(dataset):
 
 def nominal_by_dataset():
     """Nominal dataset to its Parquet files."""
-    return {name: events_of(name) for name in nominal_datasets()}
+    return {name: events_of(name) for name in NOMINAL}
 
 
 def nominal_events():

@@ -52,7 +52,7 @@ else:
 rule normalise:
     """Merge the cutflows and derive each dataset's scale from its cross section."""
     input:
-        cutflows=[path for name in nominal_datasets() for path in cutflows_of(name)],
+        cutflows=[path for name in NOMINAL for path in cutflows_of(name)],
     output:
         normalisation=NORMALISATION,
         cutflow=CUTFLOW,
@@ -72,7 +72,7 @@ rule normalise:
     params:
         catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
         luminosity=total_luminosity(CONFIG, CATALOGUE),
-        expected_events=expected_events(nominal_datasets()),
+        expected_events=expected_events(NOMINAL),
         code=code_version("taipan.normalisation", "taipan.skipped"),
     script:
         "../../scripts/normalise.py"
@@ -84,6 +84,8 @@ if ALTERNATIVES:
         """Normalise the alternative datasets of systematics; nothing nominal depends on it."""
         input:
             cutflows=[path for name in ALTERNATIVES for path in cutflows_of(name)],
+            # their branches must mean the same
+            nominal=[path for name in NOMINAL for path in cutflows_of(name)],
             data=SKIPPED,
         output:
             normalisation=NORMALISATION_ALTERNATIVES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.config.model import Config
-from taipan.datasets import Catalogue
+from taipan.datasets import Catalogue, used_datasets
 
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 """Protocols of a Dask scheduler."""
@@ -30,8 +30,7 @@ def _check_entries(config: Config, catalogue: Catalogue) -> Iterator[str]:
     """Files must be divisible into chunks: no job may be as long as a file of unknown length."""
     if catalogue.kind != "nanoaod":
         return
-    used = [*config.data, *(name for s in config.samples.values() for name in s.datasets)]
-    for name in dict.fromkeys(used):
+    for name in used_datasets(config):
         dataset = catalogue.datasets.get(name)
         if dataset is None or dataset.entries:
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.config.model import Config
-from taipan.datasets import Catalogue, mirrors_of
+from taipan.datasets import Catalogue, mirrors_of, used_datasets
 
 Problems = Iterator[str]
 
@@ -57,16 +57,11 @@ def source_key(config: Config, catalogue: Catalogue) -> tuple[str, str | None] |
     return ("skims", config.skims) if catalogue.kind == "skims" else ("files", config.files)
 
 
-def _used_datasets(config: Config) -> list[str]:
-    used = [*config.data, *(name for s in config.samples.values() for name in s.datasets)]
-    return list(dict.fromkeys(used))
-
-
 def _check_folder(key: str, folder: Path, config: Config, catalogue: Catalogue) -> Problems:
     if not folder.is_dir():
         yield f"{key}: '{folder}' is not a folder (seen from {Path.cwd()})"
         return
-    for name in _used_datasets(config):
+    for name in used_datasets(config):
         for file in catalogue.datasets[name].files if name in catalogue.datasets else ():
             if not (folder / file).is_file():
                 yield f"{key}: '{folder}' has no file {file} (dataset {name})"
@@ -90,7 +85,7 @@ def _check_bad_files(config: Config, catalogue: Catalogue) -> Problems:
             f"kind {catalogue.kind} (fail)"
         )
         return
-    for name in _used_datasets(config):
+    for name in used_datasets(config):
         if name in catalogue.datasets and catalogue.datasets[name].generated_events is None:
             yield (
                 f"skim.on_bad_file: 'skip' needs generated_events of dataset '{name}' in catalogue "

@@ -123,24 +123,33 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
             if name not in simulated:
                 what = f"simulated dataset of catalogue '{catalogue.name}'"
                 yield unknown(f"{path}[{i}]", name, what, simulated)
-            elif not _has_event_count(name, config, catalogue):
-                yield (
-                    f"{path}[{i}]: '{name}' has no generated_events in catalogue "
-                    f"'{catalogue.name}', so it cannot be normalised"
-                )
+            else:
+                yield from _check_event_count(f"{path}[{i}]", name, config, catalogue)
+    for systematic, item in config.systematics.items():
+        for i, name in enumerate(item.datasets or ()):
+            if name in simulated:
+                path = f"systematics.{systematic}.datasets[{i}]"
+                yield from _check_event_count(path, name, config, catalogue)
     for name in config.fastsim.events if catalogue.kind == "fastsim" else ():
         if name not in simulated:
             what = f"simulated dataset of catalogue '{catalogue.name}'"
             yield unknown(f"fastsim.events.{name}", name, what, simulated)
 
 
-def _has_event_count(name: str, config: Config, catalogue: Catalogue) -> bool:
+def _check_event_count(path: str, name: str, config: Config, catalogue: Catalogue) -> Problems:
     dataset = catalogue.datasets[name]
+    known = dataset.generated_events is not None
     if catalogue.kind == "fastsim":
-        return dataset.generated_events is not None or name in config.fastsim.events
-    if catalogue.kind == "skims":
-        return dataset.generated_events is not None or dataset.sumw is not None
-    return True  # a file of unskimmed events can be counted
+        known = known or name in config.fastsim.events
+    elif catalogue.kind == "skims":
+        known = known or dataset.sumw is not None
+    else:
+        known = True  # a file of unskimmed events can be counted
+    if not known:
+        yield (
+            f"{path}: '{name}' has no generated_events in catalogue '{catalogue.name}', so it "
+            "cannot be normalised"
+        )
 
 
 def _check_samples(config: Config, analysis: Analysis) -> Problems:
