@@ -105,6 +105,8 @@ def normalise(
         left_out = (lost or {}).get(name, 0)
         origin, size = _generated(name, catalogue, flow, parts.get(name, ()))
         _compare_with_catalogue(name, catalogue, size, expected_events.get(name), left_out)
+        if not left_out:
+            _compare_without_weights(name, catalogue, size, parts.get(name, ()))
         dataset = catalogue.dataset(name)
         try:
             scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, size.sumw)
@@ -150,6 +152,21 @@ def _compare_with_catalogue(
     ):
         raise TaipanError(
             f"dataset '{name}': Σ genWeight is {size.sumw}, the catalogue has {dataset.sumw}"
+        )
+
+
+def _compare_without_weights(
+    name: str, catalogue: Catalogue, size: GeneratedSums, parts: Sequence[Part]
+) -> None:
+    """Compare Σ genWeight with the number of generated events, which it is if each counts 1."""
+    dataset = catalogue.dataset(name)
+    weighted = not parts or any(part.weighted for part in parts)
+    if weighted or dataset.sumw is not None or catalogue.kind == "skims":
+        return
+    if abs(size.sumw - size.events) > AGREEMENT * size.events:
+        raise TaipanError(
+            f"dataset '{name}': Σ genWeight is {size.sumw:.9g} for {size.events} generated events, "
+            "but its events have no genWeight, so each counts 1"
         )
 
 

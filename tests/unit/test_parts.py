@@ -249,6 +249,31 @@ def test_runs_that_contradict_the_events_are_refused(nlo_file: Path, tmp_path: P
         skim_and_normalise(tmp_path / "wrong.root", tmp_path / "out", [0, 4000])
 
 
+def test_sum_of_weights_without_weights_is_the_number_of_events(
+    nlo_file: Path, tmp_path: Path
+) -> None:
+    """`Runs` knows weights that the events have lost: each would count 1 of a smaller sum."""
+
+    def keep_a_third(columns: dict[str, object]) -> None:
+        del columns["genWeight"]
+        for name in columns:
+            columns[name] = columns[name][::3]  # type: ignore[index]
+
+    runs = {"genEventCount": [4000], "genEventSumw": [2400.0], "genEventSumw2": [4000.0]}
+    rewrite(nlo_file, tmp_path / "lost.root", keep_a_third, runs=runs)
+    with pytest.raises(
+        TaipanError, match="'DYToTauTau_NLO': Σ genWeight is 2400 for 4000 generated events, but"
+    ):
+        skim_and_normalise(tmp_path / "lost.root", tmp_path / "out", [0, 1334])
+    # a sum that the catalogue states is compared with instead
+    stated = skim_and_normalise(tmp_path / "lost.root", tmp_path / "out", [0, 1334], sumw=2400.0)
+    assert stated.sumw == 2400.0
+    ones = {"genEventCount": [4000], "genEventSumw": [4000.0], "genEventSumw2": [4000.0]}
+    rewrite(nlo_file, tmp_path / "ones.root", keep_a_third, runs=ones)
+    plain = skim_and_normalise(tmp_path / "ones.root", tmp_path / "ones", [0, 500, 1334])
+    assert (plain.sumw, plain.generated_events, plain.sumw_read) == (4000.0, 4000, 1334.0)
+
+
 class TestTable:
     FLOW = Cutflow(
         "ggH",

@@ -62,6 +62,8 @@ class Part:
         Sums of the file's `Runs` tree, None where it has none.
     branches
         Branch of the analysis that has alternatives → meaning of the one used, or its own name.
+    weighted
+        Whether the events have a genWeight; if not, each counts 1.
     """
 
     file: str
@@ -71,6 +73,7 @@ class Part:
     read: GeneratedSums
     generated: GeneratedSums | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
+    weighted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form."""

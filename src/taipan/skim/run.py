@@ -124,7 +124,9 @@ def skim_chunk(
     return merged
 
 
-def inspect_file(path: Path, analysis: Analysis, *, flat: bool = False) -> tuple[int, bool]:
+def inspect_file(
+    path: Path | RemoteFile, analysis: Analysis, *, flat: bool = False
+) -> tuple[int, bool]:
     """Count the events of a file and see whether they are collision data.
 
     Parameters
@@ -182,7 +184,14 @@ def _describe_part(chunk: Chunk, analysis: Analysis, settings: SkimSettings, rea
         sums,
         generated=None if settings.is_data else read_generated(directory, chunk.path),
         branches=describe_branches(tree, needed, analysis.alternatives, chunk.path),
+        weighted=_is_weighted(tree, analysis, settings),
     )
+
+
+def _is_weighted(tree: Any, analysis: Analysis, settings: SkimSettings) -> bool:
+    """Tell whether events have a generator weight that is used."""
+    known = "genWeight" in analysis.optional_branches and not settings.is_data
+    return known and "genWeight" in tree.keys()  # noqa: SIM118 (a tree is no mapping)
 
 
 def _open_tree(chunk: Chunk) -> tuple[Any, int, int]:
@@ -244,9 +253,7 @@ def _nano_steps(
     tree, start, stop = _open_tree(chunk)
     wanted = analysis.branches + (() if settings.is_data else analysis.simulation_branches)
     tree = map_branches(tree, analysis.trigger_branches + wanted, analysis.alternatives, chunk.path)
-    present = set(tree.keys())
-    optional = tuple(name for name in analysis.optional_branches if name in present)
-    weighted = "genWeight" in optional and not settings.is_data
+    weighted = _is_weighted(tree, analysis, settings)
     certified = _read_lumi_mask(settings.lumi_mask) if settings.is_data else None
     for low in range(start, stop, settings.step_events):
         high = min(low + settings.step_events, stop)
