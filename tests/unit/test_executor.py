@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import uproot
 
 from taipan.errors import TaipanError
 from taipan.remote.fetch import Expected
@@ -156,6 +158,46 @@ class TestDask:
         assert fingerprint(remote) == reference[0]
         for one, other in zip(local, remote, strict=True):
             assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
+
+    def test_relative_lumi_mask_is_found_from_another_folder(
+        self, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The workers looked for it in their own working directory."""
+        from distributed import Client
+
+        from taipan.fastsim import write_dataset
+
+        name = "Run2012B_TauPlusX"
+        for folder in ("here", "there"):
+            (tmp_path / folder).mkdir()
+        data = tmp_path / "here" / "data.root"
+        write_dataset(name, data, fastsim_settings(luminosity=0.02), seed=5)
+        monkeypatch.chdir(tmp_path / "here")
+        arrays = uproot.open(data)["Events"].arrays(["run", "luminosityBlock"], library="np")
+        run, block = int(arrays["run"][0]), int(arrays["luminosityBlock"][0])
+        Path("mask.json").write_text(json.dumps({str(run): [[block, block]]}), encoding="utf-8")
+        certified = (arrays["run"] == run) & (arrays["luminosityBlock"] == block)
+        assert 0 < certified.sum() < len(certified)
+        task = {
+            "chunk": {"file": "data.root", "start": 0, "stop": None},
+            "settings": vars(skim_settings(name, lumi_mask="mask.json")),
+            "module": MODULE,
+            "expected": {},
+            "on_bad_file": "fail",
+        }
+        made = [SkimTask.from_rule(task, data, "x", {})]
+        assert made[0].parameters == {**task, "code": "x"}  # a file moved is no other result
+        local, remote = name_outputs(tmp_path / "1", 1), name_outputs(tmp_path / "2", 1)
+        run_local(made, local)
+        with Client(scheduler, set_as_default=False) as client:
+            before = client.run(os.getcwd)
+            client.run(os.chdir, tmp_path / "there")
+            try:
+                run_dask(made, remote, scheduler)
+            finally:
+                client.run(os.chdir, next(iter(before.values())))
+        assert [p.read_bytes() for p in remote[0]] == [p.read_bytes() for p in local[0]]
+        assert read_flows(remote)[0].cut("certified").events == certified.sum()
 
     def test_bad_file_is_named_and_nothing_is_written(
         self, files: list[Path], scheduler: str, tmp_path: Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +61,21 @@ class SkimTask:
         code: str,
         remote: Mapping[str, Any],
     ) -> SkimTask:
-        """Make a task from the parameters of a rule."""
+        """Make a task from the parameters of a rule.
+
+        The file of certified luminosity becomes an absolute path, because a Dask worker has a
+        working directory of its own; `parameters` keep it as configured.
+        """
         chunk = task["chunk"]
+        settings = SkimSettings(**task["settings"])
+        if settings.lumi_mask is not None:
+            settings = replace(settings, lumi_mask=str(Path(settings.lumi_mask).resolve()))
         return cls(
             chunk["file"],
             chunk["start"],
             chunk["stop"],
             path,
-            SkimSettings(**task["settings"]),
+            settings,
             task["module"],
             # the same wherever it is done: so is the file, to the last byte
             {**task, "code": code},
