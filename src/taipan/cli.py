@@ -12,7 +12,7 @@ from taipan.analysis import load_analysis
 from taipan.config import document
 from taipan.config.checks import check_config, fitted_regions
 from taipan.config.load import ANALYSES, load_catalogue, read_config
-from taipan.config.model import Skim
+from taipan.config.model import Remote, Skim
 from taipan.datasets import total_luminosity
 from taipan.errors import TaipanError
 from taipan.fit_command import add_fit_command
@@ -100,7 +100,9 @@ def _add_skim(commands: Any) -> None:
     text = "select the events of ROOT files into a Parquet file and print the cutflow"
     skim = commands.add_parser("skim", help=text, description=text)
     skim.set_defaults(run=_skim)
-    skim.add_argument("files", nargs="+", type=Path, metavar="FILE", help="ROOT file")
+    skim.add_argument(
+        "files", nargs="+", metavar="FILE", help="ROOT file, or its URL (http, https, root)"
+    )
     skim.add_argument(
         "--analysis",
         default="htautau",
@@ -120,7 +122,7 @@ def _add_skim(commands: Any) -> None:
     skim.add_argument("--flat", action="store_true", help="flat, already skimmed ntuples")
     skim.add_argument(
         "--config", nargs="+", action="extend", default=[], metavar="FILE",
-        help="overlay whose section `skim` is used",
+        help="overlay whose sections `skim` and `remote` are used",
     )  # fmt: skip
     skim.add_argument("--root", type=Path, default=Path(), metavar="FOLDER", help="holds config/")
 
@@ -134,6 +136,7 @@ def _positive(text: str) -> int:
 
 def _skim(options: argparse.Namespace) -> None:
     # imports that no other command needs
+    from taipan.remote.mirrors import is_url
     from taipan.scripting import configure_logging
     from taipan.skim.command import Source, skim_files
     from taipan.skim.cutflow import format_cutflow
@@ -142,16 +145,18 @@ def _skim(options: argparse.Namespace) -> None:
     name = options.analysis
     if options.config or (options.root / ANALYSES / f"{name}.yaml").is_file():
         config = read_config(options.config, options.root, analysis=name)
-        module, skim = config.module, config.skim
+        module, skim, remote = config.module, config.skim, config.remote
     else:
-        module, skim = name if "." in name else f"taipan.analyses.{name}", Skim()
+        module = name if "." in name else f"taipan.analyses.{name}"
+        skim, remote = Skim(), Remote()
     source = Source(options.out.stem, options.is_data, options.flat)
     result = skim_files(
-        options.files,
+        [text if is_url(text) else Path(text) for text in options.files],
         options.out,
         module,
         skim,
         source,
+        remote=remote,
         processes=options.threads,
         cutflow=options.cutflow,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import uproot
@@ -91,6 +93,35 @@ def test_data_are_recognised(
     assert f"{events:,}" in printed.splitlines()[1]
 
 
+def drop_branch(columns: dict[str, Any]) -> None:
+    del columns["Tau_idIsoTight"]
+
+
+def drop_events(columns: dict[str, Any]) -> None:
+    for name in columns:
+        columns[name] = columns[name][:0]
+
+
+def put_nan(columns: dict[str, Any]) -> None:
+    values = np.array(columns["MET_pt"])
+    values[::7] = np.nan
+    columns["MET_pt"] = values
+
+
+def put_infinite_weight(columns: dict[str, Any]) -> None:
+    weights = np.ones(len(columns["MET_pt"]), np.float32)
+    weights[-1] = np.inf
+    columns["genWeight"] = weights
+
+
+FAULTS = {
+    "missing branch": (drop_branch, "missing branch 'Tau_idIsoTight'"),
+    "no events": (drop_events, "has no events"),
+    "NaN in a column": (put_nan, "column 'MET_pt' has "),
+    "infinite weight": (put_infinite_weight, "genWeight is NaN or infinite in 0 to 4000"),
+}
+
+
 class TestBadInput:
     """Each ends with status 1, a message that names the fault, and no output."""
 
@@ -127,15 +158,50 @@ class TestBadInput:
         error = self.fails(capsys, tmp_path, root_file, data_file)
         assert f"{data_file} is collision data, but {root_file} is simulation" in error
 
-    def test_branch_in_a_second_process(
+    @pytest.mark.parametrize("threads", [1, 2])
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_content(
+        self,
+        root_file: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        fault: str,
+        threads: int,
+    ) -> None:
+        """The second of two files is bad, so that there is something to leave behind."""
+        spoil, message = FAULTS[fault]
+        path = tmp_path / "poor.root"
+        rewrite(root_file, path, spoil)
+        files = (root_file, path, "--threads", str(threads), "--cutflow", tmp_path / "flow.json")
+        error = self.fails(capsys, tmp_path, *files)
+        assert error.splitlines()[-1].startswith("taipan: error: ")
+        assert str(path) in error
+        assert message in error
+        assert not (tmp_path / "flow.json").exists()
+
+    def test_skipping_is_not_ignored(
         self, root_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        def drop(columns: dict[str, object]) -> None:
-            del columns["Tau_idIsoTight"]
+        """The key had no effect, and nothing said so."""
+        overlay = tmp_path / "skip.yaml"
+        overlay.write_text("skim: {on_bad_file: skip}\n", encoding="utf-8")
+        error = self.fails(capsys, tmp_path, root_file, "--config", overlay)
+        assert "skim.on_bad_file: 'skip' is for the workflow" in error
+        assert "the command takes 'fail'" in error
 
-        rewrite(root_file, tmp_path / "poor.root", drop)
-        files = (root_file, tmp_path / "poor.root", "--threads", "2")
-        assert "poor.root: missing branch 'Tau_idIsoTight'" in self.fails(capsys, tmp_path, *files)
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [
+            ("ftp://host/a.root", "ftp://host/a.root: 'ftp' is not a known protocol (http, https,"),
+            ("https://host/", "https://host/ is not the URL of a file"),
+            ("root:///a.root", "root:///a.root is not the URL of a file"),
+        ],
+    )
+    def test_url(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, message: str
+    ) -> None:
+        """The two slashes became one, and then the file 'did not exist'."""
+        assert message in self.fails(capsys, tmp_path, url)
 
     def test_analysis(
         self, root_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from taipan.errors import BadFileError, UnreachableError
+from taipan.errors import BadFileError, TaipanError, UnreachableError
 from taipan.remote.protocols import Range, Reader, RefusedError, TransientError, open_reader
 
 logger = logging.getLogger(__name__)
 _LONGEST_PAUSE = 300.0
 _BYTES_PER_MB = 1e6
+SCHEMES = ("http", "https", "root", "roots")
+"""Protocols of remote files."""
 
 Answer = TypeVar("Answer")
 
@@ -53,6 +56,11 @@ class Patience:
         return self.give_up_after + size / (self.min_speed * _BYTES_PER_MB)
 
 
+def is_url(text: str) -> bool:
+    """Tell a URL from a path."""
+    return "://" in text
+
+
 class RemoteFile:
     """A file at the same place under several base URLs; safe to read from several threads.
 
@@ -82,6 +90,24 @@ class RemoteFile:
         self._local = threading.local()
         self._readers: list[Reader] = []
         self._lock = threading.Lock()
+
+    @classmethod
+    def at(cls, url: str, patience: Patience) -> RemoteFile:
+        """Give the file of one URL, which may have a query.
+
+        Raises
+        ------
+        TaipanError
+            If the protocol is not known or no file is named.
+        """
+        place = urlsplit(url)
+        if place.scheme not in SCHEMES:
+            known = ", ".join(SCHEMES)
+            raise TaipanError(f"{url}: '{place.scheme}' is not a known protocol ({known})")
+        start = url.rfind("/", 0, url.find("?") if place.query else None) + 1
+        if not place.netloc or not place.path.strip("/") or not place.path.rpartition("/")[2]:
+            raise TaipanError(f"{url} is not the URL of a file (such as https://HOST/FILE.root)")
+        return cls(url[start:], [url[:start]], patience)
 
     def __str__(self) -> str:
         """Return the URL in use, for messages."""

@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json, write_json
-from taipan.config.model import Skim
+from taipan.config.model import Remote, Skim
 from taipan.datasets import chunk_size, divide
 from taipan.errors import TaipanError
 from taipan.provenance import code_version, describe
+from taipan.remote.mirrors import Patience, RemoteFile
 from taipan.skim.cutflow import Cutflow, merge_cutflows
 from taipan.skim.executor import Outputs, run_local
 from taipan.skim.parts import GeneratedSums, Part, check_branches, check_coverage, sum_generated
@@ -55,12 +56,13 @@ class Skimmed:
 
 
 def skim_files(
-    files: Sequence[Path],
+    files: Sequence[Path | str],
     out: Path,
     module: str,
     skim: Skim,
     source: Source,
     *,
+    remote: Remote | None = None,
     processes: int = 1,
     cutflow: Path | None = None,
 ) -> Skimmed:
@@ -69,7 +71,8 @@ def skim_files(
     Parameters
     ----------
     files
-        ROOT files of one kind.
+        ROOT files of one kind: paths, or text for a URL (http, https, root, roots), of which only
+        the branches needed are read.
     out
         Parquet file to write; it appears when all files are read. The bytes do not depend on the
         number of processes.
@@ -79,6 +82,8 @@ def skim_files(
         Envelope, sizes of chunks and steps, certified luminosity.
     source
         What the files are.
+    remote
+        How long a URL is tried; the defaults if None.
     processes
         Number of processes.
     cutflow
@@ -88,11 +93,13 @@ def skim_files(
     ------
     TaipanError
         If a file is missing, damaged, given twice, of another kind than the rest or lacks a
-        branch; names it.
+        branch; names it. If `skim` has what only the workflow can do.
     """
     analysis = load_analysis(module)
     _check_arguments(files, out, analysis, skim)
-    facts = [inspect_file(path, analysis, flat=source.flat) for path in files]
+    limits = (remote or Remote()).model_dump(mode="json")
+    patience = Patience.from_config(limits)
+    facts = [_inspect(file, analysis, source.flat, patience) for file in files]
     is_data = source.is_data
     if is_data is None:
         is_data = _agree({str(path): fact[1] for path, fact in zip(files, facts, strict=True)})
@@ -108,10 +115,12 @@ def skim_files(
         "settings": {**vars(settings), "envelope": dict(skim.envelope)},
         "chunk_events": chunk_size(skim),
         "code": code_version("taipan.skim.command", module),
+        "urls": [file for file in files if isinstance(file, str)],
     }
+    paths = [file if isinstance(file, Path) else None for file in files]
     tasks = [
-        SkimTask(str(path), low, high, path, settings, module, parameters)
-        for path, (entries, _) in zip(files, facts, strict=True)
+        SkimTask(str(file), low, high, path, settings, module, parameters, remote=limits)
+        for file, path, (entries, _) in zip(files, paths, facts, strict=True)
         for low, high in divide(entries, chunk_size(skim))
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -121,22 +130,40 @@ def skim_files(
         ]
         run_local(tasks, outputs, processes)
         result = _merge_cutflows(source.name, [record for _, record in outputs], is_data)
-        _merge_events(outputs, out, analysis, describe("skim", parameters, files))
+        local = [path for path in paths if path is not None]
+        _merge_events(outputs, out, analysis, describe("skim", parameters, local))
     if cutflow is not None:
         write_json(cutflow, result.cutflow.to_dict())
     return result
 
 
-def _check_arguments(files: Sequence[Path], out: Path, analysis: Analysis, skim: Skim) -> None:
-    seen: set[Path] = set()
-    for path in files:
-        if not path.is_file():
-            raise TaipanError(f"{path} does not exist")
-        if path.resolve() in seen:
-            raise TaipanError(f"{path} is given twice")
-        seen.add(path.resolve())
+def _inspect(
+    file: Path | str, analysis: Analysis, flat: bool, patience: Patience
+) -> tuple[int, bool]:
+    if isinstance(file, Path):
+        return inspect_file(file, analysis, flat=flat)
+    with RemoteFile.at(file, patience) as remote:
+        return inspect_file(remote, analysis, flat=flat)
+
+
+def _check_arguments(
+    files: Sequence[Path | str], out: Path, analysis: Analysis, skim: Skim
+) -> None:
+    seen: set[Path | str] = set()
+    for file in files:
+        if isinstance(file, Path) and not file.is_file():
+            raise TaipanError(f"{file} does not exist")
+        known = file.resolve() if isinstance(file, Path) else file
+        if known in seen:
+            raise TaipanError(f"{file} is given twice")
+        seen.add(known)
     if out.resolve() in seen:
         raise TaipanError(f"{out} is also an input")
+    if skim.on_bad_file != "fail":
+        raise TaipanError(
+            f"skim.on_bad_file: '{skim.on_bad_file}' is for the workflow, whose catalogue tells "
+            "how many events are lost; the command takes 'fail'"
+        )
     needed = {shift.envelope for shift in analysis.shifts.values() if shift.envelope is not None}
     absent = sorted(needed - set(skim.envelope))
     if absent:

@@ -12,7 +12,7 @@ from taipan.analysis import load_analysis
 from taipan.errors import TaipanError
 from taipan.provenance import describe
 from taipan.remote.fetch import Expected
-from taipan.remote.mirrors import Patience, RemoteFile
+from taipan.remote.mirrors import Patience, RemoteFile, is_url
 from taipan.skim.cutflow import Cutflow
 from taipan.skim.run import Chunk, SkimSettings
 from taipan.skim.source import skim_verified
@@ -25,9 +25,9 @@ class SkimTask:
     Attributes
     ----------
     name, start, stop
-        File name in the catalogue and range of entries (`stop` None: to the end).
+        File name in the catalogue, or URL, and range of entries (`stop` None: to the end).
     path
-        Local file; None if it is read from the mirrors of `remote`.
+        Local file; None if it is read from its URL or from the mirrors of `remote`.
     settings
         Dataset, envelope and the like.
     module
@@ -108,14 +108,7 @@ def run_task(task: SkimTask, events: Path, cutflow: Path) -> Cutflow | None:
     if task.path is not None and not task.path.is_file():
         raise TaipanError(f"{task.path} does not exist")
     with contextlib.ExitStack() as stack:
-        source: Path | RemoteFile
-        if task.path is None:
-            patience = Patience.from_config(task.remote)
-            mirrors = task.remote["mirrors"]
-            remote = RemoteFile(task.name, mirrors, patience, task.expected.size)
-            source = stack.enter_context(remote)
-        else:
-            source = task.path
+        source = task.path or stack.enter_context(_remote_file(task))
         return skim_verified(
             Chunk(source, task.start, task.stop, task.name),
             load_analysis(task.module),
@@ -126,3 +119,10 @@ def run_task(task: SkimTask, events: Path, cutflow: Path) -> Cutflow | None:
             expected=task.expected,
             on_bad_file=task.on_bad_file,
         )
+
+
+def _remote_file(task: SkimTask) -> RemoteFile:
+    patience = Patience.from_config(task.remote)
+    if is_url(task.name):
+        return RemoteFile.at(task.name, patience)
+    return RemoteFile(task.name, task.remote["mirrors"], patience, task.expected.size)
