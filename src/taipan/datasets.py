@@ -22,59 +22,58 @@ Adler32 = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 class Cited(Strict):
     """A number with its unit and source."""
 
-    value: Annotated[float, Field(gt=0)]
-    unit: str = ""
-    source: str = Field(min_length=3)
+    value: Annotated[float, Field(gt=0)] = Field(description="The number.")
+    unit: str = Field("", description="Its unit, for readers; it is not converted.")
+    source: str = Field(min_length=3, description="Where it was published.")
 
 
 class Dataset(Strict):
-    """One dataset of a catalogue.
+    """Files of one kind that are normalised together."""
 
-    Attributes
-    ----------
-    files
-        File names, relative to the folder of the source.
-    is_data
-        True for collision data.
-    luminosity
-        Integrated luminosity (data; absent in fastsim, where the configuration sets it).
-    cross_section
-        Inclusive cross section in pb.
-    branching_ratio
-        Fraction of the cross section that this final state has.
-    filter_efficiency
-        Fraction of generated events that a generator filter kept.
-    generated_events
-        Events in the unskimmed sample.
-    sumw
-        Σ genWeight of the unskimmed sample; absent where every weight is 1.
-    entries
-        File → events in it; needed to divide a dataset of several files, and where a single file
-        holds fewer than the unskimmed sample.
-    record, doi, licence
-        Origin of the files.
-    sizes
-        File → bytes; one that is not listed is not compared.
-    adler32, sha256
-        File → checksum in hexadecimal digits, as the origin states it (the CERN Open Data portal
-        gives Adler-32); the content of a file without one is not verified.
-    """
-
-    files: list[str] = Field(min_length=1)
-    is_data: bool
-    luminosity: Cited | None = None
-    cross_section: Cited | None = None
-    branching_ratio: Cited | None = None
-    filter_efficiency: Cited | None = None
-    generated_events: Annotated[int, Field(gt=0)] | None = None
-    sumw: float | None = None
-    entries: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
-    record: str | int | None = None
-    doi: str | None = None
-    licence: str | None = None
-    sizes: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
-    adler32: dict[str, Adler32] = Field(default_factory=dict)
-    sha256: dict[str, str] = Field(default_factory=dict)
+    files: list[str] = Field(
+        min_length=1, description="Names of the files, relative to the folder of the source."
+    )
+    is_data: bool = Field(description="Collision data (true) or simulation (false).")
+    luminosity: Cited | None = Field(
+        None,
+        description="Integrated luminosity of collision data in fb⁻¹ (fastsim has its own).",
+    )
+    cross_section: Cited | None = Field(
+        None, description="Inclusive cross section of simulation in pb; data have none."
+    )
+    branching_ratio: Cited | None = Field(
+        None, description="Fraction of the cross section that this final state has."
+    )
+    filter_efficiency: Cited | None = Field(
+        None, description="Fraction of the generated events that a filter in the generator kept."
+    )
+    generated_events: Annotated[int, Field(gt=0)] | None = Field(
+        None, description="Events of the unskimmed sample; compared with those seen."
+    )
+    sumw: float | None = Field(
+        None,
+        description="Σ genWeight of the unskimmed sample, compared with the one seen; left out "
+        "where every weight is 1.",
+    )
+    entries: dict[str, Annotated[int, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="File → events in it, all files or none; needed to divide a dataset of several "
+        "files into jobs, and where a single file holds fewer than `generated_events`.",
+    )
+    record: str | int | None = Field(None, description="Record of the CERN Open Data portal.")
+    doi: str | None = Field(None, description="DOI of the files.")
+    licence: str | None = Field(None, description="Licence of the files.")
+    sizes: dict[str, Annotated[int, Field(gt=0)]] = Field(
+        default_factory=dict, description="File → bytes; one that is not listed is not compared."
+    )
+    adler32: dict[str, Adler32] = Field(
+        default_factory=dict,
+        description="File → Adler-32 checksum, as the CERN Open Data portal states it; the content "
+        "of a file without any checksum is not verified.",
+    )
+    sha256: dict[str, str] = Field(
+        default_factory=dict, description="File → SHA-256 checksum, 64 hexadecimal digits."
+    )
 
     @model_validator(mode="after")
     def _normalisable(self) -> Dataset:
@@ -113,27 +112,28 @@ class Dataset(Strict):
 
 
 class Catalogue(Strict):
-    """A file of ``config/datasets``.
+    """A file of ``config/datasets``."""
 
-    Attributes
-    ----------
-    kind
-        ``fastsim``: made on the spot; ``skims``: flat, already skimmed ntuples; ``nanoaod``:
-        reduced-NanoAOD files.
-    mirrors
-        Base URLs of the files in the order in which they are tried (`remote.mirrors` replaces
-        them).
-    """
-
-    name: str
-    kind: Literal["fastsim", "skims", "nanoaod"]
-    description: str
-    licence: str
-    record: str | int | None = None
-    doi: str | None = None
-    citation: str | None = None
-    mirrors: list[Url] = Field(default_factory=list)
-    datasets: dict[Name, Dataset] = Field(min_length=1)
+    name: str = Field(description="Name of the file, without .yaml.")
+    kind: Literal["fastsim", "skims", "nanoaod"] = Field(
+        description="`fastsim`: made on the spot; `skims`: flat, already skimmed ntuples in the "
+        "folder `skims`; `nanoaod`: NanoAOD files in the folder `files` or on the mirrors."
+    )
+    description: str = Field(description="What the datasets are.")
+    licence: str = Field(description="Licence of the datasets.")
+    record: str | int | None = Field(
+        None, description="Record of the CERN Open Data portal for the set as a whole."
+    )
+    doi: str | None = Field(None, description="DOI of the set as a whole.")
+    citation: str | None = Field(None, description="How to cite the set.")
+    mirrors: list[Url] = Field(
+        default_factory=list,
+        description="Base URLs (http, https, root) of the files in the order in which they are "
+        "tried; `remote.mirrors` replaces them.",
+    )
+    datasets: dict[Name, Dataset] = Field(
+        min_length=1, description="Every dataset that samples and systematics may name."
+    )
 
     def dataset(self, name: str) -> Dataset:
         """Return a dataset.

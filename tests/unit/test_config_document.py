@@ -22,6 +22,7 @@ from taipan.config.document import (
 )
 from taipan.config.load import load_catalogue, load_config, read_config, read_yaml
 from taipan.config.model import Config, Run
+from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,8 @@ def test_default_lines_are_short():
     assert max(map(len, default_text().splitlines())) <= 100
 
 
-def test_manual_names_every_key():
+@pytest.mark.parametrize(("top", "number"), [(Config, 75), (Catalogue, 30)])
+def test_manual_names_every_key(top, number):
     """Counted through the model itself, not through its schema."""
     tables = tables_text()
 
@@ -66,8 +68,8 @@ def test_manual_names_every_key():
             if not inner or named:
                 yield ".".join(here)
 
-    keys = list(leaves(Config, ()))
-    assert len(keys) > 75
+    keys = list(leaves(top, ()))
+    assert len(keys) > number
     assert [key for key in keys if f"| `{key}` |" not in tables] == []
 
 
@@ -77,6 +79,23 @@ def test_manual_shows_defaults_made_by_factories():
     assert "| `fit.poi` | list of names (letters, digits and _) | `[mu]`" in tables
     assert "| `title` | text | *required* |" in tables
     assert "| `training.folds` | integer, ≥ 2, ≤ 20 | `5` |" in tables
+
+
+def test_manual_describes_the_catalogue():
+    """Its keys were to be found in the code alone."""
+    tables = tables_text()
+    _, _, part = tables.partition("### Catalogue keys (`config/datasets/<catalogue>.yaml`)\n")
+    for row in (
+        "| `datasets.NAME.files` | list of text, at least 1 | *required* | Names of the files, ",
+        "| `datasets.NAME.sizes` | mapping of names to integers (> 0) | `{}` | File → bytes; ",
+        "| `datasets.NAME.adler32` | mapping of names to 8 hexadecimal digits | `{}` | File → ",
+        "| `datasets.NAME.filter_efficiency` | section, or null | `null` | Fraction of the gener",
+        "| `datasets.NAME.filter_efficiency.value` | number, > 0 | *required* | The number. |",
+        "| `mirrors` | list of URLs (http, https, root) | `[]` | Base URLs (http, https, root) ",
+    ):
+        assert row in part, row
+    rows = [line for line in part.splitlines() if line.startswith("| `")]
+    assert all(not line.endswith("|  |") for line in rows)  # each says what it means
 
 
 def test_manual_keeps_its_prose():
