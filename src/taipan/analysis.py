@@ -83,9 +83,9 @@ class Shift:
     meaning
         What is shifted and what it is propagated to.
     power
-        The size at α standard deviations is that at one times |α|^power, with the sign of α: 1 for a
-        scale; ½ for a resolution, which adds in quadrature, so that its effect is linear in α, as
-        that of a template is.
+        The size at α standard deviations is that at one times |α|^power, with the sign of α: 1 for
+        a scale; ½ for a resolution, which adds in quadrature, so that its effect is linear in α,
+        as that of a template is.
     """
 
     function: Callable[[Columns, float], Columns]
