@@ -152,8 +152,8 @@ def test_effect_of_the_jet_resolution_is_linear_in_the_pull() -> None:
         "event_hash": generator.integers(0, 2**63, n),
         "MET_pt": np.ones(n),
         "MET_phi": np.zeros(n),
-        **{f"{name}_{key}": np.full((n, 1), np.nan) for name in ("Muon", "Tau") for key in ("eta", "phi")},
-    }  # fmt: skip
+        **{name: np.full((n, 1), np.nan) for name in ("Muon_eta", "Muon_phi", "Tau_eta", "Tau_phi")},
+    }
     resolution = ANALYSIS.shifts["jet_resolution"]
 
     def above(pull: float) -> int:
