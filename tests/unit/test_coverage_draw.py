@@ -152,7 +152,7 @@ def test_effect_of_the_jet_resolution_is_linear_in_the_pull() -> None:
         "event_hash": generator.integers(0, 2**63, n),
         "MET_pt": np.ones(n),
         "MET_phi": np.zeros(n),
-        **{name: np.full((n, 1), np.nan) for name in ("Muon_eta", "Muon_phi", "Tau_eta", "Tau_phi")},
+        **dict.fromkeys(("Muon_eta", "Muon_phi", "Tau_eta", "Tau_phi"), np.full((n, 1), np.nan)),
     }
     resolution = ANALYSIS.shifts["jet_resolution"]
 
