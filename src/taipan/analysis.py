@@ -7,6 +7,7 @@ configuration names the module. Everything else about an analysis is YAML.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,11 +82,20 @@ class Shift:
         Key of ``skim.envelope`` that must cover the size, or None if no threshold moves.
     meaning
         What is shifted and what it is propagated to.
+    power
+        The size at α standard deviations is that at one times |α|^power, with the sign of α: 1 for
+        a scale; ½ for a resolution, which adds in quadrature, so that its effect is linear in α,
+        as that of a template is.
     """
 
     function: Callable[[Columns, float], Columns]
     envelope: str | None
     meaning: str
+    power: float = 1.0
+
+    def size_at(self, pull: float, size: float) -> float:
+        """Give the size at `pull` standard deviations, `size` being that at one."""
+        return math.copysign(size * abs(pull) ** self.power, pull * size)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from taipan.analyses.htautau import ANALYSIS
+from taipan.analysis import Shift
 from taipan.config.model import Region, Sample, Systematic
 from taipan.coverage.draw import Binning, SameSign, SampleEvents, Universe
 from taipan.coverage.truth import Truth
@@ -29,7 +31,7 @@ SYSTEMATICS = {
     "shape": Systematic(kind="weight", weight="tilt", samples=["W"], regions=["signal"]),
     "qcd": Systematic(kind="weight", weight="half", samples=["QCD"]),
     "scale": Systematic(kind="kinematic", shift="x", size=0.1, symmetrize=True, samples=["W"]),
-    "smear": Systematic(kind="kinematic", shift="x", size=0.2, one_sided=True, samples=["S"]),
+    "smear": Systematic(kind="kinematic", shift="wide", size=0.2, one_sided=True, samples=["S"]),
 }
 DATA = np.array([40.0, 30.0, 20.0])
 TRANSFER = {"value": 1.5, "relative_uncertainty": 0.2}
@@ -55,7 +57,8 @@ def universe() -> Universe:
         folds = np.zeros(NUMBER, dtype=np.int64)
         parts.append(SampleEvents(sample, columns, weights, alternatives, folds))
     config: Any = SimpleNamespace(samples=SAMPLES, regions=REGIONS, systematics=SYSTEMATICS)
-    analysis: Any = SimpleNamespace(compute=compute, shifts={"x": SimpleNamespace(function=shift)})
+    shifts = {"x": Shift(shift, None, "scale"), "wide": Shift(shift, None, "width", power=0.5)}
+    analysis: Any = SimpleNamespace(compute=compute, shifts=shifts)
     binning = Binning("x", {"signal": EDGES, "control": EDGES[[0, -1]]}, frozenset(["control"]))
     return Universe(parts, analysis, config, binning, None)
 
@@ -128,6 +131,40 @@ def test_one_sided_shift_below_zero_is_the_mirror_image(universe: Universe) -> N
     up, down = (expected(universe, smear=pull)["signal"] - nominal for pull in (1.5, -1.5))
     assert np.abs(up).max() > 0.1
     np.testing.assert_allclose(down, -up)
+
+
+def test_resolution_grows_with_the_root_of_the_pull(universe: Universe) -> None:
+    """A width that is added in quadrature: half of it at a quarter of a standard deviation."""
+    change = expected(universe, smear=0.25)["signal"] - expected(universe)["signal"]
+    moved = [filled(universe, 0, place, 1.1) - filled(universe, 0, place) for place in (1.0, 0.0)]
+    np.testing.assert_allclose(change, moved[0] - 1.5 * moved[1])
+
+
+def test_effect_of_the_jet_resolution_is_linear_in_the_pull() -> None:
+    """As the fit has it, which mirrors and scales the template of one standard deviation."""
+    n = 400_000
+    generator = np.random.default_rng(3)
+    jets = {
+        "Jet_pt": 15.0 * generator.uniform(size=(n, 1)) ** (-1.0 / 4.0),
+        "Jet_eta": np.zeros((n, 1)),
+        "Jet_phi": np.zeros((n, 1)),
+        "Jet_mass": np.ones((n, 1)),
+        "event_hash": generator.integers(0, 2**63, n),
+        "MET_pt": np.ones(n),
+        "MET_phi": np.zeros(n),
+        **dict.fromkeys(("Muon_eta", "Muon_phi", "Tau_eta", "Tau_phi"), np.full((n, 1), np.nan)),
+    }
+    resolution = ANALYSIS.shifts["jet_resolution"]
+
+    def above(pull: float) -> int:
+        smeared = resolution.function(jets, resolution.size_at(pull, 0.08))
+        return int((smeared["Jet_pt"] > 30.0).sum())
+
+    nominal = above(0.0)
+    slopes = [(above(pull) - nominal) / pull / nominal for pull in (0.5, 1.0, 2.0, 3.0)]
+    # a width linear in the pull has slopes 1 : 2 : 4 : 6
+    np.testing.assert_allclose(slopes, slopes[1], rtol=0.2)
+    assert slopes[1] == pytest.approx(6 * 0.08**2, rel=0.2)  # of a spectrum p^-5, to first order
 
 
 def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: Universe) -> None:

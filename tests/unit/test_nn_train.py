@@ -56,9 +56,11 @@ class Run:
         return [path.read_bytes() for path in (*self.models, self.record)]
 
 
-def run_training(folder: Path, events: TrainingSet, settings: Training, seed: int = 5) -> Run:
+def run_training(
+    folder: Path, events: TrainingSet, settings: Training, seed: int = 5, threads: int = 1
+) -> Run:
     run = Run(events, [folder / f"{i}.onnx" for i in range(settings.folds)], folder / "record.json")
-    train.train_network(events, settings, seed, run.models, run.record, {"code": "0123"})
+    train.train_network(events, settings, seed, run.models, run.record, {"code": "0123"}, threads)
     return run
 
 
@@ -81,6 +83,32 @@ def test_same_seed_gives_the_same_bytes_in_one_process(trained: Run, tmp_path: P
     assert again.content() == trained.content()
     other = run_training(tmp_path / "other", trained.events, SETTINGS, seed=6)
     assert not set(other.content()) & set(trained.content())
+
+
+def test_networks_trained_at_the_same_time_are_the_same(trained: Run, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"dropout": 0.2, "checkpoint_every": 3})
+    alone, together = (
+        run_training(tmp_path / name, trained.events, settings, threads=threads)
+        for name, threads in (("alone", 1), ("together", 3))
+    )
+    assert together.content() == alone.content()
+
+
+def test_one_failing_network_ends_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No later fold waits for an engine that was not given back."""
+    train_fold = train.train_fold
+
+    def fail_in_fold_1(engine, training_set, weights, split, *rest, **more):  # type: ignore[no-untyped-def]
+        if split.fold == 1:
+            raise TaipanError("training of fold 1 diverged")
+        return train_fold(engine, training_set, weights, split, *rest, **more)
+
+    monkeypatch.setattr(train, "train_fold", fail_in_fold_1)
+    with pytest.raises(TaipanError, match="fold 1 diverged"):
+        run_training(tmp_path, make_set(), SETTINGS, threads=1)
+    assert not (tmp_path / "record.json").exists()
 
 
 def test_record_describes_every_network(trained: Run) -> None:

@@ -73,6 +73,16 @@ rule summarise_coverage:
 
 
 rule measure_coverage:
-    """Measure the coverage of the fit of the main observable."""
+    """Stop if the intervals of the main observable do not hold the truth as often as promised."""
     input:
-        f"{OUT}/coverage/{CONFIG.fit.observable}.json",
+        report=f"{OUT}/coverage/{CONFIG.fit.observable}.json",
+    log:
+        f"{OUT}/logs/measure_coverage.log",
+    benchmark:
+        f"{OUT}/benchmarks/measure_coverage.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        code=code_version("taipan.atomic"),
+    script:
+        "../../scripts/measure_coverage.py"

@@ -468,7 +468,7 @@ ANALYSIS = Analysis(
             )
             for name, eta in JET_ETA_RANGES.items()
         },
-        "jet_resolution": Shift(smear_jets, None, "jet pT smeared (one-sided)"),
+        "jet_resolution": Shift(smear_jets, None, "jet pT smeared (one-sided)", power=0.5),
         "met_unclustered": Shift(shift_unclustered, None, "unclustered part of the MET"),
     },
     preselect=preselect,

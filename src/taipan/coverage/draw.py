@@ -288,7 +288,9 @@ class Universe:
         for name, item in self._systematics.items():
             if item.kind == "kinematic" and part.sample in item.samples:
                 shift = self.analysis.shifts[item.shift or ""]
-                columns = shift.function(columns, truth.pulls[name] * (item.size or 0.0))
+                columns = shift.function(
+                    columns, shift.size_at(truth.pulls[name], item.size or 0.0)
+                )
         return columns
 
     def _weigh(self, part: SampleEvents, region: str, truth: Truth) -> Array:

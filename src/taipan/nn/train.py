@@ -9,8 +9,11 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -96,7 +99,7 @@ def train_network(
     provenance
         Strings to write into the files.
     threads
-        Threads of TensorFlow; results do not depend on it.
+        Networks that are trained at a time, and threads of TensorFlow; results do not depend on it.
     transformed
         Shape (k, n), physical weights of the loss for the methods of negative weights that are
         stages of their own (:func:`~taipan.nn.weights.transform.loss_weights`).
@@ -123,40 +126,50 @@ def train_network(
     weights = training_set.training_weights()
     prepare_tensorflow(threads)
     plan = FoldPlan(settings, tuple(conditions), used=tuple(used))
-    engine = make_engine(training_set, settings, opponents)
     reference = _reference_events(training_set)
-    networks = []
-    for fold, path in enumerate(models):
+    # Built here, one after the other: Keras names layers by a counter of the process.
+    workers = min(threads, settings.folds)
+    engines: SimpleQueue[Engine] = SimpleQueue()
+    for _ in range(workers):
+        engines.put(make_engine(training_set, settings, opponents))
+    exporting = Lock()
+
+    def train_one(fold: int, path: Path) -> dict[str, Any]:
         fold_seed = derive_seed(seed, "fold", fold)
         split = split_folds(training_set.folds, training_set.identifiers, fold, settings.folds)
-        checkpoint = checkpoints / f"fold{fold}.npz" if checkpoints else None
-        trained = train_fold(
-            engine,
-            training_set,
-            weights,
-            split,
-            plan,
-            fold_seed,
-            checkpoint=checkpoint,
-            of_loss=training_set.training_weights(physical[fold]),
-        )
-        card = ModelCard(
-            features=training_set.names,
-            may_be_missing=training_set.missing_flags,
-            fold=fold,
-            folds=settings.folds,
-            seed=fold_seed,
-            provenance=dict(provenance or {}),
-        )
-        export_network(engine.network, path, card, reference)
-        networks.append(
-            {
-                **_describe_fold(trained, training_set, split, settings),
-                "seed": fold_seed,
-                "model": path.name,
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            }
-        )
+        engine = engines.get()
+        try:
+            trained = train_fold(
+                engine,
+                training_set,
+                weights,
+                split,
+                plan,
+                fold_seed,
+                checkpoint=checkpoints / f"fold{fold}.npz" if checkpoints else None,
+                of_loss=training_set.training_weights(physical[fold]),
+            )
+            card = ModelCard(
+                features=training_set.names,
+                may_be_missing=training_set.missing_flags,
+                fold=fold,
+                folds=settings.folds,
+                seed=fold_seed,
+                provenance=dict(provenance or {}),
+            )
+            with exporting:
+                export_network(engine.network, path, card, reference)
+        finally:
+            engines.put(engine)
+        return {
+            **_describe_fold(trained, training_set, split, settings),
+            "seed": fold_seed,
+            "model": path.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+
+    with ThreadPoolExecutor(workers) as pool:
+        networks = list(pool.map(train_one, range(settings.folds), models))
     write_json(
         record,
         {
