@@ -124,10 +124,10 @@ def test_an_event_does_not_move_the_weights_of_its_own_part(toy: TrainingSet, me
         for events in (toy, replace(toy, features=features))
     )
     # the network of the other part has seen the event, that of its own has not
-    same = first[1:] == other[1:]
-    # of `resample` many weights are 0 before and after
-    assert same.mean() == pytest.approx(0.5 if method == "refine" else 0.8, abs=0.15)
-    assert not same.all()
+    kept = (first[1:] > 0.0) | (other[1:] > 0.0)
+    same = first[1:][kept] == other[1:][kept]
+    assert kept.sum() > 50
+    assert same.mean() == pytest.approx(0.5, abs=0.15)
 
 
 def test_networks_of_weights_encode_categories(toy: TrainingSet) -> None:
