@@ -5,7 +5,8 @@
     python benchmarks/negative_weights.py skims [--seeds 3] [--results FOLDER]
     python benchmarks/negative_weights.py cost
 
-Prints one JSON object; `--output FILE` also writes it, after every seed.
+Prints one JSON object and the table of `docs/negative_weights.md`; `--output FILE` also writes the
+object, after every seed.
 """
 
 from __future__ import annotations
@@ -24,14 +25,21 @@ from numpy.typing import NDArray
 
 from taipan.config.model import Training
 from taipan.nn import metrics
-from taipan.nn.data import TrainingSet
+from taipan.nn.data import TrainingSet, split_folds
 
 Array = NDArray[Any]
 METHODS = ("signed_bounded", "refine", "resample", "cell", "abs", "drop")
-TOY = {
-    "folds": 2, "hidden_layers": [64, 64], "dropout": 0.0, "l2": 0.0, "batch_size": 4096,
-    "learning_rate": 2e-3, "epochs": 60, "patience": 15, "early_stopping_metric": "brier",
+TOY: dict[str, Any] = {
+    "folds": 2, "hidden_layers": [64, 64], "activation": "relu", "dropout": 0.0, "l2": 0.0,
+    "logit_bound": 6.0, "batch_size": 4096, "learning_rate": 2e-3, "schedule": "constant",
+    "epochs": 60, "patience": 15, "early_stopping_metric": "brier", "selection": "best_value",
+    "refinement": {
+        "parts": 3, "hidden_layers": [64, 64], "l2": 1e-4, "batch_size": 512,
+        "learning_rate": 1e-3, "epochs": 60, "patience": 10,
+    },
+    "cells": {"components": 6, "max_radius": None},
 }  # fmt: skip
+"""All that the table depends on, so that it does not drift with the defaults."""
 OTHER_CENTRE, OTHER_WIDTH = (0.0, 1.5), 1.2  # of the density that cancels in the toy
 
 
@@ -61,18 +69,50 @@ def make_toy(events: int, fraction: float, seed: int) -> TrainingSet:
     )
 
 
-def score_with(training_set: TrainingSet, settings: Training, seed: int, features: Array) -> Array:
-    """Train by the stages of the workflow; score other events (m, f) by every network, (k, m)."""
-    from taipan.nn.scorer import FoldScorer
-    from taipan.nn.train import train_network
+def stored_weights(training_set: TrainingSet, settings: Training, seed: int) -> Array | None:
+    """Weights (k, n) of the methods that are stages of their own."""
     from taipan.nn.weights.learned import learn_weights
     from taipan.nn.weights.transform import transform_cells
 
-    stored = None
     if settings.negative_weights in ("refine", "resample"):
-        stored, _ = learn_weights(training_set, settings, seed)
-    elif settings.negative_weights == "cell":
-        stored = transform_cells(training_set, settings)
+        return learn_weights(training_set, settings, seed)[0]
+    if settings.negative_weights == "cell":
+        return transform_cells(training_set, settings)
+    return None
+
+
+def describe_sample(
+    training_set: TrainingSet, settings: Training, stored: Array | None, sample: str
+) -> dict[str, float]:
+    """Negative fraction and n_eff/n of a sample's weights of the loss, mean of the networks."""
+    from taipan.nn.weights.transform import loss_weights
+
+    of_sample = training_set.samples == sample
+    fractions, sizes = [], []
+    for fold, weights in enumerate(loss_weights(training_set, settings, stored)):
+        split = split_folds(training_set.folds, training_set.identifiers, fold, settings.folds)
+        chosen = weights[split.training & of_sample]
+        fractions.append(metrics.negative_fraction(chosen))
+        sizes.append(metrics.n_eff(chosen) / len(chosen))
+    return {
+        "negative_fraction": float(np.mean(fractions)),
+        "n_eff_per_event": float(np.mean(sizes)),
+    }
+
+
+def score_with(
+    training_set: TrainingSet,
+    settings: Training,
+    seed: int,
+    features: Array,
+    stored: Array | None = None,
+) -> Array:
+    """Train by the stages of the workflow; score other events (m, f) by every network, (k, m)."""
+    from taipan.nn.scorer import FoldScorer
+    from taipan.nn.train import train_network
+
+    if stored is None:
+        stored = stored_weights(training_set, settings, seed)
     with tempfile.TemporaryDirectory() as folder:
         models = [Path(folder) / f"{fold}.onnx" for fold in range(settings.folds)]
         record = Path(folder) / "record.json"
@@ -113,7 +153,7 @@ def run_toy(options: argparse.Namespace, save: Callable[[dict[str, Any]], None])
         for events in options.sizes:
             for method in METHODS:
                 runs = [measure_toy(events, fraction, seed, method) for seed in options.seed_list]
-                found[f"{fraction} {events} {method}"] = summarise(runs)
+                found[f"{fraction} {events} {method}"] = {**summarise(runs), "seeds": len(runs)}
                 save(found)
         for events in (500, 1_000, 2_000):
             stopped = []
@@ -127,16 +167,52 @@ def run_toy(options: argparse.Namespace, save: Callable[[dict[str, Any]], None])
 
 
 def summarise(runs: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """Mean and standard deviation over the seeds of every number."""
-    return {
-        key: {
-            "mean": float(np.mean([run[key] for run in runs])),
-            "spread": float(np.std([run[key] for run in runs], ddof=1)) if len(runs) > 1 else None,
-        }
-        for key in runs[0]
-    }
+    """Mean, standard deviation over the seeds and error of the mean of every number."""
+    found = {}
+    for key in runs[0]:
+        values = np.array([run[key] for run in runs])
+        spread = float(values.std(ddof=1)) if len(runs) > 1 else None
+        error = None if spread is None else spread / float(np.sqrt(len(runs)))
+        found[key] = {"mean": float(values.mean()), "spread": spread, "error": error}
+    return found
 
 
+def print_table(found: dict[str, Any], columns: dict[str, tuple[str, int]]) -> None:
+    """Print a row of Markdown for each result that has all columns: key → (heading, digits)."""
+    print("| | seeds | " + " | ".join(heading for heading, _ in columns.values()) + " |")
+    print("| --- |" + " ---: |" * (len(columns) + 1))
+    for name, item in found.items():
+        if "seeds" not in item:
+            continue
+        cells = []
+        for key, (_, digits) in columns.items():
+            value = item.get(key, {})
+            shown = value.get("error" if key == "ratio" else "spread")
+            text = f"{value['mean']:.{digits}f}" if value else "–"
+            cells.append(text if shown is None else f"{text} ± {shown:.{digits}f}")
+        print(f"| {name} | {item['seeds']} | " + " | ".join(cells) + " |")
+
+
+TABLES: dict[str, dict[str, tuple[str, int]]] = {
+    "toy": {"auc": ("AUC", 4), "bce": ("BCE", 4)},
+    "fastsim": {
+        "auc": ("AUC", 4),
+        "sigma_mu": ("σ(μ)", 3),
+        "ratio": ("σ(μ) / truth, ± error of the mean", 3),
+        "density_background": ("density, background", 3),
+        "density_signal": ("density, signal", 3),
+    },
+    "skims": {
+        "auc": ("AUC", 4),
+        "auc_monotone": ("monotone AUC", 4),
+        "sigma_mu": ("σ(μ), statistical", 3),
+        "negative_fraction": ("negative fraction, QCD", 3),
+        "n_eff_per_event": ("N_eff/N, QCD", 3),
+    },
+}
+
+
+SKIMS = "config/examples/cms-2012-skims.yaml"
 LUMINOSITY = 11.467  # fb⁻¹
 FASTSIM = {"folds": 2, "epochs": 40}
 
@@ -233,26 +309,6 @@ class Fastsim:
         )
 
 
-def expected_sigma(labels: Array, scores: Array, weights: Array, edges: Sequence[float]) -> float:
-    """σ(μ) = [Σ s²/(s+b)]^-1/2 over bins of the score: statistical uncertainty of the Asimov fit.
-
-    From the last bin on, bins are joined until the background has n_eff >= 10, as in the templates.
-    """
-    signal = labels == 1
-    s, b = (
-        np.histogram(scores[chosen], edges, weights=weights[chosen])[0]
-        for chosen in (signal, ~signal)
-    )
-    squares, _ = np.histogram(scores[~signal], edges, weights=weights[~signal] ** 2)
-    information, sums = 0.0, np.zeros(3)
-    for terms in zip(s[::-1], b[::-1], squares[::-1], strict=True):
-        sums = sums + terms
-        if sums[1] ** 2 >= 10.0 * sums[2] > 0.0:
-            information += sums[0] ** 2 / (sums[0] + sums[1])
-            sums = np.zeros(3)
-    return float(information**-0.5)
-
-
 def judge(
     templates: TrainingSet, scores: Array, truth: Array | None, edges: Sequence[float]
 ) -> dict[str, float]:
@@ -266,7 +322,7 @@ def judge(
         run = {
             "auc": metrics.auc(labels, item, weights),
             "bce": metrics.bce(labels, item, weights * scale),
-            "sigma_mu": expected_sigma(labels, item, weights, edges),
+            "sigma_mu": metrics.asimov_sigma_mu(labels, item, weights, edges),
         }
         for label, name in enumerate(("background", "signal")):
             if truth is not None:
@@ -281,10 +337,14 @@ def judge(
 
 def run_fastsim(options: argparse.Namespace, save: Callable[[dict[str, Any]], None]) -> None:
     """Networks trained on the NLO-like sample against networks trained on its density."""
-    found: dict[str, Any] = {}
+    settings = Training.model_validate(FASTSIM).model_dump(mode="json")
+    found: dict[str, Any] = {"settings": settings}
     runs: dict[str, list[dict[str, float]]] = {}
 
     def add(name: str, run: dict[str, float]) -> None:
+        # Truth and the others of a seed share events and templates: the ratio scatters less.
+        truth = runs["truth"][-1] if name != "truth" else run
+        run["ratio"] = run["sigma_mu"] / truth["sigma_mu"]
         runs.setdefault(name, []).append(run)
         found[name] = {**summarise(runs[name]), "seeds": len(runs[name])}
         save(found)
@@ -320,17 +380,11 @@ def run_fastsim(options: argparse.Namespace, save: Callable[[dict[str, Any]], No
 
 def run_skims(options: argparse.Namespace, save: Callable[[dict[str, Any]], None]) -> None:
     """Real data: QCD is same-sign data minus simulation, in the training and in the templates."""
-    from taipan.config.load import load_config
+    from taipan.config.load import read_config
     from taipan.nn.inputs import open_training_set
 
     root = Path(__file__).parents[1]
-    config = load_config(
-        {
-            "catalogue": "cms-2012-skims",
-            "training": {"hidden_layers": [32, 32], "dropout": 0.3, "l2": 0.01, "batch_size": 256},
-        },
-        root,
-    )
+    config = read_config([root / SKIMS], root)
     folder = options.results
     names = [*config.data, *(name for item in config.samples.values() for name in item.datasets)]
     events = open_training_set(
@@ -341,21 +395,23 @@ def run_skims(options: argparse.Namespace, save: Callable[[dict[str, Any]], None
         config,
     )
     edges = config.observables["nn_score"].binning
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"settings": config.training.model_dump(mode="json")}
     for name in ("QCD", "ZTT"):
         found[name] = metrics.describe_weights(events.weights[events.samples == name])
     runs: dict[str, list[dict[str, float]]] = {}
     for seed in options.seed_list:
         for method in METHODS:
             settings = config.training.model_copy(update={"negative_weights": method})
-            every = score_with(events, settings, seed, events.features)
+            stored = stored_weights(events, settings, seed)
+            every = score_with(events, settings, seed, events.features, stored)
             scores = every[events.folds, np.arange(len(events))]
             area = metrics.auc_with_uncertainty(events.labels, scores, events.weights)
             run = {
                 "auc": area.value,
                 "auc_sigma": area.sigma,
                 "auc_monotone": metrics.auc_monotone(events.labels, scores, events.weights),
-                "sigma_mu": expected_sigma(events.labels, scores, events.weights, edges),
+                "sigma_mu": metrics.asimov_sigma_mu(events.labels, scores, events.weights, edges),
+                **describe_sample(events, settings, stored, "QCD"),
             }
             runs.setdefault(method, []).append(run)
             found[method] = {**summarise(runs[method]), "seeds": len(runs[method])}
@@ -425,6 +481,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
     studies = {"toy": run_toy, "fastsim": run_fastsim, "skims": run_skims, "cost": run_cost}
     studies[options.study](options, save)
     print(json.dumps(save.latest, indent=1))  # type: ignore[attr-defined]
+    if options.study in TABLES:
+        print_table(save.latest, TABLES[options.study])  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

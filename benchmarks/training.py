@@ -7,7 +7,9 @@ TensorFlow's threads and Keras' backend are set once in a process; the processes
 epoch each, so that all see the same load of the machine. A rate is that of the fastest epoch:
 whatever else runs can only slow one down; the same per second of processor time, which the load
 changes less. The ratio is taken to the faster plain `fit`. `--folds` measures k = 5 folds in one
-process against one, in processor time. Prints one JSON object.
+process against one, in processor time: with `--epochs` epochs as two processes would take them,
+imports and tracing of the graph included in both, and, with the default number of epochs as well,
+the training alone. Prints one JSON object.
 
     python benchmarks/training.py [--events 100000] [--epochs 10] [--dropout 0.1]
                                   [--torch PYTHON] [--folds]
@@ -139,11 +141,11 @@ def prepare_fit(
     return lambda: model.fit(features, labels, sample_weight=weights, batch_size=BATCH, verbose=0)
 
 
-def measure_folds(events: int, epochs: int, folds: int) -> tuple[float, float]:
+def measure_folds(events: int, epochs: int, folds: int) -> dict[str, Any]:
     """Processor seconds for k folds in one process, and for one of them in a process of its own.
 
-    Both from the start of the process: a training of one fold imports TensorFlow and traces the
-    graph as the one of k folds does.
+    From the start of the process, where a training of one fold imports TensorFlow and traces the
+    graph as the one of k folds does, and without that.
     """
     started = time.process_time()
     from taipan.config.model import Training
@@ -167,18 +169,31 @@ def measure_folds(events: int, epochs: int, folds: int) -> tuple[float, float]:
         checkpoint_every=0,
     )  # fmt: skip
     balanced = training_set.training_weights()
+    engine = train.make_engine(training_set, settings)
+    few = engine.load(features[:2], labels[:2], weights[:2])
+    engine.train_epoch(few, np.arange(2, dtype=np.int32))
+    engine.predict(few)
 
     def run(indices: range) -> float:
         start = time.process_time()
-        engine = train.make_engine(training_set, settings)
         for fold in indices:
             split = train.split_folds(training_set.folds, identifiers, fold, folds)
             train.train_fold(engine, training_set, balanced, split, train.FoldPlan(settings), fold)
         return time.process_time() - start
 
-    imports = time.process_time() - started
+    before = time.process_time() - started
     one = run(range(1))
-    return imports + one, imports + one + run(range(1, folds))
+    many = one + run(range(1, folds))
+    return {
+        "epochs": epochs,
+        "seconds": {
+            "imports and tracing": round(before, 1),
+            "one fold": round(one, 1),
+            f"{folds} folds": round(many, 1),
+        },
+        "ratio with imports and tracing": round((before + many) / (before + one), 2),
+        "ratio of the training alone": round(many / one, 2),
+    }
 
 
 def main() -> None:
@@ -191,11 +206,13 @@ def main() -> None:
     options = parser.parse_args()
     load = os.getloadavg()[0]
     if options.folds:
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(1) as pool:
-            one, many = pool.apply(measure_folds, (options.events, options.epochs, 5))
-        seconds = {"five folds": round(many, 1), "one fold": round(one, 1)}
-        print(json.dumps({"seconds": seconds, "ratio": round(many / one, 2)}, indent=1))
+        from taipan.config.model import Training
+
+        found = []
+        for epochs in (options.epochs, Training().epochs):
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                found.append(pool.apply(measure_folds, (options.events, epochs, 5)))
+        print(json.dumps(found, indent=1))
         return
     size = (options.events, options.dropout)
     peers: dict[str, Peer | TorchPeer] = {

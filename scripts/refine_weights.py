@@ -34,7 +34,7 @@ def refine_weights(
     normalisation, pileup, transfer_factor
         JSON files of the rules of those names.
     config
-        Sections `module`, `samples`, `regions`, `features` and `training`.
+        Sections `module`, `samples`, `regions`, `features`, `categorical` and `training`.
     seed
         Seed of the networks.
     threads

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taipan.nn.metrics import n_eff_of_sums
 from taipan.templates.merge import (
     Counts,
     MergeError,
-    effective_events,
     find_merging,
     merge_values,
 )
@@ -104,8 +104,8 @@ def test_region_without_events_or_background_is_an_error():
 
 def test_effective_events_is_the_count_for_equal_weights():
     weights = np.full(37, -0.3)
-    assert effective_events(weights.sum(), (weights**2).sum()) == pytest.approx(37, rel=1e-12)
-    assert effective_events(np.zeros(1), np.zeros(1)) == 0.0
+    assert n_eff_of_sums(weights.sum(), (weights**2).sum()) == pytest.approx(37, rel=1e-12)
+    assert n_eff_of_sums(np.zeros(1), np.zeros(1)) == 0.0
 
 
 def test_record_is_json():
@@ -140,7 +140,7 @@ def test_merged_bins_meet_every_criterion_and_conserve_yields(rows):
         assert merged[name].values.sum() == pytest.approx(c.values.sum(), rel=1e-12, abs=1e-12)
         assert merged[name].variances.sum() == pytest.approx(c.variances.sum(), rel=1e-12)
     total = sum(c.values for c in merged.values())
-    n_eff = effective_events(total, sum(c.variances for c in merged.values()))
+    n_eff = n_eff_of_sums(total, sum(c.variances for c in merged.values()))
     if not result.warnings:
         assert (merged["QCD"].values >= 0).all()
         assert (total > 0).all()

@@ -250,3 +250,60 @@ def test_calibration_by_hand() -> None:
     # signal 2² + 1², background 1² + 2², total 4
     assert found.sigma[1] == pytest.approx(np.sqrt(0.75**2 * 5.0 + 0.25**2 * 5.0) / 4.0)
     assert found.score[1] == pytest.approx((1.2 + 0.8 + 0.7 + 1.8) / 6.0)
+
+
+def test_losses_with_terms_are_those_of_the_events() -> None:
+    labels, scores, weights = sample(500, 4, 0.2)
+    for plain, found in (
+        (metrics.bce, metrics.bce_with_terms(labels, scores, weights)),
+        (metrics.brier, metrics.brier_with_terms(labels, scores, weights)),
+    ):
+        value, terms = found
+        assert value == pytest.approx(plain(labels, scores, weights), rel=1e-14)
+        assert terms.sum() == pytest.approx(0.0, abs=1e-12)
+        # moving one weight by a little moves the mean by its term
+        more = weights.copy()
+        more[7] *= 1.0 + 1e-6
+        change = plain(labels, scores, more) - plain(labels, scores, weights)
+        assert change == pytest.approx(1e-6 * terms[7], rel=1e-3)
+
+
+def test_scaled_chi2_is_the_smallest_over_scales() -> None:
+    sums = np.array([[12.0, 7.0, 30.0], [2.0, 2.5, 5.5]])
+    squares = np.array([[12.0, 7.0, 30.0], [0.1, 0.2, 0.3]])
+    found = metrics.scaled_chi2_test(sums, squares)
+    scales = np.linspace(2.0, 10.0, 80_001)[:, None]
+    values = (sums[0] - scales * sums[1]) ** 2 / (squares[0] + scales**2 * squares[1])
+    # the scale of the numerator is found for the variance of the last step
+    assert found.statistic == pytest.approx(values.sum(axis=1).min(), rel=0.02)
+    assert found.ndf == 2
+    assert found.probability == pytest.approx(stats.chi2.sf(found.statistic, 2))
+    same = metrics.scaled_chi2_test(np.array([[4.0, 6.0], [2.0, 3.0]]), np.ones((2, 2)))
+    assert same.statistic == pytest.approx(0.0, abs=1e-20)
+    with pytest.raises(TaipanError, match="fewer than two bins"):
+        metrics.scaled_chi2_test(sums[:, :1], squares[:, :1])
+
+
+def test_asimov_sigma_mu_by_hand() -> None:
+    """Last bin: s = 2, b = 20. The two before have 8 and 4 background events: joined, s = 4."""
+    scores = np.repeat([0.9, 0.9, 0.6, 0.6, 0.4, 0.1], [2, 20, 4, 8, 4, 9])
+    labels = np.repeat([1, 0, 1, 0, 0, 0], [2, 20, 4, 8, 4, 9])
+    ones = np.ones(len(scores))
+    edges = [0.0, 0.25, 0.5, 0.75, 1.0]
+    expected = (2**2 / 22 + 4**2 / 16) ** -0.5  # nine events of the first bin are not enough
+    assert metrics.asimov_sigma_mu(labels, scores, ones, edges) == pytest.approx(expected)
+    more = (4 / 22 + 16 / 16) ** -0.5
+    assert metrics.asimov_sigma_mu(labels, scores, ones, edges, 9.0) == pytest.approx(more)
+    # twice the events: a factor √2
+    assert metrics.asimov_sigma_mu(labels, scores, 2 * ones, edges) == pytest.approx(
+        expected / math.sqrt(2.0)
+    )
+
+
+def test_n_eff_of_bins_is_that_of_their_events() -> None:
+    weights = np.array([1.0, 1.0, 0.5, -1.0])
+    bins = np.array([0, 0, 1, 1])
+    sumw, sumw2 = (np.bincount(bins, w, minlength=3) for w in (weights, weights**2))
+    expected = [metrics.n_eff(weights[bins == i]) for i in range(3)]
+    assert metrics.n_eff_of_sums(sumw, sumw2) == pytest.approx(expected)
+    assert expected == pytest.approx([2.0, 0.2, 0.0])

@@ -36,8 +36,12 @@ def frozen(training_set: TrainingSet) -> TrainingSet:
 
 
 def weights_by(method: str, events: TrainingSet) -> np.ndarray:
-    chosen = settings(method)
+    chosen = settings(method, refinement={"parts": 2, "epochs": 3, "hidden_layers": [8]})
     stored = transform_cells(events, chosen) if method == "cell" else None
+    if method in ("refine", "resample"):
+        from taipan.nn.weights.learned import learn_weights
+
+        stored, _ = learn_weights(events, chosen, 1)
     return loss_weights(events, chosen, stored)
 
 
@@ -67,14 +71,19 @@ def test_order_of_the_events_changes_nothing(toy: TrainingSet, method: str) -> N
     np.testing.assert_array_equal(weights_by(method, shuffled), weights_by(method, toy)[:, order])
 
 
-def test_events_a_network_is_applied_to_leave_its_weights_alone(toy: TrainingSet) -> None:
-    """Other weights in fold 0 change nothing that network 0 is trained with."""
-    weights = toy.weights.copy()
+@pytest.mark.parametrize("method", ["cell", "refine", "resample"])
+def test_events_a_network_is_applied_to_leave_its_weights_alone(
+    toy: TrainingSet, method: str
+) -> None:
+    """Other weights and features in fold 0 change nothing that network 0 is trained with."""
+    weights, features = toy.weights.copy(), toy.features.copy()
     weights[toy.folds == 0] *= 3.0
-    spoilt = frozen(replace(toy, weights=weights))
+    features[toy.folds == 0] = 5.0 * features[toy.folds == 0] + 2.0
+    spoilt = frozen(replace(toy, weights=weights, features=features))
     rows = split_folds(toy.folds, toy.identifiers, 0, 2).training
-    found, changed = weights_by("cell", toy), weights_by("cell", spoilt)
+    found, changed = weights_by(method, toy), weights_by(method, spoilt)
     np.testing.assert_array_equal(found[0, rows], changed[0, rows])
+    assert np.any(found[0, rows] != toy.weights[rows])
     assert np.any(found[1] != changed[1])
 
 
@@ -190,19 +199,20 @@ def test_quantile_bins_keep_missing_values_apart() -> None:
     np.testing.assert_array_equal(bins, [0, 0, 0])
 
 
-def record(loss: float = 0.3) -> dict[str, Any]:
-    history = {"loss": [0.5, loss], "train_bce": [0.6, 0.4], "smallest_batch_sumw": [3.0, -1.0]}
-    return {"networks": [{"fold": i, "best_epoch": 1, "history": history} for i in range(2)]}
+def record(loss: float = 0.3, bce: float = 0.4) -> dict[str, Any]:
+    """Training record of two networks whose best epoch is the first of two."""
+    history = {"loss": [0.5, loss], "train_bce": [0.6, bce], "smallest_batch_sumw": [3.0, -1.0]}
+    return {"networks": [{"fold": i, "best_epoch": 0, "history": history} for i in range(2)]}
 
 
 def judge(
-    events: TrainingSet, method: str, physical: np.ndarray | None = None, loss: float = 0.3
+    events: TrainingSet, method: str, physical: np.ndarray | None = None, **losses: float
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     scores = 1.0 / (1.0 + np.exp(-2.0 * events.features[:, 0].astype(float)))
     found = weights_by(method, events) if physical is None else physical
     regions = {"signal": {"signal": events.weights[events.labels == 1], "TT": np.array([])}}
     limits = WeightCheck(on_failure="stop")
-    return check_weights(events, found, scores, record(loss), regions, settings(method), limits)
+    return check_weights(events, found, scores, record(**losses), regions, settings(method), limits)
 
 
 def test_check_of_signed_weights_passes_with_numbers_by_hand(toy: TrainingSet) -> None:
@@ -266,6 +276,11 @@ def test_check_fails_on_another_sum_and_on_a_negative_loss(toy: TrainingSet) -> 
     assert failed[0]["value"] == pytest.approx(3e-6, rel=1e-3)
     _, verdict = judge(toy, "signed_bounded", loss=-0.01)
     assert "training_loss of fold 0 is -0.01, limit 0" in failure_message(verdict)
+    diagnostics, verdict = judge(toy, "signed_bounded", bce=-0.02)
+    assert "training_loss of fold 1 is -0.02, limit 0" in failure_message(verdict)
+    network = diagnostics["networks"][0]
+    assert (network["smallest_loss"], network["smallest_train_bce"]) == (0.3, -0.02)
+    assert (network["loss"], network["train_bce"]) == (0.5, 0.6)
 
 
 def test_metrics_of_generator_weights_by_hand() -> None:

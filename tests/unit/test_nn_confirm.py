@@ -10,8 +10,9 @@ from taipan.config.model import Overtraining, Training, Tuning
 from taipan.errors import TaipanError
 from taipan.nn import confirm, train
 from taipan.nn.confirm import Candidate, combine_folds, decide
-from taipan.nn.data import TrainingSet
+from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.tune_worker import Search
+from taipan.nn.weights.learned import weigh_training_events
 
 TRAINING = Training(
     folds=4, hidden_layers=[16], dropout=0.0, learning_rate=1e-2, batch_size=64, epochs=4,
@@ -72,7 +73,7 @@ def test_trial_that_remembers_its_events_is_not_taken(tmp_path: Path) -> None:
     # every epoch counts while it trains, so that the network is overtrained as it can be
     loose = replace(search, conditions=())
     found = candidate("large", large.model_copy(update={"early_stopping_metric": "bounded_bce"}))
-    for split in confirm._splits(loose):
+    for split in confirm.comparison_splits(loose):
         confirm._scores(loose, found, split)
     decision = decide(search, candidate("configuration", NONE_LEARNT), found, 1)
     assert not decision.taken
@@ -117,7 +118,7 @@ def test_trial_that_diverges_is_not_taken(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_folds_are_those_that_ranked_no_trial(tmp_path: Path) -> None:
     search = make_search(tmp_path, confirm_folds=9)
-    splits = confirm._splits(search)
+    splits = confirm.comparison_splits(search)
     assert [set(search.events.folds[s.validation]) for s in splits] == [{2}, {3}]
     for split in splits:
         assert not np.any(split.training & split.validation)
@@ -128,7 +129,7 @@ def test_folds_are_those_that_ranked_no_trial(tmp_path: Path) -> None:
         }
     two = replace(search, training=TRAINING.model_copy(update={"folds": 2}))
     one = replace(two, events=search.events.take(np.flatnonzero(search.events.folds == 1)))
-    (only,) = confirm._splits(one)
+    (only,) = confirm.comparison_splits(one)
     assert 0.15 < only.validation.mean() < 0.35
     assert np.array_equal(only.training, ~only.validation)
 
@@ -142,3 +143,43 @@ def test_error_of_folds_that_differ_is_their_spread() -> None:
     apart = combine_folds([2, 3], [-0.01, 0.03], [0.004, 0.004])
     assert apart.error == pytest.approx(0.004 / np.sqrt(2) * np.sqrt(50))
     assert combine_folds([2], [0.0], [0.0]).sigma == 0.0
+
+
+@pytest.mark.parametrize("method", ["drop", "cell", "refine"])
+def test_loss_of_the_comparison_has_weights_of_its_own_training_events(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fold 1, which stops network 0 and so has signed weights there, is trained on here."""
+    refinement = {"parts": 2, "epochs": 2, "hidden_layers": [4]}
+    settings = Training.model_validate(
+        {**TRAINING.model_dump(), "negative_weights": method, "refinement": refinement}
+    )
+    search = make_search(tmp_path)
+    events = search.events
+    first = split_folds(events.folds, events.identifiers, 0, 4)
+    of_network_0 = weigh_training_events(events, first.training, settings, 1)
+    assert of_network_0[events.folds == 1].min() < 0.0
+    search = replace(search, training=settings, of_loss=of_network_0)
+    splits, used = [], []
+
+    def spy(engine, training_set, weights, split, *arguments, of_loss, **options) -> None:
+        splits.append(split)
+        used.append(of_loss)
+
+    monkeypatch.setattr(train, "train_fold", spy)
+    found = candidate("good", settings.model_copy(update={"learning_rate": 0.1}))
+    decide(search, candidate("configuration", settings), found, 1)
+    assert len(used) == 4  # two candidates, two folds
+    signed = events.training_weights()
+    for split, weights in zip(splits, used, strict=True):
+        assert np.any(split.training[events.folds == 1])
+        assert weights[split.training].min() >= 0.0
+        for label in (0, 1):
+            rows = split.training & (events.labels == label)
+            assert weights[rows].sum() == pytest.approx(signed[rows].sum(), rel=1e-9)
+        np.testing.assert_array_equal(weights[split.validation], signed[split.validation])
+    for before, after in ((0, 2), (1, 3)):
+        np.testing.assert_array_equal(used[before], used[after])
+    if method == "drop":
+        rows = splits[0].training
+        np.testing.assert_array_equal(used[0][rows] == 0.0, events.weights[rows] < 0.0)

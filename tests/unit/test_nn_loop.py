@@ -1,21 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from taipan.config.model import Categorical, OvertrainingCondition, Training
+from taipan.config.model import Categorical, Overtraining, OvertrainingCondition, Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
+from taipan.nn.conditions import Part, find_fired
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.engine import Engine, Events
 from taipan.nn.export import ModelCard, export_network
 from taipan.nn.history import choose_epoch, learning_rate, stop_reason
 from taipan.nn.model import build_network, initialise
+from taipan.nn.overtraining import check_networks
+from taipan.nn.reference import fit_reference
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.train import FoldPlan, make_engine, train_fold
+from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network
 
 BCE = OvertrainingCondition(metric="bce", max_ratio=1.01, min_sigma=2.0)
 AUC = OvertrainingCondition(metric="auc", max_ratio=1.01, min_sigma=2.0)
@@ -67,31 +71,56 @@ def history(values: list[float], overtrained: list[int]) -> dict[str, list[float
     }
 
 
+LARGE = SETTINGS.model_copy(
+    update={
+        "hidden_layers": [512, 512, 512],
+        "dropout": 0.0,
+        "l2": 0.0,
+        "learning_rate": 1e-3,
+        "batch_size": 64,
+        "epochs": 12,
+        "patience": 12,
+        "overtraining_patience": 4,
+    }
+)
+
+
 @pytest.fixture(scope="module")
 def large():
     """A network of 530,000 weights on 500 events."""
-    settings = SETTINGS.model_copy(
-        update={
-            "hidden_layers": [512, 512, 512],
-            "dropout": 0.0,
-            "l2": 0.0,
-            "learning_rate": 1e-3,
-            "batch_size": 64,
-            "epochs": 12,
-            "patience": 12,
-            "overtraining_patience": 4,
-        }
-    )
     events = make_set(500)
-    return events, *train_one(events, FoldPlan(settings, (BCE, AUC)))
+    return events, *train_one(events, FoldPlan(LARGE, (BCE, AUC)))
+
+
+def test_gate_does_not_pass_exported_large_networks(tmp_path: Path) -> None:
+    """Trained, exported and judged as in the workflow: the best epochs remember their events."""
+    events = make_set(500)
+    models = [tmp_path / f"{i}.onnx" for i in range(3)]
+    train_network(events, LARGE, 1, models, tmp_path / "record.json", conditions=(BCE, AUC))
+    verdict = check_networks(events, models, Overtraining())
+    assert not verdict["passed"]
+    failed = {item["name"]: item["value"] for item in verdict["conditions"] if not item["passed"]}
+    assert {"bce_ratio", "auc_ratio", "auc_gap"} <= set(failed)
+    assert failed["bce_ratio"] > 1.1
 
 
 def test_large_network_on_few_events_is_flagged_and_not_selected(large) -> None:
-    _, _, fitted, _ = large
+    """The last epochs remember their events; no condition fires for the weights that are left."""
+    events, engine, fitted, split = large
     flags = fitted.history["overtrained"]
     assert fitted.reason == "4 overtrained epochs"
     assert flags[-4:] == [1.0] * 4
-    assert fitted.overtrained or flags[fitted.best_epoch] == 0.0
+    assert fitted.history["train_bce"][-1] < 0.7 * fitted.history["validation_bce"][-1]
+    assert not fitted.overtrained
+    weights = events.training_weights()
+    rows = np.flatnonzero(split.training)
+    reference = fit_reference(events.features[rows], events.labels[rows], weights[rows])
+    kept = []
+    for mask in (split.training, split.validation):
+        scores = np.asarray(engine.network.score(events.features[mask]))[:, 0].astype(float)
+        own = reference(events.features[mask])
+        kept.append(Part(scores, events.labels[mask], weights[mask], reference=own))
+    assert find_fired((BCE, AUC), *kept) == []
 
 
 def test_restored_weights_reproduce_their_metric(large) -> None:
@@ -156,6 +185,24 @@ def test_checkpoint_of_another_training_is_not_used(damage: str, short, tmp_path
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:500])
     assert train_one(events, plan, checkpoint=path)[1] == expected
+
+
+def test_checkpoint_of_another_version_of_the_code_is_not_used(short, tmp_path: Path) -> None:
+    """A training that was killed does not go on from epochs of code that has changed since."""
+    plan, events, _ = short
+    path = tmp_path / "fold0.npz"
+
+    def epochs(code: str) -> int:
+        found: list[int] = []
+        train_one(
+            events,
+            replace(plan, code=code),
+            checkpoint=path,
+            hooks=[lambda *_: found.append(1)],
+        )
+        return len(found)
+
+    assert [epochs(code) for code in ("a", "a", "b", "b", "a")] == [3, 0, 3, 0, 3]
 
 
 def test_events_without_weight_in_the_loss_take_no_part(

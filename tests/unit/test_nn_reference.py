@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taipan.nn.conditions import Part, compare
+from taipan.config.model import Overtraining
+from taipan.nn.conditions import Part, compare, find_fired
 from taipan.nn.reference import fit_reference
 
 FEATURES = 6
+DEFAULT = Overtraining().conditions
 
 
 def make_events(
@@ -63,6 +65,15 @@ def test_significance_with_a_reference_is_standard_normal(metric: str) -> None:
     assert 0.8 < np.std(pulls) < 1.2
     assert np.mean(shrunk) < 0.75
     assert np.std([right for _, right in noise]) < 0.8 * np.std([left for left, _ in noise])
+
+
+@pytest.mark.parametrize("sizes", [(4000, 1000), (800, 200)])
+def test_fixed_classifier_is_flagged_in_few_splits(sizes: tuple[int, int]) -> None:
+    """The default conditions with the reference, as a training has them, in 200 random splits."""
+    flagged = sum(bool(find_fired(DEFAULT, *parts(seed, sizes=sizes)[1])) for seed in range(200))
+    assert flagged <= 0.08 * 200
+    remembers = sum(bool(find_fired(DEFAULT, *parts(s, 1.0, sizes)[1])) for s in range(20))
+    assert remembers == 20
 
 
 @pytest.mark.parametrize("metric", ["bce", "brier", "auc"])

@@ -194,6 +194,60 @@ def test_number_of_models_must_be_the_number_of_folds(tmp_path: Path) -> None:
         train.train_network(make_set(), SETTINGS, 1, [tmp_path / "a.onnx"], tmp_path / "r.json")
 
 
+def test_killed_training_goes_on_with_the_same_code_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after fold 0: its epochs are used again, unless the code has changed since."""
+    events, settings = make_set(900), SETTINGS.model_copy(update={"epochs": 2, "patience": 2})
+    models = [tmp_path / f"{i}.onnx" for i in range(3)]
+    epochs: list[int] = []
+    train_epoch = Engine.train_epoch
+
+    def spy(self: Engine, *arguments: object) -> float:
+        epochs.append(1)
+        return train_epoch(self, *arguments)
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Engine, "train_epoch", spy)
+    monkeypatch.setattr(train, "export_network", kill)
+    counts = []
+    for code in ("a", "a", "b"):
+        epochs.clear()
+        with pytest.raises(KeyboardInterrupt):
+            train.train_network(
+                *(events, settings, 1, models, tmp_path / "record.json", {"code": code}),
+                checkpoints=tmp_path / "checkpoints",
+            )
+        counts.append(len(epochs))
+    assert counts == [2, 0, 2]
+
+
+@pytest.mark.parametrize("folds", [2, 3])
+def test_unusable_splits_are_found_before_the_first_epoch(
+    folds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stops the last network is said before the first is trained."""
+    epochs: list[int] = []
+    monkeypatch.setattr(Engine, "train_epoch", lambda *_: epochs.append(1))
+    events = make_set(900, folds)
+    settings = SETTINGS.model_copy(update={"folds": folds})
+    split = split_folds(events.folds, events.identifiers, folds - 1, folds)
+    features = events.features.copy()
+    features[split.training, 1] = 91.0
+    message = rf"fold {folds - 1}: feature 'm_vis' is constant \(91\) in the training events"
+    with pytest.raises(TaipanError, match=message):
+        run_training(tmp_path, replace(events, features=features), settings)
+    if folds == 2:  # a quarter of fold 0 stops network 1
+        signal = split.validation & (events.labels == 1)
+        kept = np.flatnonzero(~signal)
+        message = "fold 1: sum of weights of signal in the validation events is 0, must be positive"
+        with pytest.raises(TaipanError, match=message):
+            run_training(tmp_path, events.take(kept), settings)
+    assert not epochs
+
+
 def test_diverged_training_names_fold_and_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

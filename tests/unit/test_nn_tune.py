@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.config.model import OvertrainingCondition, SearchSpace, Training, Tuning
+from taipan.config.model import (
+    Overtraining,
+    OvertrainingCondition,
+    SearchSpace,
+    Training,
+    Tuning,
+)
 from taipan.errors import TaipanError
 from taipan.nn import tune, tune_worker
 from taipan.nn.data import TrainingSet
@@ -284,6 +290,60 @@ def test_worker_is_killed_and_another_process_joins(
     assert len(list(tmp_path.glob("search-*/logs/worker1.log"))) == 1
 
 
+def test_killed_worker_and_killed_chief_lose_no_finished_trial(
+    done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers: one is killed after a trial has ended, the chief after another has."""
+
+    def finished() -> dict[int, bytes]:
+        found = {}
+        for path in tmp_path.glob("search-*/oracle/trial_*/trial.json"):
+            if json.loads(path.read_text())["status"] == "COMPLETED":
+                number = int(path.parent.name.removeprefix("trial_"))
+                found[number] = (path.parents[2] / f"results/{number}.json").read_bytes()
+        return found
+
+    def logs() -> list[Path]:
+        return list(tmp_path.glob("search-*/logs/worker*.log"))
+
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    tuning = TUNING.model_copy(update={"workers": 2, "trials": 6})
+    call = f"search(Path({str(tmp_path)!r}), TUNING.model_copy(update=dict(workers=2, trials=6)))"
+    program = f"from tests.unit.test_nn_tune import *; {call}"
+    chief = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
+    wait_for(lambda: finished() or chief.poll() is not None)
+    os.kill(find_writer(min(logs())), signal.SIGKILL)
+    first = finished()
+    wait_for(lambda: len(logs()) == 3 and len(finished()) > len(first))
+    chief.kill()
+    chief.wait()
+    second = finished()
+    assert 1 <= len(first) < len(second) < 6
+    assert {number: second[number] for number in first} == first
+    # orphans end by themselves, and nothing they still write counts
+    wait_for(lambda: not any(has_writer(path) for path in logs()))
+    numbers: list[int] = []
+    run_trial = tune_worker.run_trial
+
+    def count(found, values, trial, epochs=None):
+        numbers.append(trial)
+        return run_trial(found, values, trial, epochs)
+
+    monkeypatch.setattr(tune_worker, "run_trial", count)
+    trials = search(tmp_path, tuning.model_copy(update={"workers": 1}))
+    assert sorted(numbers) == sorted(set(range(6)) - set(second))
+    assert {number: finished()[number] for number in second} == second
+    assert trials[:3] == done
+
+
+def has_writer(path: Path) -> bool:
+    try:
+        find_writer(path)
+    except AssertionError:
+        return False
+    return True
+
+
 def find_writer(path: Path) -> int:
     """Number of the process whose standard output is a file."""
     for process in Path("/proc").glob("[0-9]*"):
@@ -331,6 +391,29 @@ def test_trial_without_a_valid_epoch_is_rejected(
         search(tmp_path, TUNING.model_copy(update={"trials": 2}), conditions=strict)
 
 
+def test_large_network_on_few_events_is_not_taken(tmp_path: Path) -> None:
+    """512-512-512 on 500 events, the only trial, in a search as it comes, against 16 units."""
+    events = make_set(500)
+    ranges = {"dropout": (0.0, 0.0), "l2": (0.0, 0.0), "learning_rate": (1e-3, 1e-3)}
+    space = SPACE.model_copy(update={"layers": [3], "units": [512], "batch_size": [64], **ranges})
+    configured = TRAINING.model_copy(
+        update={"folds": 4, "epochs": 12, "patience": 12, "learning_rate": 1e-2, "batch_size": 64}
+    )
+    found = run_search(
+        tmp_path,
+        Tuning(trials=1, workers=1, space=space),
+        training_set=replace(events, folds=(events.identifiers % np.uint64(4)).astype(np.int64)),
+        training=configured,
+        conditions=Overtraining().conditions,
+    )
+    (trial,) = found.trials
+    assert (trial.values["layers"], trial.values["units"]) == (3, 512)
+    assert trial.result["overtrained_epochs"] >= 4
+    assert trial.result["best_epoch"] < 12 - 4  # the last ones are overtrained
+    assert not found.decision.taken
+    assert found.training == configured
+
+
 def test_diverged_trial_is_rejected_with_its_reason(tmp_path: Path) -> None:
     space = SPACE.model_copy(update={"learning_rate": (1e37, 1e38)})
     tuning = TUNING.model_copy(update={"trials": 1, "space": space})
@@ -343,6 +426,19 @@ def test_bad_events_are_refused_before_anything_starts(tmp_path: Path) -> None:
     features[:, 3] = 1.0
     with pytest.raises(TaipanError, match="feature 'd' is constant"):
         search(tmp_path, training_set=replace(make_set(), features=features))
+    assert not list(tmp_path.iterdir())
+
+
+def test_splits_of_the_comparison_are_checked_before_anything_starts(tmp_path: Path) -> None:
+    """Fold 2 stops the comparison's networks, which train on fold 1; that of a trial does not."""
+    events = make_set()
+    tuning = TUNING.model_copy(update={"confirm_folds": 1})
+    for fold, message in ((1, "tuning: comparison on fold 2: .*"), (2, "")):
+        features = events.features.copy()
+        features[events.folds == fold, 3] = 1.0
+        expected = rf"^{message}training of fold 0: feature 'd' is constant \(1\)"
+        with pytest.raises(TaipanError, match=expected):
+            search(tmp_path, tuning, training_set=replace(events, features=features))
     assert not list(tmp_path.iterdir())
 
 

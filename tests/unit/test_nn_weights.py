@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,16 @@ import pytest
 from benchmarks.negative_weights import TOY, make_toy, measure_toy
 
 from taipan.atomic import read_json
-from taipan.config.model import Training
+from taipan.config.model import Categorical, Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.engine import Engine
 from taipan.nn.model import build_network
 from taipan.nn.train import train_network
-from taipan.nn.weights.learned import learn_weights
-from taipan.nn.weights.transform import transform_cells
+from taipan.nn.weights import learned
+from taipan.nn.weights.learned import WeightNetworks, learn_weights
+from taipan.nn.weights.transform import Process, transform_cells
 
 EVENTS = 3000
 QUICK = {"epochs": 25, "patience": 8, "hidden_layers": [32, 32], "learning_rate": 3e-3}
@@ -103,6 +106,55 @@ def test_weights_come_from_networks_that_never_saw_the_event(
     for fold in range(2):
         rows = split_folds(toy.folds, toy.identifiers, fold, 2).training & (toy.labels == 1)
         assert last[2 * fold] | last[2 * fold + 1] == set(np.flatnonzero(rows))
+
+
+def make_process(events: TrainingSet, n: int) -> Process:
+    rows = np.flatnonzero(events.labels == 1)[:n]
+    return Process("signal", events.features[rows], events.weights[rows], events.identifiers[rows])
+
+
+@pytest.mark.parametrize("method", ["refine", "resample"])
+def test_an_event_does_not_move_the_weights_of_its_own_part(toy: TrainingSet, method: str) -> None:
+    """Neither by the network that is applied to them nor by what standardises its inputs."""
+    chosen = settings(method, refinement={"parts": 2, **QUICK, "epochs": 2})
+    features = toy.features.copy()
+    features[np.flatnonzero(toy.labels == 1)[0]] = [30.0, -40.0]
+    first, other = (
+        WeightNetworks(events, chosen, 3).method(make_process(events, 400))
+        for events in (toy, replace(toy, features=features))
+    )
+    # the network of the other part has seen the event, that of its own has not
+    kept = (first[1:] > 0.0) | (other[1:] > 0.0)
+    same = first[1:][kept] == other[1:][kept]
+    assert kept.sum() > 50
+    assert same.mean() == pytest.approx(0.5, abs=0.15)
+
+
+def test_networks_of_weights_encode_categories(toy: TrainingSet) -> None:
+    categories = {"y": Categorical(values=[0.0, 1.0, 2.0])}
+    networks = WeightNetworks(replace(toy, categorical=categories), settings("refine"), 1)
+    assert networks._engine.network.standardise.categories == {1: (0.0, 1.0, 2.0)}
+
+
+def test_a_sample_too_small_for_networks_has_its_mean_and_says_so(
+    toy: TrainingSet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No event is left to pick the best epoch: the weight is that of the other part's mean sign."""
+    monkeypatch.setattr(learned, "_STOPPING_SHARE", 0.0)
+    monkeypatch.setattr(learned, "uniform_hash", lambda values: np.arange(len(values)) % 2 / 2)
+    logging.getLogger("taipan").propagate = True
+    process = replace(make_process(toy, 6), weights=np.array([1.0, 2.0, -1.0, 1.0, 2.0, 1.0]))
+    networks = WeightNetworks(toy, settings("refine"), 1)
+    # even events: all others are positive; odd ones: others have Σw = 2 of Σ|w| = 4
+    np.testing.assert_allclose(networks.refine(process), [1.0, 1.0, 1.0, 0.5, 2.0, 0.5])
+    assert networks.diagnostics[0]["events_without_network"] == 6
+    assert "signal: 6 of 6 training events have the mean of the others" in caplog.text
+    networks = WeightNetworks(toy, settings("resample"), 1)
+    networks.resample(process)
+    assert networks.diagnostics[0]["events_without_network"] == 6
+    monkeypatch.setattr(learned, "uniform_hash", lambda values: np.zeros(len(values)))
+    with pytest.raises(TaipanError, match="'resample' cannot learn the weights of sample 'signal'"):
+        networks.resample(process)
 
 
 @pytest.mark.parametrize("batch", [1, 8])

@@ -59,3 +59,13 @@ def test_code_parameter_covers_the_script(rule: str, body: str, script: str) -> 
             members = (f"{node.module}.{alias.name}" for alias in node.names)
             needed |= {name for name in members if provenance._file_of(name)}
     assert closure(needed) - closure(declared) <= PLUMBING
+
+
+@pytest.mark.parametrize("rule", ["optimise_binning", "histogram"])
+def test_what_bins_the_score_waits_for_both_gates(rule: str) -> None:
+    """Choosing the edges once did not wait for the gate on the weights."""
+    (body,) = [found for name, found, _ in rules() if name == rule]
+    inputs = body.split("output:")[0]
+    assert "models=MODELS" in inputs
+    assert "verdict=OVERTRAINING" in inputs
+    assert "weights=WEIGHT_VERDICT" in inputs

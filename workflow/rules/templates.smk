@@ -8,6 +8,7 @@ if CONFIG.templates.binning.method != "none":
             events=nominal_events(),
             models=MODELS,
             verdict=OVERTRAINING,
+            weights=WEIGHT_VERDICT,
             normalisation=NORMALISATION,
             pileup=PILEUP,
             transfer_factor=TRANSFER,

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
 
 from taipan.errors import TaipanError
-from taipan.nn.metrics import TwoSample, ks_test, n_eff
+from taipan.nn.metrics import TwoSample, ks_test, n_eff, n_eff_of_sums, scaled_chi2_test
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -168,26 +167,7 @@ def compare_scores(sample: ControlSample, edges: Sequence[float]) -> tuple[TwoSa
     squares = np.stack([filled.data_sigma, filled.simulation_sigma]) ** 2
     starts = _join(sums, squares)
     joined = [np.add.reduceat(item, starts, axis=1) for item in (sums, squares)]
-    return ks, _scaled_chi2(joined[0], joined[1])
-
-
-def _scaled_chi2(sums: FloatArray, squares: FloatArray) -> TwoSample:
-    """Give the smallest χ² of data against simulation times a free scale.
-
-    :func:`taipan.nn.metrics.chi2_test` fixes the scale by the totals. With an estimate subtracted,
-    the total fluctuates by events that are not where the data are, and a free scale is what makes
-    the probabilities uniform.
-    """
-    if sums.shape[1] < 2:
-        raise TaipanError("χ² test: fewer than two bins have enough events")
-    scale = float(sums[0].sum() / sums[1].sum())
-    for _ in range(20):
-        variance = squares[0] + scale**2 * squares[1]
-        scale = float(np.sum(sums[0] * sums[1] / variance) / np.sum(sums[1] ** 2 / variance))
-    variance = squares[0] + scale**2 * squares[1]
-    value = float(np.sum((sums[0] - scale * sums[1]) ** 2 / variance))
-    ndf = sums.shape[1] - 1
-    return TwoSample(value, float(chdtrc(ndf, value)), ndf)
+    return ks, scaled_chi2_test(joined[0], joined[1])
 
 
 def _join(sums: FloatArray, squares: FloatArray) -> list[int]:
@@ -202,12 +182,7 @@ def _join(sums: FloatArray, squares: FloatArray) -> list[int]:
     known = np.stack(
         [
             np.clip(shape, 0.0, None) * totals[0] ** 2 / squares[0].sum(),
-            np.divide(
-                np.clip(sums[1], 0.0, None) ** 2,
-                squares[1],
-                out=np.zeros_like(shape),
-                where=squares[1] > 0,
-            ),
+            n_eff_of_sums(np.clip(sums[1], 0.0, None), squares[1]),
         ]
     ).min(axis=0)
     starts, content = [0], 0.0

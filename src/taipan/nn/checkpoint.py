@@ -44,7 +44,7 @@ class Checkpoint:
     path
         File; written atomically.
     plan, train, validation
-        The training. A file of another one (other events, settings, seed) is not used.
+        The training. A file of another one (other events, settings, seed, code) is not used.
     """
 
     def __init__(self, path: Path, plan: Plan, train: Loaded, validation: Loaded) -> None:
@@ -112,6 +112,7 @@ def _identify(plan: Plan, parts: Sequence[Loaded]) -> str:
         plan.key,
         plan.totals,
         plan.identity,
+        plan.code,
         plan.settings.model_dump(mode="json", exclude={"checkpoint_every"}),
         [item.model_dump(mode="json") for item in plan.conditions],
     ]

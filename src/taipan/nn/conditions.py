@@ -62,7 +62,7 @@ class Part:
         if self.reference is None:
             return None
         if metric not in self.reference_values:
-            self.reference_values[metric] = _MEASURES[metric](self, self.reference)
+            self.reference_values[metric] = _measure(metric, self, self.reference)
         return self.reference_values[metric]
 
     def of_class(self, label: int) -> tuple[FloatArray, FloatArray]:
@@ -117,7 +117,7 @@ def compare(metric: str, train: Part, unseen: Part) -> Comparison:
         (value, error), (other, other_error) = _sigma_mu(train, unseen)
         return compare_values(metric, value, other, math.hypot(error, other_error))
     (value, terms), (other, other_terms) = (
-        _MEASURES[metric](part, part.scores) for part in (train, unseen)
+        _measure(metric, part, part.scores) for part in (train, unseen)
     )
     offset, residuals = 0.0, np.concatenate([terms, other_terms])
     seen, new = train.measure_reference(metric), unseen.measure_reference(metric)
@@ -153,7 +153,7 @@ def compare_paired(metric: str, seen: Part, unseen: Part) -> Comparison:
     if metric == "sigma_mu":
         return compare(metric, seen, unseen)
     (value, terms), (other, other_terms) = (
-        _MEASURES[metric](part, part.scores) for part in (seen, unseen)
+        _measure(metric, part, part.scores) for part in (seen, unseen)
     )
     change = other_terms - terms
     return compare_values(metric, value, other, math.sqrt(_dot(change, change)))
@@ -222,45 +222,33 @@ def significance(probability: float) -> float:
     return max(0.0, -NormalDist().inv_cdf(min(max(probability, smallest), 0.5)))
 
 
-def _measure_bce(part: Part, scores: FloatArray) -> tuple[float, FloatArray]:
-    p = np.clip(scores, 1e-7, 1.0 - 1e-7)
-    return _mean_and_terms(-np.where(part.labels == 1, np.log(p), np.log1p(-p)), part)
+_MEASURES = {
+    "bce": metrics.bce_with_terms,
+    "brier": metrics.brier_with_terms,
+    "auc": metrics.auc_with_terms,
+}
 
 
-def _measure_brier(part: Part, scores: FloatArray) -> tuple[float, FloatArray]:
-    return _mean_and_terms((scores - part.labels) ** 2, part)
-
-
-def _measure_auc(part: Part, scores: FloatArray) -> tuple[float, FloatArray]:
-    return metrics.auc_with_terms(part.labels, scores, part.weights)
-
-
-def _mean_and_terms(losses: FloatArray, part: Part) -> tuple[float, FloatArray]:
-    """Weighted mean, and by how much each event moves it: the variance is Σ terms²."""
-    mean, _ = metrics.weighted_mean(losses, part.weights)
-    return mean, part.weights * (losses - mean) / float(np.sum(part.weights))
-
-
-_MEASURES = {"bce": _measure_bce, "brier": _measure_brier, "auc": _measure_auc}
+def _measure(metric: str, part: Part, scores: FloatArray) -> tuple[float, FloatArray]:
+    """Give a metric of scores of a part, and by how much each event moves it."""
+    return _MEASURES[metric](part.labels, scores, part.weights)
 
 
 def _sigma_mu(train: Part, unseen: Part) -> list[tuple[float, float]]:
-    """Statistical σ(μ = 1) = (Σ s²/(s+b))^-1/2 of the binned score, of both parts.
+    """Statistical σ(μ) of the binned score (:func:`~taipan.nn.metrics.sigma_mu`), of both parts.
 
     Edges are quantiles of the signal of both parts; bins with few background events in a part are
-    merged. The positive bias of s²/(s+b) by the noise of the templates, ½ Σ ∂²q σ², is subtracted.
+    merged.
     """
     scores, weights = (
         np.concatenate([part.of_class(1)[index] for part in (train, unseen)]) for index in (0, 1)
     )
-    order = np.argsort(scores)
-    cumulative = np.cumsum(np.abs(weights[order]))
-    shares = np.linspace(0.0, 1.0, _SIGMA_MU_BINS + 1)[1:-1] * cumulative[-1]
-    inner = np.unique(scores[order][np.searchsorted(cumulative, shares)])
-    edges = np.concatenate([[-np.inf], inner, [np.inf]])
+    edges = metrics.quantile_edges(scores, weights, _SIGMA_MU_BINS)
     filled = [[_scaled(part, label, edges) for label in (1, 0)] for part in (train, unseen)]
-    groups = _merge(filled)
-    return [_sigma_of(*(np.add.reduceat(h, groups, axis=1) for h in part)) for part in filled]
+    groups = metrics.merge_bins(filled, _MIN_BIN_EVENTS)
+    return [
+        metrics.sigma_mu(*(np.add.reduceat(h, groups, axis=1) for h in part)) for part in filled
+    ]
 
 
 def _scaled(part: Part, label: int, edges: FloatArray) -> FloatArray:
@@ -268,32 +256,3 @@ def _scaled(part: Part, label: int, edges: FloatArray) -> FloatArray:
     total = part.totals[1 - label]
     sumw, sumw2 = metrics.normalised_histogram(*part.of_class(label), edges)
     return np.stack([sumw * total, sumw2 * total**2])
-
-
-def _merge(parts: Sequence[Sequence[FloatArray]]) -> NDArray[np.int64]:
-    """First bin of each group: groups with enough background and signal in each part."""
-    starts, stop = [], parts[0][0].shape[1]
-    for start in range(stop - 1, -1, -1):
-        enough = True
-        for signal, background in parts:
-            sumw, sumw2 = background[:, start:stop].sum(axis=1)
-            enough &= sumw > 0.0 and sumw**2 >= _MIN_BIN_EVENTS * sumw2
-            enough &= signal[0, start:stop].sum() > 0.0
-        if enough:
-            starts.append(start)
-            stop = start
-    starts = starts[::-1] or [0]
-    return np.array([0, *starts[1:]], dtype=np.int64)
-
-
-def _sigma_of(signal: FloatArray, background: FloatArray) -> tuple[float, float]:
-    s, b = signal[0], background[0]
-    n = np.maximum(s + b, 1e-300)
-    q = float(np.sum(s**2 / n))
-    # Σ of the bins is fixed, so a slope counts by its distance from the mean slope.
-    variance = 0.0
-    for part, slope in ((signal, (s**2 + 2.0 * s * b) / n**2), (background, -((s / n) ** 2))):
-        variance += float(np.sum((slope - np.average(slope, weights=part[0])) ** 2 * part[1]))
-    bias = float(np.sum((b**2 * signal[1] + s**2 * background[1]) / n**3))
-    corrected = max(q - bias, 0.1 * q, 1e-300)
-    return corrected**-0.5, 0.5 * corrected**-1.5 * math.sqrt(variance)

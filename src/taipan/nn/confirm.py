@@ -19,7 +19,7 @@ from taipan.atomic import replacing
 from taipan.config.model import Training
 from taipan.errors import TaipanError
 from taipan.nn.conditions import Part, compare_paired, measure_gain
-from taipan.nn.data import Split, split_folds
+from taipan.nn.data import Split, check_split, split_folds
 from taipan.nn.tune_worker import Search
 from taipan.seeds import derive_seed
 
@@ -87,7 +87,8 @@ def decide(search: Search, configured: Candidate, found: Candidate, threads: int
 
     Networks are stopped by fold 2, 3, ... (`tuning.confirm_folds` of them) in place of fold 1,
     which ranked the trials, and trained on the rest; fold 0 takes no part. With two folds there is
-    no other: fold 1 again, with another seed. Both candidates train with the same seeds. The best
+    no other: fold 1 again, with another seed. Both candidates train with the same seeds and the
+    same weights of the loss, made of the training events of each split. The best
     trial is not taken either if an overtraining condition fires between its networks that were
     trained on a fold and those that it stopped. A comparison that was killed goes on.
 
@@ -112,7 +113,7 @@ def decide(search: Search, configured: Candidate, found: Candidate, threads: int
     from taipan.nn.engine import prepare_tensorflow
 
     prepare_tensorflow(threads)
-    splits = _splits(search)
+    splits = comparison_splits(search)
     before = [_scores(search, configured, split) for split in splits]
     try:
         after = [_scores(search, found, split) for split in splits]
@@ -192,7 +193,25 @@ def combine_folds(
     return Comparison(tuple(folds), tuple(gains), tuple(errors), gain, error)
 
 
-def _splits(search: Search) -> list[Split]:
+def check_comparison(search: Search) -> None:
+    """Check, before any trial, that networks of the comparison can be trained.
+
+    Raises
+    ------
+    TaipanError
+        See :func:`~taipan.nn.data.check_split`; names the fold that would stop the training.
+    """
+    weights = search.events.training_weights()
+    for split in comparison_splits(search) if search.tuning.confirm_folds else ():
+        try:
+            check_split(search.events, weights, split)
+        except TaipanError as error:
+            raise TaipanError(
+                f"tuning: comparison on fold {_fold(search, split)}: {error}"
+            ) from error
+
+
+def comparison_splits(search: Search) -> list[Split]:
     """Split the events of folds 1 to k - 1 with another fold that stops the training."""
     events, k = search.events, search.training.folds
     first = split_folds(events.folds, events.identifiers, 0, k)
@@ -205,6 +224,26 @@ def _splits(search: Search) -> list[Split]:
 
 def _fold(search: Search, split: Split) -> int:
     return int(search.events.folds[split.validation][0])
+
+
+def _physical_weights(search: Search, split: Split) -> FloatArray:
+    """Give the physical weights of the loss of networks trained on a split, or read them.
+
+    Those of network 0 are no use: they were made without fold 1, which has signed weights there.
+    """
+    if search.training.negative_weights == "signed_bounded":
+        return search.events.weights
+    from taipan.nn.weights.learned import weigh_training_events
+
+    fold = _fold(search, split)
+    path = search.folder / "confirm" / f"weights-fold{fold}.npy"
+    if path.exists():
+        return np.asarray(np.load(path))
+    seed = derive_seed(search.seed, "confirm", "weights", fold)
+    weights = weigh_training_events(search.events, split.training, search.training, seed)
+    with replacing(path) as temporary:
+        np.save(temporary, weights)
+    return weights
 
 
 def _scores(search: Search, candidate: Candidate, split: Split) -> FloatArray:
@@ -226,7 +265,7 @@ def _scores(search: Search, candidate: Candidate, split: Split) -> FloatArray:
         FoldPlan(candidate.settings, search.conditions, search.tuning.objective, candidate.used),
         derive_seed(search.seed, "confirm", fold),
         checkpoint=stem.with_suffix(".npz"),
-        of_loss=events.training_weights(search.of_loss),
+        of_loss=events.training_weights(_physical_weights(search, split)),
     )
     scores = engine.predict(engine.load(events.features, events.labels, balanced))
     with replacing(path) as temporary:

@@ -229,6 +229,40 @@ def split_folds(
     return Split(fold, ~held_out & ~validation, validation, held_out)
 
 
+def check_split(training_set: TrainingSet, weights: FloatArray, split: Split) -> Standardisation:
+    """Check that a network can be trained on a split, before any is.
+
+    Parameters
+    ----------
+    training_set, split
+        All events, and those of the network.
+    weights
+        Signed training weights, shape (n,).
+
+    Returns
+    -------
+    Standardisation
+        Constants of the training events.
+
+    Raises
+    ------
+    TaipanError
+        If a class has no positive Σw in the training or the validation events, or a feature is
+        constant in the training events; names fold, part and class or feature.
+    """
+    for part, mask in (("training", split.training), ("validation", split.validation)):
+        for label, class_name in enumerate(CLASSES):
+            total = float(training_set.weights[mask & (training_set.labels == label)].sum())
+            if total <= 0.0:
+                raise TaipanError(
+                    f"training of fold {split.fold}: sum of weights of {class_name} in the {part} "
+                    f"events is {total:.6g}, must be positive"
+                )
+    rows = np.flatnonzero(split.training)
+    features = training_set.features[rows]
+    return standardisation(features, weights[rows], training_set.names, split.fold)
+
+
 def uniform_hash(identifiers: NDArray[np.uint64]) -> FloatArray:
     """Map identifiers (n,), uint64, to [0, 1): the splitmix64 finaliser.
 
@@ -285,19 +319,44 @@ def _check_categories(name: str, column: NDArray[np.float32], values: list[float
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Affine map of each feature to mean 0 and variance 1; arrays of shape (f,), float64."""
+    """Affine map of each feature to mean 0 and variance 1; arrays of shape (f,), float64.
+
+    A feature without spread has `inverse_sigma` 0: it gives 0 for every event.
+    """
 
     mean: FloatArray
     inverse_sigma: FloatArray
 
 
-def standardisation(
-    features: NDArray[np.float32], weights: FloatArray, names: tuple[str, ...], fold: int
-) -> Standardisation:
+def measure_spread(features: NDArray[np.float32], weights: FloatArray) -> Standardisation:
     """Measure mean and inverse sigma of each feature where it is present.
 
     Events count with |w|: with signed weights a variance may come out negative, and only the
     scale of the inputs matters here.
+
+    Parameters
+    ----------
+    features
+        Shape (n, f), NaN for missing.
+    weights
+        Shape (n,), signed.
+    """
+    present = ~np.isnan(features)
+    values = np.where(present, features, 0.0).astype(np.float64)
+    size = np.where(present, np.abs(weights)[:, None], 0.0)
+    total = size.sum(axis=0)
+    safe = np.where(total > 0.0, total, 1.0)
+    mean = (size * values).sum(axis=0) / safe
+    variance = (size * (values - mean) ** 2).sum(axis=0) / safe
+    sigma = np.sqrt(variance)
+    spread = sigma > 1e-12 * np.maximum(1.0, np.abs(mean))
+    return Standardisation(mean, np.where(spread, 1.0 / np.where(spread, sigma, 1.0), 0.0))
+
+
+def standardisation(
+    features: NDArray[np.float32], weights: FloatArray, names: tuple[str, ...], fold: int
+) -> Standardisation:
+    """Measure the spread of each feature (:func:`measure_spread`); there must be one.
 
     Parameters
     ----------
@@ -320,18 +379,11 @@ def standardisation(
     TaipanError
         If a feature has no spread in these events; names feature and fold.
     """
-    present = ~np.isnan(features)
-    values = np.where(present, features, 0.0).astype(np.float64)
-    size = np.where(present, np.abs(weights)[:, None], 0.0)
-    total = size.sum(axis=0)
-    safe = np.where(total > 0.0, total, 1.0)
-    mean = (size * values).sum(axis=0) / safe
-    variance = (size * (values - mean) ** 2).sum(axis=0) / safe
-    sigma = np.sqrt(variance)
+    found = measure_spread(features, weights)
     for column, name in enumerate(names):
-        if not sigma[column] > 1e-12 * max(1.0, abs(mean[column])):
+        if found.inverse_sigma[column] == 0.0:
             raise TaipanError(
                 f"training of fold {fold}: feature {name!r} is constant "
-                f"({mean[column]:.6g}) in the training events"
+                f"({found.mean[column]:.6g}) in the training events"
             )
-    return Standardisation(mean, 1.0 / sigma)
+    return found

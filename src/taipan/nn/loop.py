@@ -75,6 +75,8 @@ class Plan:
         Metric of the validation events that picks the epoch; that of the settings if empty.
     identity
         Hash of what else the training depends on.
+    code
+        Version of the code.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Plan:
     totals: tuple[float, float] = (1.0, 1.0)
     metric: str = ""
     identity: str = ""
+    code: str = ""
 
     @property
     def key(self) -> str:

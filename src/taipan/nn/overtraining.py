@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,40 @@ def check_networks(
     TaipanError
         If the networks do not fit the training set (features, folds).
     """
-    scorer = FoldScorer(models, training_set.names, threads)
+    return check_scorer(training_set, FoldScorer(models, training_set.names, threads), settings)
+
+
+class Scorer(Protocol):
+    """Classifiers of k folds, such as :class:`~taipan.nn.scorer.FoldScorer`."""
+
+    folds: int
+
+    def score_with(self, fold: int, features: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        """Score all events (n, f) by the classifier of one fold, shape (n,)."""
+
+    def score(
+        self, features: NDArray[np.float32], folds: NDArray[np.integer[Any]]
+    ) -> NDArray[np.floating[Any]]:
+        """Score each event (n, f) by the classifier of its fold (n,), shape (n,)."""
+
+
+def check_scorer(
+    training_set: TrainingSet, scorer: Scorer, settings: Overtraining
+) -> dict[str, Any]:
+    """Do what :func:`check_networks` does with any classifiers that are trained in folds.
+
+    Parameters
+    ----------
+    training_set, settings
+        As there.
+    scorer
+        The classifiers, that of fold i trained on what network i is trained on.
+
+    Raises
+    ------
+    TaipanError
+        If the training set is unusable.
+    """
     training_set.validate(scorer.folds)
     edges = np.linspace(0.0, 1.0, _BINS + 1)
     weights = training_set.training_weights()
@@ -149,7 +182,7 @@ def failure_message(verdict: dict[str, Any]) -> str:
 
 
 def _score(
-    scorer: FoldScorer,
+    scorer: Scorer,
     training_set: TrainingSet,
     weights: NDArray[np.float64],
     fold: int,

@@ -6,6 +6,7 @@ Imports TensorFlow: used by training alone.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ from taipan.nn import metrics
 from taipan.nn.adversary.engine import AdversarialEngine
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.adversary.fit import fit_against
-from taipan.nn.data import CLASSES, Split, TrainingSet, split_folds, standardisation
+from taipan.nn.data import CLASSES, Split, TrainingSet, check_split, split_folds
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.export import ModelCard, export_network
 from taipan.nn.loop import Fitted, Hook, Loaded, Plan, fit_network
@@ -54,12 +55,15 @@ class FoldPlan:
         Metric of the validation events that picks the epoch; that of the settings if empty.
     used
         For each feature, whether the networks see it; all if empty.
+    code
+        Version of the code: a checkpoint of another one is not used.
     """
 
     settings: Training
     conditions: Sequence[OvertrainingCondition] = ()
     metric: str = ""
     used: Sequence[bool] = ()
+    code: str = ""
 
 
 def train_network(
@@ -97,7 +101,7 @@ def train_network(
     record
         JSON file for settings, counts and histories.
     provenance
-        Strings to write into the files.
+        Strings to write into the files; a checkpoint of others is not used.
     threads
         Networks that are trained at a time, and threads of TensorFlow; results do not depend on it.
     transformed
@@ -115,7 +119,8 @@ def train_network(
     Raises
     ------
     TaipanError
-        If the training set is unusable (see :meth:`~taipan.nn.data.TrainingSet.validate`), the
+        If the training set is unusable (see :meth:`~taipan.nn.data.TrainingSet.validate` and
+        :func:`~taipan.nn.data.check_split`, for all folds before the first is trained), the
         number of files is not the number of folds, or a training diverges or collapses (names
         fold and epoch).
     """
@@ -124,8 +129,15 @@ def train_network(
     training_set.validate(settings.folds)
     training_set, physical = order_events(training_set, settings, transformed)
     weights = training_set.training_weights()
+    splits = [
+        split_folds(training_set.folds, training_set.identifiers, fold, settings.folds)
+        for fold in range(settings.folds)
+    ]
+    for split in splits:
+        check_split(training_set, weights, split)
     prepare_tensorflow(threads)
-    plan = FoldPlan(settings, tuple(conditions), used=tuple(used))
+    code = json.dumps(dict(provenance or {}), sort_keys=True)
+    plan = FoldPlan(settings, tuple(conditions), used=tuple(used), code=code)
     reference = _reference_events(training_set)
     # Built here, one after the other: Keras names layers by a counter of the process.
     workers = min(threads, settings.folds)
@@ -134,9 +146,9 @@ def train_network(
         engines.put(make_engine(training_set, settings, opponents))
     exporting = Lock()
 
-    def train_one(fold: int, path: Path) -> dict[str, Any]:
+    def train_one(split: Split, path: Path) -> dict[str, Any]:
+        fold = split.fold
         fold_seed = derive_seed(seed, "fold", fold)
-        split = split_folds(training_set.folds, training_set.identifiers, fold, settings.folds)
         engine = engines.get()
         try:
             trained = train_fold(
@@ -169,7 +181,7 @@ def train_network(
         }
 
     with ThreadPoolExecutor(workers) as pool:
-        networks = list(pool.map(train_one, range(settings.folds), models))
+        networks = list(pool.map(train_one, splits, models))
     write_json(
         record,
         {
@@ -250,16 +262,12 @@ def train_fold(
         If a class is missing in a part, a feature is constant in it, or the training diverges or
         collapses.
     """
-    _check_split(training_set, split)
+    constants = check_split(training_set, weights, split)
     training, validation = np.flatnonzero(split.training), np.flatnonzero(split.validation)
     engine.reset(seed)
     standardise = engine.network.standardise
     standardise.use(plan.used or (True,) * len(training_set.names))
-    standardise.set_constants(
-        standardisation(
-            training_set.features[training], weights[training], training_set.names, split.fold
-        )
-    )
+    standardise.set_constants(constants)
     in_loss = weights if of_loss is None else of_loss
     score_reference = fit_reference(
         training_set.features[training], training_set.labels[training], weights[training]
@@ -281,22 +289,11 @@ def train_fold(
         conditions=plan.conditions,
         totals=training_set.totals(~split.held_out),
         metric=plan.metric,
+        code=plan.code,
     )
     if isinstance(engine, AdversarialEngine):
         return fit_against(engine, train, unseen, loop, split, hooks, checkpoint)
     return fit_network(engine, train, unseen, loop, hooks, checkpoint)
-
-
-def _check_split(training_set: TrainingSet, split: Split) -> None:
-    """Check both classes in the training and validation parts, which two folds cut further."""
-    for part, mask in (("training", split.training), ("validation", split.validation)):
-        for label, class_name in enumerate(CLASSES):
-            total = float(training_set.weights[mask & (training_set.labels == label)].sum())
-            if total <= 0.0:
-                raise TaipanError(
-                    f"training of fold {split.fold}: sum of weights of {class_name} in the {part} "
-                    f"events is {total:.6g}, must be positive"
-                )
 
 
 def _reference_events(training_set: TrainingSet) -> NDArray[np.float32]:

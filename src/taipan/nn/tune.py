@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from taipan.atomic import read_json, write_json, write_text
 from taipan.config.model import OvertrainingCondition, Training, Tuning
 from taipan.errors import TaipanError
-from taipan.nn.data import TrainingSet
+from taipan.nn.data import TrainingSet, check_split, split_folds
 from taipan.nn.tune_worker import Search, result_path, write_search
 from taipan.nn.weights.transform import order_events
 from taipan.provenance import hash_content
@@ -132,6 +132,7 @@ def search_hyperparameters(
     kept = np.flatnonzero(training_set.folds != _HELD_OUT)
     events, of_loss = training_set.take(kept), physical[_HELD_OUT, kept]
     search = Search(events, of_loss, training, tuning, tuple(conditions), seed, folder)
+    _check_splits(search)
     search = Search(**{**vars(search), "folder": folder / f"search-{_identify(search, code)}"})
     search.folder.mkdir(parents=True, exist_ok=True)
     write_search(search)
@@ -155,6 +156,16 @@ def search_hyperparameters(
             "smaller networks in tuning.space or weaker overtraining.conditions are needed"
         )
     return _confirm(search, trials, threads)
+
+
+def _check_splits(search: Search) -> None:
+    """Check all that would stop a training, before any starts."""
+    from taipan.nn.confirm import check_comparison
+
+    events = search.events
+    split = split_folds(events.folds, events.identifiers, _HELD_OUT, search.training.folds)
+    check_split(events, events.training_weights(), split)
+    check_comparison(search)
 
 
 def _confirm(search: Search, trials: list[Trial], threads: int) -> SearchResult:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.errors import TaipanError
+from taipan.nn.metrics import n_eff_of_sums
 
 Array = npt.NDArray[np.float64]
 
@@ -94,22 +95,6 @@ class Merging:
         return {
             key: list(value) if isinstance(value, tuple) else value for key, value in record.items()
         }
-
-
-def effective_events(values: Array, variances: Array) -> Array:
-    """Give the number of unweighted events of equal precision, n_eff = (Σw)²/Σw².
-
-    Parameters
-    ----------
-    values, variances
-        Σw and Σw², of any common shape.
-
-    Returns
-    -------
-    Array
-        n_eff; zero where Σw² is zero.
-    """
-    return np.divide(values**2, variances, out=np.zeros_like(values), where=variances > 0)
 
 
 def merge_values(values: npt.ArrayLike, starts: Sequence[int]) -> Array:
@@ -249,7 +234,7 @@ class _Checker:
         members = [self.nominal[name] for name in self.backgrounds if name in self.nominal]
         background = np.array(sum(counts.values[start:stop].sum() for counts in members))
         variance = np.array(sum(counts.variances[start:stop].sum() for counts in members))
-        n_eff = float(effective_events(background, variance))
+        n_eff = float(n_eff_of_sums(background, variance))
         if background <= 0:
             found.append(f"total background is {float(background):.4g}")
         elif n_eff < self.min_effective_events:

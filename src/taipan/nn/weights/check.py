@@ -163,6 +163,7 @@ def _describe_network(network: Mapping[str, Any]) -> dict[str, Any]:
         "fold": network["fold"],
         "smallest_batch_sumw": min(history["smallest_batch_sumw"]),
         "smallest_loss": min(history["loss"]),
+        "smallest_train_bce": min(history["train_bce"]),
         "loss": history["loss"][best],
         "train_bce": history["train_bce"][best],
     }
@@ -207,17 +208,20 @@ def _judge_samples(
 
 
 def _judge_networks(networks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Judge the losses: below zero a network has isolated negative events."""
-    return [
-        {
-            "name": "training_loss",
-            "of": f"fold {network['fold']}",
-            "value": min(network["loss"], network["train_bce"]),
-            "limit": 0.0,
-            "passed": min(network["loss"], network["train_bce"]) >= 0.0,
-        }
-        for network in networks
-    ]
+    """Judge the smallest losses of all epochs: below zero a network isolated negative events."""
+    conditions = []
+    for network in networks:
+        value = min(network["smallest_loss"], network["smallest_train_bce"])
+        conditions.append(
+            {
+                "name": "training_loss",
+                "of": f"fold {network['fold']}",
+                "value": value,
+                "limit": 0.0,
+                "passed": value >= 0.0,
+            }
+        )
+    return conditions
 
 
 def _condition(name: str, of: str, value: float, limit: float) -> dict[str, Any]:

@@ -6,18 +6,24 @@ Imports TensorFlow: used by the stages that train alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taipan.config.model import Training
+from taipan.errors import TaipanError
 from taipan.nn import metrics
-from taipan.nn.data import FloatArray, TrainingSet, standardisation, uniform_hash
+from taipan.nn.data import FloatArray, TrainingSet, measure_spread, uniform_hash
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.model import build_network
-from taipan.nn.weights.transform import Process, transform_for_networks
+from taipan.nn.weights.transform import (
+    Method,
+    Process,
+    transform_for_networks,
+    transform_weights,
+    untrained_method,
+)
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
@@ -28,34 +34,35 @@ _STOPPING_SHARE = 0.25  # of the events a network may see, to pick its best epoc
 class WeightNetworks:
     """Trains the small networks that weights are taken from, each event by one that never saw it.
 
+    A network knows the events that it is trained on and nothing else: they also give the constants
+    that standardise its inputs.
+
     Parameters
     ----------
     training_set
-        Gives the features and the constants that standardise them.
+        Gives names and kinds of the features.
     settings
         Section `training`; its part `refinement` sets the networks.
     seed
         Seed of all of them.
-    threads
-        Threads of TensorFlow; results do not depend on it.
     """
 
-    def __init__(
-        self, training_set: TrainingSet, settings: Training, seed: int, threads: int = 1
-    ) -> None:
-        prepare_tensorflow(threads)
+    def __init__(self, training_set: TrainingSet, settings: Training, seed: int) -> None:
         own = settings.refinement.model_dump(exclude={"parts"})
         self._settings = settings.model_copy(update={**own, "dropout": 0.0, "logit_bound": 6.0})
         self._parts = settings.refinement.parts
         self._seed = seed
-        self._engine = Engine(
-            build_network(training_set.missing_flags, self._settings), self._settings
-        )
-        ordered = training_set.take(training_set.canonical_order())
-        self._engine.network.standardise.set_constants(
-            standardisation(ordered.features, ordered.weights, ordered.names, 0)
-        )
+        names = training_set.names
+        categorical = {names.index(name): item for name, item in training_set.categorical.items()}
+        network = build_network(training_set.missing_flags, self._settings, categorical)
+        self._engine = Engine(network, self._settings)
         self.diagnostics: list[dict[str, Any]] = []
+
+    @property
+    def method(self) -> Method:
+        """The method of `training.negative_weights`: `refine` or `resample`."""
+        methods: dict[str, Method] = {"refine": self.refine, "resample": self.resample}
+        return methods[self._settings.negative_weights]
 
     def refine(self, process: Process) -> FloatArray:
         """Replace the sign of each weight by its mean given the features.
@@ -70,13 +77,14 @@ class WeightNetworks:
         """
         size = np.abs(process.weights)
         positive = (process.weights > 0.0).astype(np.int64)
-        p = self._cross_fit(process, "sign", [(positive, size / size.mean())])
+        p, untrained = self._cross_fit(process, "sign", [(positive, size / size.mean())])
         raw = size * (2.0 * p - 1.0)
         new = np.maximum(raw, 0.0)
         self.diagnostics.append(
             {
                 "sample": process.sample,
                 "events": len(new),
+                "events_without_network": untrained,
                 "negative_fraction": metrics.negative_fraction(process.weights),
                 "auc_of_sign": metrics.auc(positive, p, size),
                 "brier": metrics.brier(positive, p, size),
@@ -109,7 +117,9 @@ class WeightNetworks:
         labels = np.zeros(len(ones), dtype=np.int64)
         for name, values in (("mean", process.weights), ("square", process.weights**2)):
             scale = float(values.mean())
-            p = self._cross_fit(process, name, [(labels + 1, values / scale), (labels, ones)])
+            p, untrained = self._cross_fit(
+                process, name, [(labels + 1, values / scale), (labels, ones)]
+            )
             means[name] = scale * p / (1.0 - p)
         keep = means["mean"] ** 2 / means["square"]
         salt = np.uint64(derive_seed(self._seed, "keep", process.sample))
@@ -119,6 +129,7 @@ class WeightNetworks:
             {
                 "sample": process.sample,
                 "events": len(new),
+                "events_without_network": untrained,
                 "events_kept": int(kept.sum()),
                 "negative_fraction": metrics.negative_fraction(process.weights),
                 "above_one_fraction": float(np.mean(keep > 1.0)),
@@ -134,6 +145,13 @@ class WeightNetworks:
 
     def _log(self, process: Process, key: str) -> None:
         found = self.diagnostics[-1]
+        if found["events_without_network"]:
+            logger.warning(
+                "%s: %d of %d training events have the mean of the others: too few to train on",
+                process.sample,
+                found["events_without_network"],
+                found["events"],
+            )
         logger.info(
             "%s: %d training events, Σw %.6g before and %.6g after, before it is scaled",
             process.sample,
@@ -144,25 +162,48 @@ class WeightNetworks:
 
     def _cross_fit(
         self, process: Process, name: str, classes: list[tuple[NDArray[Any], FloatArray]]
-    ) -> FloatArray:
+    ) -> tuple[FloatArray, int]:
         """Give the probability of label 1 for each event, from a network that never saw it.
 
-        `classes` holds labels and weights (n,) of the events, once or several times.
+        `classes` holds labels and weights (n,) of the events, once or several times. Where the
+        other parts are too small for a network and its best epoch, the probability is their mean;
+        the number of these events is given, too.
         """
         seed = derive_seed(self._seed, process.sample, name, len(self.diagnostics))
         salt = np.uint64(derive_seed(seed, "parts"))
         drawn = uniform_hash(process.identifiers ^ salt) * self._parts
         parts = drawn.astype(np.int64)
         stopping = drawn - parts < _STOPPING_SHARE
-        probabilities = np.empty(len(process.weights))
+        probabilities, untrained = np.empty(len(process.weights)), 0
         for part in range(self._parts):
             rows = np.flatnonzero(parts == part)
             if not len(rows):
                 continue
-            self._engine.reset(derive_seed(seed, "part", part))
-            self._fit(process, classes, (parts != part) & ~stopping, (parts != part) & stopping)
-            probabilities[rows] = self._predict(process.features[rows])
-        return probabilities
+            training, held = (parts != part) & ~stopping, (parts != part) & stopping
+            if training.any() and held.any():
+                self._engine.reset(derive_seed(seed, "part", part))
+                self._fit(process, classes, training, held)
+                probabilities[rows] = self._predict(process.features[rows])
+            else:
+                probabilities[rows] = self._mean_label(process, classes, parts != part)
+                untrained += len(rows)
+        return probabilities, untrained
+
+    def _mean_label(
+        self,
+        process: Process,
+        classes: list[tuple[NDArray[Any], FloatArray]],
+        others: NDArray[np.bool_],
+    ) -> float:
+        total = sum(float(weights[others].sum()) for _, weights in classes)
+        share = sum(float((labels * weights)[others].sum()) for labels, weights in classes)
+        if not 0.0 < share <= total:
+            raise TaipanError(
+                f"training.negative_weights: '{self._settings.negative_weights}' cannot learn the "
+                f"weights of sample '{process.sample}', which has {len(process.weights)} training "
+                "events; allowed here: signed_bounded, cell"
+            )
+        return share / total
 
     def _predict(self, features: NDArray[np.float32]) -> FloatArray:
         zeros = np.zeros(len(features))
@@ -181,11 +222,12 @@ class WeightNetworks:
             return features, labels, np.concatenate([values[mask] for _, values in classes])
 
         engine, body = self._engine, self._engine.network.body
+        # of these events alone; a feature that is constant in them says nothing
+        constants = measure_spread(process.features[training], process.weights[training])
+        engine.network.standardise.set_constants(constants)
         features, labels, weights = stack(training)
         loaded = engine.load(features, labels, weights)
         held, held_labels, held_weights = stack(stopping)
-        if not len(labels) or not len(held_labels):
-            return  # a handful of events: the network stays as it started
         held_loaded = engine.load(held, held_labels, held_weights)
         generator = np.random.default_rng(derive_seed(self._seed, "shuffle"))
         best, best_epoch, best_weights = np.inf, -1, body.get_weights()
@@ -229,10 +271,43 @@ def learn_weights(
     TaipanError
         If a sample with negative weights has no positive Σw.
     """
-    networks = WeightNetworks(training_set, settings, seed, threads)
-    methods: dict[str, Callable[[Process], FloatArray]] = {
-        "refine": networks.refine,
-        "resample": networks.resample,
-    }
-    weights = transform_for_networks(training_set, settings, methods[settings.negative_weights])
+    prepare_tensorflow(threads)
+    networks = WeightNetworks(training_set, settings, seed)
+    weights = transform_for_networks(training_set, settings, networks.method)
     return weights, networks.diagnostics
+
+
+def weigh_training_events(
+    training_set: TrainingSet, training: NDArray[np.bool_], settings: Training, seed: int
+) -> FloatArray:
+    """Give the physical weights of the loss of one network, by any method.
+
+    Parameters
+    ----------
+    training_set
+        The n events.
+    training
+        Shape (n,), the events that the network is trained on; they alone make the weights.
+    settings
+        Section `training` of the configuration.
+    seed
+        Seed of the networks of `refine` and `resample`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,); events that the network is not trained on have their signed weights.
+
+    Raises
+    ------
+    TaipanError
+        See :func:`~taipan.nn.weights.transform.transform_weights`.
+    """
+    name = settings.negative_weights
+    if name == "signed_bounded":
+        return np.asarray(training_set.weights, dtype=np.float64)
+    if name in ("refine", "resample"):
+        method = WeightNetworks(training_set, settings, seed).method
+    else:
+        method = untrained_method(settings)
+    return transform_weights(training_set, training, name, method)

@@ -137,15 +137,25 @@ def transform_for_networks(
     return transformed
 
 
-def transform_cells(training_set: TrainingSet, settings: Training) -> FloatArray:
-    """Transform by cell resampling (:mod:`taipan.nn.weights.cells`); shape (k, n)."""
+def untrained_method(settings: Training) -> Method:
+    """Give the method of `training.negative_weights`: `cell`, `abs` or `drop`."""
     cells = settings.cells
 
-    def method(process: Process) -> FloatArray:
+    def resample(process: Process) -> FloatArray:
         points = cell_points(process.features, process.weights, cells.components)
         return resample_cells(points, process.weights, cells.max_radius)
 
-    return transform_for_networks(training_set, settings, method)
+    methods: dict[str, Method] = {
+        "cell": resample,
+        "abs": lambda process: np.abs(process.weights),
+        "drop": lambda process: np.maximum(process.weights, 0.0),
+    }
+    return methods[settings.negative_weights]
+
+
+def transform_cells(training_set: TrainingSet, settings: Training) -> FloatArray:
+    """Transform by cell resampling (:mod:`taipan.nn.weights.cells`); shape (k, n)."""
+    return transform_for_networks(training_set, settings, untrained_method(settings))
 
 
 def loss_weights(
@@ -180,10 +190,7 @@ def loss_weights(
             "the events, and more events do not cure it; for comparison only",
             method,
         )
-        simple = np.abs if method == "abs" else _positive_part
-        return transform_for_networks(
-            training_set, settings, lambda process: np.asarray(simple(process.weights))
-        )
+        return transform_for_networks(training_set, settings, untrained_method(settings))
     if method in STORED:
         if stored is None or stored.shape != shape:
             found = "none" if stored is None else f"shape {stored.shape}"
@@ -219,7 +226,3 @@ def order_events(
     physical = loss_weights(training_set, settings, stored)
     order = training_set.canonical_order()
     return training_set.take(order), physical[:, order]
-
-
-def _positive_part(weights: FloatArray) -> FloatArray:
-    return np.maximum(weights, 0.0)
