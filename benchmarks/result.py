@@ -143,9 +143,8 @@ def main() -> None:
             return f"{expected_sigma(model):.3f} ({len(record['treatment']['pruned'])} pruned)"
 
         for limit in PRUNING:
-            print(
-                f"  pruned below {limit:g}: {sigma(changed(config, prune_rate=limit, prune_shape=limit))}"
-            )
+            pruned = changed(config, prune_rate=limit, prune_shape=limit)
+            print(f"  pruned below {limit:g}: {sigma(pruned)}")
         print(f"  not smoothed: {sigma(with_systematics(config, smooth='none'))}")
         projected = project(total, config, observable, transfer, options.factor)
         print(f"  × {options.factor:g}: {projected['sigma']:.3f}, edges {projected['edges']}")
