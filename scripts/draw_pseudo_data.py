@@ -19,7 +19,6 @@ from taipan.coverage.draw import (
     split_samples,
 )
 from taipan.coverage.truth import Truth, draw_truth
-from taipan.errors import TaipanError
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.variations import is_data_driven
@@ -61,8 +60,7 @@ def draw_pseudo_data(
     Raises
     ------
     TaipanError
-        If a systematic cannot be applied to events, or too much of a yield comes from events that
-        were thought far from the fitted regions.
+        If a systematic cannot be applied to events.
     """
     coverage = config.pop("coverage")
     settings = restore_slice(config)
@@ -94,9 +92,8 @@ def draw_pseudo_data(
         loss,
     )
     if loss > LARGEST_LOSS:
-        raise TaipanError(
-            f"coverage: events left out change a bin by {loss:.2g} of its standard deviation"
-        )
+        logger.info("that is more than %g σ: all events are used", LARGEST_LOSS)
+        near = full
     truths, counts = [], []
     for _ in range(coverage["experiments"] // coverage["batches"]):
         truth = draw_truth(settings.systematics, span, rng)

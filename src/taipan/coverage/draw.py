@@ -354,7 +354,7 @@ def extreme_truths(systematics: Mapping[str, Systematic], size: float = 3.0) -> 
     zero = dict.fromkeys(systematics, 0.0)
     shifts = [name for name, item in systematics.items() if item.kind == "kinematic"]
     pulls = [{**zero, name: sign * size} for name in shifts for sign in (1.0, -1.0)]
-    pulls += [{**zero, **dict.fromkeys(shifts, sign * size / 2.0)} for sign in (1.0, -1.0)]
+    pulls += [{**zero, **dict.fromkeys(shifts, sign * size)} for sign in (1.0, -1.0)]
     return [Truth(1.0, values, 0.0) for values in (zero, *pulls)]
 
 
