@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from taipan.atomic import read_json, write_json
 from taipan.config.slices import restore_slice
-from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.scripting import run_script
 from taipan.templates.combine import (
     add_datasets,
     add_same_sign,
     check_variations,
+    check_yields,
     list_yields,
     read_transfer_factor,
 )
@@ -63,13 +63,7 @@ def combine(
         results[output] = total
     filled = results[templates]
     yields = list_yields(next(iter(filled.values())))
-    empty = [
-        region
-        for region in settings.regions
-        if not any(item.value for item in yields if item.region == region)
-    ]
-    if empty:
-        raise TaipanError(f"regions.{empty[0]}: no event of any process passes its cut")
+    check_yields(yields, settings.samples, settings.regions)
     check_variations(filled, settings.samples, settings.regions, variations)
     for output, histograms in results.items():
         write_histograms(output, histograms)

@@ -34,12 +34,15 @@ def measure_pileup(
         read = {name: read_events(paths, columns) for name, paths in events.items()}
         data = [read[name]["PV_npvs"] for name in read if norms[name].is_data]
         simulation = {name: item for name, item in read.items() if not norms[name].is_data}
+        # summed as float32, the total depends on the order of the events
+        simulated = [
+            item["genWeight"].astype(np.float64) * norms[name].scale
+            for name, item in simulation.items()
+        ]
         weights = measure_vertex_weights(
             np.concatenate(data),
             np.concatenate([item["PV_npvs"] for item in simulation.values()]),
-            np.concatenate(
-                [item["genWeight"] * norms[name].scale for name, item in simulation.items()]
-            ),
+            np.concatenate(simulated),
             max_weight,
         )
     logger.info("%d vertex bins, weights up to %.2f", len(weights.ratio), max(weights.ratio))

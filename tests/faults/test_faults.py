@@ -98,15 +98,16 @@ def test_a_job_of_every_stage_is_killed(finished: Project, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("kept", "marker"),
     [
-        (UNTRAINED, "models/fold0.onnx"),  # one of several outputs is there
+        ([], "events/DYJetsToLL/0.parquet"),  # one of several outputs is there
+        (UNTRAINED, "models/fold0.onnx"),
         ([*UNTRAINED, "models", "gates"], "logs/histogram/DYJetsToLL.log"),
     ],
-    ids=["export", "histogram"],
+    ids=["skim", "export", "histogram"],
 )
 def test_killed_and_started_again_gives_the_same(
     finished: Project, project: Project, kept: list[str], marker: str
 ) -> None:
-    """The whole workflow gets SIGKILL in the middle of a stage."""
+    """The whole workflow gets SIGKILL in the middle of a stage; nothing later has been made."""
     results = project.path / RESULTS
     for path in results.iterdir():
         if path.name not in kept:

@@ -460,6 +460,21 @@ def collection() -> dict[str, Any]:
     }
 
 
+def test_training_region_without_simulated_events_is_named(collection: dict[str, Any]) -> None:
+    """The same-sign events of the estimate once hid that no event passes the cut."""
+    from taipan.nn.collect import collect_training_set
+
+    assert set(collect_training_set(**collection).samples) == {"H", "W", "QCD"}
+    for events in collection["datasets"]:
+        events.columns["m"] = np.where(events.columns["q"] > 0, 90.0, events.columns["m"])
+    message = (
+        r"^regions.sr.cut: 'q > 0 and m < 30': no event of a simulated sample passes it; the "
+        r"networks are trained there \(training.region\)$"
+    )
+    with pytest.raises(TaipanError, match=message):
+        collect_training_set(**collection)
+
+
 def collect(collection: dict[str, Any], decorrelate: Any = (), **sample: Any) -> list[Opponent]:
     from taipan.nn.adversary.collect import collect_opponents
 

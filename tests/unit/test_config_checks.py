@@ -31,7 +31,11 @@ ANALYSIS = Analysis(
     quantities={
         name: quantity(name) for name in ("pt_1", "mt_1", "q_1", "q_2", "iso_1", "gen_match", "m")
     }
-    | {"broken": quantity("broken", "Muon_pt", "Tau_pt")},
+    | {
+        "broken": quantity("broken", "Muon_pt", "Tau_pt"),
+        "z_true": Quantity("z_true", "", "z", ("Muon_pt",), simulation_only=True),
+        "z_jet": Quantity("z_jet", "", "z", ("Muon_pt",), may_be_missing=True),
+    },
     shifts={
         "tau": Shift(lambda columns, size: columns, "tau_pt", ""),
         "met": Shift(lambda columns, size: columns, None, ""),
@@ -270,8 +274,34 @@ MESSAGES = {
         "systematics.qcd_os_ss: 'qcd_os_ss' is already the fit parameter of transfer_factor",
     ),
     "observable that may be missing": (
-        {"observables": {"jpt_1": {"label": "x", "binning": [0, 1]}}},
-        "observables.jpt_1: 'jpt_1'",
+        {"observables": {"z_jet": {"label": "z", "binning": [0, 1]}}},
+        "observables.z_jet: 'z_jet' is missing for some events, which a fit would count in its "
+        "last bin; only control_plots may have it",
+    ),
+    "feature from the generator record": (
+        {"features": ["pt_1", "z_true"]},
+        "features[1]: 'z_true' comes from the generator record, which data do not have; only "
+        "samples.*.select may use it",
+    ),
+    "cut on the generator record": (
+        {"regions": {"ss_sr": {"cut": "q_1 * q_2 > 0 and z_true > 1"}}},
+        "regions.ss_sr.cut: 'z_true' comes from the generator record, which data do not have; only",
+    ),
+    "fold of the bin edges beyond the last": (
+        {"templates": {"binning": {"method": "merge", "fold": 5}}},
+        "templates.binning.fold: 5 is not one of the training.folds = 5 folds (0 to 4)",
+    ),
+    "fewer fine bins than bins": (
+        {"templates": {"binning": {"method": "merge", "bins": 12, "fine_bins": 10}}},
+        "templates.binning.fine_bins: 10 is below templates.binning.bins (12)",
+    ),
+    "bin edges of two signal regions": (
+        {
+            "templates": {"binning": {"method": "merge"}},
+            "regions": {"cr": {"role": "signal"}},
+        },
+        "templates.binning.method: 'merge' chooses edges for one region with role signal; there "
+        "are sr, cr",
     ),
     "luminosity mask that is not there": (
         {"skim": {"lumi_mask": "absent.json"}},
@@ -622,6 +652,80 @@ SYSTEMATICS = {
         ".symmetrize: true has no meaning for a control_residual",
     ),
     "rate with a region": ("lumi", {"region": "cr"}, ".region: not a key of this systematic"),
+    "one-sided weight": (
+        "pu",
+        {"one_sided": True},
+        ".one_sided: true is for kind kinematic without symmetrize",
+    ),
+    "one-sided and symmetrised": (
+        "tes",
+        {"one_sided": True, "symmetrize": True},
+        ".one_sided: true is for kind kinematic without symmetrize",
+    ),
+    "decorrelated twice": (
+        "tes",
+        {"decorrelate": ["sample", "region", "sample"]},
+        ".decorrelate[2]: 'sample' is a duplicate of systematics.tes.decorrelate[0]",
+    ),
+    "rate smoothed": (
+        "lumi",
+        {"smooth": "lowess"},
+        ".smooth: lowess has no meaning for a rate; kind rate takes either size, or up and down",
+    ),
+}
+MEASURE = {"sample": "ZTT", "region": "cr", "quantity": "pt_1", "binning": [0, 1, 2]}
+WEIGHTS = {
+    "name of the built-in weight": (
+        {"pileup": {"measure": MEASURE}},
+        "weights.pileup: the name is taken by a built-in weight (pileup)",
+    ),
+    "used by no systematic": (
+        {"w": {"measure": MEASURE}, "idle": {"measure": MEASURE}},
+        "weights.idle: no systematic uses it; name it in systematics.*.weight, or leave it out",
+    ),
+    "file that is not there": (
+        {"w": {"file": "absent.json"}},
+        "weights.w.file: 'absent.json' is not a file (seen from /",
+    ),
+    "quantity that is none": (
+        {"w": {"measure": {**MEASURE, "quantity": "pt_9"}}},
+        "weights.w.measure.quantity: 'pt_9' is not a quantity that every event of data has; did "
+        "you mean 'pt_1'? (pt_1, mt_1, ",
+    ),
+    "quantity that may be missing": (
+        {"w": {"measure": {**MEASURE, "quantity": "z_jet"}}},
+        "weights.w.measure.quantity: 'z_jet' is not a quantity that every event of data has",
+    ),
+    "quantity of the generator record": (
+        {"w": {"measure": {**MEASURE, "quantity": "z_true"}}},
+        "weights.w.measure.quantity: 'z_true' is not a quantity that every event of data has",
+    ),
+    "edges out of order": (
+        {"w": {"measure": {**MEASURE, "binning": [0, 2, 1]}}},
+        "weights.w.measure.binning[2]: 1 after 2; edges must be strictly increasing",
+    ),
+    "unknown region": (
+        {"w": {"measure": {**MEASURE, "region": "crr"}}},
+        "weights.w.measure.region: 'crr' is not a region; did you mean 'cr'? (sr, cr, ss_sr, "
+        "ss_cr)",
+    ),
+    "unknown denominator": (
+        {"w": {"measure": {**MEASURE, "sample": "QCD", "denominator": "ss"}}},
+        "weights.w.measure.denominator: 'ss' is not a region",
+    ),
+    "unknown sample": (
+        {"w": {"measure": {**MEASURE, "sample": "ZTTT"}}},
+        "weights.w.measure.sample: 'ZTTT' is not a sample; did you mean 'ZTT'? (S, QCD, ZLL, ZTT)",
+    ),
+    "simulated sample with a denominator": (
+        {"w": {"measure": {**MEASURE, "denominator": "ss_cr"}}},
+        "weights.w.measure.denominator: 'ss_cr'; a sample estimated with same_sign needs it, a "
+        "simulated one takes none",
+    ),
+    "data-driven sample without a denominator": (
+        {"w": {"measure": {**MEASURE, "sample": "QCD"}}},
+        "weights.w.measure.denominator: None; a sample estimated with same_sign needs it",
+    ),
 }
 
 
@@ -667,6 +771,48 @@ def test_systematic(case):
     lines = problems({"systematics": {name: change}})
     found = [line for line in lines if line.startswith(f"systematics.{name}{expected}")]
     assert len(found) == 1
+
+
+USES_W = {"kind": "weight", "weight": "w", "samples": ["ZTT"]}
+
+
+def test_measured_weight_passes():
+    check({"weights": {"w": {"measure": MEASURE}}, "systematics": {"uses_w": USES_W}})
+
+
+@pytest.mark.parametrize("case", WEIGHTS)
+def test_weight(case):
+    weights, expected = WEIGHTS[case]
+    systematics = {"uses_w": USES_W} if "w" in weights else {}
+    (line,) = problems({"weights": weights, "systematics": systematics})
+    assert line.startswith(expected)
+
+
+def test_file_that_is_no_correction(tmp_path):
+    file = tmp_path / "weights.json"
+    file.write_text("{}")
+    change = {"weights": {"w": {"file": str(file)}}, "systematics": {"uses_w": USES_W}}
+    (line,) = problems(change)
+    assert line.startswith(f"weights.w.file: {file}: not a correctionlib file: ")
+
+
+def test_weight_of_a_data_driven_sample_has_no_other_sample():
+    measure = {**MEASURE, "sample": "QCD", "denominator": "ss_cr"}
+    change = {
+        "weights": {"w": {"measure": measure}},
+        "systematics": {"uses_w": {**USES_W, "samples": ["ZTT", "QCD"]}},
+    }
+    assert problems(change) == [
+        "systematics.uses_w.samples: ZTT, QCD: 'QCD' is estimated from data; a weight of the "
+        "events it is made of has no other sample"
+    ]
+
+
+def test_fastsim_has_all_its_data():
+    second = {"files": ["d2.root"], "is_data": True, "luminosity": CITED}
+    assert problems(None, catalogue={"datasets": {"Data2": second}}) == [
+        "data: 'Data2' is missing; fastsim.luminosity is that of all its data (Data, Data2)"
+    ]
 
 
 def test_all_problems_are_reported_a_line_each():
@@ -725,6 +871,16 @@ def skims(tmp_path):
 def test_skims_pass(skims, tmp_path):
     change = {"skims": str(skims), "results": str(tmp_path / "results")}
     check(change, catalogue=SKIMS, analysis=FLAT)
+
+
+def test_flat_ntuples_have_no_luminosity_blocks(skims, tmp_path):
+    mask = tmp_path / "mask.json"
+    mask.write_text("{}")
+    change = {"skims": str(skims), "skim": {"lumi_mask": str(mask)}}
+    (line,) = problems(change, catalogue=SKIMS, analysis=FLAT, tmp_path=tmp_path / "results")
+    assert line == (
+        f"skim.lumi_mask: '{mask}': flat ntuples have no luminosity blocks; set it to null"
+    )
 
 
 def test_folder_of_the_files_is_needed():

@@ -90,11 +90,14 @@ def test_a_weight_has_one_source(content: dict[str, Any]) -> None:
 
 def test_measured_ratio_is_one_on_average() -> None:
     above, below = np.array([50.0, 30.0, -1.0]), np.array([100.0, 50.0, 10.0])
-    ratio = measured_ratio((above, above), (below, below))
+    names = ("data in region 'a'", "sample 'W' in region 'a'")
+    ratio = measured_ratio((above, above), (below, below), names)
     assert ratio[2] == 1.0  # nothing is known
     np.testing.assert_allclose(ratio[:2], np.array([0.5, 0.6]) * 160.0 / 79.0)
-    with pytest.raises(TaipanError, match="totals are -1 over 160"):
-        measured_ratio((-above / 79.0, above), (below, below))
+    with pytest.raises(TaipanError, match=r"^Σw = -1 of data in region 'a'; it must be positive$"):
+        measured_ratio((-above / 79.0, above), (below, below), names)
+    with pytest.raises(TaipanError, match=r"^Σw = 0 of sample 'W' in region 'a'; it must be pos"):
+        measured_ratio((above, above), (0.0 * below, below), names)
 
 
 def test_what_is_measured() -> None:
@@ -129,3 +132,41 @@ def test_what_is_measured() -> None:
     found = measure_weight("w", measure, counts, samples, regions, 2.0)
     # [20, 60] over [10, 10]
     np.testing.assert_allclose(found, np.array([2.0, 5.0]) * 0.25 / 1.0 * np.array([1, 1.2]))
+
+
+def test_region_without_events_is_named() -> None:
+    """The same-sign estimate of W's control region is negative there, which hid the reason."""
+    samples = {"W": Sample(datasets=["w"]), "QCD": Sample(estimate="same_sign")}
+    regions = {"os": Region(cut="a > 1", same_sign="ss"), "ss": Region(cut="a < 1")}
+    counts = {
+        ("w", region, sample): np.full((2, 2), value)
+        for region, sample, value in (
+            ("os", "data", 0.0),
+            ("os", "W", 0.0),
+            ("ss", "data", 9.0),
+            ("ss", "W", 2.0),
+        )
+    }
+
+    def message(**changes: str) -> str:
+        measure = Measurement(
+            **{"sample": "W", "region": "os", "quantity": "x", "binning": [0, 1, 2], **changes}
+        )
+        with pytest.raises(TaipanError) as error:
+            measure_weight("w", measure, counts, samples, regions, 2.0)
+        return str(error.value)
+
+    empty = (
+        "regions.os.cut: 'a > 1': no event of any process passes it; weights.w is measured there"
+    )
+    assert message() == empty
+    assert message(sample="QCD", region="ss", denominator="os") == empty
+    counts["w", "os", "data"] = np.full((2, 2), 1.0)
+    counts["w", "os", "W"] = np.full((2, 2), 3.0)
+    # 2 - 2·(18 - 4) = -26, both bins together
+    assert message() == (
+        "weights.w: Σw = -26 of data minus other processes in region 'os'; it must be positive"
+    )
+    assert message(sample="QCD", region="ss", denominator="os") == (
+        "weights.w: Σw = -4 of data minus simulation in region 'os'; it must be positive"
+    )

@@ -354,6 +354,22 @@ def test_variation_that_changes_nothing_is_an_error():
         build(config=make_config(systematics=systematics))
 
 
+def test_sample_that_a_systematic_does_not_change_is_warned_of(caplog):
+    histogram = make_histogram()
+    processes, variations = list(histogram.axes[0]), list(histogram.axes[2])
+    for direction in ("up", "down"):
+        row = (processes.index("TT"), slice(None))
+        for quantity in ("value", "variance"):
+            view = histogram.view()[quantity]
+            view[(*row, variations.index(f"met_unclustered_{direction}"))] = view[(*row, 0)]
+    _, record = build()
+    assert not [line for line in record["warnings"] if line.startswith("systematics.")]
+    _, record = build(histogram)
+    message = "systematics.met_unclustered: changes no fitted template of sample TT"
+    assert [line for line in record["warnings"] if line.startswith("systematics.")] == [message]
+    assert message in caplog.text
+
+
 def test_missing_variation_names_systematic_and_sample():
     histogram = make_histogram()
     index = list(histogram.axes[2]).index("jet_energy_scale_up")

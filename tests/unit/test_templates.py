@@ -24,9 +24,11 @@ from taipan.events.weights import VertexWeights
 from taipan.normalisation import Normalisation
 from taipan.templates.combine import (
     TransferFactor,
+    Yield,
     add_datasets,
     add_same_sign,
     check_variations,
+    check_yields,
     list_yields,
     measure_transfer_factor,
 )
@@ -157,6 +159,63 @@ def test_a_variation_that_changes_nothing_is_refused(
         )
 
 
+def check_toy(values: dict[tuple[str, str, str], list[float]], kind: str = "kinematic") -> None:
+    """Check a variation of `toy` templates."""
+    nominal = {("sig", "os", NOMINAL): [1.0, 2.0], ("Z", "os", NOMINAL): [5.0, 4.0]}
+    # no variation is filled in a region that nothing fitted needs
+    rest = {("sig", "rest", NOMINAL): [1.0, 1.0], ("Z", "rest", NOMINAL): [1.0, 1.0]}
+    scale = Systematic.model_validate({"kind": kind, "samples": ["sig", "Z"]})
+    variations = template_variations({"scale": scale}, FITTED)
+    histogram = toy({**nominal, **rest, **values}, [item.name for item in variations])
+    check_variations({"x": histogram}, SAMPLES, FITTED, variations)
+
+
+def test_a_variation_is_compared_where_it_is_filled() -> None:
+    """Regions without variations once counted as changed: idle variations of all regions passed."""
+    same = {
+        (sample, "os", f"scale_{side}"): content
+        for sample, content in (("sig", [1.0, 2.0]), ("Z", [5.0, 4.0]))
+        for side in ("up", "down")
+    }
+    with pytest.raises(TaipanError, match="^systematics: scale_up, scale_down changes no templ"):
+        check_toy(same)
+    with pytest.raises(TaipanError, match="^systematics: scale_up changes no template"):
+        check_toy({key: item for key, item in same.items() if key[2] != "scale_down"}, "weight")
+    check_toy(
+        {
+            **same,
+            ("sig", "os", "scale_up"): [1.1, 2.0],
+            ("Z", "os", "scale_up"): [5.0, 4.1],
+            ("sig", "os", "scale_down"): [0.9, 2.0],
+        }
+    )
+
+
+def test_a_sample_that_a_systematic_lists_in_vain_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An error for weights; few events may all stay in their bins when they are shifted."""
+    values = {("sig", "os", "scale_up"): [1.1, 2.0], ("Z", "os", "scale_up"): [5.0, 4.0]}
+    message = (
+        "systematics.scale.samples: 'Z': none of its templates is changed; leave it out, or mend "
+        "the variation (changed are sig)"
+    )
+    for kind in ("weight", "sample"):
+        with pytest.raises(TaipanError) as error:
+            check_toy(values, kind)
+        assert str(error.value) == message
+    assert not caplog.records
+    values |= {("sig", "os", "scale_down"): [0.9, 2.0], ("Z", "os", "scale_down"): [5.0, 4.0]}
+    check_toy(values)
+    assert [record.getMessage() for record in caplog.records] == [message]
+    caplog.clear()
+    check_toy({**values, ("Z", "os", "scale_down"): [4.9, 4.1]})  # one direction is enough
+    # without events there is nothing to change
+    nothing = {("Z", "os", name): [0.0, 0.0] for name in (NOMINAL, "scale_up", "scale_down")}
+    check_toy({**values, **nothing})
+    assert not caplog.records
+
+
 def test_a_dropped_weight_is_caught(dataset: DatasetEvents, analysis_config: Config) -> None:
     """NaN weights make Σw of histogram and events differ."""
     assert dataset.weights is not None
@@ -191,7 +250,7 @@ def test_data_get_weight_one_and_no_variation(
 def toy(values: dict[tuple[str, str, str], list[float]], variations: list[str]) -> hist.Hist:
     histogram = hist.Hist(
         hist.axis.StrCategory(["sig", "Z", "QCD", DATA], name="process"),
-        hist.axis.StrCategory(["os", "ss"], name="region"),
+        hist.axis.StrCategory(["os", "ss", "rest"], name="region"),
         hist.axis.StrCategory([NOMINAL, *variations], name="variation"),
         hist.axis.Variable([0.0, 1.0, 2.0], name="x"),
         storage=hist.storage.Weight(),
@@ -208,6 +267,46 @@ SAMPLES = {
     "QCD": Sample(label="QCD", estimate="same_sign"),
 }
 REGIONS = {"os": Region(cut="q < 0", same_sign="ss"), "ss": Region(cut="q > 0")}
+
+
+FITTED = {"os": Region(cut="q < 0", role="signal"), "rest": Region(cut="q > 0")}
+
+
+def test_region_without_events_is_named() -> None:
+    """The same-sign estimate is not zero there; it once hid that no event passes."""
+    regions = {
+        "os": Region(cut="q < 0", role="signal", same_sign="ss"),
+        "ss": Region(cut="q > 0"),
+    }
+    yields = {
+        ("os", "sig"): (1.0, 0.1),
+        ("os", "Z"): (2.0, 0.1),
+        ("os", "QCD"): (-7.0, 3.0),
+        ("os", DATA): (3.0, 1.7),
+        ("ss", "sig"): (0.0, 0.0),
+        ("ss", "Z"): (0.0, 0.4),  # weights of both signs
+        ("ss", "QCD"): (0.0, 0.0),
+        ("ss", DATA): (0.0, 0.0),
+    }
+
+    def check(changes: dict[tuple[str, str], tuple[float, float]]) -> str | None:
+        items = {**yields, **changes}.items()
+        try:
+            check_yields([Yield(*key, *value) for key, value in items], SAMPLES, regions)
+        except TaipanError as error:
+            return str(error)
+        return None
+
+    assert check({}) is None
+    empty = {("os", name): (0.0, 0.0) for name in ("sig", "Z", DATA)}
+    assert check(empty) == "regions.os.cut: 'q < 0': no event of any process passes it"
+    assert check({("ss", "Z"): (0.0, 0.0)}) == (
+        "regions.ss.cut: 'q > 0': no event of any process passes it"
+    )
+    assert check({("os", "Z"): (-1.5, 2.0)}) == (
+        "sample Z, region os: Σw = -1.5; the yield of a simulated process must be positive"
+    )
+    assert check({("os", "QCD"): (0.0, 0.0)}) is None
 
 
 def test_same_sign_estimate_by_hand() -> None:
@@ -247,7 +346,7 @@ def test_datasets_add_up_exactly() -> None:
         [{"x": part}, {"x": part}],
         {"x": Observable(label="x", binning=[0.0, 1.0, 2.0])},
         ["sig", "Z", "QCD", DATA],
-        ["os", "ss"],
+        ["os", "ss", "rest"],
         [NOMINAL],
     )["x"]
     found = {(item.region, item.process): item for item in list_yields(total)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,19 @@ from tests.project import RESULTS, SMOKE, Project, copy_project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
-FIT = {"build_workspace", "plot_systematics", "publish_workspace", "fit", "plot_fit", "summarize"}
-TEMPLATES = {"histogram", "combine_templates"}
+AFTER_FIT = {"fit", "plot_fit", "summarize"}
+FIT = AFTER_FIT | {"build_workspace", "plot_systematics", "publish_workspace"}
+TEMPLATES = FIT | {"histogram", "combine_templates", "list_yields", "plot_control"}
+TRAINING = TEMPLATES | {
+    *("train", "check_overtraining", "check_weights", "check_decorrelation"),
+    *("rank_inputs", "plot_training", "plot_weights"),
+}
+SKIM = TRAINING | {
+    *("skim", "normalise", "plot_cutflow"),
+    *("measure_pileup", "measure_transfer_factor", "measure_shapes"),
+}
+EVERYTHING = SKIM | {"simulate", "record_truth"}
+"""Each set holds a stage and all that depends on it."""
 
 
 def test_run_is_complete_and_small(finished: Project) -> None:
@@ -26,6 +39,8 @@ def test_run_is_complete_and_small(finished: Project) -> None:
     assert summary["reference"]["observable"] == "m_vis"
     benchmarks = list((finished.path / RESULTS / "benchmarks").rglob("*.tsv"))
     assert 20 < len(benchmarks) <= 60
+    folder = finished.path / RESULTS / "benchmarks"
+    assert {path.name.split(".")[0] for path in folder.iterdir()} == EVERYTHING
     for name in ("workspace.json", "yields.csv", "summary.md", "models/fold0.onnx"):
         assert (finished.path / RESULTS / name).stat().st_size > 0
 
@@ -47,33 +62,28 @@ def test_nothing_is_done_twice(project: Project) -> None:
 
 
 def test_fit_option_re_runs_the_fit_and_later(project: Project) -> None:
-    planned = set(project.planned(project.overlay("fit: {confidence_level: 0.9}")))
-    assert "fit" in planned
-    assert planned <= FIT
+    planned = project.planned(project.overlay("fit: {confidence_level: 0.9}"))
+    assert set(planned) == AFTER_FIT
 
 
 def test_blinding_re_runs_the_workspace_and_later(project: Project) -> None:
-    planned = set(project.planned(project.overlay("fit: {unblind: false}")))
-    assert {"build_workspace", "list_yields"} <= planned
-    assert planned <= FIT | {"plot_control", "list_yields"}  # both hide the data then
+    planned = project.planned(project.overlay("fit: {unblind: false}"))
+    assert set(planned) == FIT | {"plot_control", "list_yields"}  # both hide the data then
 
 
 def test_rate_size_re_runs_the_workspace_and_later(project: Project) -> None:
     overlay = project.overlay("systematics: {luminosity: {size: 0.05}}")
-    assert set(project.planned(overlay)) <= FIT
+    assert set(project.planned(overlay)) == FIT
 
 
 def test_shift_size_re_runs_templates_not_the_training(project: Project) -> None:
     overlay = project.overlay("systematics: {tau_energy_scale_1prong_pi0: {size: 0.02}}")
-    planned = project.planned(overlay)
-    assert set(planned) >= TEMPLATES | {"build_workspace", "fit"}
-    assert not set(planned) & {"simulate", "skim", "normalise", "train", "check_overtraining"}
+    assert set(project.planned(overlay)) == TEMPLATES
 
 
 def test_training_option_re_runs_training_not_the_skim(project: Project) -> None:
     planned = project.planned(project.overlay("training: {learning_rate: 0.002}"))
-    assert {"train", "histogram", "fit"} <= set(planned)
-    assert not set(planned) & {"simulate", "skim", "normalise", "measure_pileup"}
+    assert set(planned) == TRAINING
 
 
 def test_method_of_negative_weights_adds_its_stage_alone(project: Project) -> None:
@@ -138,17 +148,40 @@ def test_judge_of_the_score_re_runs_nothing_else(project: Project) -> None:
 
 def test_envelope_re_runs_the_skim(project: Project) -> None:
     planned = project.planned(project.overlay("skim: {envelope: {tau_pt: 0.08, muon_pt: 0.02}}"))
-    assert "skim" in planned
-    assert "simulate" not in planned
+    assert set(planned) == SKIM
 
 
-@pytest.mark.parametrize("mu", [0.0, 1.0, 2.0])
-def test_signal_strength_of_pseudo_experiments_is_unbiased(finished: Project, mu: float) -> None:
-    """The bias, measured with 1,000, is within 2 standard errors of 200 pseudo-experiments."""
-    workspace = read_json(finished.path / RESULTS / "workspace.json")
-    rng = np.random.default_rng([1, int(mu)])
-    found = pseudo_experiments(workspace, mu, 1000, rng)["mu_hat"]
-    assert abs(found.mean() - mu) < 2.0 * found.std(ddof=1) / np.sqrt(200)
+def enlarge(workspace: dict[str, Any], factor: float) -> dict[str, Any]:
+    """The workspace with so many times the events, of the simulation, too."""
+    larger = copy.deepcopy(workspace)
+    for observation in larger["observations"]:
+        observation["data"] = [factor * x for x in observation["data"]]
+    for sample in (item for channel in larger["channels"] for item in channel["samples"]):
+        sample["data"] = [factor * x for x in sample["data"]]
+        for modifier in sample["modifiers"]:
+            data = modifier["data"]
+            if modifier["type"] == "staterror":
+                modifier["data"] = [np.sqrt(factor) * x for x in data]
+            elif modifier["type"] == "histosys":
+                modifier["data"] = {side: [factor * x for x in data[side]] for side in data}
+    return larger
+
+
+@pytest.mark.parametrize(("mu", "stream"), [(0.0, 0), (0.5, 5), (1.0, 1), (2.0, 2)])
+@pytest.mark.parametrize(("luminosity", "experiments"), [(0.3, 200), (12.0, 1000)])
+def test_signal_strength_of_pseudo_experiments_is_unbiased(
+    finished: Project, mu: float, stream: int, luminosity: float, experiments: int
+) -> None:
+    """The mean of 1,000 is within 2 standard errors: of as many at 12 fb⁻¹, of 200 at 0.3 fb⁻¹.
+
+    With the few events of 0.3 fb⁻¹ the estimate is skew: its mean is off by 0.06 to 0.11 σ, its
+    median by up to 0.05 σ (4,000 or 5,000 pseudo-experiments). With more events that goes away:
+    0.02 ± 0.008 σ on average at 1.2 and at 12 fb⁻¹.
+    """
+    workspace = enlarge(read_json(finished.path / RESULTS / "workspace.json"), luminosity / 0.3)
+    found = pseudo_experiments(workspace, mu, 1000, np.random.default_rng([1, stream]))["mu_hat"]
+    assert np.isfinite(found).all()
+    assert abs(found.mean() - mu) < 2.0 * found.std(ddof=1) / np.sqrt(experiments)
 
 
 def test_local_nanoaod_files_in_chunks(project: Project) -> None:
@@ -200,19 +233,23 @@ def test_comment_re_runs_nothing(project: Project) -> None:
     assert project.planned() == {}
 
 
-def test_code_re_runs_exactly_its_users(project: Project) -> None:
-    source = project.path / "src/taipan"
-    edit(source / "inference/fit.py", "\n\n\n", "\n\n\nUNUSED = 1\n\n\n")
-    planned = set(project.planned())
-    assert "fit" in planned
-    assert planned <= FIT
-
-
-def test_skim_code_re_runs_the_skim_not_the_simulation(project: Project) -> None:
-    edit(project.path / "src/taipan/skim/run.py", "\n\n\n", "\n\n\nUNUSED = 1\n\n\n")
-    planned = project.planned()
-    assert "skim" in planned
-    assert "simulate" not in planned
+@pytest.mark.parametrize(
+    ("module", "users"),
+    [
+        ("plotting/cutflow", {"plot_cutflow", "summarize"}),
+        ("inference/fit", AFTER_FIT),
+        ("likelihood/workspace", FIT),
+        ("templates/edges", TEMPLATES),
+        ("nn/loop", TRAINING),
+        ("skim/run", SKIM),
+        ("fastsim/decays", EVERYTHING),
+        ("adversary_scan/choose", set()),
+    ],
+)
+def test_code_re_runs_exactly_its_users(project: Project, module: str, users: set[str]) -> None:
+    """The rules whose scripts use it, and what depends on their files; nothing else."""
+    edit(project.path / f"src/taipan/{module}.py", "\n\n\n", "\n\n\nUNUSED = 1\n\n\n")
+    assert set(project.planned()) == users
 
 
 def test_yields_sum_over_processes(finished: Project) -> None:
@@ -275,45 +312,33 @@ class TestBadConfiguration:
 class TestBadEvents:
     """Faults that only the events can show, on the finished smoke run."""
 
-    def stops(self, project: Project, overlay: str, *parts: str) -> None:
+    KEPT = ("yields.csv", "summary.json", "summary.md", "workspace.json", "fit/nn_score.json")
+
+    def stops(self, project: Project, overlay: str, script: str, sentence: str) -> None:
+        """The script says the sentence, and the results of the run before are left alone."""
+        files = [project.path / RESULTS / name for name in self.KEPT]
+        before = [path.read_bytes() for path in files]
         done = project.snakemake(config=(SMOKE, project.overlay(overlay)), check=False)
         assert done.returncode != 0
-        text = done.stdout + done.stderr
-        for part in parts:
-            assert part in text, text[-3000:]
+        assert f"{script}: error: {sentence}\n" in done.stderr, done.stderr[-3000:]
+        assert "Traceback" not in done.stderr
+        assert [path.read_bytes() for path in files] == before
 
     def test_all_events_cut_away(self, project: Project) -> None:
-        """The message names the region; the yields of the run before are not half replaced."""
-        cut = yaml.safe_dump(
-            {"regions": {"w_control": {"cut": "q_1 * q_2 < 0 and mt_1 > 70 and iso_1 < -1"}}}
+        """Of the W control region nothing but its same-sign estimate is left."""
+        cut = "q_1 * q_2 < 0 and mt_1 > 70 and iso_1 < -1"
+        self.stops(
+            project,
+            yaml.safe_dump({"regions": {"w_control": {"cut": cut}}}),
+            "measure_shapes",
+            f"regions.w_control.cut: '{cut}': no event of any process passes it; weights.w_jets is "
+            "measured there",
         )
-        self.stops(project, cut, "w_control")
 
     def test_process_without_weight(self, project: Project) -> None:
         self.stops(
             project,
             "samples: {TT: {select: 'gen_match == 7'}}",
-            "TT",
+            "combine",
+            "sample TT, region signal: Σw = 0; the yield of a simulated process must be positive",
         )
-
-
-def test_order_of_files_and_events_changes_nothing(finished: Project) -> None:
-    """Events permuted in a skim: the same fold for each, the same yields."""
-    import pyarrow.parquet as pq
-
-    from taipan.analyses.htautau import ANALYSIS
-    from taipan.event_identity import assign_folds
-    from taipan.skim.storage import read_events
-
-    path = finished.path / RESULTS / "events/DYJetsToLL/0.parquet"
-    table = pq.read_table(path)
-    order = np.random.default_rng(5).permutation(table.num_rows)
-    target = finished.path / "permuted.parquet"
-    pq.write_table(table.take(order), target)
-    plain = read_events([path], ANALYSIS.columns)
-    mixed = read_events([target], ANALYSIS.columns)
-    folds = assign_folds(plain["event_hash"], 5)
-    np.testing.assert_array_equal(assign_folds(mixed["event_hash"], 5), folds[order])
-    one, two = ANALYSIS.compute(plain), ANALYSIS.compute(mixed)
-    for name in ("m_vis", "mt_1", "njets", "passes"):
-        np.testing.assert_array_equal(two[name], one[name][order])

@@ -85,8 +85,10 @@ def _check_details(path: str, systematic: Systematic) -> Iterator[str]:
         yield f"{path}: {needs}; given: {have}"
     if systematic.one_sided and (systematic.kind != "kinematic" or systematic.symmetrize):
         yield f"{path}.one_sided: true is for kind kinematic without symmetrize"
-    if len(set(systematic.decorrelate)) < len(systematic.decorrelate):
-        yield f"{path}.decorrelate: {systematic.decorrelate} names something twice"
+    for i, over in enumerate(systematic.decorrelate):
+        first = systematic.decorrelate.index(over)
+        if first < i:
+            yield f"{path}.decorrelate[{i}]: '{over}' is a duplicate of {path}.decorrelate[{first}]"
     if systematic.smooth != "none" and systematic.kind == "rate":
         yield f"{path}.smooth: {systematic.smooth} has no meaning for a rate; {needs}"
     if systematic.smooth != "none" and systematic.kind == "control_residual":
@@ -124,8 +126,8 @@ def _check_weight(path: str, systematic: Systematic, config: Config, *_: object)
     driven = [n for n, item in config.samples.items() if item.estimate == "same_sign"]
     if set(driven) & set(systematic.samples) and len(systematic.samples) > 1:
         yield (
-            f"{path}.samples: '{driven[0]}' is estimated from data; a weight of the events it is "
-            "made of has no other sample"
+            f"{path}.samples: {', '.join(systematic.samples)}: '{driven[0]}' is estimated from "
+            "data; a weight of the events it is made of has no other sample"
         )
     known = [*WEIGHTS, *config.weights]
     if systematic.weight not in known:

@@ -21,7 +21,7 @@ def check_weights(config: Config, analysis: Analysis) -> Iterator[str]:
         if name in WEIGHTS:
             yield f"{path}: the name is taken by a built-in weight ({', '.join(WEIGHTS)})"
         if not any(item.weight == name for item in config.systematics.values()):
-            yield f"{path}: no systematic uses it"
+            yield f"{path}: no systematic uses it; name it in systematics.*.weight, or leave it out"
         if weight.measure is not None:
             yield from _check_measurement(f"{path}.measure", weight.measure, config, analysis)
         elif weight.file is not None:
@@ -48,7 +48,10 @@ def _check_measurement(
         yield unknown(f"{path}.quantity", measure.quantity, what, allowed)
     for i, (low, high) in enumerate(itertools.pairwise(measure.binning)):
         if not low < high:
-            yield f"{path}.binning[{i + 1}]: {high:g} after {low:g}; edges must increase"
+            yield (
+                f"{path}.binning[{i + 1}]: {high:g} after {low:g}; edges must be strictly "
+                "increasing"
+            )
     for key in ("region", "denominator"):
         region = getattr(measure, key)
         if region is not None and region not in config.regions:

@@ -153,13 +153,17 @@ def read_correction(
     return EventCorrection(name, correction, tuple(bound), types)
 
 
-def measured_ratio(numerator: tuple[Array, Array], denominator: tuple[Array, Array]) -> Array:
+def measured_ratio(
+    numerator: tuple[Array, Array], denominator: tuple[Array, Array], names: tuple[str, str]
+) -> Array:
     """Ratio of two histograms, 1 on average over the denominator.
 
     Parameters
     ----------
     numerator, denominator
         Σw and Σw² per bin, shape ``(n_bins,)`` each.
+    names
+        What they are, for messages.
 
     Returns
     -------
@@ -169,14 +173,12 @@ def measured_ratio(numerator: tuple[Array, Array], denominator: tuple[Array, Arr
     Raises
     ------
     TaipanError
-        If a total is not positive.
+        If a total is not positive; says which.
     """
     above, below = numerator[0], denominator[0]
-    if not (above.sum() > 0 and below.sum() > 0):
-        raise TaipanError(
-            f"measured weight: totals are {above.sum():.4g} over {below.sum():.4g}; both must be "
-            "positive"
-        )
+    for values, name in zip((above, below), names, strict=True):
+        if not values.sum() > 0:
+            raise TaipanError(f"Σw = {values.sum():.4g} of {name}; it must be positive")
     known = (above > 0) & (below > 0)
     ratio = np.divide(above, below, out=np.ones_like(above), where=known)
     average = above.sum() / below.sum()

@@ -111,8 +111,10 @@ def measure_weight(
     Raises
     ------
     TaipanError
-        If nothing is left of the data; names the weight.
+        If a region has no events, or nothing is left of the data or the sample; names the weight
+        and the region.
     """
+    _check_regions(name, measure, counts, regions)
 
     def excess(region: str, kept: str | None = None) -> Array:
         """Count data minus simulation; the variances are added."""
@@ -124,13 +126,39 @@ def measure_weight(
 
     if measure.denominator is not None:
         above, below = excess(measure.region), excess(measure.denominator)
+        names = [
+            f"data minus simulation in region '{region}'"
+            for region in (measure.region, measure.denominator)
+        ]
     else:
         above = excess(measure.region, measure.sample)
+        names = [
+            f"{what} in region '{measure.region}'"
+            for what in ("data minus other processes", f"sample '{measure.sample}'")
+        ]
         partner = regions[measure.region].same_sign
         if partner is not None and factor is not None:
             above += excess(partner) * np.array([[-factor], [factor**2]])
         below = counts[name, measure.region, measure.sample]
     try:
-        return measured_ratio((above[0], above[1]), (below[0], below[1]))
+        return measured_ratio((above[0], above[1]), (below[0], below[1]), (names[0], names[1]))
     except TaipanError as error:
         raise TaipanError(f"weights.{name}: {error}") from error
+
+
+def _check_regions(
+    name: str,
+    measure: Measurement,
+    counts: Mapping[tuple[str, str, str], Array],
+    regions: Mapping[str, Region],
+) -> None:
+    """Refuse a region without events; data minus simulation of its partner may hide that."""
+    for region in (measure.region, measure.denominator):
+        if region is None:
+            continue
+        squares = [item[1] for key, item in counts.items() if key[:2] == (name, region)]
+        if not np.any(squares):
+            raise TaipanError(
+                f"regions.{region}.cut: '{regions[region].cut}': no event of any process passes "
+                f"it; weights.{name} is measured there"
+            )

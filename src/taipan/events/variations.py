@@ -54,6 +54,13 @@ def with_partners(systematic: Systematic, regions: Mapping[str, Region]) -> Syst
     return systematic.model_copy(update={"regions": list(names)})
 
 
+def varied_regions(regions: Mapping[str, Region]) -> dict[str, Region]:
+    """Choose the regions in which variations are filled: those fitted and their partners."""
+    fitted = [name for name, item in regions.items() if item.role != "estimate"]
+    partners = [regions[name].same_sign for name in fitted]
+    return {name: item for name, item in regions.items() if name in fitted or name in partners}
+
+
 def template_variations(
     systematics: Mapping[str, Systematic], regions: Mapping[str, Region]
 ) -> list[Variation]:

@@ -70,6 +70,7 @@ class Builder:
         self.changes: dict[str, float] = {}
         self.treatment = TreatmentRecord()
         self._met: set[str] = set()
+        self._sample_changes: dict[tuple[str, str], float] = {}
 
     def channel(self, region: RegionTemplates) -> dict[str, Any]:
         """Give the channel of one region.
@@ -78,6 +79,7 @@ class Builder:
         and every simulated sample has a partner with the negative of what was subtracted from
         them. Whatever scales the sample scales its partner, so the estimate follows.
         """
+        self._compare_samples(region)
         samples = []
         for name, counts in region.nominal.items():
             modifiers = self._normalisations(name)
@@ -134,7 +136,11 @@ class Builder:
         return f"staterror_{region}{SIGNAL_STATISTICS if signal else ''}"
 
     def check_everything_acts(self) -> None:
-        """Refuse declared parameters that change no fitted template."""
+        """Refuse declared parameters that change no fitted template.
+
+        A systematic that changes templates of some of its samples only is warned of: what little
+        a variation does to few events can be lost when bins are merged.
+        """
         for name in self.config.fit.free_normalisations:
             if name not in self._met:
                 raise LikelihoodError(
@@ -148,6 +154,22 @@ class Builder:
                     f"{', '.join(systematic.samples)}; regions "
                     f"{', '.join(systematic.regions or ['all'])}); remove it, or mend its variation"
                 )
+        for (name, sample), change in self._sample_changes.items():
+            if change < SMALLEST_CHANGE:
+                warning = f"systematics.{name}: changes no fitted template of sample {sample}"
+                self.warnings.append(warning)
+                logger.warning("%s", warning)
+
+    def _compare_samples(self, region: RegionTemplates) -> None:
+        """Note how much each varied template of a sample differs, those subtracted included."""
+        for nominal, varied in (
+            (region.nominal, region.varied),
+            (region.subtracted, region.subtracted_varied),
+        ):
+            for key, variation in varied.items():
+                values = nominal[key[1]].values
+                change = max(largest_change(values, v) for v in (variation.up, variation.down))
+                self._sample_changes[key] = max(self._sample_changes.get(key, 0.0), change)
 
     def _normalisations(self, sample: str) -> list[Modifier]:
         names = [

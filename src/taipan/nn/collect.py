@@ -59,7 +59,7 @@ def collect_training_set(
     Raises
     ------
     TaipanError
-        If no event is selected; names the region.
+        If no event of a simulated sample is selected; names the region.
     """
     parts: list[tuple[str, Array, Array, Array, Array]] = []
     for events in datasets:
@@ -77,8 +77,12 @@ def collect_training_set(
     signal = {name for name, item in settings.samples.items() if item.role == "signal"}
     labels = [np.full(len(w), int(name in signal)) for name, _, w, _, _ in parts]
     names = [np.full(len(w), name) for name, _, w, _, _ in parts]
-    if not sum(len(w) for _, _, w, _, _ in parts):
-        raise TaipanError(f"training.region: no events are selected in region '{settings.region}'")
+    simulated = {name for name, item in settings.samples.items() if item.estimate == "simulation"}
+    if not sum(len(w) for name, _, w, _, _ in parts if name in simulated):
+        raise TaipanError(
+            f"regions.{settings.region}.cut: '{settings.regions[settings.region].cut}': no event "
+            "of a simulated sample passes it; the networks are trained there (training.region)"
+        )
     return TrainingSet(
         features=np.concatenate([part[1] for part in parts]),
         names=tuple(settings.features),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from taipan.config.model import Observable, Region, Sample
 from taipan.errors import TaipanError
-from taipan.events.variations import NOMINAL, Variation, is_data_driven
+from taipan.events.variations import NOMINAL, Variation, is_data_driven, varied_regions
 from taipan.templates.fill import DATA, empty_histogram
 
+logger = logging.getLogger(__name__)
 Array = NDArray[Any]
 
 
@@ -210,37 +212,122 @@ def list_yields(histogram: hist.Hist) -> list[Yield]:
     return found
 
 
+def check_yields(
+    yields: Sequence[Yield], samples: Mapping[str, Sample], regions: Mapping[str, Region]
+) -> None:
+    """Refuse templates that no model can be built from.
+
+    Data-driven samples do not count: what is estimated from the same-sign partner of a region says
+    nothing about the events in it, and may be negative.
+
+    Parameters
+    ----------
+    yields
+        Of :func:`list_yields`.
+    samples, regions
+        Definitions.
+
+    Raises
+    ------
+    TaipanError
+        If no event passes the cut of a region, or the Σw of a simulated sample in a fitted region
+        is not positive; names them.
+    """
+    counted = [
+        item
+        for item in yields
+        if item.process not in samples or samples[item.process].estimate == "simulation"
+    ]
+    for region, definition in regions.items():
+        here = [item for item in counted if item.region == region]
+        if not any(item.stat for item in here):
+            raise TaipanError(
+                f"regions.{region}.cut: '{definition.cut}': no event of any process passes it"
+            )
+        for item in here:
+            if item.process in samples and definition.role != "estimate" and not item.value > 0.0:
+                raise TaipanError(
+                    f"sample {item.process}, region {region}: Σw = {item.value:.6g}; the yield of "
+                    "a simulated process must be positive"
+                )
+
+
 def check_variations(
     histograms: Mapping[str, hist.Hist],
     samples: Mapping[str, Sample],
     regions: Mapping[str, Region],
     variations: Sequence[Variation],
 ) -> None:
-    """Refuse variations that change no template.
+    """Refuse variations that change no template, or none of a sample that they list.
+
+    A kinematic variation may leave a sample of few events as it is, because none of them crosses
+    the edge of a bin or a cut; a warning then names the two.
+
+    Parameters
+    ----------
+    histograms
+        Observable → histogram with axes (process, region, variation, observable).
+    samples, regions, variations
+        Definitions; variations are filled in fitted regions and their same-sign partners.
 
     Raises
     ------
     TaipanError
         Naming each variation whose templates equal the nominal in every sample, region and
-        observable to which it applies.
+        observable to which it applies, or each listed sample that has events there, none of whose
+        templates is changed.
     """
+    filled = varied_regions(regions)
     idle = []
+    changed: dict[tuple[str, str], bool] = {}
     for variation in variations:
-        moved = any(
-            _differs(histogram, sample, region, variation.name)
-            for histogram in histograms.values()
-            for sample in samples
-            for region in regions
-            if variation.applies(sample, region)
-        )
-        if not moved:
+        found = {name: _is_changed(histograms, name, filled, variation) for name in samples}
+        if not any(found.values()):
             idle.append(variation.name)
+        systematic = variation.name.rsplit("_", 1)[0]
+        for sample, change in found.items():
+            if change is not None:
+                key = (systematic, sample)
+                changed[key] = changed.get(key, False) or change
     if idle:
         raise TaipanError(f"systematics: {', '.join(idle)} changes no template")
+    kinds = {item.name.rsplit("_", 1)[0]: item.systematic.kind for item in variations}
+    problems = []
+    for systematic, sample in (key for key, change in changed.items() if not change):
+        others = [name for key, name in changed if key == systematic and changed[key, name]]
+        text = (
+            f"systematics.{systematic}.samples: '{sample}': none of its templates is changed; "
+            f"leave it out, or mend the variation (changed are {', '.join(others)})"
+        )
+        if kinds[systematic] == "kinematic":
+            logger.warning("%s", text)
+        else:
+            problems.append(text)
+    if problems:
+        raise TaipanError("\n".join(problems))
 
 
-def _differs(histogram: hist.Hist, sample: str, region: str, variation: str) -> bool:
+def _is_changed(
+    histograms: Mapping[str, hist.Hist],
+    sample: str,
+    regions: Collection[str],
+    variation: Variation,
+) -> bool | None:
+    """Tell whether a variation changes a template of a sample; None if it has no events there."""
+    changes = [
+        _differs(histogram, sample, region, variation.name)
+        for histogram in histograms.values()
+        for region in regions
+        if variation.applies(sample, region)
+    ]
+    known = [change for change in changes if change is not None]
+    return any(known) if known else None
+
+
+def _differs(histogram: hist.Hist, sample: str, region: str, variation: str) -> bool | None:
     cell = histogram[{"process": hist.loc(sample), "region": hist.loc(region)}]
-    varied = cell[{"variation": hist.loc(variation)}].values(flow=True)
-    nominal = cell[{"variation": hist.loc(NOMINAL)}].values(flow=True)
-    return not np.allclose(varied, nominal, rtol=1e-9, atol=0.0)
+    varied, nominal = (cell[{"variation": hist.loc(name)}] for name in (variation, NOMINAL))
+    if not (np.any(varied.variances(flow=True)) or np.any(nominal.variances(flow=True))):
+        return None
+    close = np.allclose(varied.values(flow=True), nominal.values(flow=True), rtol=1e-9, atol=0.0)
+    return not close

@@ -17,7 +17,7 @@ from taipan.errors import TaipanError
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks, sample_masks
-from taipan.events.variations import NOMINAL, Variation, is_data_driven
+from taipan.events.variations import NOMINAL, Variation, is_data_driven, varied_regions
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
@@ -279,13 +279,7 @@ class _Filler:
         self._analysis = analysis
         self._settings = settings
         self._scorer = scorer
-        fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
-        partners = [settings.regions[name].same_sign for name in fitted]
-        self._varied = {
-            name: item
-            for name, item in settings.regions.items()
-            if name in fitted or name in partners
-        }
+        self._varied = varied_regions(settings.regions)
 
     def locate(
         self,

@@ -1,0 +1,96 @@
+"""The report of a run: one file with every figure, its caption and its category."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.project import RESULTS, Project
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+OBSERVABLES = ("nn_score", "m_vis")
+REGIONS = ("signal", "w_control", "ss_signal", "ss_w_control", "antiiso_os", "antiiso_ss")
+CATEGORIES: dict[str, dict[str, str]] = {
+    "Result": {"summary.md": "summary"},
+    "Selection": {"cutflow/cutflow.csv": "cutflow_table", "plots/cutflow.png": "cutflow"},
+    "Control plots": {f"plots/control_{region}.png": "control" for region in REGIONS},
+    "Training": {
+        "plots/learning_curves.png": "training",
+        "plots/score.png": "score",
+        "plots/roc.png": "roc",
+        "plots/importance.png": "importance",
+        "plots/decorrelation_scores.png": "decorrelation",
+        "plots/decorrelation_tails.png": "decorrelation",
+    },
+    "Weights": {
+        "plots/weights.png": "weights",
+        "plots/negative_fraction.png": "weights",
+        "plots/weight_closure.png": "weights",
+    },
+    "Systematic uncertainties": {
+        f"plots/systematics_{name}.png": "systematics" for name in OBSERVABLES
+    },
+    "Fit": {
+        f"plots/{figure}_{name}.png": caption
+        for name in OBSERVABLES
+        for figure, caption in (
+            ("prefit", "fit"),
+            ("postfit", "fit"),
+            ("pulls", "pulls"),
+            ("correlation", "correlation"),
+            ("impacts", "impacts"),
+        )
+    },
+}
+"""Category → file of the results → caption in `workflow/report`."""
+
+
+def embedded(page: str, name: str) -> Any:
+    """The JSON that the page holds under a name."""
+    found = re.search(rf'<script id="{name}">\s*var {name} = (.*);$', page, re.MULTILINE)
+    assert found is not None, name
+    return json.loads(found.group(1))
+
+
+def words(text: str) -> list[str]:
+    """Words of reStructuredText, or of the HTML that was made of it."""
+    return re.sub(r"<[^>]+>|[*`]", "", html.unescape(text)).split()
+
+
+def test_report_holds_every_figure_with_its_caption(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made without a network: all that it shows is in the file."""
+    for name in ("http_proxy", "https_proxy"):
+        for variable in (name, name.upper()):
+            monkeypatch.setenv(variable, "http://127.0.0.1:9")  # the port that discards
+    target = project.path / RESULTS / "report.html"
+    project.snakemake("--report", str(target))
+    page = target.read_text(encoding="utf-8")
+    assert not re.search(r"<(script|img)[^>]*\ssrc=.https?:|<link[^>]*\shref=.https?:", page)
+
+    listed = embedded(page, "categories")
+    found = {
+        category: {path for paths in groups.values() for path in paths}
+        for category, groups in listed.items()
+    }
+    assert found == {
+        category: {f"{RESULTS}/{path}" for path in files} for category, files in CATEGORIES.items()
+    }
+    results = embedded(page, "results")
+    for files in CATEGORIES.values():
+        for path, caption in files.items():
+            shown = results[f"{RESULTS}/{path}"]
+            text = (project.path / f"workflow/report/{caption}.rst").read_text(encoding="utf-8")
+            assert words(shown["caption"])[: len(words(text))] == words(text), path
+            content = base64.b64decode(shown["data_uri"].rsplit(",", 1)[1])
+            assert content == (project.path / RESULTS / path).read_bytes(), path
+    text = (project.path / "workflow/report/workflow.rst").read_text(encoding="utf-8")
+    assert " ".join(words(text)[:12]) in " ".join(words(page))
+    assert project.planned() == {}
