@@ -430,7 +430,9 @@ def test_every_fitted_systematic_is_shown_in_every_region() -> None:
     drawn = texts(figure)
     assert "luminosity: background, rate" in drawn
     ticks = [tick.get_text() for axes in figure.axes for tick in axes.get_xticklabels()]
-    assert ticks.count("w_control") == 2 * rows
+    assert ticks.count("\nw_control") == 2 * rows
+    assert "luminosity: signal, rate" in drawn
+    assert "qcd_os_ss: signal, no effect" in drawn
     everything = systematic_numbers(
         make_histogram(),
         ("nn_score", config.observables["nn_score"]),

@@ -270,13 +270,17 @@ def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
     figure = new_figure(_WIDTH * len(columns), (_HEIGHT + _GAP) * len(rows) + 1.2)
     grid = figure.add_gridspec(
         len(rows), len(columns), hspace=_GAP / _HEIGHT, wspace=0.2,
-        **inch_margins(figure, 0.7, 0.2, 0.75 if control else 0.55, 0.65),
+        **inch_margins(figure, 0.7, 0.2, 0.55 + 0.15 * len(control), 0.65),
     )  # fmt: skip
     edges = np.asarray(numbers["edges"])
     for i, row in enumerate(rows):
         for j, place in enumerate(columns):
             axes = figure.add_subplot(grid[i, j])
             _draw_panels(axes, edges, shown.get((row, *place), []), control)
+            if (row, *place) not in shown:
+                axes.tick_params(labelleft=False)
+                text = f"{row}: {place[1]}, no effect"
+                axes.text(0.015, 0.93, text, transform=axes.transAxes, va="top", size=8.5)
             axes.tick_params(labelbottom=i == len(rows) - 1)
             if i == len(rows) - 1:
                 axes.set_xlabel(with_unit(numbers["label"], numbers["unit"]))
@@ -337,9 +341,9 @@ def _draw_panels(
     axes.set_xlim(low, end)
     if control:
         inner = [tick for tick in axes.get_xticks() if low <= tick <= edges[-1]]
-        axes.set_xticks([*inner, *ticks], [*(f"{tick:g}" for tick in inner), *names])
-        for label in axes.get_xticklabels()[len(inner) :]:
-            label.set(rotation=20, ha="right", size=7.0)
+        # below each other and the numbers
+        below = ["\n" * (j + 1) + region for j, region in enumerate(names)]
+        axes.set_xticks([*inner, *ticks], [*(f"{tick:g}" for tick in inner), *below])
         axes.minorticks_off()
     if panels:
         first = panels[0]
