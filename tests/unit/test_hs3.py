@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,27 @@ def test_document_has_the_likelihood_of_the_workspace(name):
     document = json.loads(json.dumps(to_hs3(WORKSPACES[name])))
     for values, expected in zip(*points(WORKSPACES[name]), strict=True):
         assert negative_log_likelihood(document, values) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.skipif(
+    not PYTHON.exists(),
+    reason="no environment with ROOT (.venv-root from envs/root.lock, or TAIPAN_ROOT_PYTHON)",
+)
+@pytest.mark.parametrize("name", ["histfactory_example", "two_bins_uncorrelated", "analysis"])
+def test_roofit_reads_the_likelihood_of_the_workspace(name, tmp_path):
+    """RooFit took the Gaussian constraints of the statistical uncertainties for Poisson ones."""
+    places, expected = points(WORKSPACES[name])
+    (tmp_path / "document.json").write_text(json.dumps(to_hs3(WORKSPACES[name])))
+    (tmp_path / "points.json").write_text(json.dumps(places))
+    done = subprocess.run(
+        [
+            *(PYTHON, "-W", "ignore", ROOT / "tests/hs3_roofit.py"),
+            *(tmp_path / "document.json", tmp_path / "points.json"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = np.array(json.loads(done.stdout.splitlines()[-1]))
+    np.testing.assert_allclose(found - found[0], np.array(expected) - expected[0], rtol=1e-8)

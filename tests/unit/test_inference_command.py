@@ -458,7 +458,9 @@ def test_hs3_keeps_yields_and_relative_uncertainties():
     background = channel["samples"][1]
     assert background["data"] == {"contents": [100.0, 0.0], "errors": [5.0, 0.0]}
     kinds = [modifier["type"] for modifier in background["modifiers"]]
-    assert kinds == ["normfactor", "staterror", "normsys"]
+    assert kinds == ["normfactor", "shapesys", "normsys"]
+    assert background["modifiers"][1]["constraint"] == "Gauss"
+    assert background["modifiers"][1]["data"]["vals"] == pytest.approx([0.05, 0.1])
     assert document["distributions"][1]["sigma"] == 0.1
     assert document["analyses"][0]["parameters_of_interest"] == ["mu"]
     shapesys = to_hs3(MODELS["two_bins_uncorrelated"])["distributions"][0]["samples"][1]
