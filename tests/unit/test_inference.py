@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import chi2, norm
 
 from taipan.inference import FitError, compile_model, fit, run_inference
+from taipan.inference.goodness import channel_compatibility
 from taipan.inference.minimise import minimise
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
 from taipan.inference.result import describe_parameters
@@ -382,6 +383,13 @@ def test_result_says_whether_the_regions_agree(htautau):
     assert found["statistic"] == pytest.approx((far / wide) ** 2, rel=0.2)
     assert found["p_value"] == pytest.approx(chi2.sf(found["statistic"], 1), rel=1e-9)
     assert run_inference(small_workspace(), ONE_REGION)["observed"]["compatibility"] is None
+    # more data in the control region than bounds of -20 and 40 could take up
+    data = model.observed.copy()
+    data[model.regions["w_control"]] *= 1.2
+    moved = channel_compatibility(workspace, model, data, fit(model, data))
+    value, sigma = moved.regions["w_control"]
+    assert value > far + 100.0
+    assert moved.statistic == pytest.approx((value / sigma) ** 2, rel=0.2)
 
 
 def test_result_is_the_same_twice(htautau):

@@ -450,7 +450,7 @@ def test_every_fitted_systematic_is_shown_in_every_region() -> None:
 def test_parts_of_a_decorrelated_systematic_are_added() -> None:
     """Several modifiers act on QCD then; the last one was shown alone."""
     plain = make_config()
-    name = "tau_energy_scale"
+    name = "jet_energy_scale"
     changed = plain.systematics[name].model_copy(update={"decorrelate": ["sample"]})
     config = plain.model_copy(update={"systematics": {**plain.systematics, name: changed}})
     found = []
