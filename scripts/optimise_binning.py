@@ -11,7 +11,7 @@ from taipan.config.model import Config
 from taipan.config.slices import restore_slice
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
-from taipan.events.load import select_fold
+from taipan.events.load import divide_estimate, select_fold
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
@@ -50,7 +50,7 @@ def optimise_binning(
     threads: int,
     output: str,
 ) -> None:
-    """Write the edges of every observable; simulated events of one fold decide."""
+    """Write the edges of every observable; the events of one fold decide."""
     settings = restore_slice(config)
     binning, analysis = settings.templates.binning, load_analysis(settings.module)
     observables = fine_observables(settings)
@@ -68,7 +68,8 @@ def optimise_binning(
     scorer = FoldScorer(models, threads=threads, features=settings.features)
     parts = []
     for dataset in open_datasets(events, normalisation, pileup, analysis, len(models)):
-        chosen = dataset if dataset.is_data else select_fold(dataset, binning.fold, inside=True)
+        choose = divide_estimate if dataset.is_data else select_fold
+        chosen = choose(dataset, binning.fold, inside=True)
         parts.append(fill_dataset(chosen, analysis, fill, scorer.score)[0])
     labels = [NOMINAL, *(variation.name for variation in variations)]
     processes = [*settings.samples, DATA]
@@ -85,13 +86,8 @@ def optimise_binning(
     chosen_edges = {}
     for name, histogram in total.items():
         workspace = build_fine_workspace(histogram, settings, name, measured)
-        # the templates have all folds but the one used here; same-sign data are used whole
-        scale = {
-            sample: 1.0 / (len(models) - 1)
-            for sample, item in settings.samples.items()
-            if item.estimate == "simulation"
-        }
-        model = linearise(workspace, region, signals, scale)
+        # the templates have all folds but the one used here, of simulation and same-sign data
+        model = linearise(workspace, region, signals, 1.0 / (len(models) - 1))
         signal = sum(
             histogram[{"process": sample, "region": region, "variation": NOMINAL}].values()
             for sample in signals

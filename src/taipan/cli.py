@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from taipan.analysis import load_analysis
+from taipan.combine_command import add_combine_commands
 from taipan.config import document
 from taipan.config.checks import check_config, fitted_regions
 from taipan.config.load import ANALYSES, load_catalogue, read_config
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
             )
     _add_skim(commands)
     add_fit_command(commands)
+    add_combine_commands(commands)
     add_provenance_command(commands)
     add_reproduce_commands(commands)
     folder = commands.add_parser(

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 
 import iminuit
+import jax
 import numpy as np
 import pyhf
 import pytest
@@ -35,7 +36,7 @@ def quiet():
     pyhf.set_backend(*before)
 
 
-def reference(workspace, *, codes=None):
+def reference(workspace, *, codes=None, strategy=2):
     """pyhf's model and data, and its likelihood minimised by MINUIT with HESSE."""
     pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-4))
     opened = pyhf.Workspace(workspace)
@@ -45,7 +46,7 @@ def reference(workspace, *, codes=None):
     data = np.array(opened.data(model))
     start = model.config.suggested_init()
     minuit = iminuit.Minuit(lambda x: -float(model.logpdf(x, data)[0]), start)
-    minuit.errordef, minuit.tol, minuit.strategy = 0.5, 1e-4, 2
+    minuit.errordef, minuit.tol, minuit.strategy = 0.5, 1e-4, strategy
     minuit.fixed = model.config.suggested_fixed()
     minuit.migrad()
     if not minuit.valid:
@@ -143,7 +144,7 @@ def test_limit_and_significance_are_those_of_pyhf(name):
 
 @pytest.mark.parametrize("size", LARGE)
 def test_large_models_are_at_the_minimum_of_pyhfs_likelihood(size):
-    """Differences of pyhf's likelihood at our result: MINUIT takes minutes for 200 parameters."""
+    """Differences of pyhf's likelihood at our result."""
     workspace = make_workspace(**LARGE[size])
     ours = compile_model(workspace)
     assert len(ours.parameters.names) > int(size)
@@ -167,6 +168,115 @@ def test_large_models_are_at_the_minimum_of_pyhfs_likelihood(size):
     along = best.covariance[:, ours.poi] / best.sigma[ours.poi]
     rise = nll(best.values + 0.05 * along) + nll(best.values - 0.05 * along) - 2 * best.nll
     assert rise / 0.05**2 == pytest.approx(1.0, rel=1e-2)
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Size → workspace, our model, its fit."""
+    found = {}
+    for size, settings in LARGE.items():
+        workspace = make_workspace(**settings)
+        model = compile_model(workspace)
+        found[size] = (workspace, model, fit(model, model.observed))
+    return found
+
+
+def check_estimates(ours, best, values, errors, nll):
+    assert not ours.parameters.fixed.any()
+    np.testing.assert_allclose((best.values - values) / errors, 0.0, atol=1e-3)
+    np.testing.assert_allclose(best.sigma, errors, rtol=2e-3)
+    assert best.nll <= nll + 1e-9
+
+
+def test_estimates_and_errors_of_a_large_model_are_those_of_minuit(large):
+    workspace, ours, best = large["50"]
+    _, _, minuit = reference(workspace, strategy=1)
+    check_estimates(ours, best, np.array(minuit.values), np.array(minuit.errors), minuit.fval)
+
+
+def test_estimates_and_errors_of_211_parameters_are_those_of_minuit(large):
+    """With pyhf's likelihood on JAX: MIGRAD has its gradient, whose differences are the Hessian."""
+    workspace, ours, best = large["200"]
+    pyhf.set_backend("jax")
+    opened = pyhf.Workspace(workspace)
+    model = opened.model()
+    data = pyhf.tensorlib.astensor(opened.data(model))
+    compiled = jax.jit(jax.value_and_grad(lambda values: -model.logpdf(values, data)[0]))
+
+    def gradient(values):
+        return np.asarray(compiled(np.asarray(values))[1])
+
+    start = np.array(model.config.suggested_init())
+    minuit = iminuit.Minuit(lambda x: float(compiled(x)[0]), start, grad=gradient)
+    minuit.errordef, minuit.tol, minuit.strategy = 0.5, 1e-5, 0
+    minuit.migrad()
+    assert minuit.valid
+    values = np.array(minuit.values)
+    steps = np.diag(1e-3 * best.sigma)
+    hessian = np.array(
+        [(gradient(values + s) - gradient(values - s)) / (2.0 * s.sum()) for s in steps]
+    )
+    errors = np.sqrt(np.diag(np.linalg.inv(0.5 * (hessian + hessian.T))))
+    check_estimates(ours, best, values, errors, minuit.fval)
+
+
+def test_impacts_of_a_large_model_are_those_of_cabinetry(large):
+    """Four parameters: one of each kind with a large impact, and a statistical one."""
+    import cabinetry
+
+    workspace, ours, best = large["50"]
+    found = {i.name: i for i in rank_parameters(ours, ours.observed, best)}
+    kinds = ("norm", "shape", "staterror_r0", "staterror_r1")
+    chosen = [next(name for name in found if name.startswith(kind)) for kind in kinds]
+    assert next(iter(found)) in chosen
+    pyhf.set_backend("numpy")
+    model, data = cabinetry.model_utils.model_and_data(workspace)
+    options = {"custom_fit": True, "strategy": 1, "tolerance": 1e-4}
+    central = cabinetry.fit.fit(model, data, **options)
+    poi = central.labels.index("mu")
+    fixed = model.config.suggested_fixed()
+    for name in chosen:
+        place = central.labels.index(name)
+        impact = found[name]
+        assert impact.prefit is not None
+        before = ours.parameters.sigma[ours.parameters.index(name)]
+        for ours_, size in ((impact.postfit, central.uncertainty[place]), (impact.prefit, before)):
+            theirs = []
+            for step in (size, -size):
+                start = central.bestfit.copy()
+                start[place] += step
+                held = [*fixed[:place], True, *fixed[place + 1 :]]
+                again = cabinetry.fit.fit(
+                    model, data, init_pars=start.tolist(), fix_pars=held, **options
+                )
+                theirs.append(again.bestfit[poi] - central.bestfit[poi])
+            # to 1 % of the impact; below a hundredth of σ to a hundredth of that
+            np.testing.assert_allclose(
+                ours_, theirs, rtol=1e-2, atol=1e-4 * central.uncertainty[poi]
+            )
+
+
+def test_limit_and_significance_of_a_large_model_are_those_of_pyhf(large):
+    workspace, ours, best = large["50"]
+    profile = Profile(ours, ours.observed, best)
+    limit = upper_limit(profile, 0.95)
+    model, data, _ = reference(workspace, strategy=1)
+    bounds = model.config.suggested_bounds()
+    bounds[model.config.poi_index] = (0.0, 20.0)
+    assert profile.mu_hat > 0
+    q0 = float(pyhf.infer.hypotest(0.0, data, model, test_stat="q0", par_bounds=bounds))
+    assert significance(profile)[1] == pytest.approx(q0, rel=1e-2)
+    observed, band = pyhf.infer.hypotest(
+        limit.observed, data, model, par_bounds=bounds, return_expected_set=True
+    )
+    above = pyhf.infer.hypotest(1.01 * limit.observed, data, model, par_bounds=bounds)
+    slope = np.log(float(observed) / float(above)) / 0.01
+    assert abs(np.log(float(observed) / 0.05) / slope) < 0.01  # of the limit
+    assert min(float(value) for value in band) < 0.05 < max(float(value) for value in band)
+    median = pyhf.infer.hypotest(
+        limit.band[2], data, model, par_bounds=bounds, return_expected=True
+    )[1]
+    assert float(median) == pytest.approx(0.05, rel=0.05)
 
 
 def test_deeper_of_two_minima_is_found():

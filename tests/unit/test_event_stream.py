@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.errors import TaipanError
-from taipan.events.load import DatasetEvents, load_dataset, select_fold
+from taipan.events.load import DatasetEvents, divide_estimate, load_dataset, select_fold
 from taipan.events.stream import stream_dataset
 from taipan.events.weights import VertexWeights
 from taipan.normalisation import Normalisation, to_dict
@@ -36,8 +37,10 @@ def parts(skim_file: Path, tmp_path: Path) -> list[Path]:
     return paths
 
 
-def stream(paths: list[Path], folder: Path, **more: Any) -> list[DatasetEvents]:
-    write_json(folder / "norm.json", to_dict({"DYJetsToLL": NORM}))
+def stream(
+    paths: list[Path], folder: Path, norm: Normalisation = NORM, **more: Any
+) -> list[DatasetEvents]:
+    write_json(folder / "norm.json", to_dict({"DYJetsToLL": norm}))
     write_json(folder / "pileup.json", {"enabled": True, "ratio": RATIO})
     arguments = (folder / "norm.json", folder / "pileup.json", ANALYSIS, 3)
     return list(stream_dataset("DYJetsToLL", paths, *arguments, **more))
@@ -81,6 +84,20 @@ def test_weights_and_folds_are_those_of_the_whole(
         if name in whole.columns:
             joined = np.concatenate([b.columns[name] for b in blocks])
             np.testing.assert_array_equal(joined, whole.columns[name])
+
+
+def test_collision_events_are_all_streamed_and_divided_for_the_estimate(
+    skim_file: Path, parts: list[Path], tmp_path: Path
+) -> None:
+    norm = replace(NORM, is_data=True)
+    whole = divide_estimate(load_dataset([skim_file], ANALYSIS, norm, None, 3), 1, inside=False)
+    blocks = stream(parts, tmp_path, norm=norm, drop_fold=1, block=500)
+    assert sum(len(block.folds) for block in blocks) == len(whole.folds)
+    weights = np.concatenate([block.estimate for block in blocks if block.estimate is not None])
+    np.testing.assert_array_equal(weights, whole.estimate)
+    assert (weights[whole.folds == 1] == 0.0).all()
+    assert weights.sum() == pytest.approx(len(weights))
+    assert all(block.estimate is None for block in stream(parts, tmp_path, norm=norm))
 
 
 def test_histograms_are_those_of_the_whole(

@@ -7,11 +7,12 @@ import iminuit
 import numpy as np
 import pyhf
 import pytest
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
 from taipan.inference import FitError, compile_model, fit, run_inference
+from taipan.inference.goodness import channel_compatibility
 from taipan.inference.minimise import minimise
-from taipan.inference.profile import Profile, interval, significance, upper_limit
+from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
 from taipan.inference.result import describe_parameters
 from taipan.inference.yields import postfit_yields
 from taipan.likelihood import build_workspace
@@ -48,6 +49,11 @@ def workspace_of(samples, observed, *, parameters=()):
 
 
 MU = {"name": "mu", "type": "normfactor", "data": None}
+ONE_REGION = {
+    "observable": "x",
+    "blinded": False,
+    "regions": {"sr": {"edges_after": [0.0, 1.0, 2.0]}},
+}
 
 
 def small_workspace(observed=(58.0, 66.0)):
@@ -198,7 +204,22 @@ def test_interval_ends_at_the_bounds_of_the_parameter():
     workspace = small_workspace()
     workspace["measurements"][0]["config"]["parameters"][0]["bounds"] = [[0.9, 1.1]]
     model = compile_model(workspace)
-    assert interval(Profile(model, model.observed)) == (0.9, 1.1)
+    ends = interval(Profile(model, model.observed))
+    assert ends == (0.9, 1.1)
+    assert cut_off(model, ends) == (True, True)
+
+
+def test_an_end_that_a_bound_cuts_off_is_marked_in_the_result():
+    """A bound looked like the end of an interval."""
+    workspace = small_workspace()
+    plain = run_inference(workspace, ONE_REGION)["observed"]
+    low, high = plain["interval"]
+    assert plain["interval_at_bound"] == [False, False]
+    bounds = [[low - 1.0, plain["mu_hat"] + 0.5 * (high - plain["mu_hat"])]]
+    workspace["measurements"][0]["config"]["parameters"][0]["bounds"] = bounds
+    cut = run_inference(workspace, ONE_REGION)["observed"]
+    assert cut["interval"] == pytest.approx([low, bounds[0][1]], rel=1e-4)
+    assert cut["interval_at_bound"] == [False, True]
 
 
 @pytest.mark.parametrize("observed", [(58.0, 66.0), (60.0, 75.0)])
@@ -298,10 +319,13 @@ def test_result_has_the_promised_layout(htautau):
     assert set(result) == {"observable", "poi", "blinded", "expected", "observed"}
     for key in ("expected", "observed"):
         one = result[key]
-        assert set(one) == {
-            "mu_hat", "sigma", "interval", "significance", "p_value", "limit", "converged", "nll",
-            "parameters", "correlation", "prefit", "postfit", "impacts", "breakdown",
+        assert set(one) - {"goodness", "compatibility"} == {
+            "mu_hat", "sigma", "interval", "interval_at_bound", "significance", "p_value", "limit",
+            "converged", "nll", "parameters", "correlation", "prefit", "postfit", "impacts",
+            "breakdown",
         }  # fmt: skip
+        assert ("goodness" in one) is ("compatibility" in one) is (key == "observed")
+        assert one["interval_at_bound"] == [False, False]
         assert set(one["breakdown"]) == {"total", "statistical", "experimental", "MC statistics"}
         assert one["breakdown"]["total"] == one["sigma"]
         assert len(one["impacts"]) == sum(p["sigma"] > 0 for p in one["parameters"]) - 1
@@ -328,6 +352,44 @@ def test_result_has_the_promised_layout(htautau):
     assert (np.array(observed["postfit"]["signal"]["total_sigma"]) < before).all()
     total = np.sum(observed["postfit"]["signal"]["total"])
     assert total == pytest.approx(np.sum(observed["postfit"]["signal"]["data"]), rel=1e-3)
+
+
+def test_result_says_how_well_the_fit_describes_the_data(htautau):
+    workspace, record, model = htautau
+    observed = run_inference(workspace, record, model=model)["observed"]
+    best = fit(model, model.observed)
+    expected, n = model.expected(best.values), model.observed[: model.n_bins]
+    pulls = [
+        p["pull"] for p in describe_parameters(model, model.observed, best) if p["constrained"]
+    ]
+    deviance = 2.0 * (expected - n + n * np.log(n / expected)).sum() + np.square(pulls).sum()
+    found = observed["goodness"]
+    assert set(found) == {"statistic", "degrees", "p_value"}
+    assert found["statistic"] == pytest.approx(deviance, rel=1e-6)
+    assert found["degrees"] == 14 - 2  # bins, less mu and w_norm
+    assert found["p_value"] == pytest.approx(chi2.sf(deviance, 12), rel=1e-6)
+    assert 0.001 < found["p_value"] < 0.999  # the data were drawn from the model
+
+
+def test_result_says_whether_the_regions_agree(htautau):
+    """The control region holds 0.03 % of signal: its strength lies far beyond the bounds of mu."""
+    workspace, record, model = htautau
+    found = run_inference(workspace, record, model=model)["observed"]["compatibility"]
+    assert list(found["regions"]) == ["signal", "w_control"]
+    assert found["degrees"] == 1
+    (value, sigma), (far, wide) = found["regions"]["signal"], found["regions"]["w_control"]
+    assert value == pytest.approx(fit(model, model.observed).values[model.poi], abs=0.5 * sigma)
+    assert wide > 40.0
+    assert found["statistic"] == pytest.approx((far / wide) ** 2, rel=0.2)
+    assert found["p_value"] == pytest.approx(chi2.sf(found["statistic"], 1), rel=1e-9)
+    assert run_inference(small_workspace(), ONE_REGION)["observed"]["compatibility"] is None
+    # more data in the control region than bounds of -20 and 40 could take up
+    data = model.observed.copy()
+    data[model.regions["w_control"]] *= 1.2
+    moved = channel_compatibility(workspace, model, data, fit(model, data))
+    value, sigma = moved.regions["w_control"]
+    assert value > far + 100.0
+    assert moved.statistic == pytest.approx((value / sigma) ** 2, rel=0.2)
 
 
 def test_result_is_the_same_twice(htautau):

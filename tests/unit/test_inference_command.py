@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -23,10 +24,11 @@ from taipan.inference.combine import combine_workspaces
 from taipan.inference.goodness import channel_compatibility, goodness_of_fit
 from taipan.inference.impacts import break_down, default_groups, rank_parameters
 from taipan.inference.profile import Profile, upper_limit
-from taipan.inference.robust import combine_robustly, largest_distance
+from taipan.inference.robust import combine_robustly
 from taipan.inference.scan import scan
 from taipan.inference.toy_limit import toy_limit
 from taipan.inference.toys import draw_data, pseudo_experiments
+from tests.conftest import ROOT
 from tests.made_up_models import make_workspace
 from tests.public_models import MU, public_models
 
@@ -87,6 +89,94 @@ def test_command_writes_what_it_promises(tmp_path, capsys):
     assert (tmp_path / "hepdata.tar.gz").stat().st_size > 1000
     for name in ("impacts", "scan_mu", "scan_mu_norm000"):
         assert (tmp_path / "plots" / f"{name}.png").stat().st_size > 5000
+
+
+def test_prediction_of_the_fitted_model_is_its_postfit(made_up, tmp_path):
+    workspace, _, _ = made_up
+    path, out = write(tmp_path, workspace), tmp_path / "result.json"
+    assert main(["fit", path, "--yields", path, "--out", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert list(result["predicted"]) == list(result["postfit"]) == ["r0", "r1"]
+    for region, after in result["postfit"].items():
+        predicted = result["predicted"][region]
+        assert predicted["samples"] == after["samples"]
+        for key in ("edges", "data", "total", "total_sigma", "sum_sigma"):
+            assert predicted[key] == pytest.approx(after[key], rel=1e-12)
+
+
+def test_validation_region_is_predicted_from_the_fit_of_the_others(made_up, tmp_path):
+    """Signal strength and systematics as fitted, statistical factors of its own as before."""
+    workspace, model, _ = made_up
+    path, out, whole = write(tmp_path, workspace), tmp_path / "result.json", tmp_path / "all.json"
+    whole.write_text(json.dumps(workspace))
+    arguments = ["fit", path, "--regions", "r0", "--yields", str(whole), "--out", str(out)]
+    assert main(arguments) == 0
+    result = json.loads(out.read_text())
+    fitted, validation = result["predicted"]["r0"], result["predicted"]["r1"]
+    assert fitted["total"] == pytest.approx(result["postfit"]["r0"]["total"], rel=1e-12)
+    assert fitted["total_sigma"] == pytest.approx(result["postfit"]["r0"]["total_sigma"], rel=1e-9)
+    names = model.parameters.names
+    values = dict(zip(names, model.parameters.initial, strict=True))
+    values |= {item["name"]: item["value"] for item in result["parameters"]}
+    point = np.array([values[name] for name in names])
+    bins = model.regions["r1"]
+    assert validation["data"] == model.observed[bins].tolist()
+    assert validation["total"] == pytest.approx(model.expected(point)[bins], rel=1e-9)
+    # the covariance of what was fitted, and the auxiliary widths of what was not
+    sigma = dict(zip(names, model.parameters.sigma, strict=True))
+    sigma |= {item["name"]: item["sigma"] for item in result["parameters"]}
+    correlation = np.eye(len(names))
+    places = [names.index(name) for name in result["correlation"]["names"]]
+    correlation[np.ix_(places, places)] = result["correlation"]["matrix"]
+    width = np.array([sigma[name] for name in names])
+    jacobian = model.jacobian(point)[bins]
+    covariance = jacobian @ (correlation * np.outer(width, width)) @ jacobian.T
+    assert validation["total_sigma"] == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-6)
+    assert validation["sum_sigma"] == pytest.approx(np.sqrt(covariance.sum()), rel=1e-6)
+    # the fit of r0 knows more of r1 than the auxiliary measurements alone
+    before = np.sqrt(np.diag(jacobian @ np.diag(width_before(model) ** 2) @ jacobian.T))
+    assert (np.array(validation["total_sigma"]) < before).all()
+
+
+def width_before(model):
+    """Auxiliary widths; the signal strength, free before the fit, counts with its bounds."""
+    width = model.parameters.sigma.copy()
+    width[model.poi] = 30.0
+    return width
+
+
+def test_interval_at_a_bound_is_marked_in_the_table(tmp_path, capsys):
+    model = compile_model(MODELS["histosys"])
+    best = fit(model, model.observed)
+    bound = float(best.values[model.poi] + 0.5 * best.sigma[model.poi])
+    workspace = changed(
+        "histosys",
+        lambda w: w["measurements"][0]["config"]["parameters"][0].update(bounds=[[-5.0, bound]]),
+    )
+    out = tmp_path / "result.json"
+    assert main(["fit", write(tmp_path, workspace), "--out", str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert result["interval"][1] == bound
+    assert result["interval_at_bound"] == [False, True]
+    assert f"[{result['interval'][0]:.4g}, {bound:.4g} (bound)]" in capsys.readouterr().out
+
+
+def test_layout_of_the_result_is_documented(made_up, tmp_path):
+    """The page named in the code described no layout."""
+    path, out = write(tmp_path, made_up[0]), tmp_path / "result.json"
+    options = ["--impacts", "--limit", "--gof", "--compatibility", "--scan", "mu", "--toys", "60"]
+    assert main(["fit", path, *options, "--yields", path, "--out", str(out)]) == 0
+    page = (ROOT / "docs/inference.md").read_text(encoding="utf-8")
+    layout = page.partition("## `RESULT.json`")[2].partition("```text\n")[2].partition("```")[0]
+    words = set(re.findall(r"\w+", layout))
+    result = json.loads(out.read_text())
+    assert set(result) <= words
+    for key in ("correlation", "limit", "limit_toys", "goodness", "compatibility", "toys"):
+        assert set(result[key]) <= words
+    lists = (result["parameters"], result["impacts"], result["scans"])
+    regions = (result[key]["r0"] for key in ("prefit", "postfit", "predicted"))
+    for item in (*(rows[0] for rows in lists), *regions):
+        assert set(item) <= words
 
 
 def test_toys_of_the_command_have_a_seed(tmp_path):
@@ -361,24 +451,6 @@ def test_unknown_correlation_enlarges_the_uncertainty():
         combine_robustly([np.array([1.0])], [np.array([[-1.0]])])
 
 
-def test_largest_distance_covers_whatever_the_correlation():
-    rng = np.random.default_rng(8)
-    n = 2000
-    for rho in (0.0, 0.9):
-        covariance = np.eye(6)
-        covariance[:3, 3:] = covariance[3:, :3] = rho * np.eye(3)
-        draws = rng.multivariate_normal(np.zeros(6), covariance, n)
-        inside = naive = 0
-        for row in draws:
-            _, p = largest_distance([row[:3], row[3:]], [np.eye(3)] * 2, [np.zeros(3)] * 2)
-            inside += p > 0.05
-            naive += row @ row < 12.5916  # 95 % quantile of χ² with six degrees of freedom
-        error = np.sqrt(0.05 * 0.95 / n)
-        assert inside / n > 0.95 - 3 * error
-        if rho:
-            assert naive / n < 0.93
-
-
 def test_hs3_keeps_yields_and_relative_uncertainties():
     document = to_hs3(MODELS["histfactory_example"])
     (channel,) = document["distributions"][:1]
@@ -386,7 +458,9 @@ def test_hs3_keeps_yields_and_relative_uncertainties():
     background = channel["samples"][1]
     assert background["data"] == {"contents": [100.0, 0.0], "errors": [5.0, 0.0]}
     kinds = [modifier["type"] for modifier in background["modifiers"]]
-    assert kinds == ["normfactor", "staterror", "normsys"]
+    assert kinds == ["normfactor", "shapesys", "normsys"]
+    assert background["modifiers"][1]["constraint"] == "Gauss"
+    assert background["modifiers"][1]["data"]["vals"] == pytest.approx([0.05, 0.1])
     assert document["distributions"][1]["sigma"] == 0.1
     assert document["analyses"][0]["parameters_of_interest"] == ["mu"]
     shapesys = to_hs3(MODELS["two_bins_uncorrelated"])["distributions"][0]["samples"][1]

@@ -51,6 +51,7 @@ def result(mu: float, sigma: float, bounded: bool = False) -> dict[str, Any]:
         "mu_hat": mu,
         "sigma": sigma,
         "interval": [mu - sigma, mu + sigma],
+        "interval_at_bound": [False, False],
         "significance": max(mu, 0.0) / sigma,
         "p_value": 0.3,
         "limit": {
@@ -73,7 +74,13 @@ def fit(observable: str, observed: dict[str, Any] | None, sigma: float = 2.5) ->
         "poi": "mu",
         "blinded": observed is None,
         "expected": result(1.0, sigma),
-        "observed": observed,
+        "observed": None
+        if observed is None
+        else {
+            "goodness": {"statistic": 23.25, "degrees": 13, "p_value": 0.03883},
+            "compatibility": None,
+            **observed,
+        },
     }
 
 
@@ -128,7 +135,9 @@ def test_numbers_are_those_of_the_fits(analysis_config: Config) -> None:
     assert summary["observed"]["mu_hat"] == 3.0
     assert summary["observed"]["interval"] == [1.0, 5.0]
     assert summary["observed"]["limit"]["observed"] == 7.0
-    assert list(summary["observed"]) == ["mu_hat", "sigma", "interval", "significance", "limit"]
+    keys = ["mu_hat", "sigma", "interval", "interval_at_bound", "significance", "limit"]
+    assert list(summary["expected"]) == keys
+    assert list(summary["observed"]) == [*keys, "goodness", "compatibility"]
     assert summary["reference"]["observable"] == "m_vis"
     assert summary["reference"]["observed"]["sigma"] == 8.0
     assert summary["yields"]["signal"]["data"] == {"yield": 1100.0, "stat": 33.166}
@@ -207,12 +216,35 @@ def test_an_interval_that_ends_at_the_allowed_range_is_called_cut_off(
     analysis_config: Config,
 ) -> None:
     """A run on very few events gave [-20.00, 8.26], where -20 is only the bound of the fit."""
-    assert analysis_config.fit.poi_range == (-20.0, 40.0)
-    results = found(fit=fit("nn_score", {**result(-10.0, 18.0), "interval": [-20.0, 8.3]}))
+    cut = {"interval": [-20.0, 8.3], "interval_at_bound": [True, False]}
+    results = found(fit=fit("nn_score", {**result(-10.0, 18.0), **cut}))
     summary = summarise(analysis_config, IDENTITY, results, {})
+    assert summary["observed"]["interval_at_bound"] == [True, False]
     assert summary["warnings"][-1] == (
         "nn_score: observed interval is cut off at -20 by fit.poi_range"
     )
+    text = to_markdown(summary)
+    assert "[-20.00 (bound), 8.30]" in text
+    assert text.count("(bound)") == 1
+
+
+def test_agreement_of_data_and_fit_is_in_the_summary(analysis_config: Config) -> None:
+    regions = {"signal": [1.0, 2.0], "boosted": [4.0, 3.0]}
+    both = {"regions": regions, "statistic": 0.72, "degrees": 1, "p_value": 0.396}
+    results = found(fit=fit("nn_score", {**result(3.0, 2.0), "compatibility": both}))
+    summary = summarise(analysis_config, IDENTITY, results, {})
+    assert summary["observed"]["goodness"]["p_value"] == 0.03883
+    assert summary["observed"]["compatibility"] == both
+    assert "goodness" not in summary["expected"]
+    lines = [line.split("|") for line in to_markdown(summary).splitlines() if "23." in line]
+    cells = [[cell.strip() for cell in line[1:-1]] for line in lines]
+    assert cells == [
+        ["nn_score", "23.2 / 13", "0.0388", "0.7 / 1", "0.396"],
+        ["m_vis (reference)", "23.2 / 13", "0.0388", "–", "–"],
+    ]
+    blind = with_fit(analysis_config, unblind=False)
+    text = to_markdown(summarise(blind, IDENTITY, blinded_results(), {}))
+    assert "Goodness of fit" not in text
 
 
 def test_real_data_have_no_truth(analysis_config: Config) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import correctionlib
@@ -17,7 +18,7 @@ from taipan.analyses.htautau import ANALYSIS
 from taipan.config.model import Config, Observable, Region, Sample, Systematic
 from taipan.errors import TaipanError
 from taipan.events.corrections import EventCorrection, read_correction, write_corrections
-from taipan.events.load import DatasetEvents, load_dataset
+from taipan.events.load import DatasetEvents, divide_estimate, load_dataset
 from taipan.events.selection import region_masks
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.events.weights import VertexWeights
@@ -99,6 +100,52 @@ def test_sum_of_weights_is_conserved_from_skim_to_histogram(
             total, variance = cell.values(flow=True).sum(), cell.variances(flow=True).sum()
             assert total == pytest.approx(weights.sum(), rel=1e-6)
             assert variance == pytest.approx((weights**2).sum(), rel=1e-9)
+
+
+def test_one_fold_of_same_sign_data_chooses_edges_and_the_others_fill_templates(
+    dataset: DatasetEvents, analysis_config: Config
+) -> None:
+    """Same-sign data were whole in both, so that fluctuations chose their own bins."""
+    data = replace(dataset, is_data=True, weights=None)
+    plain = settings(analysis_config)
+    whole, control = fill_dataset(data, ANALYSIS, plain, score)
+    parts = [divide_estimate(data, 0, inside=inside) for inside in (True, False)]
+    choosing, filling = (fill_dataset(part, ANALYSIS, plain, score) for part in parts)
+    inside = ANALYSIS.compute(data.columns)
+    for region, mask in region_masks(inside, analysis_config.regions).items():
+        every, chose, filled = (
+            item["nn_score"][hist.loc(DATA), hist.loc(region), hist.loc(NOMINAL), :]
+            for item in (whole, choosing[0], filling[0])
+        )
+        assert every.values(flow=True).sum() == mask.sum() > 0
+        if not region.startswith("ss_"):
+            assert chose == filled == every
+            continue
+        for part, events, kept in (
+            (chose, parts[0], data.folds == 0),
+            (filled, parts[1], data.folds != 0),
+        ):
+            scale = len(kept) / kept.sum()
+            assert part.values(flow=True).sum() == pytest.approx(scale * (mask & kept).sum())
+            variance = part.variances(flow=True).sum()
+            assert variance == pytest.approx(scale**2 * (mask & kept).sum())
+            assert events.estimate is not None
+            assert events.estimate.sum() == pytest.approx(len(kept))
+        # no event is in both: in the sizes they have, the two parts are the whole
+        shares = [np.mean(data.folds == 0), np.mean(data.folds != 0)]
+        both = shares[0] * chose.values(flow=True) + shares[1] * filled.values(flow=True)
+        assert both == pytest.approx(every.values(flow=True))
+    # variations of the data-driven estimate, too; control figures show all the data
+    varied = filling[0]["nn_score"][hist.loc(DATA), hist.loc("ss_signal"), :, :]
+    labels = list(filling[0]["nn_score"].axes["variation"])
+    assert labels == [NOMINAL, "qcd_shape_up"]
+    total = varied.values(flow=True).sum(axis=1)
+    assert 0.8 * total[0] < total[1] < 1.2 * total[0]
+    assert total[1] != total[0]
+    for name, histogram in control.items():
+        assert filling[1][name] == histogram
+    with pytest.raises(TaipanError, match="DYJetsToLL: no event in the chosen folds"):
+        divide_estimate(data, 7, inside=True)
 
 
 def test_vertex_weights_keep_the_sum_of_weights(dataset: DatasetEvents) -> None:
@@ -221,8 +268,6 @@ def test_a_dropped_weight_is_caught(dataset: DatasetEvents, analysis_config: Con
     assert dataset.weights is not None
     broken = dataset.weights.nominal.copy()
     broken[:50] = np.nan
-    from dataclasses import replace
-
     bad = replace(dataset, weights=replace(dataset.weights, nominal=broken))
     with pytest.raises(TaipanError, match="Σw of histogram and events differ"):
         fill_dataset(bad, ANALYSIS, settings(analysis_config), score)
@@ -231,8 +276,6 @@ def test_a_dropped_weight_is_caught(dataset: DatasetEvents, analysis_config: Con
 def test_data_get_weight_one_and_no_variation(
     dataset: DatasetEvents, analysis_config: Config
 ) -> None:
-    from dataclasses import replace
-
     data = replace(dataset, is_data=True, weights=None)
     histograms, _ = fill_dataset(data, ANALYSIS, settings(analysis_config), score)
     histogram = histograms["nn_score"]

@@ -333,8 +333,8 @@ class Binning(Strict):
     )
     fold: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="Fold of simulated events that the edges are chosen with; the templates are "
-        "filled without it.",
+        description="Fold of simulated and same-sign events that the edges are chosen with; the "
+        "templates are filled without it.",
     )
 
 

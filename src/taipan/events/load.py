@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
@@ -33,6 +34,8 @@ class DatasetEvents:
         Weights of the simulated events; None for data.
     folds
         Fold of each event, shape (n,).
+    estimate
+        Weights of collision events where a sample is estimated from them, shape (n,); None: 1.
     """
 
     name: str
@@ -40,6 +43,7 @@ class DatasetEvents:
     columns: Columns
     weights: EventWeights | None
     folds: NDArray[Any]
+    estimate: NDArray[np.float64] | None = None
 
 
 def load_dataset(
@@ -107,3 +111,29 @@ def select_fold(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEve
             {name: values[kept] * scale for name, values in weights.alternatives.items()},
         )
     return DatasetEvents(events.name, events.is_data, columns, weights, events.folds[kept])
+
+
+def divide_estimate(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEvents:
+    """Let the collision events of one fold, or all others, make the data-driven estimates.
+
+    What is observed in fitted regions stays as it is: all events are kept.
+
+    Parameters
+    ----------
+    events
+        A dataset of collision events.
+    fold
+        Number of the fold.
+    inside
+        True for the events of this fold, False for all others.
+
+    Raises
+    ------
+    TaipanError
+        If there is no event in the chosen folds, but in the others.
+    """
+    used = (events.folds == fold) == inside
+    if len(used) and not used.any():
+        raise TaipanError(f"{events.name}: no event in the chosen folds")
+    scale = len(used) / max(int(used.sum()), 1)
+    return replace(events, estimate=np.where(used, scale, 0.0))

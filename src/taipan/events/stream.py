@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis
 from taipan.atomic import read_json
 from taipan.event_identity import assign_folds
-from taipan.events.load import DatasetEvents, select_fold
+from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.weights import EventWeights, VertexWeights, weigh_events
 from taipan.normalisation import from_dict
 from taipan.skim.storage import iterate_events, read_events
@@ -49,7 +49,8 @@ def stream_dataset(
     folds
         Number of folds.
     drop_fold
-        Fold of simulated events to leave out, at the same expected yield.
+        Fold of events to leave out of simulation and data-driven estimates, at the same expected
+        yield.
     block
         Events of a block, before a fold is left out.
 
@@ -67,7 +68,9 @@ def stream_dataset(
         dataset, norm.is_data, {}, weights, assign_folds(few["event_hash"], folds)
     )
     kept = None
-    if drop_fold is not None and not norm.is_data:
+    if drop_fold is not None and norm.is_data:
+        whole = divide_estimate(whole, drop_fold, inside=False)
+    elif drop_fold is not None:
         kept = whole.folds != drop_fold
         whole = select_fold(whole, drop_fold, inside=False)
     del few
@@ -91,5 +94,6 @@ def _cut(
             {name: values[start:stop] for name, values in whole.weights.alternatives.items()},
         )
         folds = whole.folds[start:stop]
-        yield DatasetEvents(whole.name, whole.is_data, chosen, weights, folds)
+        estimate = None if whole.estimate is None else whole.estimate[start:stop]
+        yield DatasetEvents(whole.name, whole.is_data, chosen, weights, folds, estimate)
         read, start = read + count, stop

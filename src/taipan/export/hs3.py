@@ -1,8 +1,9 @@
 """pyhf workspaces as documents of the HEP Statistics Serialization Standard (HS3, version 0.2).
 
-Each region becomes a ``histfactory_dist``. Uncertainties of bins are relative in HS3. The standard
-has one group of statistical uncertainties a region; in a region with several, they are written as
-``shapesys`` with a Gaussian constraint, which is the same density.
+Each region becomes a ``histfactory_dist``. Uncertainties of bins are relative in HS3. Statistical
+uncertainties (``staterror``) are written as ``shapesys`` with a Gaussian constraint, which is the
+same density: the standard has one group of them a region, and RooFit 6.40 constrains it by a
+Poisson distribution whatever the document says.
 """
 
 from __future__ import annotations
@@ -173,8 +174,6 @@ def _modifier(
             "name": name, "type": kind, "parameter": first, "constraint": "Gauss", "data": both,
         }  # fmt: skip
     of_bins = {"name": name, "type": kind, "parameters": list(names[place])}
-    if kind == "staterror" and len(groups) == 1:
-        return {**of_bins, "constraint": "Gauss"}
     if kind == "staterror":
         values_of = [float(value) for value in groups[name]]
         return {**of_bins, "type": "shapesys", "constraint": "Gauss", "data": {"vals": values_of}}

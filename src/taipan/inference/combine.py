@@ -39,12 +39,14 @@ def combine_workspaces(
     Raises
     ------
     FitError
-        If there are fewer than two analyses, a parameter does not exist or is named twice, or
-        correlated parameters are declared with different bounds, starting values or constraints.
+        If there are fewer than two analyses, a parameter does not exist or is named twice, two
+        things would get one name, or correlated parameters are declared with different bounds,
+        starting values or constraints.
     """
     if len(workspaces) < 2:
         raise FitError(f"combination: it takes two workspaces, not {len(workspaces)}")
     common = _common_names(workspaces, correlated, poi)
+    _check_unique(workspaces, common)
     combined: dict[str, Any] = {"channels": [], "observations": [], "version": "1.0.0"}
     declared: dict[str, dict[str, Any]] = {}
     for analysis, workspace in workspaces.items():
@@ -74,15 +76,7 @@ def combine_workspaces(
 def _common_names(
     workspaces: Mapping[str, Mapping[str, Any]], correlated: Mapping[str, Sequence[str]], poi: str
 ) -> dict[tuple[str, str], str]:
-    present = {
-        analysis: {
-            modifier["name"]
-            for channel in workspace["channels"]
-            for sample in channel["samples"]
-            for modifier in sample["modifiers"]
-        }
-        for analysis, workspace in workspaces.items()
-    }
+    present = {analysis: _parameters(workspace) for analysis, workspace in workspaces.items()}
     common = {
         (analysis, workspace["measurements"][0]["config"]["poi"]): poi
         for analysis, workspace in workspaces.items()
@@ -105,6 +99,37 @@ def _common_names(
                         f"{target!r}"
                     )
     return common
+
+
+def _parameters(workspace: Mapping[str, Any]) -> set[str]:
+    return {
+        modifier["name"]
+        for channel in workspace["channels"]
+        for sample in channel["samples"]
+        for modifier in sample["modifiers"]
+    }
+
+
+def _check_unique(
+    workspaces: Mapping[str, Mapping[str, Any]], common: Mapping[tuple[str, str], str]
+) -> None:
+    """Refuse names that a prefix makes equal: ``c`` of ``a_b`` and ``b_c`` of ``a``."""
+    parameters: dict[str, str] = dict.fromkeys(common.values(), "a common parameter")
+    regions: dict[str, str] = {}
+    for analysis, workspace in workspaces.items():
+        own = {name for name in _parameters(workspace) if (analysis, name) not in common}
+        channels = {channel["name"] for channel in workspace["channels"]}
+        for kind, names, taken in (
+            ("parameter", own, parameters),
+            ("region", channels, regions),
+        ):
+            for name in sorted(names):
+                if (known := taken.get(f"{analysis}_{name}")) is not None:
+                    raise FitError(
+                        f"combination: {kind} {name!r} of {analysis!r} would get the name "
+                        f"{analysis}_{name} of {known}"
+                    )
+                taken[f"{analysis}_{name}"] = f"{name!r} of {analysis!r}"
 
 
 def _declare(declared: dict[str, dict[str, Any]], item: dict[str, Any], analysis: str) -> None:

@@ -24,7 +24,12 @@ from taipan.export.tables import (
 )
 from taipan.inference.blinding import Mode, prepare, refuse_bounds
 from taipan.inference.fit import fit
-from taipan.inference.goodness import channel_compatibility, goodness_of_fit
+from taipan.inference.goodness import (
+    channel_compatibility,
+    compatibility_to_json,
+    goodness_of_fit,
+    goodness_to_json,
+)
 from taipan.inference.impacts import (
     break_down,
     default_groups,
@@ -33,7 +38,7 @@ from taipan.inference.impacts import (
     rank_parameters,
 )
 from taipan.inference.model import CompiledModel, compile_model
-from taipan.inference.profile import Profile, interval, significance, upper_limit
+from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
 from taipan.inference.read import keep_regions
 from taipan.inference.result import describe_correlation, describe_parameters
 from taipan.inference.scan import scan
@@ -92,10 +97,11 @@ def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[s
     """
     if options.regions:
         workspace = keep_regions(workspace, options.regions)
+    codes = dict(item.split("=", 1) for item in options.interpolation)
     model = compile_model(
         workspace,
         measurement=options.measurement,
-        interpolation=dict(item.split("=", 1) for item in options.interpolation),
+        interpolation=codes,
         lenient=options.lenient,
     )
     mode: Mode = options.mode or ("asimov" if options.asimov else "observed")
@@ -119,6 +125,7 @@ def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[s
     if model.poi not in blinded.fixed:
         profile = Profile(model, blinded.data, best)
         result["interval"] = list(interval(profile))
+        result["interval_at_bound"] = list(cut_off(model, result["interval"]))
         result["significance"], result["p_value"] = significance(profile)
         _limits(result, profile, options)
         if options.impacts:
@@ -126,8 +133,15 @@ def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[s
             groups = default_groups(model, parameter_kinds(workspace), _named_groups(options))
             result["breakdown"] = break_down(model, blinded.data, best, groups)
         if options.compatibility:
-            found = channel_compatibility(workspace, model, blinded.data, best)
-            result["compatibility"] = asdict(found)
+            found = channel_compatibility(
+                workspace,
+                model,
+                blinded.data,
+                best,
+                measurement=options.measurement,
+                interpolation=codes,
+            )
+            result["compatibility"] = compatibility_to_json(found)
         _toys(result, model, options)
     for names in options.scan:
         found_scan = scan(model, blinded.data, best, names.split(","))
@@ -142,7 +156,7 @@ def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[s
     if options.gof:
         rng = np.random.default_rng(derive_seed(options.seed, "goodness"))
         quality = goodness_of_fit(model, blinded.data, best, toys=options.toys, rng=rng)
-        result["goodness"] = {k: None if v != v else v for k, v in asdict(quality).items()}
+        result["goodness"] = goodness_to_json(quality)
     if options.yields is not None:
         other = compile_model(read_json(options.yields), lenient=True)
         result["predicted"] = predict(model, best, other)

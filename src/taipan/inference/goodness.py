@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,17 @@ from scipy.special import gammaln, xlogy
 from scipy.stats import chi2
 
 from taipan.inference.batch import fit_many
+from taipan.inference.blinding import signal_regions
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult, fit
 from taipan.inference.model import CompiledModel, compile_model
 from taipan.inference.toys import draw_data
 
 Array = npt.NDArray[np.float64]
+
+# Bound of a region's own parameter of interest: none that a fit meets. A region with little signal
+# determines it badly, and a bound would keep the statistic from following χ².
+_UNBOUNDED = 1e6
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,16 @@ class Compatibility:
     statistic: float
     degrees: int
     p_value: float
+
+
+def goodness_to_json(found: Goodness) -> dict[str, Any]:
+    """Give plain numbers: ``statistic``, ``degrees``, ``p_value``, ``toys``, ``p_value_toys``."""
+    return {key: None if value != value else value for key, value in asdict(found).items()}
+
+
+def compatibility_to_json(found: Compatibility) -> dict[str, Any]:
+    """Give plain numbers: ``regions`` (name → [estimate, σ]), the rest as in the class."""
+    return {**asdict(found), "regions": {name: list(pair) for name, pair in found.regions.items()}}
 
 
 def goodness_of_fit(
@@ -136,9 +151,15 @@ def _saturated(counts: Array) -> Array:
 
 
 def channel_compatibility(
-    workspace: Mapping[str, Any], model: CompiledModel, data: Array, best: FitResult
+    workspace: Mapping[str, Any],
+    model: CompiledModel,
+    data: Array,
+    best: FitResult,
+    *,
+    measurement: str | None = None,
+    interpolation: Mapping[str, str] | None = None,
 ) -> Compatibility:
-    """Fit with one parameter of interest for each region that has a signal.
+    """Fit with one parameter of interest, without bounds, for each region that has a signal.
 
     Parameters
     ----------
@@ -146,6 +167,8 @@ def channel_compatibility(
         pyhf workspace of the model.
     model, data, best
         The model, the data and their fit with a common parameter.
+    measurement, interpolation
+        As the model was compiled with: :func:`taipan.inference.model.compile_model`.
 
     Raises
     ------
@@ -153,30 +176,47 @@ def channel_compatibility(
         If fewer than two regions have a signal, or a fit fails.
     """
     poi = model.parameters.names[model.poi]
-    split = copy.deepcopy(dict(workspace))
-    own = {}
-    for channel in split["channels"]:
-        for sample in channel["samples"]:
-            for modifier in sample["modifiers"]:
-                if modifier["name"] == poi and sum(sample["data"]) != 0.0:
-                    own[channel["name"]] = modifier["name"] = f"{poi}_{channel['name']}"
-    if len(own) < 2:
-        raise FitError(f"compatibility: {poi!r} acts in {len(own)} region, it takes two")
-    first = next(iter(own.values()))
-    for measurement in split["measurements"]:
-        settings = measurement["config"]
-        declared = [p for p in settings["parameters"] if p["name"] == poi]
-        settings["parameters"] = [p for p in settings["parameters"] if p["name"] != poi] + [
-            {**item, "name": name} for item in declared for name in own.values()
-        ]
-        settings["poi"] = first
-    separate = compile_model(split, lenient=True)
-    found = fit(separate, _reorder(model, separate, data))
-    statistic = max(0.0, 2.0 * (best.nll - found.nll))
+    acting = signal_regions(workspace, poi)
+    if len(acting) < 2:
+        raise FitError(f"compatibility: {poi!r} acts in {len(acting)} region, it takes two")
+    own = {region: f"{poi}_{region}" for region in acting}
+    separate = compile_model(
+        _split(workspace, poi, own),
+        measurement=measurement,
+        interpolation=interpolation,
+        lenient=True,
+    )
+    start = separate.parameters.initial.copy()
+    here = [i for i, n in enumerate(separate.parameters.names) if n in model.parameters.names]
+    there = [model.parameters.index(separate.parameters.names[i]) for i in here]
+    start[here] = best.values[there]
     places = {region: separate.parameters.index(name) for region, name in own.items()}
+    start[list(places.values())] = best.values[model.poi]
+    found = fit(separate, _reorder(model, separate, data), start=start)
+    statistic = max(0.0, 2.0 * (best.nll - found.nll))
     regions = {r: (float(found.values[i]), float(found.sigma[i])) for r, i in places.items()}
     degrees = len(regions) - 1
     return Compatibility(regions, statistic, degrees, float(chi2.sf(statistic, degrees)))
+
+
+def _split(workspace: Mapping[str, Any], poi: str, own: Mapping[str, str]) -> dict[str, Any]:
+    """Give the workspace with a parameter of interest for each region."""
+    split = copy.deepcopy(dict(workspace))
+    first = next(iter(own.values()))
+    for channel in split["channels"]:
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                if modifier["name"] == poi:  # which scales nothing where the region is not listed
+                    modifier["name"] = own.get(channel["name"], first)
+    for measurement in split["measurements"]:
+        settings = measurement["config"]
+        declared = [p for p in settings["parameters"] if p["name"] == poi] or [{}]
+        settings["parameters"] = [p for p in settings["parameters"] if p["name"] != poi] + [
+            {**declared[0], "name": name, "bounds": [[-_UNBOUNDED, _UNBOUNDED]]}
+            for name in own.values()
+        ]
+        settings["poi"] = first
+    return split
 
 
 def _reorder(model: CompiledModel, other: CompiledModel, data: Array) -> Array:

@@ -7,7 +7,7 @@ Eur. Phys. J. C 71 (2011) 1554 (arXiv:1007.1727), the equations quoted below.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,7 +116,7 @@ class Profile:
 def interval(profile: Profile) -> tuple[float, float]:
     """Central 68.27 % interval: where 2ΔlnL = 1.
 
-    An end that the bounds of the parameter of interest cut off is the bound.
+    An end that the bounds of the parameter of interest cut off is the bound; :func:`cut_off` tells.
 
     Raises
     ------
@@ -142,6 +142,13 @@ def interval(profile: Profile) -> tuple[float, float]:
             )
         )
     return ends[0], ends[1]
+
+
+def cut_off(model: CompiledModel, ends: Sequence[float]) -> tuple[bool, bool]:
+    """Tell which ends of an interval are only the bound of the parameter of interest."""
+    parameters, poi = model.parameters, model.poi
+    low, high = ends
+    return low <= float(parameters.lower[poi]), high >= float(parameters.upper[poi])
 
 
 def significance(profile: Profile) -> tuple[float, float]:

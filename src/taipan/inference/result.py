@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taipan.inference.blinding import refuse_bounds
+from taipan.inference.blinding import refuse_bounds, signal_regions
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult
+from taipan.inference.goodness import (
+    channel_compatibility,
+    compatibility_to_json,
+    goodness_of_fit,
+    goodness_to_json,
+)
 from taipan.inference.impacts import (
     break_down,
     default_groups,
@@ -21,7 +27,7 @@ from taipan.inference.impacts import (
     rank_parameters,
 )
 from taipan.inference.model import CompiledModel, compile_model
-from taipan.inference.profile import Profile, interval, significance, upper_limit
+from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
 from taipan.inference.yields import postfit_yields, prefit_yields
 
 logger = logging.getLogger(__name__)
@@ -71,14 +77,19 @@ def run_inference(
     asimov = compiled.asimov(compiled.nominal(1.0))
     blinded = bool(record["blinded"])
     members = default_groups(compiled, parameter_kinds(workspace), _named(compiled, groups or {}))
+    expected, _ = _result("expected", compiled, asimov, edges, confidence_level, members)
+    observed = None
+    if not blinded:
+        observed, best = _result(
+            "observed", compiled, compiled.observed, edges, confidence_level, members
+        )
+        observed |= _agreement(workspace, compiled, best)
     return {
         "observable": str(record["observable"]),
         "poi": poi,
         "blinded": blinded,
-        "expected": _result("expected", compiled, asimov, edges, confidence_level, members),
-        "observed": None
-        if blinded
-        else _result("observed", compiled, compiled.observed, edges, confidence_level, members),
+        "expected": expected,
+        "observed": observed,
     }
 
 
@@ -129,7 +140,7 @@ def _result(
     edges: Mapping[str, Sequence[float]],
     level: float,
     groups: Mapping[str, Sequence[int]],
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], FitResult]:
     start = time.perf_counter()
     try:
         profile = Profile(model, data)
@@ -146,10 +157,11 @@ def _result(
         title, profile.mu_hat, profile.sigma, low, high, z, limit.observed, limit.band[2],
         time.perf_counter() - start,
     )  # fmt: skip
-    return {
+    content = {
         "mu_hat": profile.mu_hat,
         "sigma": profile.sigma,
         "interval": [low, high],
+        "interval_at_bound": list(cut_off(model, (low, high))),
         "significance": z,
         "p_value": p_value,
         "limit": {
@@ -167,6 +179,32 @@ def _result(
         "prefit": prefit_yields(model, data, edges),
         "postfit": postfit_yields(model, data, edges, best),
     }
+    return content, best
+
+
+def _agreement(
+    workspace: Mapping[str, Any], model: CompiledModel, best: FitResult
+) -> dict[str, Any]:
+    """Judge the fit to the data: by the saturated model, and by region."""
+    goodness = goodness_of_fit(model, model.observed, best)
+    logger.info(
+        "saturated model: chi2 %.2f / %d, p = %.3g",
+        goodness.statistic, goodness.degrees, goodness.p_value,
+    )  # fmt: skip
+    compatibility = None
+    acting = signal_regions(workspace, model.parameters.names[model.poi])
+    if len(acting) < 2:
+        logger.info("compatibility: the signal is in one region, %s", ", ".join(acting))
+    else:
+        try:
+            found = channel_compatibility(workspace, model, model.observed, best)
+            compatibility = compatibility_to_json(found)
+        except FitError as error:
+            # the data may not determine a strength in each region; the common one they do
+            logger.warning("compatibility: %s", error)
+    parts = goodness_to_json(goodness)
+    kept = {key: parts[key] for key in ("statistic", "degrees", "p_value")}
+    return {"goodness": kept, "compatibility": compatibility}
 
 
 def _edges(model: CompiledModel, record: Mapping[str, Any]) -> dict[str, list[float]]:

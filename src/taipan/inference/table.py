@@ -18,8 +18,11 @@ def print_result(result: Mapping[str, Any]) -> str:
     if not held:
         rows[-1][1] += f" ± {result['sigma']:.4g}"
     if "interval" in result:
-        low, high = result["interval"]
-        rows.append(["68.27 % interval", f"[{low:.4g}, {high:.4g}]"])
+        ends = [
+            f"{end:.4g}" + (" (bound)" if cut else "")
+            for end, cut in zip(result["interval"], result["interval_at_bound"], strict=True)
+        ]
+        rows.append(["68.27 % interval", f"[{ends[0]}, {ends[1]}]"])
         rows.append(
             ["significance", f"{result['significance']:.3g} σ (p = {result['p_value']:.3g})"]
         )

@@ -84,7 +84,7 @@ def linearise(
     workspace: Mapping[str, Any],
     region: str,
     signals: Sequence[str],
-    variance_scale: Mapping[str, float] | None = None,
+    variance_scale: float = 1.0,
 ) -> LinearModel:
     """Take the derivatives at the nominal parameters from a workspace.
 
@@ -97,7 +97,7 @@ def linearise(
     signals
         Samples that are no background.
     variance_scale
-        Sample → factor on Σw², for a sample of another size than that of the final templates.
+        Factor on Σw², for samples of another size than those of the final templates.
 
     Raises
     ------
@@ -122,8 +122,7 @@ def linearise(
                 content = modifier["data"]
                 if modifier["type"] == "staterror":
                     squares = np.square(np.asarray(content, dtype=np.float64))
-                    scale = (variance_scale or {}).get(sample["name"], 1.0)
-                    variances[name] = variances[name] + scale * squares
+                    variances[name] = variances[name] + variance_scale * squares
                     continue
                 change = _derivative(modifier, data)
                 if modifier["type"] == "normfactor":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import hist
 import numpy as np
@@ -31,7 +31,14 @@ from taipan.plotting.style import (
 
 _WIDTH, _HEIGHT, _GAP = 5.2, 1.35, 0.12  # of a panel and between rows, in inches
 _CLASSES = ("background", "signal")
-_NOTES = {"both": "", "mirrored": ", one-sided: mirrored", "averaged": ", symmetrised"}
+_NOTES = {
+    "both": "",
+    "mirrored": ", one-sided: mirrored",
+    "averaged": ", symmetrised",
+    "rate": ", rate",
+}
+# Width of the bin of a control region, and of the space before it, in widths of the main axis.
+_CONTROL, _SPACE = 0.07, 0.02
 
 Array = NDArray[np.float64]
 
@@ -62,7 +69,7 @@ def systematic_numbers(
     header: Mapping[str, Any],
     model: FittedModel | None = None,
 ) -> dict[str, Any]:
-    """Collect the up and down templates of every systematic that has templates.
+    """Collect up and down of every systematic: its templates, and what is fitted of it.
 
     Parameters
     ----------
@@ -77,18 +84,20 @@ def systematic_numbers(
         ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
     model
         What is fitted, or None to show only the templates as filled. Without ``everything`` in
-        it, systematics of which no part is fitted in a region are left out.
+        it, systematics of which no part is fitted in a region are left out. With a model,
+        systematics without templates are shown, too: those that change the yield of samples.
 
     Returns
     -------
     dict
-        ``panels``: for each systematic, region of role ``signal`` and class of samples, the sum
-        of the ``nominal`` templates with ``nominal_sigma`` (√Σw²), ``up`` and ``down`` as the fit
-        takes them. ``sides`` says how: ``both`` as filled; ``mirrored``, a one-sided systematic;
-        ``averaged``, nominal ± half the difference of the two. Samples that a systematic does not
-        act on enter as they are; data-driven ones as varied with the simulation that is
-        subtracted. ``fitted``: ``edges``, ``nominal``, ``up`` and ``down`` of the fit's bins,
-        smoothed and pruned; null if no part is fitted.
+        ``panels``: for each systematic, fitted region and class of samples, ``edges`` (control
+        regions have one bin, as in the fit), the sum of the ``nominal`` templates with
+        ``nominal_sigma`` (√Σw²), ``up`` and ``down`` as the fit takes them. ``sides`` says how:
+        ``both`` as filled; ``mirrored``, a one-sided systematic; ``averaged``, nominal ± half the
+        difference of the two; ``rate``, nothing was filled, and both are null. Samples that a
+        systematic does not act on enter as they are; data-driven ones as varied with the
+        simulation that is subtracted. ``fitted``: ``edges``, ``nominal``, ``up`` and ``down`` of
+        the fit's bins, smoothed and pruned; null if no part is fitted.
 
     Raises
     ------
@@ -102,20 +111,20 @@ def systematic_numbers(
         if variation.name not in table.variations:
             raise TaipanError(f"histogram of {name}: variation '{variation.name}' is missing")
         variations.setdefault(variation.name.rpartition("_")[0], []).append(variation)
-    chosen = [region for region, item in regions.items() if item.role == "signal"]
-    panels = [
-        {"systematic": systematic, "region": region, "class": role, **content}
-        for systematic, directions in variations.items()
-        for region in chosen
-        for role in _CLASSES
-        if (content := _templates(table, samples, role, region, directions)) is not None
-    ]
+    chosen = [name for name, item in regions.items() if item.role in ("signal", "control")]
+    panels: list[dict[str, Any]] = []
+    for systematic in _listed(systematics, variations, model):
+        for region in chosen:
+            single = regions[region].role == "control"
+            for role in _CLASSES:
+                directions = variations.get(systematic, [])
+                content = _templates(table, samples, role, region, directions, single)
+                if content is not None:
+                    place = {"systematic": systematic, "region": region, "class": role}
+                    panels.append({**place, **content})
     if model is not None:
-        panels = [
-            {**panel, "fitted": _fitted(model, samples, panel)}
-            for panel in panels
-            if model.everything or _fitted(model, samples, panel) is not None
-        ]
+        panels = [{**panel, "fitted": _fitted(model, samples, panel)} for panel in panels]
+        panels = [p for p in panels if model.everything or p["fitted"] is not None]
     return {
         "header": dict(header),
         "observable": name,
@@ -123,8 +132,26 @@ def systematic_numbers(
         "unit": definition.unit,
         "edges": list(table.edges),
         "regions": {region: regions[region].label or region for region in chosen},
+        "control": [region for region in chosen if regions[region].role == "control"],
         "panels": panels,
     }
+
+
+def _listed(
+    systematics: Mapping[str, Systematic],
+    variations: Mapping[str, Sequence[Variation]],
+    model: FittedModel | None,
+) -> list[str]:
+    """List the systematics with templates; with a model those that are rates, too."""
+    if model is None:
+        return list(variations)
+    fitted = dict.fromkeys(model.record["treatment"]["parameters"].values())
+    listed = [name for name in systematics if name in variations]
+    rates = [name for name in systematics if name not in variations and name in fitted]
+    # the uncertainty of the opposite-sign/same-sign factor is a rate without an entry
+    others = [name for name in fitted if name not in systematics]
+    pruned = [name for name in systematics if name not in (*listed, *rates)]
+    return [*listed, *rates, *others, *(pruned if model.everything else ())]
 
 
 def _fitted(
@@ -145,11 +172,12 @@ def _fitted(
         for modifier in sample["modifiers"]:
             if owners.get(modifier["name"]) != panel["systematic"]:
                 continue
+            # several of them if the systematic is decorrelated
             acts, data = True, modifier["data"]
             if modifier["type"] == "histosys":
-                sides[1:] = data["hi_data"], data["lo_data"]
+                sides[1:] += np.array([data["hi_data"], data["lo_data"]]) - sides[0]
             else:
-                factors[1:] = data["hi"], data["lo"]
+                factors[1:] *= data["hi"], data["lo"]
         total += sides * factors[:, None]
     if not acts:
         return None
@@ -164,22 +192,32 @@ def _templates(
     role: str,
     region: str,
     directions: Sequence[Variation],
+    single: bool,
 ) -> dict[str, Any] | None:
+    """Give the templates as filled; without `directions` the nominal one; `single`: in one bin."""
     names = [name for name, sample in samples.items() if sample.role == role]
     if not names:
         return None
-    nominal = np.sum([table.counts(name, region).values for name in names], axis=0)
-    variance = np.sum([table.counts(name, region).variances for name in names], axis=0)
+
+    def bins(values: Array) -> Array:
+        return values.sum(keepdims=True) if single else values
+
+    nominal = bins(np.sum([table.counts(name, region).values for name in names], axis=0))
+    variance = bins(np.sum([table.counts(name, region).variances for name in names], axis=0))
     varied = [
-        np.sum([_varied(table, samples[name], name, region, item) for name in names], axis=0)
+        bins(np.sum([_varied(table, samples[name], name, region, item) for name in names], axis=0))
         for item in directions
     ]
-    sides, up, down = _sides(nominal, varied, directions[0].systematic)
+    sides: Sides | Literal["rate"] = "rate"
+    up = down = None
+    if directions:
+        sides, up, down = _sides(nominal, varied, directions[0].systematic)
     return {
+        "edges": [table.edges[0], table.edges[-1]] if single else list(table.edges),
         "nominal": nominal.tolist(),
         "nominal_sigma": np.sqrt(variance).tolist(),
-        "up": up.tolist(),
-        "down": down.tolist(),
+        "up": None if up is None else up.tolist(),
+        "down": None if down is None else down.tolist(),
         "sides": sides,
     }
 
@@ -218,26 +256,36 @@ def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
     """
     panels = numbers["panels"]
     if not panels:
-        raise TaipanError("systematics: none has templates, there is nothing to draw")
+        raise TaipanError("systematics: none acts on a template, there is nothing to draw")
+    control = numbers["control"]
     rows = list(dict.fromkeys(panel["systematic"] for panel in panels))
-    columns = list(dict.fromkeys((panel["region"], panel["class"]) for panel in panels))
+    columns = [
+        (region, role)
+        for region in numbers["regions"]
+        for role in _CLASSES
+        if region not in control
+    ]
+    shown = _place_panels(panels, columns, control)
+    columns = [place for place in columns if any((row, *place) in shown for row in rows)]
     figure = new_figure(_WIDTH * len(columns), (_HEIGHT + _GAP) * len(rows) + 1.2)
     grid = figure.add_gridspec(
         len(rows), len(columns), hspace=_GAP / _HEIGHT, wspace=0.2,
-        **inch_margins(figure, 0.7, 0.2, 0.55, 0.65),
+        **inch_margins(figure, 0.7, 0.2, 0.55 + 0.15 * len(control), 0.65),
     )  # fmt: skip
-    axes: dict[tuple[int, int], Axes] = {}
-    for panel in panels:
-        row = rows.index(panel["systematic"])
-        column = columns.index((panel["region"], panel["class"]))
-        place = figure.add_subplot(grid[row, column])
-        _draw_panel(place, np.asarray(numbers["edges"]), panel)
-        if row < len(rows) - 1:
-            place.tick_params(labelbottom=False)
-        else:
-            place.set_xlabel(with_unit(numbers["label"], numbers["unit"]))
-        axes[row, column] = place
-    axes[len(rows) // 2, 0].set_ylabel("Varied / nominal", loc="center")
+    edges = np.asarray(numbers["edges"])
+    for i, row in enumerate(rows):
+        for j, place in enumerate(columns):
+            axes = figure.add_subplot(grid[i, j])
+            _draw_panels(axes, edges, shown.get((row, *place), []), control)
+            if (row, *place) not in shown:
+                axes.tick_params(labelleft=False)
+                text = f"{row}: {place[1]}, no effect"
+                axes.text(0.015, 0.93, text, transform=axes.transAxes, va="top", size=8.5)
+            axes.tick_params(labelbottom=i == len(rows) - 1)
+            if i == len(rows) - 1:
+                axes.set_xlabel(with_unit(numbers["label"], numbers["unit"]))
+            if (i, j) == (len(rows) // 2, 0):
+                axes.set_ylabel("Varied / nominal", loc="center")
     figure.legend(
         handles=[
             Line2D([], [], color=UP, label="+1σ"),
@@ -247,30 +295,80 @@ def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
         ],
         loc="upper right", ncols=4, borderpad=0.3,
     )  # fmt: skip
-    region = ", ".join(numbers["regions"].values())
-    add_header(axes[0, 0], axes[0, len(columns) - 1], numbers["header"], region)
+    region = ", ".join(label for name, label in numbers["regions"].items() if name not in control)
+    add_header(figure.axes[0], figure.axes[len(columns) - 1], numbers["header"], region)
     return figure
 
 
-def _draw_panel(axes: Axes, edges: Array, panel: Mapping[str, Any]) -> None:
+def _place_panels(
+    panels: Sequence[Mapping[str, Any]],
+    columns: Sequence[tuple[str, str]],
+    control: Sequence[str],
+) -> dict[tuple[str, str, str], list[Mapping[str, Any]]]:
+    """Give the panels of each row and column; control regions stand beside the first region."""
+    home = columns[0][0]
+    placed: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for panel in panels:
+        region = home if panel["region"] in control else panel["region"]
+        placed.setdefault((panel["systematic"], region, panel["class"]), []).append(panel)
+    return placed
+
+
+def _draw_panels(
+    axes: Axes, edges: Array, panels: Sequence[Mapping[str, Any]], control: Sequence[str]
+) -> None:
+    """Draw the bins of a signal region and, at their right, one for each control region."""
+    low, span = float(edges[0]), float(edges[-1] - edges[0])
+    reach, ticks, names = 0.01, [], []
+    for j, region in enumerate(control):
+        start = low + span * (1.0 + _SPACE + j * (_CONTROL + _SPACE))
+        axes.axvline(start - 0.5 * _SPACE * span, color="black", lw=0.4, ls=":")
+        ticks.append(start + 0.5 * _CONTROL * span)
+        names.append(region)
+    end = low + span * (1.0 + len(control) * (_CONTROL + _SPACE))
+    axes.axhline(1.0, color="black", lw=0.6)
+    for panel in panels:
+        region, bins = panel["region"], np.asarray(panel["edges"])
+        fitted = panel.get("fitted")
+        fit_bins = None if fitted is None else np.asarray(fitted["edges"])
+        if region in control:
+            centre = ticks[names.index(region)]
+            bins = centre + np.array([-0.5, 0.5]) * _CONTROL * span
+            fit_bins = None if fitted is None else bins
+        reach = max(reach, _draw_bins(axes, panel, bins, fit_bins))
+    half = 1.25 * reach
+    axes.set_ylim(1.0 - half, 1.0 + 1.5 * half)
+    axes.set_xlim(low, end)
+    if control:
+        inner = [tick for tick in axes.get_xticks() if low <= tick <= edges[-1]]
+        # below each other and the numbers
+        below = ["\n" * (j + 1) + region for j, region in enumerate(names)]
+        axes.set_xticks([*inner, *ticks], [*(f"{tick:g}" for tick in inner), *below])
+        axes.minorticks_off()
+    if panels:
+        first = panels[0]
+        dropped = "fitted" in first and all(panel["fitted"] is None for panel in panels)
+        text = f"{first['systematic']}: {first['class']}{_NOTES[first['sides']]}"
+        text += ", pruned" if dropped else ""
+        axes.text(0.015, 0.93, text, transform=axes.transAxes, va="top", size=8.5)
+
+
+def _draw_bins(axes: Axes, panel: Mapping[str, Any], bins: Array, fit_bins: Array | None) -> float:
+    """Draw up and down over nominal, thin as filled and thick as fitted; give their reach."""
     nominal = np.asarray(panel["nominal"])
     band = np.nan_to_num(ratio_to(panel["nominal_sigma"], nominal))
-    axes.stairs(1.0 + band, edges, baseline=1.0 - band, fill=True, color="#d0d0d0", lw=0)
-    axes.axhline(1.0, color="black", lw=0.6)
-    reach = 0.01
+    axes.stairs(1.0 + band, bins, baseline=1.0 - band, fill=True, color="#d0d0d0", lw=0)
     fitted = panel.get("fitted")
     thin = {} if "fitted" not in panel else {"lw": 0.6, "alpha": 0.6}
+    reach = 0.0
     for key, colour, line in (("up", UP, "-"), ("down", DOWN, "--")):
-        shown = [(panel[key], nominal, edges, thin)]
-        if fitted is not None:
-            shown.append((fitted[key], np.asarray(fitted["nominal"]), fitted["edges"], {}))
+        shown = []
+        if panel[key] is not None:
+            shown.append((panel[key], nominal, bins, thin))
+        if fitted is not None and fit_bins is not None:
+            shown.append((fitted[key], np.asarray(fitted["nominal"]), fit_bins, {}))
         for values, reference, places, style in shown:
             ratio = ratio_to(values, reference)
             axes.stairs(ratio, places, color=colour, ls=line, baseline=None, **style)
             reach = max(reach, float(np.nanmax(np.abs(ratio - 1.0), initial=0.0)))
-    half = 1.25 * reach
-    axes.set_ylim(1.0 - half, 1.0 + 1.5 * half)
-    axes.set_xlim(edges[0], edges[-1])
-    pruned = ", pruned" if "fitted" in panel and fitted is None else ""
-    text = f"{panel['systematic']}: {panel['class']}{_NOTES[panel['sides']]}{pruned}"
-    axes.text(0.015, 0.93, text, transform=axes.transAxes, va="top", size=8.5)
+    return reach

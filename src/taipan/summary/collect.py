@@ -12,7 +12,8 @@ from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.summary.read import Yields
 
-_RESULT_KEYS = ("mu_hat", "sigma", "interval", "significance", "limit")
+_RESULT_KEYS = ("mu_hat", "sigma", "interval", "interval_at_bound", "significance", "limit")
+_OBSERVED_KEYS = (*_RESULT_KEYS, "goodness", "compatibility")
 _TRUTH_KEYS = ("mu", "luminosity", "qcd_os_ss_factor", "mismodelling")
 # Reason that the likelihood records where a control region is one bin by configuration.
 _BY_CONFIGURATION = ["fitted as a yield"]
@@ -123,13 +124,13 @@ def summarise(
         "blinded": blinded,
         "observable": settings.fit.observable,
         "expected": _result(results.fit["expected"]),
-        "observed": _result(results.fit["observed"]),
+        "observed": _observed(results.fit["observed"]),
         "reference": None
         if reference is None
         else {
             "observable": reference["observable"],
             "expected": _result(reference["expected"]),
-            "observed": _result(reference["observed"]),
+            "observed": _observed(reference["observed"]),
         },
         "gates": {
             name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}
@@ -141,7 +142,7 @@ def summarise(
         "truth": None
         if results.truth is None
         else {key: results.truth[key] for key in _TRUTH_KEYS},
-        "warnings": _collect_warnings(results, settings.fit.poi_range),
+        "warnings": _collect_warnings(results),
         "seconds": dict(seconds),
     }
     return {**content, "result_sha256": hash_result(content)}
@@ -193,6 +194,10 @@ def _result(full: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if full is None else {key: full[key] for key in _RESULT_KEYS}
 
 
+def _observed(full: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if full is None else {key: full[key] for key in _OBSERVED_KEYS}
+
+
 def _plain(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if content is None else dict(content)
 
@@ -212,7 +217,7 @@ def _visible_yields(yields: Yields, settings: Config, blinded: bool) -> Yields:
     }
 
 
-def _collect_warnings(results: RunResults, poi_range: tuple[float, float]) -> list[str]:
+def _collect_warnings(results: RunResults) -> list[str]:
     warnings = [line for record in results.skipped for line in record["warnings"]]
     for name, verdict in results.gates.items():
         if not verdict["passed"]:
@@ -234,7 +239,7 @@ def _collect_warnings(results: RunResults, poi_range: tuple[float, float]) -> li
             ]
     for fit in (results.fit, results.reference):
         if fit is not None:
-            warnings += _bound_warnings(fit, poi_range)
+            warnings += _bound_warnings(fit)
     return warnings
 
 
@@ -242,7 +247,7 @@ def _span(bins: Sequence[int]) -> str:
     return f"{bins[0]}-{bins[-1]}"
 
 
-def _bound_warnings(fit: Mapping[str, Any], poi_range: tuple[float, float]) -> list[str]:
+def _bound_warnings(fit: Mapping[str, Any]) -> list[str]:
     warnings = []
     for kind in ("expected", "observed"):
         result = fit[kind]
@@ -254,7 +259,8 @@ def _bound_warnings(fit: Mapping[str, Any], poi_range: tuple[float, float]) -> l
                 f"{fit['observable']}: {kind} fit has {', '.join(bounded)} at a bound; its σ is "
                 "the curvature there, not an interval"
             )
-        cut = [f"{end:g}" for end in result["interval"] if end in poi_range]
+        ends = zip(result["interval"], result["interval_at_bound"], strict=True)
+        cut = [f"{end:g}" for end, at_bound in ends if at_bound]
         if cut:
             warnings.append(
                 f"{fit['observable']}: {kind} interval is cut off at {' and '.join(cut)} by "

@@ -35,6 +35,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         "## Signal strength",
         _results_table(summary),
         "Expected: Asimov data with μ = 1; its limit is the median without signal.",
+        *_agreement(summary),
     ]
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
@@ -123,24 +124,19 @@ def _percent(level: float) -> str:
 
 
 def _results_table(summary: Mapping[str, Any]) -> str:
-    reference = summary["reference"]
-    fits = [(summary["observable"], summary)]
-    if reference is not None:
-        fits.append((f"{reference['observable']} (reference)", reference))
     rows = []
-    for name, fit in fits:
+    for name, fit in _fits(summary):
         for kind in ("expected", "observed"):
             result = fit[kind]
             if result is None:
                 rows.append([f"{name}, {kind}", *["blinded"] * 4])
                 continue
-            low, high = result["interval"]
             limit = result["limit"]["expected" if kind == "expected" else "observed"]
             rows.append(
                 [
                     f"{name}, {kind}",
                     _measured(result),
-                    f"[{low:.2f}, {high:.2f}]",
+                    _interval(result),
                     f"{result['significance']:.2f} σ",
                     f"{limit:.2f}",
                 ]
@@ -148,6 +144,44 @@ def _results_table(summary: Mapping[str, Any]) -> str:
     level = _percent(summary["expected"]["limit"]["level"])
     header = ["fit", "μ̂ ± σ", "68.27 % interval", "significance", f"{level} CLs limit"]
     return format_table(header, rows)
+
+
+def _fits(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    fits = [(str(summary["observable"]), summary)]
+    reference = summary["reference"]
+    if reference is not None:
+        fits.append((f"{reference['observable']} (reference)", reference))
+    return fits
+
+
+def _interval(result: Mapping[str, Any]) -> str:
+    low, high = (
+        f"{end:.2f}" + (" (bound)" if cut else "")
+        for end, cut in zip(result["interval"], result["interval_at_bound"], strict=True)
+    )
+    return f"[{low}, {high}]"
+
+
+def _agreement(summary: Mapping[str, Any]) -> list[str]:
+    """Say how well the fits describe the data; nothing while blinded."""
+    rows = []
+    for name, fit in _fits(summary):
+        if fit["observed"] is None:
+            continue
+        goodness, regions = fit["observed"]["goodness"], fit["observed"]["compatibility"]
+        rows.append([name, *_chi2(goodness), *(_chi2(regions) if regions else [_ABSENT] * 2)])
+    if not rows:
+        return []
+    header = ["fit", "χ² / ndf", "p-value", "regions, χ² / ndf", "p-value"]
+    return [
+        "Goodness of fit (saturated model), and whether the regions agree on μ; asymptotic.",
+        format_table(header, rows),
+    ]
+
+
+def _chi2(found: Mapping[str, Any]) -> list[str]:
+    p_value = _ABSENT if found["p_value"] is None else f"{found['p_value']:.3g}"
+    return [f"{found['statistic']:.1f} / {found['degrees']}", p_value]
 
 
 def _truth(summary: Mapping[str, Any]) -> str:

@@ -150,9 +150,9 @@ def _fill_block(
     weights = np.ones(len(events.folds)) if events.weights is None else events.weights.nominal
     nominal = filler.locate(events.columns, events.folds, settings.regions)
     filler.fill(observables, nominal, None, weights)
-    # a quantity may be both, with other bins
+    # a quantity may be both, with other bins; these figures show all the data
     bins = _find_bins(nominal.quantities, nominal.regions, settings.control)
-    filler.fill(control, replace(nominal, bins=bins), None, weights)
+    filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
     for variation in relevant:
         kind = variation.systematic.kind
         if kind == "kinematic":
@@ -280,6 +280,10 @@ class _Filler:
         self._settings = settings
         self._scorer = scorer
         self._varied = varied_regions(settings.regions)
+        fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
+        self._partners = frozenset(
+            item.same_sign for item in settings.regions.values() if item.same_sign not in fitted
+        )
 
     def locate(
         self,
@@ -350,8 +354,15 @@ class _Filler:
         located: _Located,
         variation: Variation | None,
         weights: Array,
+        *,
+        divided: bool = True,
     ) -> None:
-        """Fill every sample and region to which the variation (None: nominal) applies."""
+        """Fill every sample and region to which the variation (None: nominal) applies.
+
+        `divided`: collision events of regions that are only the partners of others count with the
+        weight of the estimate.
+        """
+        estimate = self._events.estimate if divided else None
         label = NOMINAL if variation is None else variation.name
         regions = located.regions if variation is None else self._varied
         for sample, of_sample in located.samples.items():
@@ -361,9 +372,12 @@ class _Filler:
                 chosen = np.flatnonzero(of_sample & located.regions[region])
                 if len(chosen) == 0:
                     continue
+                filled = weights[chosen]
+                if estimate is not None and region in self._partners:
+                    filled = filled * estimate[chosen]
                 for name, histogram in histograms.items():
                     places = located.bins[name][chosen]
-                    self._add(histogram, (sample, region, label), places, weights[chosen])
+                    self._add(histogram, (sample, region, label), places, filled)
 
     def _applies(self, variation: Variation | None, sample: str, region: str) -> bool:
         samples, name = self._settings.samples, self._events.name
