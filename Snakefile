@@ -8,6 +8,9 @@ min_version("9.27")
 configfile: "config/config.yaml"
 
 
+container: "envs/taipan.sif"  # made from Containerfile; read with --sdm apptainer alone
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/parameters.smk"
 include: "workflow/rules/datasets.smk"

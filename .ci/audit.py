@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Compare requirements.lock with published advisories.
+"""Compare the lock files with published advisories.
 
 pip-audit asks the advisory service of the package index, which a mirror may not have. What it
 could not look up is said, and the versions below which are known to be bad are compared in any
@@ -14,13 +14,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-LOCK = ROOT / "requirements.lock"
+LOCKS = (ROOT / "requirements.lock", ROOT / "envs" / "root.lock")
 PIP_AUDIT = "pip-audit==2.10.1"
 # package: (first version without the hole, advisory), of packages that read what others wrote
 FLOORS = {
@@ -62,9 +63,9 @@ def below_floor(packages: dict[str, str]) -> list[str]:
     ]
 
 
-def ask_service() -> list[dict[str, Any]] | None:
-    """Ask pip-audit about each package; None if it cannot be run."""
-    command = ["uv", "tool", "run", PIP_AUDIT, "-r", str(LOCK), "--disable-pip", "--require-hashes"]
+def ask_service(lock: Path) -> list[dict[str, Any]] | None:
+    """Ask pip-audit about each package of a lock file; None if it cannot be run."""
+    command = ["uv", "tool", "run", PIP_AUDIT, "-r", str(lock), "--disable-pip", "--require-hashes"]
     command += ["--format", "json", "--progress-spinner", "off", "--timeout", "15"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
@@ -74,24 +75,31 @@ def ask_service() -> list[dict[str, Any]] | None:
     return found
 
 
-def main() -> int:
-    """Print what is known; 1 if a package has an advisory."""
-    packages = locked(LOCK.read_text(encoding="utf-8"))
+def audit(lock: Path, offline: bool) -> list[str]:
+    """Print what is known of the packages of a lock file; one line a package with an advisory."""
+    packages = locked(lock.read_text(encoding="utf-8"))
     bad = below_floor(packages)
-    answers = None if "--offline" in sys.argv[1:] else ask_service()
+    answers = None if offline else ask_service(lock)
     known = [item for item in answers or [] if "skip_reason" not in item]
     for item in known:
         bad += [f"{item['name']} {item['version']}: {hole['id']}" for hole in item["vulns"]]
     print(
-        f"{len(packages)} packages: {len(known)} looked up in the advisory service, "
-        f"{sum(name in packages for name in FLOORS)} compared with the list of this script"
+        f"{lock.relative_to(ROOT)}: {len(packages)} packages; {len(known)} looked up in the "
+        f"advisory service, {sum(name in packages for name in FLOORS)} compared with the list of "
+        "this script"
     )
     if len(known) < len(packages):
         print("WARNING: the advisory service did not answer for the others", file=sys.stderr)
+    return [f"{lock.relative_to(ROOT)}: {line}" for line in bad]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print what is known; 1 if a package has an advisory."""
+    bad = [line for lock in LOCKS for line in audit(lock, "--offline" in arguments)]
     for line in bad:
         print(f"error: {line}", file=sys.stderr)
     return int(bool(bad))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -7,8 +7,8 @@ Markdown for docs/scale.md.
     python benchmarks/scale.py [--events 400000] [--repeat 3] [--overlay config/examples/FILE.yaml]
     python benchmarks/scale.py --jobs 105000
 
-The second form plans the full samples in chunks of that many events: CPU and memory of the dry run,
-and what the scheduler takes for a job when nothing is done but to touch its (empty) outputs.
+The second form plans the full samples in chunks of that many events: time and memory of the dry
+run, and what the scheduler takes for a job when nothing is done but to touch its (empty) outputs.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def cpu_seconds(*command: str) -> float:
 
 
 def measure_scheduler(chunk_events: int) -> None:
-    """Print CPU and memory of planning and of scheduling all jobs of the full samples."""
+    """Print time and memory of planning and of scheduling all jobs of the full samples."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part in ("Snakefile", "config", "profiles", "scripts", "workflow", "envs"):
@@ -100,11 +100,12 @@ def measure_scheduler(chunk_events: int) -> None:
         overlay.write_text(f"skim: {{chunk_events: {chunk_events}}}\n", encoding="utf-8")
         files = ("config/examples/cms-2012.yaml", str(overlay))
         snakemake = (sys.executable, "-m", "snakemake", "--cores", "1")
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         text = subprocess.run(
             [*snakemake, "--dry-run", "--configfile", *files],
             cwd=folder, check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
+        wall = time.monotonic() - start
         planned = resource.getrusage(resource.RUSAGE_CHILDREN)
         outputs = re.findall(r"^    output: (.*)$", text, re.MULTILINE)
         for path in (folder / item for line in outputs for item in line.split(", ")):
@@ -120,7 +121,11 @@ def measure_scheduler(chunk_events: int) -> None:
         for before, after in ((used, planned), (planned, touched))
     )
     jobs, memory = len(outputs), touched.ru_maxrss / 1024**2
-    print(f"- {jobs} jobs: dry run {plan:.1f} s of CPU; peak memory of both {memory:.2f} GB")
+    skims = sum("/events/" in line for line in outputs)
+    print(
+        f"- {jobs} jobs, {skims} of them skims: dry run {wall:.1f} s ({plan:.1f} s of CPU); "
+        f"peak memory {planned.ru_maxrss / 1024**2:.2f} GB, {memory:.2f} GB with scheduling"
+    )
     print(
         f"- scheduling and touching: {run:.1f} s of CPU, {1000 * (run - plan) / jobs:.1f} ms a job"
     )

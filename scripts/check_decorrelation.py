@@ -11,7 +11,7 @@ from taipan.events.inputs import open_datasets
 from taipan.nn.scorer import FoldScorer
 from taipan.plotting.decorrelation import decorrelation_numbers, score_figure, tail_figure
 from taipan.plotting.style import save_figure
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -77,7 +77,7 @@ def check_decorrelation(
 if __name__ == "__main__":
     run_script(
         check_decorrelation,
-        events=snakemake.params.events,
+        events=local_files(snakemake.params.events, snakemake.input.events),
         normalisation=snakemake.input.normalisation,
         pileup=snakemake.input.pileup,
         transfer_factor=snakemake.input.transfer_factor,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from taipan.adversary_scan.point import Files, measure_point
 from taipan.atomic import write_json
 from taipan.config.slices import restore_slice
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 
 if TYPE_CHECKING:
     snakemake: Any
@@ -58,7 +58,7 @@ if __name__ == "__main__":
     run_script(
         scan_point,
         files={
-            "events": snakemake.params.events,
+            "events": local_files(snakemake.params.events, snakemake.input.events),
             "normalisation": snakemake.input.normalisation,
             "pileup": snakemake.input.pileup,
             "transfer_factor": snakemake.input.transfer_factor,

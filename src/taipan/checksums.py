@@ -71,6 +71,18 @@ def record_files(paths: Iterable[Path | str], origin: Mapping[str, Any] | None =
         write_json(record_path(path), record if origin is None else {**record, "origin": origin})
 
 
+def _read_record(path: Path) -> dict[str, Any]:
+    """Read a record; one that says nothing of its file would let a damaged file pass."""
+    content = read_json(path)
+    stated = content if isinstance(content, dict) else {}
+    if not (isinstance(stated.get("sha256"), str) and isinstance(stated.get("bytes"), int)):
+        raise TaipanError(
+            f"{path} is damaged: it has no sha256 and bytes; delete it and the file that it "
+            "describes, and run again to make both anew"
+        )
+    return stated
+
+
 def verify_files(paths: Iterable[Path | str]) -> dict[str, str]:
     """Compare files with their records, where there are any.
 
@@ -82,14 +94,15 @@ def verify_files(paths: Iterable[Path | str]) -> dict[str, str]:
     Raises
     ------
     TaipanError
-        If a file is missing, or differs from what was written; names it and says what to do.
+        If a file is missing or differs from what was written, or its record cannot be read; names
+        it and says what to do.
     """
     found: dict[str, str] = {}
     for path in _files(paths):
         record = record_path(path)
         if not record.exists():
             continue
-        stated = read_json(record)
+        stated = _read_record(record)
         if not path.exists():
             raise TaipanError(f"{path} is missing")
         size = path.stat().st_size

@@ -36,10 +36,18 @@ def refuse_large(path: Path | str, kind: str) -> None:
         size = os.stat(path).st_size
     except OSError:
         return
-    _refuse(path, kind, size, LARGEST[kind])
+    refuse_size(path, kind, size)
 
 
-def _refuse(path: Path | str, kind: str, size: int, largest: int) -> None:
+def refuse_size(path: Path | str, kind: str, size: int) -> None:
+    """Refuse content of `size` bytes if it is above the limit of its kind.
+
+    Raises
+    ------
+    TaipanError
+        If it is larger; names the file, its size and the limit.
+    """
+    largest = LARGEST[kind]
     if size > largest:
         raise TaipanError(
             f"{path}: {size / MIB:.0f} MiB of {kind}, at most {largest // MIB} MiB are read"
@@ -57,7 +65,7 @@ def refuse_unpacked(path: Path | str, archive: zipfile.ZipFile) -> None:
         If all entries together, or one of JSON, are above the limits.
     """
     entries = archive.infolist()
-    _refuse(path, "ZIP", sum(entry.file_size for entry in entries), LARGEST["ZIP"])
+    refuse_size(path, "ZIP", sum(entry.file_size for entry in entries))
     for entry in entries:
         if entry.filename.endswith(".json"):
-            _refuse(path, "JSON", entry.file_size, LARGEST["JSON"])
+            refuse_size(path, "JSON", entry.file_size)

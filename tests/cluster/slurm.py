@@ -7,7 +7,10 @@ from `squeue`.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
+import re
 import secrets
 import shutil
 import socket
@@ -56,8 +59,10 @@ AccountingStorageType=accounting_storage/none
 MinJobAge=300
 KillWait=2
 ReturnToService=2
-SlurmctldTimeout=30
-SlurmdTimeout=30
+SlurmctldTimeout=300
+SlurmdTimeout=300
+MessageTimeout=60
+SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} State=UNKNOWN
 PartitionName=test Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
@@ -71,19 +76,35 @@ def _find(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
+def _hold_port() -> socket.socket:
+    """Take a free port below those that the kernel gives to outgoing connections."""
+    draw = random.SystemRandom()
+    while True:
+        server = socket.socket()
+        try:
+            server.bind(("127.0.0.1", draw.randrange(16_384, 32_768)))
+        except OSError:
+            server.close()
+        else:
+            return server
+
+
+def _node_memory() -> int:
+    """MB of the node: what the jobs want, less on a small machine, enough for each alone."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**2
+    return int(min(8000, max(6000, 0.8 * physical)))
 
 
 @dataclass
 class Slurm:
-    """The running daemons."""
+    """The running daemons.
+
+    The node has the two cores that the training asks for, whatever the machine has.
+    """
 
     folder: Path
     cpus: int = 2
-    memory: int = 8000
+    memory: int = field(default_factory=_node_memory)
     host: str = field(default_factory=lambda: socket.gethostname().split(".")[0])
     daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -110,12 +131,13 @@ class Slurm:
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o400)
         self.folder.chmod(0o755)  # munge wants to be reachable by everyone
+        ports = {"slurmctld": _hold_port(), "slurmd": _hold_port()}  # until each is started
         text = CONFIGURATION.format(
             host=self.host,
             user=subprocess.check_output(["id", "-un"], text=True).strip(),
             folder=self.folder,
-            controller_port=_free_port(),
-            node_port=_free_port(),
+            controller_port=ports["slurmctld"].getsockname()[1],
+            node_port=ports["slurmd"].getsockname()[1],
             cpus=self.cpus,
             memory=self.memory,
         )
@@ -126,8 +148,9 @@ class Slurm:
             f"--pid-file={self.folder}/munged.pid", f"--seed-file={self.folder}/munged.seed",
         )  # fmt: skip
         self._wait(lambda: (self.folder / "munge.socket").exists(), "munged")
-        self._daemon("slurmctld", "-D")
-        self._daemon("slurmd", "-D", "-N", self.host)
+        for words in (("slurmctld", "-D"), ("slurmd", "-D", "-N", self.host)):
+            ports[words[0]].close()
+            self._daemon(*words)
         self._wait(lambda: "idle" in self.command("sinfo", "-h", "-o", "%T"), "the node")
         return self
 
@@ -154,7 +177,7 @@ class Slurm:
                 )
             )
 
-    def _wait(self, ready: object, what: str, seconds: float = 30.0) -> None:
+    def _wait(self, ready: object, what: str, seconds: float = 120.0) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if ready():  # type: ignore[operator]
@@ -173,22 +196,44 @@ class Slurm:
 
     def jobs(self, state: str = "RUNNING") -> dict[int, str]:
         """Jobs of a state: number → comment (Snakemake writes rule and wildcards there)."""
-        text = self.command("squeue", "-h", "-t", state, "-o", "%i|%k")
+        text = self.command("squeue", "-h", "-t", state, "-o", "%i|%k", check=True)
         rows = (line.split("|", 1) for line in text.splitlines() if "|" in line)
         return {int(number): comment for number, comment in rows}
+
+    def cancel_one(self) -> list[int]:
+        """Cancel a running job; its number, nothing if there was none or it ended by itself."""
+        running = self.jobs()
+        if not running:
+            return []
+        victim = str(min(running))
+        self.command("scancel", victim)
+        end = time.monotonic() + 120
+        while (state := self.state(victim)) in ("RUNNING", "COMPLETING"):
+            if time.monotonic() > end:
+                raise RuntimeError(f"job {victim} is still {state}")
+            time.sleep(0.2)
+        return [int(victim)] if state == "CANCELLED" else []
+
+    def state(self, job: str) -> str:
+        """State of a job that is running or has ended within the last minutes."""
+        text = self.command("scontrol", "--oneliner", "show", "job", job, check=True)
+        found = re.search(r"JobState=(\w+)", text)
+        assert found is not None, text
+        return found.group(1)
 
     def stop(self) -> None:
         """Cancel all jobs and end the daemons."""
         if len(self.daemons) == 3:
-            self.command("scancel", *map(str, {**self.jobs(), **self.jobs("PENDING")}))
-            end = time.monotonic() + 10
-            while self.jobs() and time.monotonic() < end:
-                time.sleep(0.2)
+            with contextlib.suppress(subprocess.CalledProcessError):
+                self.command("scancel", *map(str, {**self.jobs(), **self.jobs("PENDING")}))
+                end = time.monotonic() + 60
+                while self.jobs() and time.monotonic() < end:
+                    time.sleep(0.2)
         for daemon in reversed(self.daemons):
             daemon.terminate()
         for daemon in reversed(self.daemons):
             try:
-                daemon.wait(10)
+                daemon.wait(30)
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()

@@ -12,7 +12,7 @@ from typing import Any
 from taipan.errors import TaipanError
 
 MEMORY = 6 * 1024**3  # address space; libraries and their threads have 2 to 3 GiB of it
-SECONDS = 120  # processor time
+SECONDS = 60  # processor time of a file
 
 
 def read_root(path: Path, folder: Path) -> None:
@@ -60,6 +60,13 @@ def read_onnx(path: Path, folder: Path) -> None:
     scorer.score_with(0, np.ones((4, 3), np.float32))
 
 
+def read_corrections(path: Path, folder: Path) -> None:
+    from taipan.config.model import Weight
+    from taipan.events.corrections import read_correction
+
+    read_correction("w", Weight(file=str(path)), ("pt",))
+
+
 def read_yaml(path: Path, folder: Path) -> None:
     from taipan.config.load import read_yaml
 
@@ -79,15 +86,27 @@ READERS: dict[str, Callable[[Path, Path], None]] = {
     "json": read_json,
     "workspace": read_workspace,
     "onnx": read_onnx,
+    "corrections": read_corrections,
     "yaml": read_yaml,
     "lumi_mask": read_lumi_mask,
 }
+
+
+def limit_time() -> None:
+    """Let this process use `SECONDS` more of processor time; the kernel ends it then."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime) + 1 + SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def read_all(kind: str, folder: Path, names: list[str]) -> dict[str, Any]:
     """How each file ended: `read`, or the type of the error and its message."""
     outcomes: dict[str, str] = {}
     for name in names:
+        print(
+            name, file=sys.stderr, flush=True
+        )  # the last one said is that which ended the process
+        limit_time()
         try:
             READERS[kind](folder / name, folder)
         except TaipanError as error:
@@ -102,5 +121,4 @@ def read_all(kind: str, folder: Path, names: list[str]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     json.dump(read_all(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]), sys.stdout)

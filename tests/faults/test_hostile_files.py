@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import random
 import subprocess
 import sys
@@ -17,11 +19,13 @@ import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 
 from taipan.analyses.htautau import ANALYSIS
+from taipan.events.corrections import write_corrections
 from taipan.skim.storage import schema_of
 
 ROOT = Path(__file__).parents[2]
 PEAK_MIB = 1500
 FLIPS = 40  # damaged copies of each good file
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # which need address space
 
 
 def read(kind: str, folder: Path) -> dict[str, str]:
@@ -29,7 +33,8 @@ def read(kind: str, folder: Path) -> dict[str, str]:
     names = sorted(path.name for path in folder.iterdir())
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.read_hostile", kind, str(folder), *names],
-        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
+        cwd=ROOT, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, timeout=1200,
+        check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{kind}: status {done.returncode}\n{done.stderr[-3000:]}"
     result = json.loads(done.stdout)
@@ -264,6 +269,33 @@ def test_hostile_networks(tmp_path: Path) -> None:
         assert "not in the file itself" in outcomes[f"{name}.onnx"]
     assert "evil" in outcomes["custom.onnx"]
     assert "Loop" in outcomes["loop.onnx"]
+
+
+def test_correction_files(tmp_path: Path) -> None:
+    """Deep, large, packed bombs; and a good one, cut and with turned bits."""
+    values = {"w": ("pt", [0.0, 20.0, 40.0], np.array([0.9, 1.2]))}
+    good = tmp_path / "good.json"
+    good.write_text(json.dumps(write_corrections(values)), encoding="utf-8")
+    assert read("corrections", tmp_path) == {"good.json": "read"}
+    damage(good, tmp_path)
+    good.unlink()
+    assert_no_harm(read("corrections", tmp_path))
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    (hostile / "deep.json").write_text("[" * 1_000_000, encoding="utf-8")
+    text = json.dumps(write_corrections(values))
+    nested = '{"nodetype": "transform", "input": "pt", "rule": 1.0, "content": ' * 100_000
+    deep = text.replace('"data": ', '"data": ' + nested)
+    (hostile / "deep_nodes.json").write_text(deep + "}" * 100_000, encoding="utf-8")
+    (hostile / "bomb.json.gz").write_bytes(gzip.compress(bytes(2**28)))
+    (hostile / "not_packed.json.gz").write_text(text, encoding="utf-8")
+    (hostile / "binary.json").write_bytes(bytes(range(256)))
+    with (hostile / "large.json").open("wb") as file:
+        file.truncate(10 * 1024**3)  # takes no room on the disk
+    outcomes = read("corrections", hostile)
+    assert_refused(outcomes)
+    for name in ("large.json", "bomb.json.gz"):
+        assert "at most 128 MiB" in outcomes[name]
 
 
 def _aliases(depth: int) -> str:

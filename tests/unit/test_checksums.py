@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from taipan.atomic import write_json
 from taipan.checksums import record_files, record_path, verify_files
 from taipan.errors import TaipanError
 
@@ -50,3 +51,17 @@ def test_files_of_a_folder(tmp_path: Path, file: Path) -> None:
     file.write_bytes(b"")
     with pytest.raises(TaipanError, match="damaged"):
         verify_files([tmp_path])
+
+
+@pytest.mark.parametrize("record", [{}, {"bytes": 25600}, {"sha256": 1, "bytes": 25600}, [], "x"])
+def test_damaged_record_is_named(file: Path, record: object) -> None:
+    """It raised a KeyError."""
+    write_json(record_path(file), record)
+    with pytest.raises(TaipanError, match=r"\.checksums/events\.parquet\.json is damaged"):
+        verify_files([file])
+
+
+def test_unreadable_record_is_named(file: Path) -> None:
+    record_path(file).write_text('{"sha256": "', encoding="utf-8")
+    with pytest.raises(TaipanError, match=r"events\.parquet\.json is not valid JSON"):
+        verify_files([file])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,19 @@ def test_weights_are_read_by_quantity(file: str) -> None:
 def test_bad_weights_are_named(file: str, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TaipanError, match=message):
         read_correction("w", Weight(**{"file": file, **changes}), QUANTITIES)
+
+
+def test_packed_file_is_read_and_bounded(file: str, tmp_path: Path) -> None:
+    packed, bomb = tmp_path / "packed.json.gz", tmp_path / "bomb.json.gz"
+    packed.write_bytes(gzip.compress(Path(file).read_bytes()))
+    weight = Weight(file=str(packed), correction="slope")
+    read_correction("w", weight, QUANTITIES)
+    bomb.write_bytes(gzip.compress(b" " * (129 * 1024**2)))
+    with pytest.raises(TaipanError, match=r"bomb\.json\.gz: 128 MiB of JSON, at most 128 MiB"):
+        read_correction("w", Weight(file=str(bomb)), QUANTITIES)
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with pytest.raises(TaipanError, match="not a correctionlib file"):
+        read_correction("w", weight, QUANTITIES)
 
 
 def test_value_that_a_correction_refuses_is_named(file: str) -> None:

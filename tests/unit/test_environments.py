@@ -7,6 +7,7 @@ import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -79,12 +80,29 @@ def test_container_copies_what_exists() -> None:
             assert (ROOT / name).exists(), name
 
 
-def test_audit_knows_bad_versions_and_finds_none_locked() -> None:
+@pytest.fixture
+def audit() -> Any:
+    """The script `.ci/audit.py`."""
     spec = importlib.util.spec_from_file_location("audit", ROOT / ".ci/audit.py")
     assert spec is not None
     assert spec.loader is not None
-    audit = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(audit)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_audit_reads_both_lock_files(audit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """And says how many packages of each were compared."""
+    assert audit.main(["--offline"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.match(r"requirements\.lock: 2\d\d packages; 0 looked up .*, 20 compared with", first)
+    assert second.startswith("envs/root.lock: 2 packages; 0 looked up ")
+    audit.FLOORS["root"] = ("99.0", "CVE-0")
+    assert audit.main(["--offline"]) == 1
+    assert "error: envs/root.lock: root 0.1a12: CVE-0" in capsys.readouterr().err
+
+
+def test_audit_knows_bad_versions_and_finds_none_locked(audit: Any) -> None:
     (line,) = audit.below_floor({"pyarrow": "14.0.0", "requests": "2.33.0"})
     assert line == "pyarrow 14.0.0: CVE-2023-47248, mended in 14.0.1"
     packages = audit.locked((ROOT / "requirements.lock").read_text(encoding="utf-8"))

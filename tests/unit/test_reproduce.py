@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hist
 import pytest
+import yaml
+from onnx import TensorProto, helper
 
 from taipan.atomic import write_json, write_text
 from taipan.checksums import record_files, record_path
@@ -17,8 +21,9 @@ from taipan.config.load import load_catalogue, read_config
 from taipan.config.slices import hash_config
 from taipan.errors import TaipanError
 from taipan.provenance_command import read_origin
-from taipan.reproduce import compare, read_bundle, write_bundle
+from taipan.reproduce import Bundle, command, compare, read_bundle, write_bundle
 from taipan.reproduce.command import format_table, prepare_folder
+from taipan.templates.store import write_histograms
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,9 +39,37 @@ def results(tmp_path: Path) -> Path:
     write_text(folder / "yields.csv", "region,process,yield,stat\nsignal,ggH,2.5,0.1\n")
     write_json(folder / "workspace.json", {"channels": []})
     write_json(folder / "fit/nn_score.json", {"mu_hat": 1.0})
-    write_text(folder / "templates/templates.zip", "t")
-    write_text(folder / "models/fold0.onnx", "m")
+    write_json(folder / "workspaces/m_vis.json", {"channels": [1.5]})
+    write_json(folder / "gates/check_weights/verdict.json", {"passed": True})
+    write_histograms(folder / "templates/templates.zip", {"h": histogram()})
+    (folder / "models").mkdir()
+    (folder / "models/fold0.onnx").write_bytes(network())
     return folder
+
+
+def histogram(change: float = 0.0, last_edge: float = 3.0) -> hist.Hist:
+    filled = hist.Hist(
+        hist.axis.StrCategory(["ggH", "ZTT"], name="process"),
+        hist.axis.Variable([0.0, 1.0, last_edge], name="mass"),
+        storage=hist.storage.Weight(),
+    )
+    filled.fill(process=["ggH", "ZTT", "ZTT"], mass=[0.5, 0.5, 2.0], weight=[1.0, 2.0, 4.0])
+    filled.view(flow=True).value[1, 2] += change
+    return filled
+
+
+def network(weight: float = 2.0, operator: str = "MatMul", scorer: str = "MLP") -> bytes:
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [3, 1], [1.0, weight, 1.0])
+    graph = helper.make_graph(
+        [helper.make_node(operator, ["features", "w"], ["score"])], "g",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, None)],
+        [weights],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    helper.set_model_props(model, {"scorer": scorer})
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def bundle(results: Path, path: Path, *overlays: Path) -> Path:
@@ -50,9 +83,10 @@ def test_bundle_gives_the_same_configuration(results: Path, tmp_path: Path) -> N
     path = bundle(results, tmp_path / "b.zip")
     content = read_bundle(path)
     assert set(content.results) == {
-        "summary.json", "yields.csv", "workspace.json", "fit/nn_score.json",
+        "summary.json", "yields.csv", "workspace.json", "fit/nn_score.json", "models/fold0.onnx",
+        "workspaces/m_vis.json", "templates/templates.zip", "gates/check_weights/verdict.json",
     }  # fmt: skip
-    assert set(content.about["sha256"]) >= {"templates/templates.zip", "models/fold0.onnx"}
+    assert set(content.about["sha256"]) == set(content.results) - {"summary.json"}
     folder = tmp_path / "new"
     prepare_folder(content, folder, ROOT)
     again = read_config([], folder)
@@ -86,10 +120,22 @@ def test_new_folder_must_be_empty(results: Path, tmp_path: Path) -> None:
     [
         ("project/../../evil", "leaves the folder"),
         ("project//etc/evil", "leaves the folder"),
-        ("project/Snakefile", "which is code"),
-        ("project/scripts/fit.py", "which is code"),
-        ("project/./scripts/fit.py", "which is code"),
-        ("project/src/taipan/cli.py", "which is code"),
+        ("project/Snakefile", "may be code"),
+        ("project/scripts/fit.py", "may be code"),
+        ("project/./scripts/fit.py", "may be code"),
+        ("project/src/taipan/cli.py", "may be code"),
+        ("project/snakemake.py", r"'snakemake\.py' may be code"),
+        ("project/numpy/__init__.py", "may be code"),
+        ("project/sitecustomize.pyc", "may be code"),
+        ("project/config/module.so", "may be code"),
+        ("project/scripts/fit.json", "which is code"),
+        ("project/./src/a.yaml", "which is code"),
+        ("project/profiles/default/config.yaml", "which is code"),
+        ("project/Profiles/default/config.yaml", "which is code"),
+        ("project/.snakemake/a.json", "is hidden"),
+        ("project/config/.hidden/a.yaml", "is hidden"),
+        ("results/../evil.json", "leaves the folder"),
+        ("results/model.keras", "may be code"),
     ],
 )
 def test_hostile_bundle(results: Path, tmp_path: Path, entry: str, message: str) -> None:
@@ -102,6 +148,66 @@ def test_hostile_bundle(results: Path, tmp_path: Path, entry: str, message: str)
     assert not (tmp_path / "new").exists()
 
 
+def changed(content: Bundle, file: str, **keys: Any) -> Bundle:
+    """The bundle with other keys in one of its YAML files."""
+    values = {**yaml.safe_load(content.project[file]), **keys}
+    return replace(content, project={**content.project, file: yaml.safe_dump(values).encode()})
+
+
+RUN, ANALYSIS = "config/config.yaml", "config/analyses/htautau.yaml"
+
+
+@pytest.mark.parametrize(
+    ("file", "keys", "message"),
+    [
+        (ANALYSIS, {"module": "evil"}, "module: 'evil' is not of the package.*--module evil"),
+        (ANALYSIS, {"module": "taipan.analyses_evil"}, "module: .* is not of the package"),
+        (RUN, {"results": "/elsewhere"}, "results: '/elsewhere' is not allowed"),
+        (RUN, {"results": "results/../../.."}, "results: .* is not allowed"),
+        (RUN, {"skim": {"executor": "dask", "dask_scheduler": "tcp://evil:1"}},
+         "skim.executor: 'dask' is not allowed"),
+        (RUN, {"files": "/home", "remote": {"access": "fetch"}}, "files: '/home' is outside"),
+        (RUN, {"files": "a/../..", "remote": {"access": "fetch"}}, "files: 'a/../..' is outside"),
+    ],
+)  # fmt: skip
+def test_bundle_does_not_choose_code_or_places(
+    results: Path, tmp_path: Path, file: str, keys: dict[str, Any], message: str
+) -> None:
+    content = changed(read_bundle(bundle(results, tmp_path / "b.zip")), file, **keys)
+    with pytest.raises(TaipanError, match=message):
+        prepare_folder(content, tmp_path / "new", ROOT)
+    assert not (tmp_path / "new").exists()
+
+
+def test_user_may_trust_a_module_and_say_where_files_go(results: Path, tmp_path: Path) -> None:
+    content = read_bundle(bundle(results, tmp_path / "b.zip"))
+    other = changed(content, ANALYSIS, module="mine")
+    prepare_folder(other, tmp_path / "one", ROOT, module="mine")
+    fetched = changed(content, RUN, files="/home", remote={"access": "fetch"})
+    prepare_folder(fetched, tmp_path / "two", ROOT, {"files": str(tmp_path / "data")})
+
+
+def test_a_run_imports_nothing_from_its_folder(tmp_path: Path, monkeypatch: Any) -> None:
+    """Whatever lies there: `python -m` would look into it first."""
+    (tmp_path / "snakemake.py").write_text("open('owned', 'w')", encoding="utf-8")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    with pytest.raises(TaipanError, match="the run in .* failed"):  # there is no Snakefile
+        command._run(tmp_path, 1, [])
+    assert not (tmp_path / "owned").exists()
+
+
+def test_what_a_bundle_must_state(results: Path, tmp_path: Path) -> None:
+    path = bundle(results, tmp_path / "b.zip")
+    with zipfile.ZipFile(path) as archive:
+        about = json.loads(archive.read("bundle.json"))
+    for key in ("analysis", "sha256", "platform"):
+        other = tmp_path / f"{key}.zip"
+        with zipfile.ZipFile(other, "w") as archive:
+            archive.writestr("bundle.json", json.dumps({**about, key: 1}))
+        with pytest.raises(TaipanError, match=f"bundle.json: {key} is missing or of another type"):
+            read_bundle(other)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x05\x06" + bytes(18), b"x" * 1000])
 def test_not_a_bundle(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "b.zip").write_bytes(content)
@@ -109,11 +215,11 @@ def test_not_a_bundle(tmp_path: Path, content: bytes) -> None:
         read_bundle(tmp_path / "b.zip")
 
 
-def files(**changes: Any) -> dict[str, str]:
+def files(**changes: Any) -> dict[str, bytes]:
     content = {"mu": 1.0, "zero": 0.0, "label": "x", "list": [1, 2], "seconds": 3.0, **changes}
     return {
-        "summary.json": json.dumps(content),
-        "yields.csv": "region,process,yield\nsignal,ggH,2.0\n",
+        "summary.json": json.dumps(content).encode(),
+        "yields.csv": b"region,process,yield\nsignal,ggH,2.0\n",
     }
 
 
@@ -143,12 +249,71 @@ def test_every_number_is_compared(
 
 
 def test_yields_are_compared_by_region_and_process() -> None:
-    other = {**files(), "yields.csv": "region,process,yield\nsignal,ggH,2.2\n"}
+    other = {**files(), "yields.csv": b"region,process,yield\nsignal,ggH,2.2\n"}
     _, (difference,) = compare(files(), other, 1e-6)
     assert difference.where == "yields.csv: signal ggH.yield"
     table = format_table(6, [difference], {"templates/templates.zip": False}, 1e-6)
     assert "| yields.csv: signal ggH.yield | 2.0 | 2.2 | 0.091 |" in table
     assert "| templates/templates.zip | no |" in table
+
+
+def zipped(folder: Path, **changes: float) -> dict[str, bytes]:
+    write_histograms(folder / "t.zip", {"h": histogram(**changes)})
+    return {"templates/templates.zip": (folder / "t.zip").read_bytes()}
+
+
+def test_contents_of_histograms_are_compared(tmp_path: Path) -> None:
+    """12 values and as many variances, with overflows; two axes of name and edges."""
+    compared, differences = compare(zipped(tmp_path), zipped(tmp_path), 1e-6)
+    assert (compared, differences) == (2 * (3 * 4) + (1 + 2) + (1 + 3), [])
+    _, (difference,) = compare(zipped(tmp_path), zipped(tmp_path, change=0.5), 1e-6)
+    assert difference.where == "templates/templates.zip: h.values[1, 2]"
+    assert (difference.published, difference.found) == (4.0, 4.5)
+    assert difference.relative == pytest.approx(0.5 / 4.5)
+    _, (difference,) = compare(zipped(tmp_path), zipped(tmp_path, last_edge=4.0), 1e-6)
+    assert difference.where == "templates/templates.zip: h.axes[1].edges[2]"
+
+
+def test_networks_are_compared() -> None:
+    """Weights as numbers, operators exactly, metadata not."""
+    name = "models/fold0.onnx"
+    compared, differences = compare({name: network()}, {name: network(scorer="x")}, 0.0)
+    assert (compared, differences) == (4, [])
+    _, (difference,) = compare({name: network()}, {name: network(2.5)}, 1e-6)
+    assert (difference.where, difference.found) == (f"{name}: w[1, 0]", 2.5)
+    _, (difference,) = compare({name: network()}, {name: network(operator="Gemm")}, 1e-6)
+    assert (difference.where, difference.relative) == (f"{name}: graph", float("inf"))
+
+
+def test_missing_file_is_a_difference(tmp_path: Path) -> None:
+    compared, differences = compare(zipped(tmp_path), {}, 1e-6)
+    assert compared == 31
+    assert differences
+    assert all(item.relative == float("inf") for item in differences)
+    json.dumps([item.found for item in differences], allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "tolerance", "status"),
+    [(0.0, 0.0, 0), (1e-12, 1e-6, 0), (1e-12, 0.0, 1), (0.5, 1e-6, 1)],
+)
+def test_exit_status_says_whether_a_run_is_reproduced(
+    results: Path, tmp_path: Path, monkeypatch: Any, change: float, tolerance: float, status: int
+) -> None:
+    """With tolerance 0 the files must be the same to the byte."""
+    path, folder = bundle(results, tmp_path / "b.zip"), tmp_path / "new"
+
+    def run(where: Path, cores: int, config: Any) -> None:
+        shutil.copytree(results, where / "results/htautau")
+        changed = {"h": histogram(change)}
+        write_histograms(where / "results/htautau/templates/templates.zip", changed)
+
+    monkeypatch.setattr(command, "_run", run)
+    words = ["reproduce", str(path), "--folder", str(folder), "--root", str(ROOT)]
+    assert main([*words, "--tolerance", str(tolerance)]) == status
+    report = json.loads((folder / "reproduction.json").read_text(encoding="utf-8"))
+    assert len(report["differences"]) == (change == 0.5)
+    assert report["identical_files"]["templates/templates.zip"] is (change == 0.0)
 
 
 def test_origin_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

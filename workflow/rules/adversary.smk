@@ -19,8 +19,6 @@ rule scan_point:
         f"{OUT}/logs/scan_point/{{strength}}_{{number}}.log",
     benchmark:
         f"{OUT}/benchmarks/scan_point/{{strength}}_{{number}}.tsv"
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         config=scan_slice(),
@@ -45,8 +43,6 @@ rule scan_lambda:
         log_file("scan_lambda"),
     benchmark:
         benchmark_file("scan_lambda")
-    conda:
-        ENVIRONMENT
     params:
         config=choice_slice(),
         header=PLOT_HEADER,

@@ -27,7 +27,6 @@ from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
 
 ROOT = Path(workflow.basedir)
-ENVIRONMENT = "../../envs/taipan.yaml"
 
 try:
     check_files(workflow.configfiles)

@@ -12,8 +12,6 @@ rule measure_pileup:
         log_file("measure_pileup"),
     benchmark:
         benchmark_file("measure_pileup")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         pileup=CONFIG.pileup.model_dump(),
@@ -40,8 +38,6 @@ rule measure_transfer_factor:
         log_file("measure_transfer_factor"),
     benchmark:
         benchmark_file("measure_transfer_factor")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         config={**definitions(), **slice_config(CONFIG, "module", "transfer_factor")},
@@ -68,8 +64,6 @@ rule measure_shapes:
         log_file("measure_shapes"),
     benchmark:
         benchmark_file("measure_shapes")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         config={**definitions(), **slice_config(CONFIG, "module", "weights")},

@@ -19,8 +19,6 @@ rule draw_pseudo_data:
         f"{OUT}/logs/draw_pseudo_data/{{observable}}_{{batch}}.log",
     benchmark:
         f"{OUT}/benchmarks/draw_pseudo_data/{{observable}}_{{batch}}.tsv"
-    conda:
-        ENVIRONMENT
     params:
         config=coverage_slice(),
         datasets=list(simulated_by_dataset()),
@@ -58,8 +56,6 @@ rule summarise_coverage:
         f"{OUT}/logs/coverage/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/coverage/{{observable}}.tsv"
-    conda:
-        ENVIRONMENT
     params:
         code=code_version(
             "taipan.coverage.score",

@@ -12,8 +12,6 @@ if IS_FASTSIM:
             f"{FASTSIM}/logs/{{dataset}}.log",
         benchmark:
             f"{OUT}/benchmarks/simulate/{{dataset}}.tsv"
-        conda:
-            ENVIRONMENT
         params:
             settings=fastsim_settings(),
             seed=derive_seed(SEED, "fastsim"),
@@ -29,8 +27,6 @@ if IS_FASTSIM:
             f"{FASTSIM}/logs/truth.log",
         benchmark:
             benchmark_file("record_truth")
-        conda:
-            ENVIRONMENT
         params:
             settings=fastsim_settings(),
             seed=derive_seed(SEED, "fastsim"),
@@ -52,8 +48,6 @@ if CONFIG.remote.access == "fetch":
             f"{OUT}/benchmarks/fetch/{{file}}.tsv"
         wildcard_constraints:
             file=any_catalogue_file(),
-        conda:
-            ENVIRONMENT
         params:
             expected=expected_of_file,
             code=code_version("taipan.remote.fetch"),

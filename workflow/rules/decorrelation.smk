@@ -15,8 +15,6 @@ rule check_decorrelation:
         log_file("check_decorrelation"),
     benchmark:
         benchmark_file("check_decorrelation")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         networks=list(JUDGED),

@@ -13,8 +13,6 @@ rule build_workspace:
         f"{OUT}/logs/build_workspace/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/build_workspace/{{observable}}.tsv"
-    conda:
-        ENVIRONMENT
     params:
         config=fit_slice(),
         observable="{observable}",
@@ -33,8 +31,6 @@ rule publish_workspace:
         log_file("publish_workspace"),
     benchmark:
         benchmark_file("publish_workspace")
-    conda:
-        ENVIRONMENT
     params:
         code=code_version("taipan.atomic"),
     script:
@@ -52,8 +48,6 @@ rule fit:
         f"{OUT}/logs/fit/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/fit/{{observable}}.tsv"
-    conda:
-        ENVIRONMENT
     params:
         confidence_level=CONFIG.fit.confidence_level,
         groups=systematic_groups(),

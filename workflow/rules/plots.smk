@@ -12,8 +12,6 @@ rule plot_cutflow:
         log_file("plot_cutflow"),
     benchmark:
         benchmark_file("plot_cutflow")
-    conda:
-        ENVIRONMENT
     params:
         header=PLOT_HEADER,
         code=code_version("taipan.plotting.cutflow"),
@@ -31,8 +29,6 @@ rule plot_control:
         log_file("plot_control"),
     benchmark:
         benchmark_file("plot_control")
-    conda:
-        ENVIRONMENT
     params:
         config=slice_config(CONFIG, "samples", "regions", "control_plots"),
         blinded=blinded_regions(),
@@ -53,8 +49,6 @@ rule plot_training:
         log_file("plot_training"),
     benchmark:
         benchmark_file("plot_training")
-    conda:
-        ENVIRONMENT
     params:
         header=PLOT_HEADER,
         code=code_version("taipan.plotting.training"),
@@ -72,8 +66,6 @@ rule plot_weights:
         log_file("plot_weights"),
     benchmark:
         benchmark_file("plot_weights")
-    conda:
-        ENVIRONMENT
     params:
         header=PLOT_HEADER,
         units=quantity_units(),
@@ -93,8 +85,6 @@ rule plot_tuning:
         log_file("plot_tuning"),
     benchmark:
         benchmark_file("plot_tuning")
-    conda:
-        ENVIRONMENT
     params:
         header=PLOT_HEADER,
         code=code_version("taipan.plotting.tuning"),
@@ -113,8 +103,6 @@ rule rank_inputs:
         log_file("rank_inputs"),
     benchmark:
         benchmark_file("rank_inputs")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         config=training_slice("input_selection"),
@@ -147,8 +135,6 @@ rule plot_systematics:
         f"{OUT}/logs/plot_systematics/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/plot_systematics/{{observable}}.tsv"
-    conda:
-        ENVIRONMENT
     params:
         config=systematic_slice(),
         observable="{observable}",
@@ -168,8 +154,6 @@ rule plot_fit:
         f"{OUT}/logs/plot_fit/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/plot_fit/{{observable}}.tsv"
-    conda:
-        ENVIRONMENT
     params:
         config=slice_config(CONFIG, "samples", "regions", "observables"),
         header=PLOT_HEADER,

@@ -12,8 +12,6 @@ rule summarize:
         log_file("summarize"),
     benchmark:
         benchmark_file("summarize")
-    conda:
-        ENVIRONMENT
     params:
         benchmarks=f"{OUT}/benchmarks",
         config=summary_slice(),

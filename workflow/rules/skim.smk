@@ -18,8 +18,6 @@ if CONFIG.skim.executor == "dask":
                 f"{OUT}/logs/skim/{name}.log",
             benchmark:
                 f"{OUT}/benchmarks/skim/{name}.tsv"
-            conda:
-                ENVIRONMENT
             params:
                 tasks=tasks_of(name),
                 code=code_version("taipan.skim.executor", CONFIG.module),
@@ -40,8 +38,6 @@ else:
             f"{OUT}/logs/skim/{{dataset}}_{{chunk}}.log",
         benchmark:
             f"{OUT}/benchmarks/skim/{{dataset}}_{{chunk}}.tsv"
-        conda:
-            ENVIRONMENT
         params:
             task=chunk_task,
             code=code_version("taipan.skim.executor", CONFIG.module),
@@ -67,8 +63,6 @@ rule normalise:
         log_file("normalise"),
     benchmark:
         benchmark_file("normalise")
-    conda:
-        ENVIRONMENT
     params:
         catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
         luminosity=total_luminosity(CONFIG, CATALOGUE),
@@ -96,8 +90,6 @@ if ALTERNATIVES:
             log_file("normalise_alternatives"),
         benchmark:
             benchmark_file("normalise_alternatives")
-        conda:
-            ENVIRONMENT
         params:
             catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
             luminosity=total_luminosity(CONFIG, CATALOGUE),

@@ -20,8 +20,6 @@ if CONFIG.templates.binning.method != "none":
             log_file("optimise_binning"),
         benchmark:
             benchmark_file("optimise_binning")
-        conda:
-            ENVIRONMENT
         params:
             events=nominal_by_dataset(),
             config=binning_slice(),
@@ -57,8 +55,6 @@ rule histogram:
         f"{OUT}/logs/histogram/{{dataset}}.log",
     benchmark:
         f"{OUT}/benchmarks/histogram/{{dataset}}.tsv"
-    conda:
-        ENVIRONMENT
     params:
         config=filling_slice(),
         drop_fold=dropped_fold(),
@@ -90,8 +86,6 @@ rule combine_templates:
         log_file("combine_templates"),
     benchmark:
         benchmark_file("combine_templates")
-    conda:
-        ENVIRONMENT
     params:
         config=template_slice(),
         code=code_version(
@@ -114,8 +108,6 @@ rule list_yields:
         log_file("list_yields"),
     benchmark:
         benchmark_file("list_yields")
-    conda:
-        ENVIRONMENT
     params:
         blinded=blinded_regions(),
         code=code_version("taipan.templates.combine", "taipan.templates.store"),

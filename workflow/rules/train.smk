@@ -14,8 +14,6 @@ rule train:
         log_file("train"),
     benchmark:
         benchmark_file("train")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         checkpoints=f"{OUT}/models/checkpoints",
@@ -43,8 +41,6 @@ rule check_overtraining:
         log_file("check_overtraining"),
     benchmark:
         benchmark_file("check_overtraining")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         config=training_slice("overtraining"),

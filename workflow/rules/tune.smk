@@ -24,8 +24,6 @@ rule tune:
         log_file("tune"),
     benchmark:
         benchmark_file("tune")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         folder=f"{OUT}/tuning/search",
@@ -54,8 +52,6 @@ rule select_inputs:
         log_file("select_inputs"),
     benchmark:
         benchmark_file("select_inputs")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         config=plain_training_slice("input_selection"),

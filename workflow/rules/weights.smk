@@ -13,8 +13,6 @@ if CONFIG.training.negative_weights == "refine":
             log_file("refine_weights"),
         benchmark:
             benchmark_file("refine_weights")
-        conda:
-            ENVIRONMENT
         params:
             events=nominal_by_dataset(),
             config=weights_slice(),
@@ -42,8 +40,6 @@ if CONFIG.training.negative_weights in ("resample", "cell"):
             log_file("transform_weights"),
         benchmark:
             benchmark_file("transform_weights")
-        conda:
-            ENVIRONMENT
         params:
             events=nominal_by_dataset(),
             config=weights_slice(),
@@ -73,8 +69,6 @@ rule check_weights:
         log_file("check_weights"),
     benchmark:
         benchmark_file("check_weights")
-    conda:
-        ENVIRONMENT
     params:
         events=nominal_by_dataset(),
         config=weights_slice("weight_check"),

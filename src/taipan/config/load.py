@@ -169,7 +169,7 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     return _validate(Config, merged)
 
 
-def read_config(files: Sequence[Path | str], root: Path, **keys: Any) -> Config:
+def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Config:
     """Read ``config/config.yaml`` under `root`, merge the overlays `files` and load the result.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -14,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
-from taipan.limits import refuse_large
+from taipan.limits import refuse_large, refuse_size
 
 _MEMORY = 2 * 1024**3  # bytes
 _PLAIN_ATTRIBUTES = frozenset(
@@ -152,6 +153,40 @@ def read_card(path: Path | str) -> dict[str, str]:
         If the file cannot be read or is not one of this package's networks.
     """
     return dict(_open(path, 1).get_modelmeta().custom_metadata_map)
+
+
+def read_parameters(path: Path | str, content: bytes) -> tuple[dict[str, Any], str]:
+    """Numbers of an exported network, and what it does with them.
+
+    Parameters
+    ----------
+    path
+        Name of the file, for messages.
+    content
+        Its content.
+
+    Returns
+    -------
+    parameters, graph
+        Name → array of weights, and a hash of the operators that use them.
+
+    Raises
+    ------
+    TaipanError
+        If it is too large, or no network that this package would evaluate.
+    """
+    refuse_size(path, "ONNX", len(content))
+    try:
+        _check_graph(path, content)
+        graph = onnx.load_model_from_string(content).graph
+        found = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
+    except TaipanError:
+        raise
+    except Exception as error:  # of protobuf, NumPy or onnx
+        raise TaipanError(f"{path} is not a readable ONNX model: {error}") from error
+    parts = (*graph.node, *graph.input, *graph.output)
+    digest = hashlib.sha256(b"\0".join(part.SerializeToString() for part in parts))
+    return found, digest.hexdigest()
 
 
 def _open(path: Path | str, threads: int) -> Any:

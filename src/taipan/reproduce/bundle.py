@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import platform
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,11 +27,19 @@ from taipan.errors import TaipanError
 from taipan.limits import refuse_unpacked
 
 _ABOUT = "bundle.json"
-_FORMAT = 1
+_FORMAT = 2
+_STATED = {"analysis": str, "config": str, "code": str, "sha256": dict, "platform": dict}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 COMPARED = ("summary.json", "yields.csv", "workspace.json")
-"""Results of which every number is compared, with those of the folder ``fit``."""
-_HASHED = ("templates/templates.zip",)
+"""Results that every run has; the first holds times, so its hash means nothing."""
+ALSO_COMPARED = (
+    *("normalisation*.json", "cutflow/*.json", "cutflow/*.csv", "corrections/*.json"),
+    *("weights/*.json", "models/*.onnx", "gates/*/*.json", "decorrelation/*.json"),
+    *("templates/*.zip", "templates/*.json", "workspaces/*.json", "fit/*.json"),
+)
+"""Patterns of the other results of which every number is compared."""
+DATA = (".yaml", ".json", ".gz", ".txt", ".lock", ".csv", ".zip", ".onnx")
+"""Suffixes of what a bundle may hold: nothing that Python, Snakemake or a shell runs."""
 LOCK = "requirements.lock"
 
 
@@ -47,12 +55,12 @@ class Bundle:
     project
         Path in the project → content: configuration, catalogue, files that they name.
     results
-        Path in the results folder → text.
+        Path in the results folder → content.
     """
 
     about: dict[str, Any]
     project: dict[str, bytes]
-    results: dict[str, str]
+    results: dict[str, bytes]
 
 
 def write_bundle(
@@ -89,7 +97,6 @@ def write_bundle(
             "give the overlays of that run (--configfile, --config)"
         )
     shown = _compared_files(results)
-    hashed = [*shown[1:], *_hashed_files(results)]  # the summary holds times
     about = {
         "format": _FORMAT,
         "analysis": config.analysis,
@@ -99,7 +106,7 @@ def write_bundle(
         "packages": summary["provenance"]["packages"],
         "platform": describe_platform(),
         "result_sha256": summary["result_sha256"],
-        "sha256": {name: file_digest(results / name) for name in hashed},
+        "sha256": {name: file_digest(results / name) for name in shown[1:]},
     }
     project = _project_files(config, catalogue, root)
     entries = {
@@ -124,13 +131,8 @@ def describe_platform() -> dict[str, str]:
 
 
 def _compared_files(results: Path) -> list[str]:
-    fits = sorted(path.name for path in (results / "fit").glob("*.json"))
-    return [*COMPARED, *(f"fit/{name}" for name in fits)]
-
-
-def _hashed_files(results: Path) -> list[str]:
-    models = sorted(path.name for path in (results / "models").glob("*.onnx"))
-    return [*_HASHED, *(f"models/{name}" for name in models)]
+    others = {path for pattern in ALSO_COMPARED for path in results.glob(pattern)}
+    return [*COMPARED, *sorted(path.relative_to(results).as_posix() for path in others)]
 
 
 def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str, bytes]:
@@ -138,6 +140,7 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
     values = config.model_dump(mode="json")
     run = {key: values.pop(key) for key in Run.model_fields}
     run["results"] = "results"
+    run["skim"] |= {"executor": "local", "dask_scheduler": None}  # which changes no result
     files = {
         RUN_FILE.as_posix(): _yaml(run),
         (ANALYSES / f"{config.analysis}.yaml").as_posix(): _yaml(values),
@@ -151,8 +154,11 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
     named = [weight.file for weight in config.weights.values()] + [config.skim.lumi_mask]
     for name in filter(None, named):
         path = Path(name)
-        if not path.is_absolute() and (root / path).is_file():
+        inside = not path.is_absolute() and ".." not in path.parts
+        if inside and (root / path).is_file():
             files[path.as_posix()] = (root / path).read_bytes()
+    for name in files:
+        _refuse_name("this run", name)
     return files
 
 
@@ -167,32 +173,43 @@ def read_bundle(path: Path) -> Bundle:
     Raises
     ------
     TaipanError
-        If it is missing, damaged, too large, no bundle, or has a path that leaves its folder.
+        If it is missing, damaged, too large, no bundle, has a path that leaves its folder, or a
+        file that is not data.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             refuse_unpacked(path, archive)
             entries = {name: archive.read(name) for name in archive.namelist()}
         about = json.loads(entries.pop(_ABOUT))
-        results = {name: entries[name].decode() for name in _below("results/", entries)}
     except TaipanError:
         raise
     except Exception as error:  # a damaged archive fails in zipfile or a codec
         raise TaipanError(f"{path} is not a readable bundle: {error}") from error
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise TaipanError(f"{path} is not a bundle of format {_FORMAT}")
-    project = _strip("project/", {name: entries[name] for name in _below("project/", entries)})
-    results = _strip("results/", results)
-    for name in (*project, *results):
-        parts = PurePosixPath(name).parts
-        if ".." in parts or PurePosixPath(name).is_absolute() or "\\" in name:
-            raise TaipanError(f"{path}: '{name}' leaves the folder of the bundle")
+    wrong = [key for key, kind in _STATED.items() if not isinstance(about.get(key), kind)]
+    if wrong:
+        raise TaipanError(f"{path}: {_ABOUT}: {wrong[0]} is missing or of another type")
+    project, results = _below("project/", entries), _below("results/", entries)
+    for name in (*project, *results, *about["sha256"]):
+        _refuse_name(path, name)
     return Bundle(about, project, results)
 
 
-def _below(folder: str, names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.startswith(folder) and not name.endswith("/")]
+def _refuse_name(path: Path | str, name: str) -> None:
+    """Refuse a file of a bundle that is not data, or not below the folder it is written to."""
+    place = PurePosixPath(name)
+    if ".." in place.parts or place.is_absolute() or "\\" in name:
+        raise TaipanError(f"{path}: '{name}' leaves the folder of the bundle")
+    if any(part.startswith(".") for part in place.parts):
+        raise TaipanError(f"{path}: '{name}' is hidden, which no file of a bundle may be")
+    if place.suffix not in DATA:
+        raise TaipanError(f"{path}: '{name}' may be code; a bundle holds {', '.join(DATA)}")
 
 
-def _strip(folder: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(folder): value for name, value in content.items()}
+def _below(folder: str, entries: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {
+        name.removeprefix(folder): content
+        for name, content in entries.items()
+        if name.startswith(folder) and not name.endswith("/")
+    }

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
+from taipan import analyses
 from taipan.atomic import write_json
 from taipan.checksums import file_digest
 from taipan.config.load import load_catalogue, read_config
@@ -25,8 +27,11 @@ logger = logging.getLogger(__name__)
 _BUNDLE = "put configuration, versions and results of a finished run into one file"
 _REPRODUCE = "run a bundle in a new folder and compare every number; status 1 if one differs"
 _COPIED = ("Snakefile", "envs", "profiles", "scripts", "workflow")
+_CODE = {*(name.casefold() for name in _COPIED), "src"}
 _SHOWN = 20  # differences that are printed; all are in the report
 REPORT = "reproduction.json"
+RESULTS = "results"
+"""Folder of the results in the folder of the run."""
 
 
 def add_reproduce_commands(commands: Any) -> None:
@@ -46,6 +51,10 @@ def add_reproduce_commands(commands: Any) -> None:
     reproduce.add_argument(
         "--tolerance", type=float, default=1e-6, metavar="X",
         help="largest relative difference of a number (default: 1e-6)",
+    )  # fmt: skip
+    reproduce.add_argument(
+        "--module", metavar="NAME",
+        help="analysis module outside the package that the bundle may name; it is executed",
     )  # fmt: skip
     for command in (bundle, reproduce):
         command.add_argument(
@@ -74,13 +83,12 @@ def _reproduce(options: argparse.Namespace) -> None:
     if not 0.0 <= options.tolerance < 1.0:
         raise TaipanError(f"--tolerance: {options.tolerance} is not allowed (0 to 1)")
     bundle = read_bundle(options.bundle)
-    prepare_folder(bundle, options.folder, options.root)
-    results = options.folder / "results" / str(bundle.about["analysis"])
+    given = _keys(options.config)
+    prepare_folder(bundle, options.folder, options.root, given, options.module)
+    results = options.folder / RESULTS / bundle.about["analysis"]
     _run(options.folder, options.cores, options.config)
     found = {
-        name: (results / name).read_text(encoding="utf-8")
-        for name in bundle.results
-        if (results / name).is_file()
+        name: (results / name).read_bytes() for name in bundle.results if (results / name).is_file()
     }
     compared, differences = compare(bundle.results, found, options.tolerance)
     same = {
@@ -92,22 +100,44 @@ def _reproduce(options: argparse.Namespace) -> None:
     print(format_table(compared, differences, same, options.tolerance))
     if differences:
         raise TaipanError(f"{len(differences)} of {compared} values differ; all are in {report}")
+    if not options.tolerance and not all(same.values()):
+        raise TaipanError(f"files are not the same to the byte (--tolerance 0); see {report}")
 
 
-def prepare_folder(bundle: Bundle, folder: Path, root: Path) -> None:
+def prepare_folder(
+    bundle: Bundle,
+    folder: Path,
+    root: Path,
+    given: Mapping[str, Any] | None = None,
+    module: str | None = None,
+) -> None:
     """Make a project of the bundle's configuration and the code of `root`.
+
+    Parameters
+    ----------
+    bundle
+        What was read.
+    folder
+        New folder; none is left if the bundle is refused.
+    root
+        Folder of the project.
+    given
+        Top-level keys that the user puts over the bundle's.
+    module
+        Analysis module outside the package that the bundle may name.
 
     Raises
     ------
     TaipanError
-        If the folder is not empty, or `root` has no Snakefile.
+        If the folder is not empty, `root` has no Snakefile, or the bundle holds code or names
+        code or places that only the user may choose.
     """
     if not (root / "Snakefile").is_file():
         raise TaipanError(f"{root.resolve()} has no Snakefile; give the project with --root")
     if folder.exists() and any(folder.iterdir()):
         raise TaipanError(f"{folder} is not empty; the run needs a new folder")
     for name in bundle.project:
-        if PurePosixPath(name).parts[0] in (*_COPIED, "src"):
+        if PurePosixPath(name).parts[0].casefold() in _CODE:
             raise TaipanError(f"the bundle may not hold '{name}', which is code")
     folder.mkdir(parents=True, exist_ok=True)
     for name in _COPIED:
@@ -117,12 +147,50 @@ def prepare_folder(bundle: Bundle, folder: Path, root: Path) -> None:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+    try:
+        _check_choices(bundle, folder, given or {}, module)
+    except TaipanError:
+        shutil.rmtree(folder)
+        raise
+
+
+def _check_choices(
+    bundle: Bundle, folder: Path, given: Mapping[str, Any], module: str | None
+) -> None:
+    """Refuse what a bundle may not decide: which code runs, and where files are written."""
+    config = read_config([], folder, **given)
+    if config.analysis != bundle.about["analysis"]:
+        raise TaipanError(f"analysis: '{config.analysis}' is not that of the bundle's results")
+    if config.results != RESULTS:
+        raise TaipanError(
+            f"results: '{config.results}' is not allowed ('{RESULTS}', in the folder of the run)"
+        )
+    own = config.module.startswith(f"{analyses.__name__}.")
+    if not own and "module" not in given and config.module != module:
+        raise TaipanError(
+            f"module: '{config.module}' is not of the package and would be executed; "
+            f"if you trust it, say --module {config.module}"
+        )
+    if config.skim.executor != "local" and "skim" not in given:
+        raise TaipanError(
+            f"skim.executor: '{config.skim.executor}' is not allowed in a bundle ('local'): "
+            "a scheduler can run code here"
+        )
+    files = Path(config.files or "")
+    leaves = files.is_absolute() or ".." in files.parts
+    if config.remote.access == "fetch" and leaves and "files" not in given:
+        raise TaipanError(
+            f"files: '{files}' is outside the folder of the run and would be written to; "
+            "say where downloads go with --config files=FOLDER"
+        )
 
 
 def _run(folder: Path, cores: int, config: Sequence[str]) -> None:
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
-    command += ["--config", *config] if config else []
-    if subprocess.run(command, cwd=folder, check=False).returncode:
+    command += ["--config", *config, f"results={RESULTS}"]
+    # without it, `-m` would import modules from the folder first
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
         raise TaipanError(f"the run in {folder} failed; its messages are above")
 
 

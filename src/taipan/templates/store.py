@@ -47,8 +47,15 @@ def write_histograms(path: Path | str, histograms: Mapping[str, hist.Hist]) -> N
                     target.writestr(info, source.read(entry), zipfile.ZIP_DEFLATED)
 
 
-def read_histograms(path: Path | str) -> dict[str, hist.Hist]:
+def read_histograms(path: Path | str, content: bytes | None = None) -> dict[str, hist.Hist]:
     """Read every histogram of a file made by :func:`write_histograms`.
+
+    Parameters
+    ----------
+    path
+        File.
+    content
+        Its content, where that was read before: then `path` is but a name.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def read_histograms(path: Path | str) -> dict[str, hist.Hist]:
         If the file is missing, truncated or not such an archive; names the file.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path if content is None else io.BytesIO(content)) as archive:
             refuse_unpacked(path, archive)
             names = [entry[:-5] for entry in archive.namelist() if entry.endswith(".json")]
             return {name: _read_histogram(archive, name) for name in names}

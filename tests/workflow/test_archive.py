@@ -1,0 +1,43 @@
+"""`snakemake --archive` needs nothing but Git, and what it packs runs elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT, Project, copy_project
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+WITH = ("requirements.lock", "pyproject.toml", "run", "Containerfile")
+
+
+def git(folder: Path, *words: str) -> None:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@localhost")
+    subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+
+def test_archive_of_a_clone_runs_elsewhere(tmp_path: Path) -> None:
+    clone = copy_project(tmp_path / "clone")
+    for name in WITH:
+        shutil.copy2(ROOT / name, clone.path / name)
+    git(clone.path, "init", "--quiet")
+    git(clone.path, "add", "--all")
+    git(clone.path, "commit", "--quiet", "--message", "t")
+    clone.snakemake("--archive", "taipan.tar.gz")
+    with tarfile.open(clone.path / "taipan.tar.gz") as archive:
+        names = set(archive.getnames())
+        archive.extractall(tmp_path / "elsewhere", filter="data")
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=clone.path, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert len(listed) > 150
+    assert set(listed) <= names
+    there = Project(tmp_path / "elsewhere")
+    planned = there.planned()
+    assert planned == clone.planned()
+    assert sum(planned.values()) > 40

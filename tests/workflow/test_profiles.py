@@ -1,0 +1,61 @@
+"""The default profile has precedence over that of a cluster, so it must not say the same keys."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CLUSTERS = ("htcondor", "kubernetes", "slurm")
+PARSE = """
+import json, sys
+from snakemake.cli import parse_args
+_, args = parse_args(sys.argv[1:])
+print(json.dumps([args.keep_going, args.retries, args.rerun_incomplete]))
+"""
+
+
+def profile(name: str) -> dict[str, Any]:
+    path = ROOT / "profiles" / name / "config.yaml"
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return content
+
+
+def parsed(folder: Path, *arguments: str) -> list[Any]:
+    """`keep-going`, `retries` and `rerun-incomplete` as Snakemake understands them there."""
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, "--cores", "1", *arguments],
+        cwd=folder, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    content: list[Any] = yaml.safe_load(done.stdout.splitlines()[-1])
+    return content
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_default_profile_hides_no_key_of_a_cluster(name: str) -> None:
+    assert set(profile("default")) & set(profile(name)) == set()
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_cluster_goes_on_after_a_failure(name: str, tmp_path: Path) -> None:
+    """Beside the default profile; the keys of plugins that may not be installed are left out."""
+    values = {key: profile(name)[key] for key in ("keep-going", "retries")}
+    for folder, content in (("default", profile("default")), (name, values)):
+        (tmp_path / "profiles" / folder).mkdir(parents=True)
+        target = tmp_path / "profiles" / folder / "config.yaml"
+        target.write_text(yaml.safe_dump(content), encoding="utf-8")
+    (tmp_path / "Snakefile").touch()
+    assert parsed(tmp_path, "--profile", f"profiles/{name}") == [True, 2, True]
+
+
+def test_slurm_goes_on_after_a_failure_and_a_laptop_stops() -> None:
+    """The files themselves."""
+    assert parsed(ROOT, "--profile", "profiles/slurm") == [True, 2, True]
+    assert parsed(ROOT) == [False, 0, True]
