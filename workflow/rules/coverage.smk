@@ -76,8 +76,6 @@ rule measure_coverage:
         f"{OUT}/logs/measure_coverage.log",
     benchmark:
         f"{OUT}/benchmarks/measure_coverage.tsv"
-    conda:
-        ENVIRONMENT
     params:
         code=code_version("taipan.atomic"),
     script:
