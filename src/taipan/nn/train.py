@@ -96,7 +96,7 @@ def train_network(
     provenance
         Strings to write into the files.
     threads
-        Threads of TensorFlow; results do not depend on it.
+        Threads of TensorFlow (:func:`~taipan.nn.engine.prepare_tensorflow`).
     transformed
         Shape (k, n), physical weights of the loss for the methods of negative weights that are
         stages of their own (:func:`~taipan.nn.weights.transform.loss_weights`).
@@ -190,6 +190,7 @@ def make_engine(
     opponents
         What the network is trained against; none for the plain training.
     """
+    prepare_tensorflow()
     names = training_set.names
     categorical = {names.index(name): item for name, item in training_set.categorical.items()}
     network = build_network(training_set.missing_flags, settings, categorical)
