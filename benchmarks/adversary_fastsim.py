@@ -221,7 +221,8 @@ def draw_control(
 ) -> dict[str, list[float]]:
     """Order of the residual and σ(μ) if data of the control region are drawn from simulation.
 
-    What is drawn follows simulation and same-sign estimate exactly: all that is found is chance.
+    What is drawn follows simulation and same-sign estimate within their statistical errors: all
+    that is found is chance.
     """
     import hist
 
@@ -235,13 +236,14 @@ def draw_control(
     axes = [list(total.axes[i]) for i in range(3)]
     place, nominal = axes[1].index(region), axes[2].index(NOMINAL)
     rows = [axes[0].index(sample) for sample in config.samples]
-    view = estimated.view(flow=True)["value"]
-    expected = np.clip(view[rows, place, nominal].sum(axis=0), 0.0, None)
+    cells = estimated.view(flow=True)[rows, place, nominal]
+    expected, variance = (cells[key].sum(axis=0) for key in ("value", "variance"))
     generator = np.random.default_rng(11)
     found: dict[str, list[float]] = {"order": [], "sigma": []}
     for _ in range(draws):
         drawn: hist.Hist = total.copy(deep=True)
-        counts = generator.poisson(expected).astype(float)
+        mean = generator.normal(expected, np.sqrt(variance))
+        counts = generator.poisson(np.clip(mean, 0.0, None)).astype(float)
         cell = drawn.view(flow=True)
         for key in ("value", "variance"):
             cell[key][axes[0].index(DATA), place, nominal] = counts
