@@ -16,16 +16,25 @@ the same events): the sum over events of the squared change of what they add to 
 `--pairs FOLDER REFERENCE ...` are further pairs, of another `seed`, which the same networks
 analyse; the bias is then the mean over all pairs.
 
+With `--models` the networks stay there, and a later call with the same events, settings and code
+analyses them again without training: another definition of the residual costs seconds.
+
 The networks have the settings of `TRAINING`, whatever the configuration says, so that the table of
-docs/adversary.md can be repeated. `auc` judges each event by the network that never saw it,
+docs/adversary.md can be repeated; `trained_with` of each row has digests of all settings, the
+events and the code, and what the last bits depend on besides, so that rows that differ in one of
+them are not taken for repetitions. `auc` judges each event by the network that never saw it,
 `validation_auc` is the mean of the validation folds at the epoch that is kept (that of the table).
+With one FOLDER and `--draws N`, data of the control region are drawn N times from what is expected
+there: `drawn` has the order of the residual and σ(μ) of each.
 One JSON object a line, a line a training.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -93,6 +102,42 @@ def open_run(folder: Path, config: Any, analysis: Any) -> SimpleNamespace:
     )
 
 
+def describe_training(run: Any, config: Any, seed: int) -> dict[str, str]:
+    """Digests of all that a training depends on, and the processor."""
+    from importlib.metadata import version
+
+    from taipan.provenance import code_version
+
+    events = hashlib.sha256(json.dumps(run.transfer, sort_keys=True).encode())
+    for item in run.datasets:
+        weights = [] if item.is_data else [item.weights.nominal]
+        for values in (*item.columns.values(), item.folds, *weights):
+            events.update(np.ascontiguousarray(values))
+    keys = ("training", "overtraining", "samples", "regions", "features", "data")
+    settings = hashlib.sha256(config.model_dump_json(include=set(keys)).encode())
+    return {
+        "seed": str(seed),
+        "settings": settings.hexdigest()[:12],
+        "events": events.hexdigest()[:12],
+        "code": code_version("taipan.nn.inputs", "taipan.nn.train", config.module),
+        "tensorflow": version("tensorflow"),
+        "numpy": version("numpy"),
+        "processor": processor(),
+    }
+
+
+def processor() -> str:
+    """Family and model: other vector instructions round otherwise."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    wanted = ("vendor_id", "cpu family", "model")
+    found = dict(line.partition(":")[::2] for line in lines[:30] if ":" in line)
+    found = {key.strip(): value.strip() for key, value in found.items()}
+    return " ".join(found.get(key, "") for key in wanted)
+
+
 def influence(workspace: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     """Change of μ̂ by one more observed event, for each bin of each channel, and its edges."""
     fit, observed, _ = linear_fit(workspace)
@@ -139,16 +184,17 @@ def paired_error(first: tuple[Array, Array], second: tuple[Array, Array]) -> flo
     return float(np.sqrt(np.sum(moved**2)))
 
 
-def analyse(run: Any, shapes: str, config: Any, analysis: Any, scorer: Any) -> dict[str, Any]:
+def analyse(
+    run: Any, shapes: str, config: Any, analysis: Any, scorer: Any, draws: int = 0
+) -> dict[str, Any]:
     """μ̂ of the pseudo-data sets and σ(μ), with and without residual."""
-    from taipan.adversary_scan.point import fill_templates
+    from taipan.adversary_scan.point import estimate_from_data, fill_total
     from taipan.events.variations import template_variations
     from taipan.likelihood import build_workspace
 
     variations = template_variations(config.systematics, config.regions)
-    templates, residuals = fill_templates(
-        run.datasets, analysis, config, shapes, scorer, variations, run.transfer
-    )
+    total = fill_total(run.datasets, analysis, config, shapes, scorer, variations)
+    templates, residuals = estimate_from_data(total, config, variations, run.transfer)
     plain = {key: item for key, item in config.systematics.items() if key != "residual"}
     found: dict[str, Any] = {"curve": residuals["residual"][config.fit.observable]}
     for key, systematics in (("plain", plain), ("residual", config.systematics)):
@@ -165,6 +211,46 @@ def analyse(run: Any, shapes: str, config: Any, analysis: Any, scorer: Any) -> d
             "mean": float(np.mean(drawn)),
             "spread": float(np.std(drawn, ddof=1)),
         }
+    if draws:
+        found["drawn"] = draw_control(total, config, variations, run.transfer, draws)
+    return found
+
+
+def draw_control(
+    total: Any, config: Any, variations: Any, transfer: Mapping[str, Any], draws: int
+) -> dict[str, list[float]]:
+    """Order of the residual and σ(μ) if data of the control region are drawn from simulation.
+
+    What is drawn follows simulation and same-sign estimate within their statistical errors: all
+    that is found is chance.
+    """
+    import hist
+
+    from taipan.adversary_scan.point import estimate_from_data
+    from taipan.events.variations import NOMINAL
+    from taipan.likelihood import build_workspace
+    from taipan.templates.fill import DATA
+
+    name, region = config.fit.observable, RESIDUAL["region"]
+    estimated, _ = estimate_from_data(total, config, variations, transfer)
+    axes = [list(total.axes[i]) for i in range(3)]
+    place, nominal = axes[1].index(region), axes[2].index(NOMINAL)
+    rows = [axes[0].index(sample) for sample in config.samples]
+    cells = estimated.view(flow=True)[rows, place, nominal]
+    expected, variance = (cells[key].sum(axis=0) for key in ("value", "variance"))
+    generator = np.random.default_rng(11)
+    found: dict[str, list[float]] = {"order": [], "sigma": []}
+    for _ in range(draws):
+        drawn: hist.Hist = total.copy(deep=True)
+        mean = generator.normal(expected, np.sqrt(variance))
+        counts = generator.poisson(np.clip(mean, 0.0, None)).astype(float)
+        cell = drawn.view(flow=True)
+        for key in ("value", "variance"):
+            cell[key][axes[0].index(DATA), place, nominal] = counts
+        templates, residuals = estimate_from_data(drawn, config, variations, transfer)
+        workspace, _ = build_workspace(templates, config, name, transfer)
+        found["order"].append(residuals["residual"][name]["order"])
+        found["sigma"].append(linear_fit(workspace)[2])
     return found
 
 
@@ -185,6 +271,20 @@ def compare(run: Any, other: Any, shapes: str, config: Any, scorer: Any) -> dict
         "bias": bias,
         "bias_error": paired_error(*moved),
     }
+
+
+def train_once(folder: Path, trained_with: Mapping[str, str], train: Callable[[], float]) -> float:
+    """Train, unless the networks in the folder are of the same training; give the AUC."""
+    from taipan.atomic import read_json, write_json
+
+    about = folder / "about.json"
+    known = read_json(about) if about.exists() else {}
+    if known.get("trained_with") != trained_with:
+        about.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        known = {"trained_with": dict(trained_with), "auc": train()}
+        write_json(about, known)
+    return float(known["auc"])
 
 
 def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, Any]:
@@ -213,11 +313,16 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
     start = time.process_time()
     number = derive_seed(seed, "study")
     run = open_run(options.folder, config, analysis)
-    with tempfile.TemporaryDirectory() as folder:
-        models = [Path(folder) / f"fold{i}.onnx" for i in range(FOLDS)]
-        record = Path(folder) / "training.json"
-        factor = float(run.transfer["value"])
-        area = train_point(run.datasets, analysis, config, factor, number, models, record)
+    trained_with = describe_training(run, config, number)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.models / f"{strength:g}_{seed}" if options.models else Path(temporary)
+        models = [folder / f"fold{i}.onnx" for i in range(FOLDS)]
+        record, factor = folder / "training.json", float(run.transfer["value"])
+        area = train_once(
+            folder,
+            trained_with,
+            lambda: train_point(run.datasets, analysis, config, factor, number, models, record),
+        )
         trained = time.process_time()
         networks = read_json(record)["networks"]
         areas = [item["history"]["validation_auc"][item["best_epoch"]] for item in networks]
@@ -230,9 +335,12 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
             for pair in zip(places[::2], places[1::2], strict=True)
         ]
         found = (
-            pairs[0]["mismodelled"] if pairs else analyse(run, run.shapes, config, analysis, scorer)
+            pairs[0]["mismodelled"]
+            if pairs
+            else analyse(run, run.shapes, config, analysis, scorer, options.draws)
         )
     result = {"strength": strength, "seed": seed, "auc": area, "mismodelled": found}
+    result["trained_with"] = trained_with
     result["validation_auc"] = float(np.mean(areas))
     if pairs:
         result["pairs"] = pairs
@@ -255,6 +363,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--sees", default="hidden", choices=["score", "hidden"])
     parser.add_argument("--neutral", nargs="*", default=["mt_1", "mt_tot"])
+    parser.add_argument("--models", type=Path, help="folder in which the networks stay")
+    parser.add_argument("--draws", type=int, default=0, help="of the control region, one folder")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     for seed in options.seeds:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +27,7 @@ from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.history import choose_epoch, stop_reason
 from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network
 
+ROOT = Path(__file__).parents[2]
 BASE = {
     "folds": 3, "hidden_layers": [16], "batch_size": 256, "learning_rate": 5e-3, "epochs": 8,
     "patience": 8, "dropout": 0.2,
@@ -73,18 +76,38 @@ def same(left: list[np.ndarray], right: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
 
 
-@pytest.mark.parametrize("mechanism", ["alternating", "reversal"])
-def test_strength_of_zero_is_bit_for_bit_the_plain_training(mechanism: str, tmp_path: Path) -> None:
+def files_of(folder: Path, opponents: list[Opponent], **changes: Any) -> list[bytes]:
+    """Train a few epochs and give the bytes of the three ONNX files."""
+    settings = settings_of(0.0, {"epochs": 4, "patience": 4}, **changes)
+    models = [folder / f"fold{i}.onnx" for i in range(3)]
+    folder.mkdir()
+    train_network(TOY, settings, 7, models, folder / "training.json", opponents=opponents)
+    return [path.read_bytes() for path in models]
+
+
+@pytest.fixture(scope="module")
+def plain_files(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    return files_of(tmp_path_factory.mktemp("plain") / "run", [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mechanism": "alternating"},
+        {"mechanism": "reversal"},
+        {"sees": "hidden"},
+        {"sees": "hidden", "mechanism": "reversal"},
+        {"start": "baseline", "pretraining_epochs": 3},
+        {"start": "baseline", "pretraining_epochs": 3, "sees": "hidden"},
+    ],
+    ids=lambda changes: "-".join(map(str, changes.values())),
+)
+def test_strength_of_zero_is_bit_for_bit_the_plain_training(
+    changes: dict[str, Any], plain_files: list[bytes], tmp_path: Path
+) -> None:
     """The adversary trains and is watched, but the network cannot feel it."""
-    models = {}
-    for name, opponents in (("plain", []), ("zero", [domain(0.0)])):
-        settings = settings_of(0.0, {"epochs": 4, "patience": 4}, mechanism=mechanism)
-        models[name] = [tmp_path / name / f"fold{i}.onnx" for i in range(3)]
-        record = tmp_path / name / "training.json"
-        models[name][0].parent.mkdir()
-        train_network(TOY, settings, 7, models[name], record, opponents=opponents)
-    for plain, zero in zip(models["plain"], models["zero"], strict=True):
-        assert plain.read_bytes() == zero.read_bytes()
+    zero = files_of(tmp_path / "zero", [domain(0.0)], **changes)
+    assert zero == plain_files
 
 
 def test_adversary_moves_the_network() -> None:
@@ -103,6 +126,22 @@ def test_same_seed_gives_the_same_network() -> None:
     assert one == two
     assert same(first, second)
     assert not same(first, other)
+
+
+_ONE_THREAD = """
+from tests.unit.test_adversary import TOY, domain, make_engine, settings_of
+make_engine(TOY, settings_of(), [domain()])
+import tensorflow as tf
+threading = tf.config.threading
+print(threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
+"""
+
+
+def test_an_engine_has_one_thread_whoever_makes_it() -> None:
+    """With two, 19 of 95 repetitions of a training on this toy had other last bits."""
+    command = [sys.executable, "-c", _ONE_THREAD]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.split() == ["1", "1"]
 
 
 def test_a_network_never_sees_the_control_events_of_its_fold() -> None:

@@ -86,6 +86,69 @@ def test_noise_is_a_slope_of_its_statistical_size() -> None:
     assert np.percentile(quiet, 95) < 2.1 * alone
 
 
+def bent(size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Data with a second-order difference of `size` standard deviations and no other; the truth."""
+    expected = np.full(N, 400.0)
+    shape = np.linspace(-1.0, 1.0, N) ** 2
+    shape -= shape.mean()
+    shape *= size / np.sqrt(np.sum(expected * shape**2))
+    return expected * (1.0 + shape), shape
+
+
+def test_noise_alone_is_a_straight_line() -> None:
+    """Two tests at 3σ; if a further degree need only gain 2σ, 5 % of the curves bend."""
+    rng = np.random.default_rng(4)
+    expected = np.geomspace(4000.0, 60.0, N)
+    orders = []
+    for _ in range(2000):
+        found = measure(rng.poisson(expected).astype(float), expected, per_unit=1000.0)
+        orders.append(found.order)
+    bends = np.mean(np.asarray(orders) > 1)
+    assert bends < 0.0027 * 2 + 3.0 * np.sqrt(0.0054 / 2000)
+    # a slope above 2σ is called by its name
+    assert np.mean(np.asarray(orders) == 1) == pytest.approx(0.0455, abs=0.015)
+
+
+@pytest.mark.parametrize(("size", "order"), [(2.3, 0), (2.9, 0), (3.1, 2), (5.0, 2)])
+def test_second_order_needs_evidence(size: float, order: int) -> None:
+    """Of 2.3σ it doubled σ(μ) of networks whose control sample happened to ask for it."""
+    data, shape = bent(size)
+    found = measure(data, np.full(N, 400.0), per_unit=1e9)
+    assert found.order == order
+    # and the line of its statistical error, in one direction or the other
+    line = np.linspace(-1.0, 1.0, N)
+    line /= np.sqrt(np.sum(400.0 * line**2))
+    rest = np.asarray(found.curve) - 1.0 - (shape if order else 0.0)
+    np.testing.assert_allclose(rest, line * np.sign(rest[-1]), atol=1e-6)
+
+
+def test_a_planted_slope_is_a_slope() -> None:
+    """5σ: found in all draws, of the right size on average, and 1 % at most bend."""
+    rng = np.random.default_rng(5)
+    expected = np.full(N, 400.0)
+    line = np.linspace(-1.0, 1.0, N)
+    line *= 5.0 / np.sqrt(np.sum(expected * line**2))
+    found = [
+        measure(rng.poisson(expected * (1.0 + line)).astype(float), expected, per_unit=1e9)
+        for _ in range(500)
+    ]
+    orders = np.array([item.order for item in found])
+    assert orders.min() >= 1
+    assert np.mean(orders == 1) > 0.985
+    slopes = [np.dot(np.asarray(item.curve) - 1.0, line) / np.dot(line, line) for item in found]
+    assert np.mean(slopes) == pytest.approx(1.0, abs=3 * 0.2 / np.sqrt(500))
+
+
+def test_data_as_expected_have_a_slope_of_their_error() -> None:
+    """Without any difference, to the last bit."""
+    expected = np.full(N, 400.0)
+    found = measure(expected, expected, per_unit=1e9)
+    assert found.chi2 == 0.0
+    edge = np.linspace(-1.0, 1.0, N)
+    edge /= np.sqrt(np.sum(400.0 * edge**2))
+    np.testing.assert_allclose(np.abs(np.asarray(found.curve) - 1.0), np.abs(edge), atol=1e-6)
+
+
 def test_weak_bins_are_joined_and_a_weak_region_is_refused() -> None:
     expected = np.array([400.0] * 10 + [2.0, 1.0, 0.5])
     found = measure(expected, expected)

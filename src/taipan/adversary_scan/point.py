@@ -270,6 +270,19 @@ def fill_templates(
         Histogram with axes (process, region, variation, observable), and the records of the
         control residuals.
     """
+    total = fill_total(datasets, analysis, settings, shapes, scorer, variations)
+    return estimate_from_data(total, settings, variations, transfer)
+
+
+def fill_total(
+    datasets: Sequence[DatasetEvents],
+    analysis: Analysis,
+    settings: Config,
+    shapes: str,
+    scorer: FoldScorer,
+    variations: Sequence[Variation],
+) -> hist.Hist:
+    """Fill what is simulated and observed; parameters as of :func:`fill_templates`."""
     name = settings.fit.observable
     observables = {name: settings.observables[name]}
     corrections = read_corrections(settings.weights, analysis.quantities, shapes)
@@ -285,12 +298,30 @@ def fill_templates(
     parts = [fill_dataset(item, analysis, fill, scorer.score)[0] for item in datasets]
     labels = [NOMINAL, *(variation.name for variation in variations)]
     processes = [*settings.samples, DATA]
-    total = add_datasets(parts, observables, processes, list(settings.regions), labels)
+    return add_datasets(parts, observables, processes, list(settings.regions), labels)[name]
+
+
+def estimate_from_data(
+    total: hist.Hist,
+    settings: Config,
+    variations: Sequence[Variation],
+    transfer: Mapping[str, Any] | None,
+) -> tuple[hist.Hist, dict[str, Any]]:
+    """Add what is taken from data: control residuals and same-sign estimate.
+
+    Parameters
+    ----------
+    total
+        Of :func:`fill_total`; not changed.
+    settings, variations, transfer
+        As of :func:`fill_templates`, which see also for what is returned.
+    """
+    name = settings.fit.observable
     factor = read_transfer_factor(transfer)
-    total, records = add_residuals(total, settings.samples, settings.regions, variations, factor)
-    if factor is not None:
-        total = {
-            key: add_same_sign(item, settings.samples, settings.regions, variations, factor)
-            for key, item in total.items()
-        }
-    return total[name], records
+    filled, records = add_residuals(
+        {name: total}, settings.samples, settings.regions, variations, factor
+    )
+    if factor is None:
+        return filled[name], records
+    samples, regions = settings.samples, settings.regions
+    return add_same_sign(filled[name], samples, regions, variations, factor), records

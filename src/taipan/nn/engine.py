@@ -7,6 +7,8 @@ the optimiser are ordinary Keras objects. Imports TensorFlow: used by training a
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,8 @@ from numpy.typing import NDArray
 from taipan.config.model import Training
 from taipan.nn.conditions import Part
 from taipan.nn.model import Network, initialise
+
+logger = logging.getLogger(__name__)
 
 _PREDICTION_BATCH = 65536  # keeps the largest hidden layer of a prediction within tens of MB
 
@@ -193,14 +197,29 @@ class Engine:
         return loss, tape.gradient(penalised, body.trainable_variables)
 
 
-def prepare_tensorflow(threads: int) -> None:
+def prepare_tensorflow(threads: int | None = None) -> None:
     """Make TensorFlow deterministic and set its threads, as far as it has not started yet.
 
-    One thread is as fast as two for batches of a thousand events and layers of 64 units.
+    One thread is as fast as two for batches of a thousand events and layers of 64 units. With more,
+    operations run in an order that depends on their speed, and the last bits of a training against
+    an adversary differ between repetitions.
+
+    Parameters
+    ----------
+    threads
+        Threads; none leaves the number as it was set before, one if it was not.
     """
     tf.config.experimental.enable_op_determinism()
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:
-        return  # already running in this process; results do not depend on the threads
+    pools = tf.config.threading
+    wanted = threads or pools.get_intra_op_parallelism_threads() or 1
+    # it cannot be changed once TensorFlow runs in this process
+    with contextlib.suppress(RuntimeError):
+        pools.set_intra_op_parallelism_threads(wanted)
+        pools.set_inter_op_parallelism_threads(wanted)
+    found = (pools.get_intra_op_parallelism_threads(), pools.get_inter_op_parallelism_threads())
+    if found != (1, 1):
+        logger.warning(
+            "TensorFlow has %d threads within and %d between operations, not one (0: all cores): "
+            "trainings may differ from their repetitions in the last bits",
+            *found,
+        )

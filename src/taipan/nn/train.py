@@ -215,6 +215,7 @@ def make_engine(
     opponents
         What the network is trained against; none for the plain training.
     """
+    prepare_tensorflow()
     names = training_set.names
     categorical = {names.index(name): item for name, item in training_set.categorical.items()}
     network = build_network(training_set.missing_flags, settings, categorical)

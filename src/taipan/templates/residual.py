@@ -33,6 +33,8 @@ _MAX_SIGMA = 0.5
 """Largest statistical error of the ratio in a bin; neighbours are joined until it is smaller."""
 _COST = 4.0  # χ² that a further polynomial must gain: 2σ each
 _MIN_PROBABILITY = 0.05  # of what the curve leaves
+_LINE_COST = 9.0  # χ² that polynomials must gain together before a line is not enough: 3σ each
+_LINE_PROBABILITY = 0.0027  # of what the line leaves: 3σ
 _LARGEST = 0.9
 """Largest change; beyond, the template of the other direction would be negative."""
 
@@ -48,7 +50,8 @@ class Residual:
     ratio, sigma
         Data over samples, at the same total, and its statistical error; shape (m,).
     order
-        Degree of the polynomial that is significant; 0 if the ratio is 1 within its errors.
+        Degree of the polynomial; 0 if the ratio is 1 within its errors: the curve is then the
+        straight line of 1, whose slope is its own statistical error.
     chi2
         χ² of the ratio being 1, with m - 1 degrees of freedom.
     curve
@@ -156,12 +159,13 @@ def measure_residual(
     Errors are those expected if data followed the samples, so that they do not follow the
     fluctuations of data. With polynomials of the bin number that are orthogonal under these errors,
     each coefficient divided by its error is a normal number of width 1 where data and samples
-    agree. The degree K of the curve is the one with the largest Σ_(k≤K) (c_k² - 4), so that a
-    further polynomial must gain 2σ, or the smallest that leaves nothing significant (χ²
-    probability of 5 %), whichever is larger: a distortion of a single bin needs all degrees. Each
-    coefficient counts with |c_k| ≥ 1: the size of the uncertainty is the larger of the residual and
-    its statistical error, so a control region with few events cannot make it small; and bin-by-bin
-    noise is no part of it. At a K of 0 the slope alone is left.
+    agree. The curve is a straight line unless the control region refuses every line at 3σ: if the
+    χ² that it leaves has a probability below 0.27 %, or the polynomials of degrees 2 to K for some
+    K gain 9 each. Only then K is the degree with the largest Σ_(k≤K) (c_k² - 4), or the smallest
+    that leaves nothing significant (χ² probability of 5 %), whichever is larger: a distortion of a
+    single bin needs all degrees. Each coefficient counts with |c_k| ≥ 1: the size of the
+    uncertainty is the larger of the residual and its statistical error, so a control region with
+    few events cannot make it small; and bin-by-bin noise is no part of it.
 
     Parameters
     ----------
@@ -242,20 +246,35 @@ def _smooth(change: Array, sigma: Array, positions: Array) -> tuple[Array, int]:
     modes, _ = np.linalg.qr(powers / sigma[:, None])
     coefficients = modes.T @ (change / sigma)
     order = _choose_order(coefficients[1:])
+    # the constant is no part of it: the total is matched afterwards
     kept = slice(1, max(order, 1) + 1)
-    sizes = np.sign(coefficients[kept]) * np.maximum(np.abs(coefficients[kept]), 1.0)
-    level = coefficients[0] if order else 0.0  # without a slope, only the total is matched
-    return sigma * (modes[:, 0] * level + modes[:, kept] @ sizes), order
+    sizes = np.copysign(np.maximum(np.abs(coefficients[kept]), 1.0), coefficients[kept])
+    return sigma * (modes[:, kept] @ sizes), order
 
 
 def _choose_order(coefficients: Array) -> int:
     """Choose the degree from the coefficients of degree 1, 2, ..., in units of their errors."""
+    if not _refuses_lines(coefficients[1:]):
+        return int(coefficients[0] ** 2 > _COST)
     gains = np.append(0.0, np.cumsum(coefficients**2 - _COST))
     left = np.append(0.0, np.cumsum(coefficients[::-1] ** 2))[::-1]
     number = np.arange(len(coefficients), -1, -1)
     probability = np.where(number > 0, chdtrc(np.maximum(number, 1), left), 1.0)
     described = int(np.argmax(probability >= _MIN_PROBABILITY))
     return max(int(np.argmax(gains)), described)
+
+
+def _refuses_lines(coefficients: Array) -> bool:
+    """Tell whether the coefficients of degree 2, 3, ... are more than chance, at 3σ.
+
+    At 2σ one curve in twenty of a perfect simulation would bend with its noise, where the events
+    are fewest and the fit most sensitive.
+    """
+    if not len(coefficients):
+        return False
+    gains = np.cumsum(coefficients**2 - _LINE_COST)
+    chance = chdtrc(len(coefficients), float(np.sum(coefficients**2)))
+    return bool(gains.max() > 0.0 or chance < _LINE_PROBABILITY)
 
 
 def _multiply(
