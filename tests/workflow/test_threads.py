@@ -57,4 +57,4 @@ def test_threads_follow_the_job(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     for threads in (1, 2):
         found = json.loads((tmp_path / f"{threads}.json").read_text(encoding="utf-8"))
-        assert found == {"blas": threads, "omp": threads, "tensorflow": [threads, threads]}
+        assert found == {"blas": threads, "omp": threads, "tensorflow": [1, threads]}

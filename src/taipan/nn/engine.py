@@ -200,26 +200,26 @@ class Engine:
 def prepare_tensorflow(threads: int | None = None) -> None:
     """Make TensorFlow deterministic and set its threads, as far as it has not started yet.
 
-    One thread is as fast as two for batches of a thousand events and layers of 64 units. With more,
-    operations run in an order that depends on their speed, and the last bits of a training against
-    an adversary differ between repetitions.
+    An operation has one thread: two are no faster for batches of a thousand events and layers of 64
+    units, and networks of several folds are trained at the same time instead.
 
     Parameters
     ----------
     threads
-        Threads; none leaves the number as it was set before, one if it was not.
+        Threads for operations of different networks; none leaves the number as it was set before,
+        one if it was not.
     """
     tf.config.experimental.enable_op_determinism()
     pools = tf.config.threading
-    wanted = threads or pools.get_intra_op_parallelism_threads() or 1
     # it cannot be changed once TensorFlow runs in this process
     with contextlib.suppress(RuntimeError):
-        pools.set_intra_op_parallelism_threads(wanted)
-        pools.set_inter_op_parallelism_threads(wanted)
-    found = (pools.get_intra_op_parallelism_threads(), pools.get_inter_op_parallelism_threads())
-    if found != (1, 1):
+        pools.set_intra_op_parallelism_threads(1)
+        pools.set_inter_op_parallelism_threads(
+            threads or pools.get_inter_op_parallelism_threads() or 1
+        )
+    if pools.get_intra_op_parallelism_threads() != 1:
         logger.warning(
-            "TensorFlow has %d threads within and %d between operations, not one (0: all cores): "
-            "trainings may differ from their repetitions in the last bits",
-            *found,
+            "TensorFlow has %d threads within operations, not one (0: all cores): trainings may "
+            "differ from their repetitions in the last bits",
+            pools.get_intra_op_parallelism_threads(),
         )

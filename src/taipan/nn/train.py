@@ -10,11 +10,11 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,8 @@ def train_network(
     provenance
         Strings to write into the files; a checkpoint of others is not used.
     threads
-        Networks that are trained at a time, and threads of TensorFlow; results do not depend on it.
+        Networks that are trained at a time, if there are no opponents; results do not depend on
+        it.
     transformed
         Shape (k, n), physical weights of the loss for the methods of negative weights that are
         stages of their own (:func:`~taipan.nn.weights.transform.loss_weights`).
@@ -135,18 +136,21 @@ def train_network(
     ]
     for split in splits:
         check_split(training_set, weights, split)
-    prepare_tensorflow(threads)
+    # Networks against an adversary are trained one by one: their repetitions may differ otherwise.
+    workers = 1 if opponents else min(threads, settings.folds)
+    prepare_tensorflow(workers)
     code = json.dumps(dict(provenance or {}), sort_keys=True)
     plan = FoldPlan(settings, tuple(conditions), used=tuple(used), code=code)
     reference = _reference_events(training_set)
     # Built here, one after the other: Keras names layers by a counter of the process.
-    workers = min(threads, settings.folds)
     engines: SimpleQueue[Engine] = SimpleQueue()
     for _ in range(workers):
         engines.put(make_engine(training_set, settings, opponents))
-    exporting = Lock()
+    exporting, failed = Lock(), Event()
 
     def train_one(split: Split, path: Path) -> dict[str, Any]:
+        if failed.is_set():  # in a fold that began earlier, whose error is reported
+            raise CancelledError
         fold = split.fold
         fold_seed = derive_seed(seed, "fold", fold)
         engine = engines.get()
@@ -171,6 +175,9 @@ def train_network(
             )
             with exporting:
                 export_network(engine.network, path, card, reference)
+        except BaseException:
+            failed.set()
+            raise
         finally:
             engines.put(engine)
         return {
