@@ -163,7 +163,7 @@ class Boosters:
     """XGBoost in folds, with what :class:`FoldScorer` has."""
 
     def __init__(self, events: TrainingSet, folds: int, boosting: Boosting, seed: int) -> None:
-        self.folds = folds
+        self.folds, self.networks = folds, 1
         self._boosters = [
             fit_booster(events, fold, folds, boosting, seed)[0] for fold in range(folds)
         ]

@@ -53,16 +53,16 @@ def check_weights(
     """
     settings = restore_slice(config)
     training_set = open_training_set(**inputs, settings=settings)
-    folds = settings.training.folds
-    stored = read_weights(weights[0], training_set, folds) if weights else None
+    training = settings.training
+    stored = read_weights(weights[0], training_set, training.network_count) if weights else None
     scorer = FoldScorer(models, training_set.names, threads)
     described, judged = judge_weights(
         training_set,
-        loss_weights(training_set, settings.training, stored),
+        loss_weights(training_set, training, stored),
         scorer.score(training_set.features, training_set.folds),
         read_json(record),
         open_region_weights(**inputs, settings=settings),
-        settings.training,
+        training,
         settings.weight_check,
     )
     write_json(diagnostics, described)

@@ -56,7 +56,7 @@ def select_inputs(
     """
     settings = restore_slice(config)
     training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
-    folds = settings.training.folds
+    count = settings.training.network_count
     steps = eliminate_inputs(
         training_set,
         settings.training,
@@ -64,7 +64,7 @@ def select_inputs(
         settings.input_selection,
         seed,
         threads,
-        read_weights(weights[0], training_set, folds) if weights else None,
+        read_weights(weights[0], training_set, count) if weights else None,
     )
     metric = settings.training.early_stopping_metric.removeprefix("bounded_")
     content = describe_selection(steps, settings.input_selection, metric)

@@ -1,4 +1,4 @@
-"""Train one network a fold and export each to ONNX."""
+"""Train the networks of every fold and export an ONNX file a fold."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def train(
     checkpoints: str,
     best: str | None,
 ) -> None:
-    """Train the k networks.
+    """Train the networks of k folds.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def train(
     training, used = settings.training, (True,) * len(settings.features)
     if best is not None:
         training, used = apply_best(best, training, settings.features)
-    transformed = read_weights(weights[0], training_set, training.folds) if weights else None
+    count = training.network_count
+    transformed = read_weights(weights[0], training_set, count) if weights else None
     train_network(
         training_set,
         training,

@@ -54,7 +54,7 @@ def tune(
     """
     settings = restore_slice(config)
     training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
-    folds = settings.training.folds
+    count = settings.training.network_count
     found = search_hyperparameters(
         training_set,
         settings.training,
@@ -64,7 +64,7 @@ def tune(
         Path(folder),
         code,
         threads,
-        read_weights(weights[0], training_set, folds) if weights else None,
+        read_weights(weights[0], training_set, count) if weights else None,
     )
     content = describe_best(found, settings.tuning, seed, code)
     write_results((best, trials), found.trials, content)

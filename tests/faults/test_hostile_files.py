@@ -207,7 +207,7 @@ def network(folder: Path, name: str, nodes: list[Any], constants: list[Any], **m
     domains = [helper.make_opsetid("", 17), *more.get("domains", [])]
     model = helper.make_model(graph, opset_imports=domains, functions=more.get("functions", []))
     model.ir_version = 8
-    card = {"features": '["a", "b", "c"]', "fold": "0", "folds": "1"}
+    card = {"features": '["a", "b", "c"]', "fold": "0", "folds": "1", "networks": "1"}
     helper.set_model_props(model, card)
     (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
 

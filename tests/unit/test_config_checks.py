@@ -138,6 +138,16 @@ MESSAGES = {
         {"samples": {name: {"role": "signal"} for name in ("QCD", "ZLL", "ZTT")}},
         "samples: no sample has role background; at least one is needed",
     ),
+    "more networks than folds that can stop them": (
+        {"training": {"folds": 4, "networks": 4}},
+        "training.networks: 4 networks a fold, each stopped by another of the training.folds = 4 "
+        "folds; allowed are 1 to 3",
+    ),
+    "two folds have one network": (
+        {"training": {"folds": 2, "networks": 2}},
+        "training.networks: 2 networks a fold, each stopped by another of the training.folds = 2 "
+        "folds; allowed are 1 to 1",
+    ),
     "theory uncertainty as a domain": (
         {
             "training": {"adversary": {"control_sample": {"data": "pdf"}}},

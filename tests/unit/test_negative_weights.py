@@ -202,7 +202,11 @@ def test_quantile_bins_keep_missing_values_apart() -> None:
 def record(loss: float = 0.3, bce: float = 0.4) -> dict[str, Any]:
     """Training record of two networks whose best epoch is the first of two."""
     history = {"loss": [0.5, loss], "train_bce": [0.6, bce], "smallest_batch_sumw": [3.0, -1.0]}
-    return {"networks": [{"fold": i, "best_epoch": 0, "history": history} for i in range(2)]}
+    return {
+        "networks": [
+            {"fold": i, "network": 1, "best_epoch": 0, "history": history} for i in range(2)
+        ]
+    }
 
 
 def judge(

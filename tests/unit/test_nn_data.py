@@ -176,7 +176,7 @@ def test_consecutive_identifiers_are_spread_evenly() -> None:
 
 def test_standardisation_measures_present_values_with_absolute_weights() -> None:
     events = make_set()
-    constants = standardisation(events.features, events.weights, events.names, 0)
+    constants = standardisation(events.features, events.weights, events.names, "fold 0")
     present = ~np.isnan(events.features[:, 2])
     values, size = events.features[present, 2].astype(float), np.abs(events.weights[present])
     mean = np.average(values, weights=size)
@@ -190,4 +190,4 @@ def test_feature_that_is_constant_in_the_training_events_is_named() -> None:
     features = events.features.copy()
     features[:, 1] = 91.2
     with pytest.raises(TaipanError, match=r"fold 4: feature 'm_vis' is constant \(91\.2"):
-        standardisation(features, events.weights, events.names, 4)
+        standardisation(features, events.weights, events.names, "fold 4")

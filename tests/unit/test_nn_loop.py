@@ -390,7 +390,7 @@ def test_categories_are_encoded_and_exported(encoding: str, tmp_path: Path) -> N
     names = {layer.name for layer in engine.network.body.layers}
     assert ("embedding_1" in names) is (encoding == "embedding")
     card = ModelCard(events.names, events.missing_flags, fold=0, folds=1, seed=1)
-    export_network(engine.network, tmp_path / "n.onnx", card, features[:200])
+    export_network(engine.network.score, tmp_path / "n.onnx", card, features[:200])
     one_each = np.array([[0, c, 0] for c in (0, 1, 10, 5, np.nan)], dtype=np.float32)
     scores = FoldScorer([tmp_path / "n.onnx"], events.names).score_with(0, one_each)
     assert scores[1] > 0.7

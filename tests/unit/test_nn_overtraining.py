@@ -44,6 +44,7 @@ class FakeScorer:
 
     def __init__(self, models: object, features: object, threads: int) -> None:
         self.folds = 3
+        self.networks = 1
 
     def score_with(self, fold: int, features: np.ndarray) -> np.ndarray:
         number = features[:, 1].astype(int)

@@ -164,7 +164,7 @@ def train_point(
     if files is not None and files.best is not None:
         training, used = apply_best(files.best, training, settings.features)
     if files is not None and files.weights:
-        transformed = read_weights(files.weights[0], training_set, training.folds)
+        transformed = read_weights(files.weights[0], training_set, training.network_count)
     from taipan.nn.train import train_network
 
     train_network(

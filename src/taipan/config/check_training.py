@@ -23,9 +23,20 @@ def check_training(config: Config) -> Problems:
     str
         One line a problem, with key path, bad value and allowed values.
     """
+    yield from _check_networks(config)
     yield from _check_categorical(config)
     yield from _check_conditions(config)
     yield from _check_space(config)
+
+
+def _check_networks(config: Config) -> Problems:
+    training = config.training
+    if training.networks > max(training.folds - 1, 1):
+        yield (
+            f"training.networks: {training.networks} networks a fold, each stopped by another of "
+            f"the training.folds = {training.folds} folds; allowed are 1 to "
+            f"{max(training.folds - 1, 1)}"
+        )
 
 
 def _check_categorical(config: Config) -> Problems:

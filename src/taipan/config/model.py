@@ -174,6 +174,11 @@ class Training(Strict):
     folds: Annotated[int, Field(ge=2, le=20)] = Field(
         5, description="Number of folds k; each network is applied only to the fold it never saw."
     )
+    networks: Annotated[int, Field(ge=1, le=19)] = Field(
+        1,
+        description="Networks of a fold: 1, or less than `folds`. Each is stopped early by another "
+        "fold, and the score is that of their mean logit.",
+    )
     hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
         default_factory=lambda: [64, 64],
         min_length=1,
@@ -237,6 +242,11 @@ class Training(Strict):
     decorrelate: list[Decorrelation] = Field(
         default_factory=list, description="Quantities that the score must not depend on."
     )
+
+    @property
+    def network_count(self) -> int:
+        """Number of networks of all folds."""
+        return self.folds * self.networks
 
 
 class WeightCheck(Strict):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import Categorical
+from taipan.config.model import Categorical, Training
 from taipan.errors import TaipanError
 
 BACKGROUND, SIGNAL = 0, 1
@@ -192,20 +192,38 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class Split:
-    """Which events one network sees, as boolean masks of shape (n,) that do not overlap."""
+    """Which events one network sees, as boolean masks of shape (n,) that do not overlap.
+
+    `turn` numbers the networks of a fold from 1.
+    """
 
     fold: int
     training: NDArray[np.bool_]
     validation: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
+    turn: int = 1
+
+    @property
+    def name(self) -> str:
+        """Name of the network in messages and files."""
+        return network_name(self.fold, self.turn)
+
+
+def network_name(fold: int, turn: int) -> str:
+    """Name a network in messages: its fold and, from the second on, its number there."""
+    return f"fold {fold}" if turn == 1 else f"fold {fold}, network {turn}"
 
 
 def split_folds(
-    folds: NDArray[np.integer[Any]], identifiers: NDArray[np.uint64], fold: int, n_folds: int
+    folds: NDArray[np.integer[Any]],
+    identifiers: NDArray[np.uint64],
+    fold: int,
+    n_folds: int,
+    turn: int = 1,
 ) -> Split:
-    """Divide the events for the network that is applied to `fold`.
+    """Divide the events for a network that is applied to `fold`.
 
-    The network of fold i never sees fold i, stops early on fold (i+1) mod k and is trained on the
+    Network j of fold i never sees fold i, stops early on fold (i+j) mod k and is trained on the
     rest. With two folds there is no rest: a quarter of the other fold, picked by a hash of the
     identifier, is held out for early stopping.
 
@@ -214,7 +232,9 @@ def split_folds(
     folds, identifiers
         Shape (n,): fold and identifier of each event.
     fold, n_folds
-        Index i of the network and number of folds k.
+        Fold i and number of folds k.
+    turn
+        Number j of the network among those of the fold, 1 <= j < k.
 
     Returns
     -------
@@ -223,10 +243,29 @@ def split_folds(
     """
     held_out = folds == fold
     if n_folds > 2:
-        validation = folds == (fold + 1) % n_folds
+        validation = folds == (fold + turn) % n_folds
     else:
         validation = ~held_out & (uniform_hash(identifiers) < _TWO_FOLD_VALIDATION)
-    return Split(fold, ~held_out & ~validation, validation, held_out)
+    return Split(fold, ~held_out & ~validation, validation, held_out, turn)
+
+
+def split_networks(
+    folds: NDArray[np.integer[Any]], identifiers: NDArray[np.uint64], settings: Training
+) -> list[Split]:
+    """Divide the events for every network: all of the first fold, then those of the next.
+
+    Parameters
+    ----------
+    folds, identifiers
+        Shape (n,): fold and identifier of each event.
+    settings
+        Section `training` of the configuration.
+    """
+    return [
+        split_folds(folds, identifiers, fold, settings.folds, turn)
+        for fold in range(settings.folds)
+        for turn in range(1, settings.networks + 1)
+    ]
 
 
 def check_split(training_set: TrainingSet, weights: FloatArray, split: Split) -> Standardisation:
@@ -255,12 +294,12 @@ def check_split(training_set: TrainingSet, weights: FloatArray, split: Split) ->
             total = float(training_set.weights[mask & (training_set.labels == label)].sum())
             if total <= 0.0:
                 raise TaipanError(
-                    f"training of fold {split.fold}: sum of weights of {class_name} in the {part} "
+                    f"training of {split.name}: sum of weights of {class_name} in the {part} "
                     f"events is {total:.6g}, must be positive"
                 )
     rows = np.flatnonzero(split.training)
     features = training_set.features[rows]
-    return standardisation(features, weights[rows], training_set.names, split.fold)
+    return standardisation(features, weights[rows], training_set.names, split.name)
 
 
 def uniform_hash(identifiers: NDArray[np.uint64]) -> FloatArray:
@@ -354,20 +393,20 @@ def measure_spread(features: NDArray[np.float32], weights: FloatArray) -> Standa
 
 
 def standardisation(
-    features: NDArray[np.float32], weights: FloatArray, names: tuple[str, ...], fold: int
+    features: NDArray[np.float32], weights: FloatArray, names: tuple[str, ...], network: str
 ) -> Standardisation:
     """Measure the spread of each feature (:func:`measure_spread`); there must be one.
 
     Parameters
     ----------
     features
-        Shape (n, f), training events of one fold, NaN for missing.
+        Shape (n, f), training events of one network, NaN for missing.
     weights
         Shape (n,), signed.
     names
         Names of the features, for the error.
-    fold
-        Index of the network, for the error.
+    network
+        Name of the network, for the error.
 
     Returns
     -------
@@ -377,13 +416,13 @@ def standardisation(
     Raises
     ------
     TaipanError
-        If a feature has no spread in these events; names feature and fold.
+        If a feature has no spread in these events; names feature and network.
     """
     found = measure_spread(features, weights)
     for column, name in enumerate(names):
         if found.inverse_sigma[column] == 0.0:
             raise TaipanError(
-                f"training of fold {fold}: feature {name!r} is constant "
+                f"training of {network}: feature {name!r} is constant "
                 f"({found.mean[column]:.6g}) in the training events"
             )
     return found

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
-from taipan.nn.model import Network
 
 OPSET = 17  # read by every onnxruntime since 1.12 (2022)
 _TOLERANCE = 1e-5
@@ -37,6 +36,7 @@ class ModelCard:
     folds: int
     seed: int
     provenance: Mapping[str, str] = field(default_factory=dict)
+    networks: int = 1
 
     def metadata(self) -> dict[str, str]:
         """Give the metadata of the ONNX file; lists as JSON."""
@@ -46,21 +46,20 @@ class ModelCard:
             "fold": str(self.fold),
             "folds": str(self.folds),
             "seed": str(self.seed),
+            "networks": str(self.networks),
         }
         return {**{f"provenance.{key}": text for key, text in self.provenance.items()}, **own}
 
 
-def export_network(
-    network: Network, path: Path, card: ModelCard, reference: NDArray[np.float32]
-) -> None:
-    """Write a network to an ONNX file after checking that it scores as the Keras model does.
+def export_network(score: Any, path: Path, card: ModelCard, reference: NDArray[np.float32]) -> None:
+    """Write a Keras model of the score to an ONNX file after checking that both score alike.
 
     The bytes depend on the weights and the card alone.
 
     Parameters
     ----------
-    network
-        Trained network.
+    score
+        Trained model, raw features (n, f) → score (n, 1).
     path
         File to write.
     card
@@ -73,20 +72,20 @@ def export_network(
     TaipanError
         If a score differs by more than 1e-5 or the graph has inputs besides `features`.
     """
-    model = _convert(network, len(card.features))
+    model = _convert(score, len(card.features))
     onnx.helper.set_model_props(model, card.metadata())
     content = model.SerializeToString(deterministic=True)
-    _compare(network, content, card, reference)
+    _compare(score, content, card, reference)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
-def _convert(network: Network, n_features: int) -> Any:
+def _convert(score: Any, n_features: int) -> Any:
     signature = [tf.TensorSpec((None, n_features), tf.float32, name="features")]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # np.object in tf2onnx 1.17
         file = Path(folder) / "network.onnx"
-        network.score.export(
+        score.export(
             file, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET
         )
         converted = onnx.load(file)
@@ -96,8 +95,8 @@ def _convert(network: Network, n_features: int) -> Any:
 def _canonical(model: Any) -> Any:
     """Copy a model with names that depend on the graph alone, and no trace of the converter.
 
-    The converter numbers names over the life of the process, which would make the bytes of a
-    network depend on what was exported before it.
+    The converter numbers names over the life of the process and orders branches by them, which
+    would make the bytes of a network depend on what was exported before it.
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
@@ -105,6 +104,9 @@ def _canonical(model: Any) -> Any:
     if len(graph.input) != 1 or len(graph.output) != 1:
         found = [item.name for item in graph.input]
         raise TaipanError(f"exported network has inputs {found}, expected only 'features'")
+    ordered_nodes = _in_order(graph)
+    del graph.node[:]
+    graph.node.extend(ordered_nodes)
     names = {graph.input[0].name: "features", graph.output[0].name: "score"}
     ordered = sorted(graph.initializer, key=lambda tensor: _first_use(graph, tensor.name))
     names.update({tensor.name: f"constant_{index}" for index, tensor in enumerate(ordered)})
@@ -132,6 +134,25 @@ def _canonical(model: Any) -> Any:
     return result
 
 
+def _in_order(graph: Any) -> list[Any]:
+    """List the nodes that the output needs, each after its inputs, in the order of those."""
+    makers = {output: node for node in graph.node for output in node.output}
+    listed: list[Any] = []
+    done: set[str] = set()
+    waiting = [(graph.output[0].name, False)]
+    while waiting:
+        name, inputs_listed = waiting.pop()
+        if name not in makers or name in done:
+            continue
+        if inputs_listed:
+            listed.append(makers[name])
+            done.update(makers[name].output)
+        else:
+            waiting.append((name, True))
+            waiting.extend((item, False) for item in reversed(makers[name].input))
+    return listed
+
+
 def _first_use(graph: Any, name: str) -> tuple[int, int]:
     for index, node in enumerate(graph.node):
         for position, item in enumerate(node.input):
@@ -140,12 +161,10 @@ def _first_use(graph: Any, name: str) -> tuple[int, int]:
     return len(graph.node), 0
 
 
-def _compare(
-    network: Network, content: bytes, card: ModelCard, reference: NDArray[np.float32]
-) -> None:
+def _compare(score: Any, content: bytes, card: ModelCard, reference: NDArray[np.float32]) -> None:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     exported = np.asarray(session.run(["score"], {"features": reference})[0])
-    expected = np.asarray(network.score(reference, training=False))
+    expected = np.asarray(score(reference, training=False))
     difference = float(np.max(np.abs(exported - expected), initial=0.0))
     if not difference <= _TOLERANCE:
         raise TaipanError(

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from numpy.typing import NDArray
 
 from taipan.config.model import Categorical, Training
 from taipan.errors import TaipanError
@@ -42,6 +43,15 @@ class Network:
     score: Any
     standardise: Standardise
     body: Any
+
+    def get_weights(self) -> list[list[NDArray[Any]]]:
+        """Copy the weights of both parts."""
+        return [self.standardise.get_weights(), self.body.get_weights()]
+
+    def set_weights(self, weights: Sequence[list[NDArray[Any]]]) -> None:
+        """Take over what :meth:`get_weights` gave of a network of the same layers."""
+        for part, values in zip((self.standardise, self.body), weights, strict=True):
+            part.set_weights(values)
 
 
 @keras.saving.register_keras_serializable(package="taipan")
@@ -241,6 +251,27 @@ def build_network(
     features = keras.Input((len(flags),), name="features")
     score = keras.layers.Activation("sigmoid", name="score")(body(standardise(features)))
     return Network(keras.Model(features, score, name="taipan"), standardise, body)
+
+
+def average_networks(networks: Sequence[Network]) -> Any:
+    """Build the model whose score is that of the mean logit of networks; shares their layers.
+
+    Parameters
+    ----------
+    networks
+        Of :func:`build_network`, for the same features. One alone gives its own model.
+    """
+    if len(networks) == 1:
+        return networks[0].score
+    features = keras.Input(networks[0].score.input_shape[1:], name="features")
+    logits = []
+    for index, network in enumerate(networks):
+        raw = keras.Input(features.shape[1:])
+        logit = network.body(network.standardise(raw))
+        logits.append(keras.Model(raw, logit, name=f"network_{index}")(features))
+    mean = keras.layers.Average(name="mean_logit")(logits)
+    score = keras.layers.Activation("sigmoid", name="score")(mean)
+    return keras.Model(features, score, name="score_of_mean_logit")
 
 
 def _embed(inputs: Any, encoded: Mapping[int, Categorical]) -> Any:

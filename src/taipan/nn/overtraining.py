@@ -68,7 +68,8 @@ def check_networks(
     Kolmogorov-Smirnov and χ² probabilities, not below `min_ks_probability` and
     `min_chi2_probability`; AUC(training) - AUC(held out), not above `max_auc_gap` *and* more than
     `min_sigma` standard deviations from zero: the ratio of two noisy numbers alone raises false
-    alarms. Events that stopped the training early belong to neither side.
+    alarms. Events that only stopped the training early belong to neither
+    side; with several networks a fold, those that any of them was trained on are training events.
 
     The reference of the conditions (:mod:`taipan.nn.conditions`), which measures by how much the
     held-out events are harder than those of the training, is the score of each event by the network
@@ -104,6 +105,7 @@ class Scorer(Protocol):
     """Classifiers of k folds, such as :class:`~taipan.nn.scorer.FoldScorer`."""
 
     folds: int
+    networks: int  # of a fold
 
     def score_with(self, fold: int, features: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         """Score all events (n, f) by the classifier of one fold, shape (n,)."""
@@ -132,16 +134,20 @@ def check_scorer(
         If the training set is unusable.
     """
     training_set.validate(scorer.folds)
+    where = training_set.folds, training_set.identifiers
     edges = np.linspace(0.0, 1.0, _BINS + 1)
     weights = training_set.training_weights()
     unseen = scorer.score(training_set.features, training_set.folds).astype(np.float64)
     conditions: list[Condition] = []
     folds: list[dict[str, Any]] = []
     for fold in range(scorer.folds):
-        split = split_folds(training_set.folds, training_set.identifiers, fold, scorer.folds)
+        splits = [
+            split_folds(*where, fold, scorer.folds, turn) for turn in range(1, scorer.networks + 1)
+        ]
+        seen = np.any([split.training for split in splits], axis=0)
         parts = {
             name: _score(scorer, training_set, weights, fold, mask, unseen)
-            for name, mask in (("train", split.training), ("held_out", split.held_out))
+            for name, mask in (("train", seen), ("held_out", splits[0].held_out))
         }
         tested, measured, gaps = _test_fold(fold, parts, settings)
         conditions += tested

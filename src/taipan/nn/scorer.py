@@ -49,21 +49,23 @@ class FoldScorer:
     ) -> None:
         self.features = tuple(features)
         self._sessions: dict[int, Any] = {}
-        counts = set()
+        counts, networks = set(), set()
         for path in paths:
             session = _open(path, threads)
-            fold, count = _identify(path, session, self.features)
+            fold, count, of_fold = _identify(path, session, self.features)
             if fold in self._sessions:
                 raise TaipanError(f"{path}: a second network for fold {fold}")
             self._sessions[fold] = session
             counts.add(count)
+            networks.add(of_fold)
         folds = len(self._sessions)
-        if counts != {folds} or sorted(self._sessions) != list(range(folds)):
+        if counts != {folds} or len(networks) != 1 or sorted(self._sessions) != list(range(folds)):
             raise TaipanError(
                 f"networks for folds {sorted(self._sessions)} of trainings with {sorted(counts)} "
                 "folds; expected one network for each fold of one training"
             )
         self.folds = folds
+        self.networks = networks.pop()
 
     def score(
         self, features: NDArray[np.float32], folds: NDArray[np.integer[Any]]
@@ -239,16 +241,17 @@ def _check_graph(path: Path | str, content: bytes) -> None:
                 raise TaipanError(f"{path}: {node.op_type} has an attribute {kind}, not allowed")
 
 
-def _identify(path: Path | str, session: Any, features: tuple[str, ...]) -> tuple[int, int]:
+def _identify(path: Path | str, session: Any, features: tuple[str, ...]) -> tuple[int, int, int]:
     metadata = session.get_modelmeta().custom_metadata_map
     try:
         trained = tuple(json.loads(metadata["features"]))
         fold, folds = int(metadata["fold"]), int(metadata["folds"])
+        networks = int(metadata["networks"])
     except (KeyError, ValueError) as error:
         raise TaipanError(f"{path}: no metadata of a trained network ({error})") from error
     if trained != features:
         raise TaipanError(f"{path}: {_describe_difference(trained, features)}")
-    return fold, folds
+    return fold, folds, networks
 
 
 def _describe_difference(trained: tuple[str, ...], asked: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Training of the k networks in one process.
+"""Training of the networks of k folds in one process.
 
 Imports TensorFlow: used by training alone.
 """
@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Lock
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,11 @@ from taipan.nn import metrics
 from taipan.nn.adversary.engine import AdversarialEngine
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.adversary.fit import fit_against
-from taipan.nn.data import CLASSES, Split, TrainingSet, check_split, split_folds
+from taipan.nn.data import CLASSES, Split, TrainingSet, check_split, split_networks
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.export import ModelCard, export_network
 from taipan.nn.loop import Fitted, Hook, Loaded, Plan, fit_network
-from taipan.nn.model import build_network
+from taipan.nn.model import Network, average_networks, build_network
 from taipan.nn.reference import fit_reference
 from taipan.nn.weights.transform import order_events
 from taipan.seeds import derive_seed
@@ -80,10 +80,11 @@ def train_network(
     checkpoints: Path | None = None,
     opponents: Sequence[Opponent] = (),
 ) -> None:
-    """Train k networks and write them with their record.
+    """Train the networks of k folds and write them with their record.
 
-    Network i is applied to fold i, stopped by fold (i+1) mod k and trained on the rest
-    (:func:`~taipan.nn.data.split_folds`). Loss: binary cross-entropy of the bounded logit with
+    Network j of fold i is applied to fold i, stopped by fold (i+j) mod k and trained on the rest
+    (:func:`~taipan.nn.data.split_folds`); the score is that of the mean logit of the networks of a
+    fold. Loss: binary cross-entropy of the bounded logit with
     signed weights, normalised once for all events. The weights of the epoch with the best
     validation metric among those not overtrained are kept. Same events in any order, settings and
     seed: same bytes, whether or not the training was interrupted.
@@ -106,8 +107,8 @@ def train_network(
         Networks that are trained at a time, if there are no opponents; results do not depend on
         it.
     transformed
-        Shape (k, n), physical weights of the loss for the methods of negative weights that are
-        stages of their own (:func:`~taipan.nn.weights.transform.loss_weights`).
+        Shape (m, n), physical weights of the loss of m networks, for the methods of negative
+        weights that are stages of their own (:func:`~taipan.nn.weights.transform.loss_weights`).
     conditions
         Conditions under which an epoch is overtrained.
     used
@@ -130,14 +131,11 @@ def train_network(
     training_set.validate(settings.folds)
     training_set, physical = order_events(training_set, settings, transformed)
     weights = training_set.training_weights()
-    splits = [
-        split_folds(training_set.folds, training_set.identifiers, fold, settings.folds)
-        for fold in range(settings.folds)
-    ]
+    splits = split_networks(training_set.folds, training_set.identifiers, settings)
     for split in splits:
         check_split(training_set, weights, split)
     # Networks against an adversary are trained one by one: their repetitions may differ otherwise.
-    workers = 1 if opponents else min(threads, settings.folds)
+    workers = 1 if opponents else min(threads, len(splits))
     prepare_tensorflow(workers)
     code = json.dumps(dict(provenance or {}), sort_keys=True)
     plan = FoldPlan(settings, tuple(conditions), used=tuple(used), code=code)
@@ -146,13 +144,14 @@ def train_network(
     engines: SimpleQueue[Engine] = SimpleQueue()
     for _ in range(workers):
         engines.put(make_engine(training_set, settings, opponents))
-    exporting, failed = Lock(), Event()
+    failed = Event()
 
-    def train_one(split: Split, path: Path) -> dict[str, Any]:
-        if failed.is_set():  # in a fold that began earlier, whose error is reported
+    def train_one(
+        split: Split, of_loss: NDArray[np.float64]
+    ) -> tuple[dict[str, Any], list[list[NDArray[Any]]]]:
+        if failed.is_set():  # in a network that began earlier, whose error is reported
             raise CancelledError
-        fold = split.fold
-        fold_seed = derive_seed(seed, "fold", fold)
+        own_seed = _network_seed(seed, split)
         engine = engines.get()
         try:
             trained = train_fold(
@@ -161,34 +160,41 @@ def train_network(
                 weights,
                 split,
                 plan,
-                fold_seed,
-                checkpoint=checkpoints / f"fold{fold}.npz" if checkpoints else None,
-                of_loss=training_set.training_weights(physical[fold]),
+                own_seed,
+                checkpoint=checkpoints / f"{_file_name(split)}.npz" if checkpoints else None,
+                of_loss=training_set.training_weights(of_loss),
             )
-            card = ModelCard(
-                features=training_set.names,
-                may_be_missing=training_set.missing_flags,
-                fold=fold,
-                folds=settings.folds,
-                seed=fold_seed,
-                provenance=dict(provenance or {}),
-            )
-            with exporting:
-                export_network(engine.network, path, card, reference)
+            found = engine.network.get_weights()
         except BaseException:
             failed.set()
             raise
         finally:
             engines.put(engine)
-        return {
-            **_describe_fold(trained, training_set, split, settings),
-            "seed": fold_seed,
-            "model": path.name,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        }
+        described = _describe_network(trained, training_set, split, settings)
+        return {**described, "seed": own_seed}, found
 
     with ThreadPoolExecutor(workers) as pool:
-        networks = list(pool.map(train_one, splits, models))
+        results = list(pool.map(train_one, splits, physical))
+    records = [item for item, _ in results]
+    members = [make_network(training_set, settings) for _ in range(settings.networks)]
+    score = average_networks(members)
+    for fold, path in enumerate(models):
+        first = fold * settings.networks
+        for member, (_, values) in zip(members, results[first:], strict=False):
+            member.set_weights(values)
+        card = ModelCard(
+            features=training_set.names,
+            may_be_missing=training_set.missing_flags,
+            fold=fold,
+            folds=settings.folds,
+            seed=records[first]["seed"],
+            provenance=dict(provenance or {}),
+            networks=settings.networks,
+        )
+        export_network(score, path, card, reference)
+        written = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for item in records[first : first + settings.networks]:
+            item.update(written)
     write_json(
         record,
         {
@@ -201,7 +207,7 @@ def train_network(
             "provenance": dict(provenance or {}),
             "samples": _describe_samples(training_set, weights),
             "opponents": [item.describe() for item in opponents],
-            "networks": networks,
+            "networks": records,
         },
     )
     if checkpoints is not None:
@@ -223,12 +229,23 @@ def make_engine(
         What the network is trained against; none for the plain training.
     """
     prepare_tensorflow()
-    names = training_set.names
-    categorical = {names.index(name): item for name, item in training_set.categorical.items()}
-    network = build_network(training_set.missing_flags, settings, categorical)
+    network = make_network(training_set, settings)
     if opponents:
         return AdversarialEngine(network, settings, opponents)
     return Engine(network, settings)
+
+
+def make_network(training_set: TrainingSet, settings: Training) -> Network:
+    """Build a network for the features of a training set.
+
+    Parameters
+    ----------
+    training_set, settings
+        As of :func:`make_engine`.
+    """
+    names = training_set.names
+    categorical = {names.index(name): item for name, item in training_set.categorical.items()}
+    return build_network(training_set.missing_flags, settings, categorical)
 
 
 def train_fold(
@@ -242,7 +259,7 @@ def train_fold(
     checkpoint: Path | None = None,
     of_loss: NDArray[np.float64] | None = None,
 ) -> Fitted:
-    """Train the network of one fold; leaves the weights of its best epoch in the engine's network.
+    """Train one network of a fold; leaves the weights of its best epoch in the engine's network.
 
     Parameters
     ----------
@@ -291,7 +308,7 @@ def train_fold(
         for rows in (training, validation)
     )
     loop = Plan(
-        name=f"fold {split.fold}",
+        name=split.name,
         seed=seed,
         settings=plan.settings,
         conditions=plan.conditions,
@@ -313,13 +330,23 @@ def _reference_events(training_set: TrainingSet) -> NDArray[np.float32]:
     return np.vstack([training_set.features[chosen], all_missing]).astype(np.float32)
 
 
-def _describe_fold(
+def _network_seed(seed: int, split: Split) -> int:
+    further = () if split.turn == 1 else (split.turn,)
+    return derive_seed(seed, "fold", split.fold, *further)
+
+
+def _file_name(split: Split) -> str:
+    return f"fold{split.fold}" + (f"-{split.turn}" if split.turn > 1 else "")
+
+
+def _describe_network(
     trained: Fitted, training_set: TrainingSet, split: Split, settings: Training
 ) -> dict[str, Any]:
     parts = {"train": split.training, "validation": split.validation, "held_out": split.held_out}
     epochs = len(trained.history["loss"])
     return {
         "fold": split.fold,
+        "network": split.turn,
         "epochs": epochs,
         "best_epoch": trained.best_epoch,
         "stopped_early": epochs < settings.epochs,

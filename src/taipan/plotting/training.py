@@ -71,15 +71,19 @@ def learning_figure(numbers: Mapping[str, Any]) -> Figure:
         Of :func:`learning_numbers`.
     """
     metrics, networks = numbers["metrics"], numbers["networks"]
-    above = 0.45 + 0.2 * -(-(len(networks) + 3) // _LEGEND_COLUMNS)
+    colours = {
+        fold: CYCLE[i % len(CYCLE)]
+        for i, fold in enumerate(dict.fromkeys(network["fold"] for network in networks))
+    }
+    above = 0.45 + 0.2 * -(-(len(colours) + 3) // _LEGEND_COLUMNS)
     figure = new_figure(5.0 * len(metrics), 3.8 + above)
     grid = figure.add_gridspec(
         1, len(metrics), wspace=0.25, **inch_margins(figure, 0.75, 0.2, 0.6, above)
     )
     axes = [figure.add_subplot(cell) for cell in grid]
     for place, metric in zip(axes, metrics, strict=True):
-        for index, network in enumerate(networks):
-            colour = CYCLE[index % len(CYCLE)]
+        for network in networks:
+            colour = colours[network["fold"]]
             curves = network["history"][metric]
             epochs = np.arange(1, len(curves["train"]) + 1)
             place.plot(epochs, curves["train"], "--", color=colour, lw=0.8)
@@ -89,8 +93,7 @@ def learning_figure(numbers: Mapping[str, Any]) -> Figure:
         place.set_xlabel("Epoch")
         place.set_ylabel(_METRICS.get(metric, metric))
     folds = [
-        Line2D([], [], color=CYCLE[i % len(CYCLE)], lw=2, label=f"Fold {network['fold']}")
-        for i, network in enumerate(networks)
+        Line2D([], [], color=colour, lw=2, label=f"Fold {fold}") for fold, colour in colours.items()
     ]
     lines = [
         Line2D([], [], color="black", label="Validation"),

@@ -102,12 +102,12 @@ class AdversarialEngine(Engine):
     def oppose(self, split: Split) -> None:
         """Load the opponents' events for the network of one fold, after its standardisation.
 
-        As for its other events: the fold itself is not looked at, the next one picks the epoch, the
-        network and its adversaries are trained on the rest. With two folds, a part of the other
-        one picks the epoch.
+        As for its other events: the fold itself is not looked at, the one that stops the network
+        picks the epoch, network and adversaries are trained on the rest. With two folds, a part of
+        the other one picks the epoch.
         """
         loaded = [
-            load_opponent(self, item, weights, split.fold, self._settings.folds)
+            load_opponent(self, item, weights, split, self._settings.folds)
             for item, weights in zip(self._opponents, self._weights, strict=True)
         ]
         self._parts = {

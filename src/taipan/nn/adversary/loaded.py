@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.adversary.networks import DECILES
-from taipan.nn.data import split_folds
+from taipan.nn.data import Split, split_folds
 from taipan.nn.engine import Engine
 
 
@@ -40,9 +40,9 @@ class LoadedOpponent:
 
 
 def load_opponent(
-    engine: Engine, item: Opponent, weights: NDArray[np.float64], fold: int, folds: int
+    engine: Engine, item: Opponent, weights: NDArray[np.float64], of_network: Split, folds: int
 ) -> tuple[LoadedOpponent, LoadedOpponent]:
-    """Load the training and the validation events of the network of one fold.
+    """Load the training and the validation events of one network.
 
     Constants (deciles, means and variances) are those of the training events.
 
@@ -54,11 +54,13 @@ def load_opponent(
         The opponent.
     weights
         Shape (n,), of the loss.
-    fold, folds
-        Fold that the network is applied to, and their number.
+    of_network
+        Which folds the network sees.
+    folds
+        Number of folds.
     """
     events = item.events
-    split = split_folds(events.folds, events.identifiers, fold, folds)
+    split = split_folds(events.folds, events.identifiers, of_network.fold, folds, of_network.turn)
     parts = [np.flatnonzero(mask) for mask in (split.training, split.validation)]
     train = parts[0]
     features = np.array(events.features)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from taipan.config.model import Training, WeightCheck
 from taipan.nn import metrics
-from taipan.nn.data import FloatArray, TrainingSet, split_folds
+from taipan.nn.data import FloatArray, Split, TrainingSet, network_name, split_networks
 from taipan.nn.weights.distributions import describe_distributions, quantile_bins
 from taipan.nn.weights.transform import BIASED
 
@@ -36,7 +36,7 @@ def check_weights(
     training_set
         The n events of the training with their signed weights.
     physical
-        Shape (k, n), weights that the loss of each network was made with.
+        Shape (m, n), weights that the loss of each network was made with.
     scores
         Shape (n,), score of each event by the network that never saw it.
     record
@@ -53,12 +53,12 @@ def check_weights(
     verdict
         `passed`, `action`, `conditions`, `limits` and `warnings`.
     """
-    masks = [
-        split_folds(training_set.folds, training_set.identifiers, fold, len(physical)).training
-        for fold in range(len(physical))
-    ]
+    splits = split_networks(training_set.folds, training_set.identifiers, training)
+    masks = [split.training for split in splits]
     samples = {
-        str(sample): _describe_sample(training_set, physical, masks, training_set.samples == sample)
+        str(sample): _describe_sample(
+            training_set, physical, splits, training_set.samples == sample
+        )
         for sample in np.unique(training_set.samples)
     }
     networks = [_describe_network(network) for network in record["networks"]]
@@ -113,17 +113,18 @@ def _describe(weights: NDArray[Any]) -> dict[str, Any]:
 def _describe_sample(
     training_set: TrainingSet,
     physical: FloatArray,
-    masks: list[NDArray[np.bool_]],
+    splits: list[Split],
     of_sample: NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Describe a sample's weights before and after, and the closure of each feature."""
     networks, tests = [], []
-    for fold, mask in enumerate(masks):
-        rows = np.flatnonzero(mask & of_sample)
-        before, after = training_set.weights[rows], physical[fold][rows]
+    for split, of_network in zip(splits, physical, strict=True):
+        rows = np.flatnonzero(split.training & of_sample)
+        before, after = training_set.weights[rows], of_network[rows]
         networks.append(
             {
-                "fold": fold,
+                "fold": split.fold,
+                "network": split.turn,
                 "before": _describe(before),
                 "after": _describe(after),
                 "events_kept": int(np.count_nonzero(after)),
@@ -134,13 +135,14 @@ def _describe_sample(
             for column, name in enumerate(training_set.names):
                 bins, _ = quantile_bins(training_set.features[rows, column])
                 test = metrics.paired_chi2_test(bins, before, after)
-                tests.append((name, fold, test))
+                tests.append((name, split, test))
     worst: dict[str, dict[str, Any]] = {}
-    for name, fold, test in tests:
+    for name, split, test in tests:
         ratio = test.statistic / test.ndf if test.ndf else 0.0
         if name not in worst or ratio > worst[name]["chi2_per_ndf"]:
             worst[name] = {
-                "fold": fold,
+                "fold": split.fold,
+                "network": split.turn,
                 "chi2_per_ndf": ratio,
                 "ndf": test.ndf,
                 "probability": test.probability,
@@ -161,6 +163,7 @@ def _describe_network(network: Mapping[str, Any]) -> dict[str, Any]:
     history, best = network["history"], network["best_epoch"]
     return {
         "fold": network["fold"],
+        "network": network["network"],
         "smallest_batch_sumw": min(history["smallest_batch_sumw"]),
         "smallest_loss": min(history["loss"]),
         "smallest_train_bce": min(history["train_bce"]),
@@ -215,7 +218,7 @@ def _judge_networks(networks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         conditions.append(
             {
                 "name": "training_loss",
-                "of": f"fold {network['fold']}",
+                "of": network_name(network["fold"], network["network"]),
                 "value": value,
                 "limit": 0.0,
                 "passed": value >= 0.0,

@@ -262,7 +262,7 @@ def learn_weights(
     Returns
     -------
     numpy.ndarray
-        Shape (k, n), see :func:`~taipan.nn.weights.transform.transform_for_networks`.
+        Shape (m, n), see :func:`~taipan.nn.weights.transform.transform_for_networks`.
     list of dict
         What was found for each network and sample.
 

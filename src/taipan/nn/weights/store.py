@@ -24,20 +24,20 @@ def write_weights(path: Path | str, training_set: TrainingSet, weights: FloatArr
     training_set
         The n events.
     weights
-        Shape (k, n), physical weights for each of the k networks.
+        Shape (m, n), physical weights for each of the m networks.
     """
     order = training_set.canonical_order()
     columns = {
         "identifier": training_set.identifiers[order],
         "sample": pa.array(training_set.samples[order].astype(str)).dictionary_encode(),
         "weight": training_set.weights[order],
-        **{f"network_{fold}": values[order] for fold, values in enumerate(weights)},
+        **{f"network_{index}": values[order] for index, values in enumerate(weights)},
     }
     with replacing(path) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd", write_page_checksum=True)
 
 
-def read_weights(path: Path | str, training_set: TrainingSet, folds: int) -> FloatArray:
+def read_weights(path: Path | str, training_set: TrainingSet, count: int) -> FloatArray:
     """Read weights written by :func:`write_weights` for the same events.
 
     Parameters
@@ -46,13 +46,13 @@ def read_weights(path: Path | str, training_set: TrainingSet, folds: int) -> Flo
         File.
     training_set
         The n events, in any order.
-    folds
-        Number of networks k.
+    count
+        Number of networks m.
 
     Returns
     -------
     numpy.ndarray
-        Shape (k, n), in the order of `training_set`.
+        Shape (m, n), in the order of `training_set`.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def read_weights(path: Path | str, training_set: TrainingSet, folds: int) -> Flo
         If the file cannot be read, or holds other events, weights or numbers of networks.
     """
     table = read_parquet(path)
-    networks = [f"network_{fold}" for fold in range(folds)]
+    networks = [f"network_{index}" for index in range(count)]
     expected = ["identifier", "sample", "weight", *networks]
     if table.column_names != expected:
         raise TaipanError(f"{path}: columns are {table.column_names}, expected {expected}")
@@ -76,7 +76,7 @@ def read_weights(path: Path | str, training_set: TrainingSet, folds: int) -> Flo
         raise TaipanError(
             f"{path}: its {len(table)} events are not the {len(order)} of the training"
         )
-    weights = np.empty((folds, len(order)))
-    for fold, name in enumerate(networks):
-        weights[fold, order] = table[name].to_numpy()
+    weights = np.empty((count, len(order)))
+    for index, name in enumerate(networks):
+        weights[index, order] = table[name].to_numpy()
     return weights

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from taipan.config.model import Training
 from taipan.errors import TaipanError
-from taipan.nn.data import FloatArray, TrainingSet, split_folds
+from taipan.nn.data import FloatArray, TrainingSet, split_networks
 from taipan.nn.weights.cells import cell_points, resample_cells
 
 logger = logging.getLogger(__name__)
@@ -126,14 +126,15 @@ def transform_for_networks(
     Returns
     -------
     numpy.ndarray
-        Shape (k, n): physical weights of the n events for each of the k networks; those of the
-        events that a network is not trained on are the original ones.
+        Shape (m, n): physical weights of the n events for each of the m networks, in the order of
+        :func:`~taipan.nn.data.split_networks`; those of the events that a network is not trained
+        on are the original ones.
     """
-    transformed = np.empty((settings.folds, len(training_set)))
-    for fold in range(settings.folds):
-        split = split_folds(training_set.folds, training_set.identifiers, fold, settings.folds)
-        name = settings.negative_weights
-        transformed[fold] = transform_weights(training_set, split.training, name, method)
+    name = settings.negative_weights
+    splits = split_networks(training_set.folds, training_set.identifiers, settings)
+    transformed = np.empty((len(splits), len(training_set)))
+    for index, split in enumerate(splits):
+        transformed[index] = transform_weights(training_set, split.training, name, method)
     return transformed
 
 
@@ -154,7 +155,7 @@ def untrained_method(settings: Training) -> Method:
 
 
 def transform_cells(training_set: TrainingSet, settings: Training) -> FloatArray:
-    """Transform by cell resampling (:mod:`taipan.nn.weights.cells`); shape (k, n)."""
+    """Transform by cell resampling (:mod:`taipan.nn.weights.cells`); shape (m, n)."""
     return transform_for_networks(training_set, settings, untrained_method(settings))
 
 
@@ -170,12 +171,12 @@ def loss_weights(
     settings
         Section `training` of the configuration.
     stored
-        Shape (k, n), weights of the methods `refine`, `resample` and `cell`.
+        Shape (m, n), weights of the methods `refine`, `resample` and `cell`.
 
     Returns
     -------
     numpy.ndarray
-        Shape (k, n).
+        Shape (m, n), for the m networks in the order of :func:`~taipan.nn.data.split_networks`.
 
     Raises
     ------
@@ -183,7 +184,7 @@ def loss_weights(
         If `stored` is missing for a method that needs it, or has another shape.
     """
     method = settings.negative_weights
-    shape = (settings.folds, len(training_set))
+    shape = (settings.network_count, len(training_set))
     if method in BIASED:
         logger.warning(
             "training.negative_weights is '%s': the networks learn another density than that of "
@@ -216,7 +217,7 @@ def order_events(
     Returns
     -------
     training_set, physical
-        The events, and their weights of shape (k, n) in the same order.
+        The events, and their weights of shape (m, n) in the same order.
 
     Raises
     ------
