@@ -8,7 +8,8 @@ Both runs must exist:
         results/htautau results/cms-2012-skims/htautau docs/figures
 
 Everything is scaled to the luminosity of the CMS skims. The table marks the cells that differ by
-more than a factor 1.5, and says how many standard deviations apart they are.
+more than a factor 1.5, and says how many standard deviations apart they are, and with what
+probability cells whose expectations differ by just that factor are as far apart or farther.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binom
 
 from taipan.analyses.htautau import ANALYSIS
 from taipan.config.load import read_config
@@ -128,6 +130,19 @@ def read_yields(folder: Path) -> dict[tuple[str, str], tuple[float, float]]:
         }
 
 
+def probability_beyond(ours: tuple[float, float], cms: tuple[float, float]) -> float:
+    """Probability of a ratio as far from 1, or farther, if the true one is the tolerance.
+
+    Both cells are (Σw, √Σw²), that is n = (Σw)²/Σw² events of equal weight. Of their sum, the share
+    of one cell is binomial with the ratio of the expectations alone.
+    """
+    larger, smaller = (ours, cms) if ours[0] > cms[0] else (cms, ours)
+    counts = [round((value / stat) ** 2) for value, stat in (larger, smaller)]
+    weights = [stat**2 / value for value, stat in (larger, smaller)]
+    odds = TOLERANCE * weights[1] / weights[0]
+    return float(binom.sf(counts[0] - 1, sum(counts), odds / (1.0 + odds)))
+
+
 def main(ours: Path, theirs: Path, figures: Path) -> None:
     factor = luminosity(theirs) / luminosity(ours)
     mine, cms = read_yields(ours), read_yields(theirs)
@@ -141,6 +156,10 @@ def main(ours: Path, theirs: Path, figures: Path) -> None:
             factor * mine[region, process][1], stat
         )
         mark = "" if 1 / TOLERANCE <= ratio <= TOLERANCE else " **"
+        if mark:
+            cell = factor * mine[region, process][0], factor * mine[region, process][1]
+            beyond = f"{region}, {process}: {probability_beyond(cell, (value, stat)):.2g}"
+            print(f"beyond by chance: {beyond}", file=sys.stderr)
         numbers = (
             f"{factor * mine[region, process][0]:.4g} ± {factor * mine[region, process][1]:.2g}"
         )

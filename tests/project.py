@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -109,9 +110,20 @@ def copy_project(target: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The smoke configuration, run to the end; tests must not change it."""
-    project = copy_project(tmp_path_factory.mktemp("finished") / "taipan")
-    project.snakemake()
+    """The smoke configuration, run to the end; tests must not change it.
+
+    Made by the first process of the tests that needs it, for all of them.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    folder.mkdir(exist_ok=True)
+    project, done = Project(folder / "taipan"), folder / "done"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(project.path, ignore_errors=True)
+            copy_project(project.path).snakemake()
+            done.touch()
     return project
 
 

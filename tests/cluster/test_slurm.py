@@ -19,10 +19,7 @@ import pytest
 from tests.cluster.slurm import Slurm
 from tests.project import RESULTS, SMOKE, Project, copy_project
 
-pytestmark = [
-    pytest.mark.workflow,
-    pytest.mark.xdist_group("workflow"),
-]
+pytestmark = pytest.mark.workflow
 
 # What a test cluster needs that a real one does not: no accounting, and everything at once.
 TEST_CLUSTER = (

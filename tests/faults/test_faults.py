@@ -22,7 +22,7 @@ import pytest
 from taipan.scripting import run_script
 from tests.project import RESULTS, Project, copy_project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 UNTRAINED = ["events", "cutflow", "normalisation.json", "corrections"]
 """What a run leaves before the training, in `results/<analysis>`."""

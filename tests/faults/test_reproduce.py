@@ -11,7 +11,7 @@ import pytest
 
 from tests.project import SMOKE, Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 
 def taipan(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.project import ROOT, Project, copy_project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 WITH = ("requirements.lock", "pyproject.toml", "run", "Containerfile")
 

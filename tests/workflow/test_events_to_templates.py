@@ -28,7 +28,7 @@ from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from taipan.templates.store import read_histograms
 from tests.project import RESULTS, ROOT, SMOKE, Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 
 def load_script(name: str) -> ModuleType:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.project import RESULTS, Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 OBSERVABLES = ("nn_score", "m_vis")
 REGIONS = ("signal", "w_control", "ss_signal", "ss_w_control", "antiiso_os", "antiiso_ss")

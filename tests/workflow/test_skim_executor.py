@@ -6,7 +6,7 @@ import pytest
 
 from tests.project import RESULTS, SMOKE, Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 
 # dask warns of its own accord

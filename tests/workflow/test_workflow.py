@@ -15,7 +15,7 @@ from taipan.atomic import read_json
 from taipan.inference import pseudo_experiments
 from tests.project import RESULTS, SMOKE, Project, copy_project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 AFTER_FIT = {"fit", "plot_fit", "summarize"}
 FIT = AFTER_FIT | {"build_workspace", "plot_systematics", "publish_workspace"}
