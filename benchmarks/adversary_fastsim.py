@@ -48,6 +48,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 FOLDS, PSEUDO_DATA = 3, 200
 TRAINING = {"dropout": 0.3, "l2": 0.001, "learning_rate": 0.001, "schedule": "constant"}
+TRAINING |= {"networks": 1, "activation": "relu"}
 RESIDUAL = {"kind": "control_residual", "region": "w_control", "samples": ["W", "TT", "ZLL", "ZTT"]}
 ROOT = Path(__file__).parents[1]
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ def train_networks(events: TrainingSet, config: Config, given: Settings, seed: i
             Path(folder) / "training.json",
             conditions=config.overtraining.conditions,
             used=used,
+            threads=os.cpu_count() or 1,
         )
         return FoldScorer(models, events.names)
 

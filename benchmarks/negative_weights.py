@@ -30,8 +30,8 @@ from taipan.nn.data import TrainingSet, split_folds
 Array = NDArray[Any]
 METHODS = ("signed_bounded", "refine", "resample", "cell", "abs", "drop")
 TOY: dict[str, Any] = {
-    "folds": 2, "hidden_layers": [64, 64], "activation": "relu", "dropout": 0.0, "l2": 0.0,
-    "logit_bound": 6.0, "batch_size": 4096, "learning_rate": 2e-3, "schedule": "constant",
+    "folds": 2, "networks": 1, "hidden_layers": [64, 64], "activation": "relu", "dropout": 0.0,
+    "l2": 0.0, "logit_bound": 6.0, "batch_size": 4096, "learning_rate": 2e-3, "schedule": "constant",
     "epochs": 60, "patience": 15, "early_stopping_metric": "brier", "selection": "best_value",
     "refinement": {
         "parts": 3, "hidden_layers": [64, 64], "l2": 1e-4, "batch_size": 512,
@@ -214,7 +214,8 @@ TABLES: dict[str, dict[str, tuple[str, int]]] = {
 
 SKIMS = "config/examples/cms-2012-skims.yaml"
 LUMINOSITY = 11.467  # fb⁻¹
-FASTSIM = {"folds": 2, "epochs": 40}
+ONE = {"networks": 1, "activation": "relu", "l2": 0.01}
+FASTSIM = {"folds": 2, "epochs": 40, **ONE}
 
 
 @dataclass(frozen=True)
@@ -395,13 +396,14 @@ def run_skims(options: argparse.Namespace, save: Callable[[dict[str, Any]], None
         config,
     )
     edges = config.observables["nn_score"].binning
-    found: dict[str, Any] = {"settings": config.training.model_dump(mode="json")}
+    training = config.training.model_copy(update=ONE)
+    found: dict[str, Any] = {"settings": training.model_dump(mode="json")}
     for name in ("QCD", "ZTT"):
         found[name] = metrics.describe_weights(events.weights[events.samples == name])
     runs: dict[str, list[dict[str, float]]] = {}
     for seed in options.seed_list:
         for method in METHODS:
-            settings = config.training.model_copy(update={"negative_weights": method})
+            settings = config.training.model_copy(update={**ONE, "negative_weights": method})
             stored = stored_weights(events, settings, seed)
             every = score_with(events, settings, seed, events.features, stored)
             scores = every[events.folds, np.arange(len(events))]

@@ -46,7 +46,9 @@ def make_events(events: int) -> Any:
 def settings(trials: int, epochs: int, whole: bool = False) -> tuple[Any, Any]:
     from taipan.config.model import Training, Tuning
 
-    training = Training(epochs=epochs, patience=epochs, overtraining_patience=epochs)
+    network = {"networks": 1, "activation": "relu", "l2": 0.01}
+    stop = {"epochs": epochs, "patience": epochs, "overtraining_patience": epochs}
+    training = Training.model_validate({**network, **stop})
     space = {"schedule": ["constant"]}
     content = {"trials": trials, "workers": 1, "space": space}
     if not whole:

@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 FEATURES, BATCH, LAYERS = 25, 1024, [64, 64, 64]
+NETWORK = {"networks": 1, "activation": "relu", "hidden_layers": LAYERS, "batch_size": BATCH}
 
 
 OWN = "compiled, 1 thread"
@@ -113,7 +114,7 @@ def prepare_compiled(events: int, dropout: float, threads: int) -> Epoch:
 
     prepare_tensorflow(threads)
     features, labels, weights, generator = make_events(events)
-    settings = Training(hidden_layers=LAYERS, l2=1e-5, batch_size=BATCH, dropout=dropout)
+    settings = Training.model_validate({**NETWORK, "l2": 1e-5, "dropout": dropout})
     engine = Engine(build_network((False,) * FEATURES, settings), settings)
     engine.reset(1)
     loaded = engine.load(features, labels, weights)
@@ -130,7 +131,7 @@ def prepare_together(events: int, dropout: float, networks: int) -> Epoch:
 
     prepare_tensorflow(networks)
     features, labels, weights, generator = make_events(events)
-    settings = Training(hidden_layers=LAYERS, l2=1e-5, batch_size=BATCH, dropout=dropout)
+    settings = Training.model_validate({**NETWORK, "l2": 1e-5, "dropout": dropout})
     engines = [
         Engine(build_network((False,) * FEATURES, settings), settings) for _ in range(networks)
     ]
@@ -196,10 +197,8 @@ def measure_folds(events: int, epochs: int, folds: int) -> dict[str, Any]:
         samples=np.where(labels == 1, "S", "B"),
         identifiers=identifiers,
     )
-    settings = Training(
-        folds=folds, hidden_layers=LAYERS, batch_size=BATCH, epochs=epochs, patience=epochs,
-        checkpoint_every=0,
-    )  # fmt: skip
+    changes = {"folds": folds, "epochs": epochs, "patience": epochs, "checkpoint_every": 0}
+    settings = Training.model_validate({**NETWORK, "l2": 0.01, **changes})
     balanced = training_set.training_weights()
     engine = train.make_engine(training_set, settings)
     few = engine.load(features[:2], labels[:2], weights[:2])

@@ -29,8 +29,8 @@ from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network
 
 ROOT = Path(__file__).parents[2]
 BASE = {
-    "folds": 3, "hidden_layers": [16], "batch_size": 256, "learning_rate": 5e-3, "epochs": 8,
-    "patience": 8, "dropout": 0.2,
+    "folds": 3, "networks": 1, "hidden_layers": [16], "batch_size": 256, "learning_rate": 5e-3,
+    "epochs": 8, "patience": 8, "dropout": 0.2,
 }  # fmt: skip
 ADVERSARY = {"enabled": True, "warmup_epochs": 2, "hidden_layers": [8]}
 TOY, CONTROL = make_toy(900, 700, seed=1)

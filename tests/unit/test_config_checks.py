@@ -140,13 +140,13 @@ MESSAGES = {
     ),
     "more networks than folds that can stop them": (
         {"training": {"folds": 4, "networks": 4}},
-        "training.networks: 4 networks a fold, each stopped by another of the training.folds = 4 "
-        "folds; allowed are 1 to 3",
+        "training.networks: 4 networks a fold, each stopped by other events of the training.folds "
+        "= 4 folds; allowed are 1 to 3",
     ),
-    "two folds have one network": (
-        {"training": {"folds": 2, "networks": 2}},
-        "training.networks: 2 networks a fold, each stopped by another of the training.folds = 2 "
-        "folds; allowed are 1 to 1",
+    "more networks than quarters of the other fold": (
+        {"training": {"folds": 2, "networks": 5}},
+        "training.networks: 5 networks a fold, each stopped by other events of the training.folds "
+        "= 2 folds; allowed are 1 to 4",
     ),
     "theory uncertainty as a domain": (
         {

@@ -131,7 +131,7 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
     [
         (
             {"training": {"fold": 3}},
-            "training.fold: 'fold' is not a key; did you mean 'folds'? (region, folds, hidden_",
+            "training.fold: 'fold' is not a key; did you mean 'folds'? (region, folds, networks, ",
         ),
         (
             {"trainings": {}},

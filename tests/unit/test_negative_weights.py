@@ -26,7 +26,9 @@ NANOAOD = Path(__file__).parents[3] / "shared/data/nanoaod-samples"
 
 
 def settings(method: str, **changes: Any) -> Training:
-    return Training.model_validate({"folds": 2, "negative_weights": method, **changes})
+    return Training.model_validate(
+        {"folds": 2, "networks": 1, "negative_weights": method, **changes}
+    )
 
 
 def frozen(training_set: TrainingSet) -> TrainingSet:

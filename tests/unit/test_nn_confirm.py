@@ -15,8 +15,8 @@ from taipan.nn.tune_worker import Search
 from taipan.nn.weights.learned import weigh_training_events
 
 TRAINING = Training(
-    folds=4, hidden_layers=[16], dropout=0.0, learning_rate=1e-2, batch_size=64, epochs=4,
-    patience=4, checkpoint_every=0, l2=0.0, schedule="constant",
+    networks=1, activation="relu", folds=4, hidden_layers=[16], dropout=0.0, learning_rate=1e-2,
+    batch_size=64, epochs=4, patience=4, checkpoint_every=0, l2=0.0, schedule="constant",
 )  # fmt: skip
 NONE_LEARNT = TRAINING.model_copy(update={"learning_rate": 1e-9})
 

@@ -24,7 +24,14 @@ from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network
 BCE = OvertrainingCondition(metric="bce", max_ratio=1.01, min_sigma=2.0)
 AUC = OvertrainingCondition(metric="auc", max_ratio=1.01, min_sigma=2.0)
 SETTINGS = Training(
-    folds=3, hidden_layers=[16], batch_size=256, learning_rate=1e-2, epochs=12, patience=12
+    networks=1,
+    activation="relu",
+    folds=3,
+    hidden_layers=[16],
+    batch_size=256,
+    learning_rate=1e-2,
+    epochs=12,
+    patience=12,
 )
 
 

@@ -29,7 +29,9 @@ def write_network(path: Path, fold: int, folds: int, metadata: bool = True) -> P
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     if metadata:
-        properties = {"features": '["pt_1", "m_vis"]', "fold": str(fold), "folds": str(folds)}
+        properties = {"features": '["pt_1", "m_vis"]', "fold": str(fold), "folds": str(folds)} | {
+            "networks": "1"
+        }
         helper.set_model_props(model, properties)
     path.write_bytes(model.SerializeToString())
     return path

@@ -44,6 +44,8 @@ def make_set(n: int = 3000, seed: int = 0) -> TrainingSet:
 @pytest.mark.parametrize("mode", ["shuffle", "retrain", "hybrid"])
 def test_noise_is_dropped_and_what_informs_is_kept(mode: str) -> None:
     training = Training(
+    networks=1,
+    activation="relu",
         folds=3, hidden_layers=[8], dropout=0.0, learning_rate=1e-2, batch_size=256,
         epochs=8, patience=8, checkpoint_every=0, l2=0.001, schedule="constant",
     )  # fmt: skip

@@ -18,7 +18,14 @@ from taipan.nn.model import BoundedLogit, FastDropout, Standardise, build_networ
 from taipan.nn.scorer import FoldScorer
 
 SETTINGS = Training(
-    folds=3, hidden_layers=[16, 16], batch_size=256, learning_rate=1e-2, epochs=12, patience=4
+    networks=1,
+    activation="relu",
+    folds=3,
+    hidden_layers=[16, 16],
+    batch_size=256,
+    learning_rate=1e-2,
+    epochs=12,
+    patience=4,
 )
 NAMES = ("pt_1", "m_vis", "eta_1", "jpt_1")
 

@@ -29,6 +29,9 @@ from taipan.nn.data import TrainingSet
 
 CONDITIONS = [OvertrainingCondition(metric="bce"), OvertrainingCondition(metric="auc")]
 TRAINING = Training(
+    networks=1,
+    activation="relu",
+    l2=1e-2,
     folds=3,
     hidden_layers=[16],
     dropout=0.1,
@@ -40,7 +43,12 @@ TRAINING = Training(
     checkpoint_every=2,
 )
 SPACE = SearchSpace(
-    layers=[1, 2], units=[8, 16], batch_size=[64, 128], activation=["relu"], schedule=["constant"]
+    layers=[1, 2],
+    units=[8, 16],
+    batch_size=[64, 128],
+    activation=["relu"],
+    schedule=["constant"],
+    l2=(2e-3, 2e-2),
 )
 TUNING = Tuning(trials=3, workers=1, first_check=0, confirm_folds=0, space=SPACE)
 

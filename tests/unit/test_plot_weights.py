@@ -18,7 +18,7 @@ HEADER = {"label": "Taipan toy", "luminosity": 1.0, "energy": 8.0}
 @pytest.fixture(scope="module")
 def diagnostics() -> dict:
     events = make_toy(800, 0.3, 1)
-    physical = loss_weights(events, Training(folds=2, negative_weights="drop"))
+    physical = loss_weights(events, Training(folds=2, networks=1, negative_weights="drop"))
     masks = [split_folds(events.folds, events.identifiers, i, 2).training for i in range(2)]
     found = describe_distributions(events, physical, masks, events.features[:, 0])
     return {"method": "drop", "distributions": found}

@@ -31,11 +31,11 @@ def check_training(config: Config) -> Problems:
 
 def _check_networks(config: Config) -> Problems:
     training = config.training
-    if training.networks > max(training.folds - 1, 1):
+    if training.networks > training.most_networks:
         yield (
-            f"training.networks: {training.networks} networks a fold, each stopped by another of "
-            f"the training.folds = {training.folds} folds; allowed are 1 to "
-            f"{max(training.folds - 1, 1)}"
+            f"training.networks: {training.networks} networks a fold, each stopped by other events "
+            f"of the training.folds = {training.folds} folds; allowed are 1 to "
+            f"{training.most_networks}"
         )
 
 

@@ -167,6 +167,10 @@ class Cells(Strict):
     )
 
 
+TWO_FOLD_PARTS = 4
+"""Parts of the other fold where there are two: each stops one network."""
+
+
 class Training(Strict):
     """The k-fold network."""
 
@@ -175,9 +179,9 @@ class Training(Strict):
         5, description="Number of folds k; each network is applied only to the fold it never saw."
     )
     networks: Annotated[int, Field(ge=1, le=19)] = Field(
-        1,
-        description="Networks of a fold: 1, or less than `folds`. Each is stopped early by another "
-        "fold, and the score is that of their mean logit.",
+        2,
+        description="Networks of a fold, less than `folds` (with two folds up to 4). Each is "
+        "stopped early by other events, and the score is that of their mean logit.",
     )
     hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
         default_factory=lambda: [64, 64],
@@ -185,12 +189,12 @@ class Training(Strict):
         description="Units of each hidden layer.",
     )
     activation: Literal["relu", "gelu", "silu", "elu", "tanh"] = Field(
-        "relu", description="Activation of the hidden layers."
+        "gelu", description="Activation of the hidden layers."
     )
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.2, description="Dropout after each hidden layer."
     )
-    l2: NonNegative = Field(1e-2, description="L2 penalty on the kernels.")
+    l2: NonNegative = Field(7e-4, description="L2 penalty on the kernels.")
     logit_bound: Positive | None = Field(
         6.0,
         description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below. Null: no "
@@ -247,6 +251,11 @@ class Training(Strict):
     def network_count(self) -> int:
         """Number of networks of all folds."""
         return self.folds * self.networks
+
+    @property
+    def most_networks(self) -> int:
+        """Largest number of networks of a fold: what can stop them must differ."""
+        return self.folds - 1 if self.folds > 2 else TWO_FOLD_PARTS
 
 
 class WeightCheck(Strict):
@@ -360,10 +369,10 @@ class SearchSpace(Strict):
         default_factory=lambda: [32, 64, 128], description="Units of each hidden layer."
     )
     activation: list[Literal["relu", "gelu", "silu", "elu", "tanh"]] = Field(
-        ["relu", "silu"], min_length=1, description="Activations."
+        ["gelu", "silu"], min_length=1, description="Activations."
     )
     dropout: Range = Field((0.1, 0.5), description="Range of the dropout, below 1.")
-    l2: Range = Field((2e-3, 2e-2), description="Range of the L2 penalty (logarithmic, above 0).")
+    l2: Range = Field((2e-4, 4e-3), description="Range of the L2 penalty (logarithmic, above 0).")
     batch_size: Choices = Field(
         default_factory=lambda: [512, 1024, 2048], description="Events per training step."
     )

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import Categorical, Training
+from taipan.config.model import TWO_FOLD_PARTS, Categorical, Training
 from taipan.errors import TaipanError
 
 BACKGROUND, SIGNAL = 0, 1
 CLASSES = ("background", "signal")  # index = label
 
-# Share of the only other fold that is held out for early stopping when there are two folds.
-_TWO_FOLD_VALIDATION = 0.25
 
 FloatArray = NDArray[np.float64]
 
@@ -225,7 +223,7 @@ def split_folds(
 
     Network j of fold i never sees fold i, stops early on fold (i+j) mod k and is trained on the
     rest. With two folds there is no rest: a quarter of the other fold, picked by a hash of the
-    identifier, is held out for early stopping.
+    identifier and another one for each of four networks, is held out for early stopping.
 
     Parameters
     ----------
@@ -234,7 +232,7 @@ def split_folds(
     fold, n_folds
         Fold i and number of folds k.
     turn
-        Number j of the network among those of the fold, 1 <= j < k.
+        Number j of the network among those of the fold, 1 <= j < k (with two folds up to 4).
 
     Returns
     -------
@@ -245,7 +243,8 @@ def split_folds(
     if n_folds > 2:
         validation = folds == (fold + turn) % n_folds
     else:
-        validation = ~held_out & (uniform_hash(identifiers) < _TWO_FOLD_VALIDATION)
+        part = np.floor(uniform_hash(identifiers) * TWO_FOLD_PARTS)
+        validation = ~held_out & (part == turn - 1)
     return Split(fold, ~held_out & ~validation, validation, held_out, turn)
 
 
