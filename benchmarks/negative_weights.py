@@ -31,8 +31,9 @@ Array = NDArray[Any]
 METHODS = ("signed_bounded", "refine", "resample", "cell", "abs", "drop")
 TOY: dict[str, Any] = {
     "folds": 2, "networks": 1, "hidden_layers": [64, 64], "activation": "relu", "dropout": 0.0,
-    "l2": 0.0, "logit_bound": 6.0, "batch_size": 4096, "learning_rate": 2e-3, "schedule": "constant",
-    "epochs": 60, "patience": 15, "early_stopping_metric": "brier", "selection": "best_value",
+    "l2": 0.0, "logit_bound": 6.0, "batch_size": 4096, "learning_rate": 2e-3,
+    "schedule": "constant", "epochs": 60, "patience": 15, "early_stopping_metric": "brier",
+    "selection": "best_value",
     "refinement": {
         "parts": 3, "hidden_layers": [64, 64], "l2": 1e-4, "batch_size": 512,
         "learning_rate": 1e-3, "epochs": 60, "patience": 10,
