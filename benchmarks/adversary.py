@@ -28,8 +28,8 @@ SIGNAL = np.array([1.8, 0.85, 0.85])  # mean of the signal's features; that of t
 SHIFT = 0.6  # of the first feature in data
 NAMES = ("x1", "x2", "x3")
 TOY = {
-    "folds": 3, "hidden_layers": [32, 32], "dropout": 0.0, "l2": 0.0, "batch_size": 512,
-    "learning_rate": 2e-3, "epochs": 40, "patience": 40,
+    "folds": 3, "networks": 1, "hidden_layers": [32, 32], "activation": "relu", "dropout": 0.0,
+    "l2": 0.0, "batch_size": 512, "learning_rate": 2e-3, "epochs": 40, "patience": 40,
 }  # fmt: skip
 
 
