@@ -1,18 +1,19 @@
 """The network against XGBoost: same events, folds, weights, systematics and bins.
 
-Reads the events of a finished run, trains the k-fold network with the values of the configuration,
+Reads the events of a finished run, trains the k-fold networks with the values of the configuration,
 with those that the search chose or, if it chose none, with those of its best trial, and XGBoost
 with the same folds (trained on the same k - 2 folds, stopped by the same validation fold), each
-with several seeds. `--depth` and `--rounds` add a row of XGBoost with that depth and that number of
-rounds at the learning rate `--rate`, not stopped: with few of them it passes the gate. Prints, as
-one JSON object, the AUC of the held-out events, the expected statistical sigma(mu) of ten bins of
-equal signal, the expected sigma(mu) of the fit with all systematics, and what the gate says: the
-largest ratio over the folds of the losses of unseen and training events, and the share of the seeds
-that pass. For the fit all variations of all events are scored and filled into the configured bins,
-the workspace is built from them, and sigma is that of the Fisher information. XGBoost refuses
-negative weights, so events with w <= 0 are dropped from its training, which is the usual way with
-it (the output says how many); its score is judged with all events, as that of the network is. Needs
-`pip install xgboost`.
+with several seeds. Where the configuration has several networks a fold, XGBoost gets as many
+boosters, stopped by the same folds, in a row of its own (mean margin). `--depth` and `--rounds` add
+rows of XGBoost with that depth and that number of rounds at the learning rate `--rate`, not
+stopped: with few of them it passes the gate. Prints, as one JSON object, the AUC of the held-out
+events, the expected statistical sigma(mu) of ten bins of equal signal, the expected sigma(mu) of
+the fit with all systematics, and what the gate says: the largest ratio over the folds of the losses
+of unseen and training events, and the share of the seeds that pass. For the fit all variations of
+all events are scored and filled into the configured bins, the workspace is built from them, and
+sigma is that of the Fisher information. XGBoost refuses negative weights, so events with w <= 0 are
+dropped from its training, which is the usual way with it (the output says how many); its score is
+judged with all events, as that of the networks is. Needs `pip install xgboost`.
 
     python benchmarks/classifiers.py RESULTS/ANALYSIS [--seeds 3] [--config FILE ...]
                                      [--depth 2 --rounds 120 [--rate 0.1]]
@@ -126,11 +127,11 @@ GRID = [Boosting(depth, rate) for depth in (3, 5) for rate in (0.05, 0.1)]
 
 
 def fit_booster(
-    events: TrainingSet, fold: int, folds: int, boosting: Boosting, seed: int
+    events: TrainingSet, fold: int, folds: int, boosting: Boosting, seed: int, turn: int = 1
 ) -> tuple[Any, float]:
     import xgboost
 
-    split = split_folds(events.folds, events.identifiers, fold, folds)
+    split = split_folds(events.folds, events.identifiers, fold, folds, turn)
     weights = events.training_weights()
     matrices = []
     for mask in (split.training, split.validation):
@@ -147,7 +148,7 @@ def fit_booster(
         "subsample": 0.8,
         "colsample_bytree": 0.8,
         "min_child_weight": 5.0,
-        "seed": seed,
+        "seed": seed + 1000 * (turn - 1),
         "nthread": 1,
     }
     booster = xgboost.train(
@@ -162,22 +163,35 @@ def fit_booster(
 
 
 class Boosters:
-    """XGBoost in folds, with what :class:`FoldScorer` has."""
+    """XGBoost in folds, with what :class:`FoldScorer` has; mean margin of several boosters."""
 
-    def __init__(self, events: TrainingSet, folds: int, boosting: Boosting, seed: int) -> None:
-        self.folds, self.networks = folds, 1
+    def __init__(
+        self, events: TrainingSet, folds: int, boosting: Boosting, seed: int, number: int = 1
+    ) -> None:
+        self.folds, self.networks = folds, number
         self._boosters = [
-            fit_booster(events, fold, folds, boosting, seed)[0] for fold in range(folds)
+            [
+                fit_booster(events, fold, folds, boosting, seed, turn)[0]
+                for turn in range(1, number + 1)
+            ]
+            for fold in range(folds)
         ]
         self._rounds = boosting.rounds
 
     def score_with(self, fold: int, features: np.ndarray) -> np.ndarray:
         import xgboost
 
-        booster = self._boosters[fold]
-        last = self._rounds or booster.best_iteration + 1
         matrix = xgboost.DMatrix(features, nthread=1)
-        return np.asarray(booster.predict(matrix, iteration_range=(0, last)), dtype=np.float32)
+        margins = [
+            booster.predict(
+                matrix,
+                iteration_range=(0, self._rounds or booster.best_iteration + 1),
+                output_margin=True,
+            )
+            for booster in self._boosters[fold]
+        ]
+        mean = np.mean(margins, axis=0, dtype=np.float64)
+        return np.asarray(1.0 / (1.0 + np.exp(-mean)), dtype=np.float32)
 
     def score(self, features: np.ndarray, folds: np.ndarray) -> np.ndarray:
         scores = np.empty(len(features), dtype=np.float32)
@@ -275,8 +289,11 @@ def main() -> None:
     if options.rounds:
         boostings.append(Boosting(options.depth, options.rate, options.rounds))
     methods: dict[str, Callable[[int], Scorer]] = {
-        f"XGBoost, {item.describe()}": lambda seed, item=item: Boosters(events, folds, item, seed)
+        f"XGBoost, {item.describe()}, {number} a fold": lambda seed, item=item, number=number: (
+            Boosters(events, folds, item, seed, number)
+        )
         for item in boostings
+        for number in sorted({1, config.training.networks})
     }
     for name, given in network_settings(options.results, config).items():
         methods[name] = lambda seed, given=given: train_networks(events, config, given, seed)

@@ -49,7 +49,7 @@ def settings(trials: int, epochs: int, whole: bool = False) -> tuple[Any, Any]:
     network = {"networks": 1, "activation": "relu", "l2": 0.01}
     stop = {"epochs": epochs, "patience": epochs, "overtraining_patience": epochs}
     training = Training.model_validate({**network, **stop})
-    space = {"schedule": ["constant"]}
+    space = {"schedule": ["constant"], "activation": ["relu", "silu"], "l2": [2e-3, 2e-2]}
     content = {"trials": trials, "workers": 1, "space": space}
     if not whole:
         content |= {"first_check": 0, "confirm_folds": 0}

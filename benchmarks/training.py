@@ -183,7 +183,7 @@ def measure_folds(events: int, epochs: int, folds: int) -> dict[str, Any]:
     started = time.process_time()
     from taipan.config.model import Training
     from taipan.nn import train
-    from taipan.nn.data import TrainingSet
+    from taipan.nn.data import TrainingSet, split_folds
 
     train.prepare_tensorflow(2)
     features, labels, weights, generator = make_events(events)
@@ -208,7 +208,7 @@ def measure_folds(events: int, epochs: int, folds: int) -> dict[str, Any]:
     def run(indices: range) -> float:
         start = time.process_time()
         for fold in indices:
-            split = train.split_folds(training_set.folds, identifiers, fold, folds)
+            split = split_folds(training_set.folds, identifiers, fold, folds)
             train.train_fold(engine, training_set, balanced, split, train.FoldPlan(settings), fold)
         return time.process_time() - start
 

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.workflow
 def taipan(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "taipan.cli", *arguments],
-        cwd=project.path, env=project.environment, capture_output=True, text=True, check=False,
+        cwd=project.path, env={**project.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

@@ -221,6 +221,15 @@ def judge(
     return check_weights(events, found, scores, record(**losses), regions, settings(method), limits)
 
 
+def test_check_refuses_a_record_of_other_networks(toy: TrainingSet) -> None:
+    physical = np.stack([toy.weights] * 4)
+    with pytest.raises(TaipanError, match="training record: 2 networks, expected 4"):
+        check_weights(
+            toy, physical, np.full(len(toy), 0.5), record(), {},
+            settings("signed_bounded", networks=2), WeightCheck(),
+        )  # fmt: skip
+
+
 def test_check_of_signed_weights_passes_with_numbers_by_hand(toy: TrainingSet) -> None:
     diagnostics, verdict = judge(toy, "signed_bounded")
     assert verdict["passed"]

@@ -96,6 +96,18 @@ def test_method_of_negative_weights_adds_its_stage_alone(project: Project) -> No
     assert "refine_weights" not in planned
 
 
+def test_number_of_networks_reaches_every_stage(project: Project) -> None:
+    """It once was no parameter of the weights: the training then found those of other networks."""
+    assert set(project.planned(project.overlay("training: {networks: 1}"))) == TRAINING
+    stored = project.overlay("training: {networks: 1, negative_weights: cell}")
+    verdict = f"{RESULTS}/gates/check_weights/verdict.json"
+    project.snakemake(verdict, config=(SMOKE, stored))
+    found = read_json(project.path / RESULTS / "weights/diagnostics.json")
+    assert [(n["fold"], n["network"]) for n in found["networks"]] == [(0, 1), (1, 1), (2, 1)]
+    more = project.overlay("training: {networks: 2, negative_weights: cell}")
+    assert {"transform_weights", "train"} <= set(project.planned(more))
+
+
 def test_limit_of_the_weight_gate_re_runs_no_training(project: Project) -> None:
     planned = project.planned(project.overlay("weight_check: {max_chi2_per_ndf: 2.0}"))
     assert "check_weights" in planned

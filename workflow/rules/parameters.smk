@@ -131,7 +131,11 @@ def training_slice(*more):
 def plain_training_slice(*more):
     """The same for rules that train without adversary: its settings re-run nothing there."""
     values = training_slice(*more)
-    for key in ("adversary", "decorrelate"):
+    unused = ["adversary", "decorrelate"]
+    # One network is trained; a file of transformed weights has those of all.
+    if not TRANSFORMED_WEIGHTS:
+        unused.append("networks")
+    for key in unused:
         del values["training"][key]
     return values
 
@@ -144,7 +148,8 @@ def tuned_inputs():
 def weights_slice(*more):
     """Configuration that the weights of the loss depend on."""
     values = training_slice(*more)
-    used = {"region", "folds", "activation", "negative_weights", "refinement", "cells"}
+    used = {"region", "folds", "networks", "activation"}
+    used |= {"negative_weights", "refinement", "cells"}
     values["training"] = CONFIG.training.model_dump(mode="json", include=used)
     return values
 

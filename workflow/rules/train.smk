@@ -2,7 +2,7 @@
 
 
 rule train:
-    """Train one network a fold and export each to ONNX."""
+    """Train the networks of every fold and export an ONNX file a fold."""
     input:
         **TRAINING_INPUTS,
         **tuned_inputs(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.config.fields import unknown
-from taipan.config.model import Config
+from taipan.config.model import Config, most_networks
 
 Problems = Iterator[str]
 
@@ -31,11 +31,11 @@ def check_training(config: Config) -> Problems:
 
 def _check_networks(config: Config) -> Problems:
     training = config.training
-    if training.networks > training.most_networks:
+    most = most_networks(training.folds)
+    if training.networks > most:
         yield (
             f"training.networks: {training.networks} networks a fold, each stopped by other events "
-            f"of the training.folds = {training.folds} folds; allowed are 1 to "
-            f"{training.most_networks}"
+            f"of the training.folds = {training.folds} folds; allowed are 1 to {most}"
         )
 
 

@@ -171,6 +171,11 @@ TWO_FOLD_PARTS = 4
 """Parts of the other fold where there are two: each stops one network."""
 
 
+def most_networks(folds: int) -> int:
+    """Give the largest number of networks of a fold: what stops them must differ."""
+    return folds - 1 if folds > 2 else TWO_FOLD_PARTS
+
+
 class Training(Strict):
     """The k-fold network."""
 
@@ -179,7 +184,7 @@ class Training(Strict):
         5, description="Number of folds k; each network is applied only to the fold it never saw."
     )
     networks: Annotated[int, Field(ge=1, le=19)] = Field(
-        2,
+        4,
         description="Networks of a fold, less than `folds` (with two folds up to 4). Each is "
         "stopped early by other events, and the score is that of their mean logit.",
     )
@@ -251,11 +256,6 @@ class Training(Strict):
     def network_count(self) -> int:
         """Number of networks of all folds."""
         return self.folds * self.networks
-
-    @property
-    def most_networks(self) -> int:
-        """Largest number of networks of a fold: what can stop them must differ."""
-        return self.folds - 1 if self.folds > 2 else TWO_FOLD_PARTS
 
 
 class WeightCheck(Strict):

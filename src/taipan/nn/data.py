@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import TWO_FOLD_PARTS, Categorical, Training
+from taipan.config.model import TWO_FOLD_PARTS, Categorical, Training, most_networks
 from taipan.errors import TaipanError
 
 BACKGROUND, SIGNAL = 0, 1
@@ -238,7 +238,16 @@ def split_folds(
     -------
     Split
         Masks of the training, validation and held-out events.
+
+    Raises
+    ------
+    TaipanError
+        If no events are left that could stop that network.
     """
+    if not 1 <= turn <= most_networks(n_folds):
+        raise TaipanError(
+            f"network {turn} of a fold, {n_folds} folds: allowed are 1 to {most_networks(n_folds)}"
+        )
     held_out = folds == fold
     if n_folds > 2:
         validation = folds == (fold + turn) % n_folds

@@ -68,8 +68,9 @@ def check_networks(
     Kolmogorov-Smirnov and χ² probabilities, not below `min_ks_probability` and
     `min_chi2_probability`; AUC(training) - AUC(held out), not above `max_auc_gap` *and* more than
     `min_sigma` standard deviations from zero: the ratio of two noisy numbers alone raises false
-    alarms. Events that only stopped the training early belong to neither
-    side; with several networks a fold, those that any of them was trained on are training events.
+    alarms. Events that stopped the training early belong to neither side. With several networks a
+    fold the training events are those that the most of them were trained on: all of the networks,
+    or all but one where every other fold stops one.
 
     The reference of the conditions (:mod:`taipan.nn.conditions`), which measures by how much the
     held-out events are harder than those of the training, is the score of each event by the network
@@ -144,7 +145,8 @@ def check_scorer(
         splits = [
             split_folds(*where, fold, scorer.folds, turn) for turn in range(1, scorer.networks + 1)
         ]
-        seen = np.any([split.training for split in splits], axis=0)
+        seen_by = np.sum([split.training for split in splits], axis=0)
+        seen = seen_by == seen_by.max()
         parts = {
             name: _score(scorer, training_set, weights, fold, mask, unseen)
             for name, mask in (("train", seen), ("held_out", splits[0].held_out))

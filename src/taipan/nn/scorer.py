@@ -59,7 +59,9 @@ class FoldScorer:
             counts.add(count)
             networks.add(of_fold)
         folds = len(self._sessions)
-        if counts != {folds} or len(networks) != 1 or sorted(self._sessions) != list(range(folds)):
+        if len(networks) > 1:
+            raise TaipanError(f"folds with different numbers of networks: {sorted(networks)}")
+        if counts != {folds} or sorted(self._sessions) != list(range(folds)):
             raise TaipanError(
                 f"networks for folds {sorted(self._sessions)} of trainings with {sorted(counts)} "
                 "folds; expected one network for each fold of one training"
@@ -246,9 +248,11 @@ def _identify(path: Path | str, session: Any, features: tuple[str, ...]) -> tupl
     try:
         trained = tuple(json.loads(metadata["features"]))
         fold, folds = int(metadata["fold"]), int(metadata["folds"])
-        networks = int(metadata["networks"])
+        networks = int(metadata.get("networks", "1"))  # files of before have none
     except (KeyError, ValueError) as error:
         raise TaipanError(f"{path}: no metadata of a trained network ({error})") from error
+    if not 1 <= networks <= max(folds - 1, 4):
+        raise TaipanError(f"{path}: {networks} networks of one fold of {folds}")
     if trained != features:
         raise TaipanError(f"{path}: {_describe_difference(trained, features)}")
     return fold, folds, networks

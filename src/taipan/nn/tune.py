@@ -308,7 +308,7 @@ def _identify(search: Search, code: str) -> str:
         "events": digest.hexdigest(),
         "names": search.events.names,
         "categorical": {k: v.model_dump() for k, v in search.events.categorical.items()},
-        "training": search.training.model_dump(mode="json"),
+        "training": search.training.model_dump(mode="json", exclude={"networks"}),
         "tuning": search.tuning.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
         "conditions": [item.model_dump(mode="json") for item in search.conditions],
         "seed": search.seed,

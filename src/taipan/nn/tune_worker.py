@@ -174,7 +174,7 @@ def run_trial(
         If the training diverges or collapses.
     """
     from taipan.nn.train import FoldPlan, make_engine, train_fold
-    from taipan.nn.tune_space import FEATURES, to_training
+    from taipan.nn.tune_space import FEATURES, from_training, to_training
 
     settings = to_training(values, search.training)
     events, sets = search.events, search.tuning.space.feature_sets
@@ -187,7 +187,11 @@ def run_trial(
     if epochs is not None:
         limit = epochs
         hooks.append(lambda _, h: "round of Hyperband" if len(h["loss"]) >= limit else None)
-    elif trial != FIRST and (first := read_result(search.folder, FIRST)) is not None:
+    elif (
+        trial != FIRST
+        and from_training(search.training, search.tuning.space, events.names)  # trial 0 is it
+        and (first := read_result(search.folder, FIRST)) is not None
+    ):
         hooks.append(fall_behind(first["running_best"], search.tuning))
     fitted = train_fold(
         make_engine(events, settings),

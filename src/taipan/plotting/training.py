@@ -37,8 +37,8 @@ def learning_numbers(record: Mapping[str, Any], header: Mapping[str, Any]) -> di
     Returns
     -------
     dict
-        ``metrics`` (the two names) and ``networks``: fold, best epoch, and for each metric the
-        values of the training and validation events in each epoch.
+        ``metrics`` (the two names) and ``networks``: fold, number in it, best epoch, and for each
+        metric the values of the training and validation events in each epoch.
     """
     metrics = [record["settings"]["early_stopping_metric"].removeprefix("bounded_"), "auc"]
     return {
@@ -47,6 +47,7 @@ def learning_numbers(record: Mapping[str, Any], header: Mapping[str, Any]) -> di
         "networks": [
             {
                 "fold": network["fold"],
+                "network": network["network"],
                 "best_epoch": network["best_epoch"],
                 "history": {
                     metric: {

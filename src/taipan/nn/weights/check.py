@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.config.model import Training, WeightCheck
+from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.data import FloatArray, Split, TrainingSet, network_name, split_networks
 from taipan.nn.weights.distributions import describe_distributions, quantile_bins
@@ -52,9 +53,21 @@ def check_weights(
         JSON-able numbers (``docs/negative_weights.md``).
     verdict
         `passed`, `action`, `conditions`, `limits` and `warnings`.
+
+    Raises
+    ------
+    TaipanError
+        If the record is not of the networks that the configuration asks for.
     """
     splits = split_networks(training_set.folds, training_set.identifiers, training)
     masks = [split.training for split in splits]
+    expected = [(split.fold, split.turn) for split in splits]
+    recorded = [(network["fold"], network["network"]) for network in record["networks"]]
+    if recorded != expected:
+        raise TaipanError(
+            f"training record: {len(recorded)} networks, expected {len(expected)} (fold and number "
+            f"{recorded[-1]} is the last, expected {expected[-1]})"
+        )
     samples = {
         str(sample): _describe_sample(
             training_set, physical, splits, training_set.samples == sample
