@@ -199,7 +199,7 @@ class Training(Strict):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.2, description="Dropout after each hidden layer."
     )
-    l2: NonNegative = Field(7e-4, description="L2 penalty on the kernels.")
+    l2: NonNegative = Field(5e-4, description="L2 penalty on the kernels.")
     logit_bound: Positive | None = Field(
         6.0,
         description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below. Null: no "
@@ -372,7 +372,7 @@ class SearchSpace(Strict):
         ["gelu", "silu"], min_length=1, description="Activations."
     )
     dropout: Range = Field((0.1, 0.5), description="Range of the dropout, below 1.")
-    l2: Range = Field((2e-4, 4e-3), description="Range of the L2 penalty (logarithmic, above 0).")
+    l2: Range = Field((1e-4, 3e-3), description="Range of the L2 penalty (logarithmic, above 0).")
     batch_size: Choices = Field(
         default_factory=lambda: [512, 1024, 2048], description="Events per training step."
     )

@@ -127,7 +127,7 @@ def check_scorer(
     training_set, settings
         As there.
     scorer
-        The classifiers, that of fold i trained on what network i is trained on.
+        The classifiers, that of fold i trained on what the networks of fold i are trained on.
 
     Raises
     ------

@@ -26,12 +26,12 @@ _BATCH = 8192  # hidden layers of a batch stay in the cache: twice as fast as 65
 
 
 class FoldScorer:
-    """The k networks of a training.
+    """The networks of the k folds of a training.
 
     Parameters
     ----------
     paths
-        ONNX files of all k networks, in any order.
+        ONNX files of all k folds, in any order.
     features
         Names of the features that will be passed, in order.
     threads

@@ -57,7 +57,7 @@ def describe_distributions(
     training_set
         The n events.
     physical
-        Shape (k, n), weights of the loss of each network.
+        Shape (m, n), weights of the loss of each network.
     masks
         For each network the events it is trained on, shape (n,).
     scores
