@@ -591,7 +591,7 @@ def test_learning_curves_show_the_metric_that_stops_the_training(setting: str, m
     }
     record = {
         "settings": {"early_stopping_metric": setting},
-        "networks": [{"fold": 0, "best_epoch": 1, "history": history}],
+        "networks": [{"fold": 0, "network": 1, "best_epoch": 1, "history": history}],
     }
     numbers = learning_numbers(record, HEADER)
     assert numbers["metrics"] == [metric, "auc"]

@@ -98,13 +98,14 @@ def test_method_of_negative_weights_adds_its_stage_alone(project: Project) -> No
 
 def test_number_of_networks_reaches_every_stage(project: Project) -> None:
     """It once was no parameter of the weights: the training then found those of other networks."""
-    assert set(project.planned(project.overlay("training: {networks: 1}"))) == TRAINING
-    stored = project.overlay("training: {networks: 1, negative_weights: cell}")
+    assert set(project.planned(project.overlay("training: {networks: 2}"))) == TRAINING
+    stored = project.overlay("training: {folds: 3, networks: 2, negative_weights: cell}")
     verdict = f"{RESULTS}/gates/check_weights/verdict.json"
     project.snakemake(verdict, config=(SMOKE, stored))
     found = read_json(project.path / RESULTS / "weights/diagnostics.json")
-    assert [(n["fold"], n["network"]) for n in found["networks"]] == [(0, 1), (1, 1), (2, 1)]
-    more = project.overlay("training: {networks: 2, negative_weights: cell}")
+    pairs = [(fold, network) for fold in range(3) for network in (1, 2)]
+    assert [(item["fold"], item["network"]) for item in found["networks"]] == pairs
+    more = project.overlay("training: {folds: 3, networks: 1, negative_weights: cell}")
     assert {"transform_weights", "train"} <= set(project.planned(more))
 
 
