@@ -12,7 +12,9 @@ from taipan.nn.scorer import FoldScorer
 NAMES = ("pt_1", "m_vis")
 
 
-def write_network(path: Path, fold: int, folds: int, metadata: bool = True) -> Path:
+def write_network(
+    path: Path, fold: int, folds: int, metadata: bool = True, networks: str | None = "1"
+) -> Path:
     """Write a network whose score is sigmoid(pt_1 + 10 m_vis + fold)."""
     helper = onnx.helper
     kernel = onnx.numpy_helper.from_array(np.array([[1.0], [10.0]], np.float32), "kernel")
@@ -29,9 +31,9 @@ def write_network(path: Path, fold: int, folds: int, metadata: bool = True) -> P
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     if metadata:
-        properties = {"features": '["pt_1", "m_vis"]', "fold": str(fold), "folds": str(folds)} | {
-            "networks": "1"
-        }
+        properties = {"features": '["pt_1", "m_vis"]', "fold": str(fold), "folds": str(folds)}
+        if networks is not None:
+            properties["networks"] = networks
         helper.set_model_props(model, properties)
     path.write_bytes(model.SerializeToString())
     return path
@@ -84,6 +86,18 @@ def test_missing_and_repeated_folds_are_named(models: list[Path], tmp_path: Path
         FoldScorer([*models[:2], write_network(tmp_path / "four.onnx", 4, 3)], NAMES)
     with pytest.raises(TaipanError, match=r"networks for folds \[\]"):
         FoldScorer([], NAMES)
+
+
+def test_number_of_networks_of_a_fold_is_read_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "n.onnx"
+    assert FoldScorer([write_network(path, 0, 1, networks="3")], NAMES).networks == 3
+    assert FoldScorer([write_network(path, 0, 1, networks=None)], NAMES).networks == 1
+    for wrong in ("0", "-1", "5", "1000000000"):
+        with pytest.raises(TaipanError, match=rf"n\.onnx: {wrong} networks of one fold of 1"):
+            FoldScorer([write_network(path, 0, 1, networks=wrong)], NAMES)
+    files = [write_network(tmp_path / f"{i}.onnx", i, 2, networks=str(i + 1)) for i in range(2)]
+    with pytest.raises(TaipanError, match=r"folds with different numbers of networks: \[1, 2\]"):
+        FoldScorer(files, NAMES)
 
 
 def test_unreadable_files_are_named(models: list[Path], tmp_path: Path) -> None:

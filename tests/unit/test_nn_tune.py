@@ -487,6 +487,21 @@ def test_trial_that_falls_behind_the_first_ends(tmp_path: Path) -> None:
     assert found[1].completed
 
 
+def test_no_trial_is_compared_with_a_first_one_that_is_not_the_configuration(
+    tmp_path: Path,
+) -> None:
+    """Such a first trial is one of many: whether it has ended depends on the workers."""
+    space = SPACE.model_copy(update={"learning_rate": (1e-8, 2e-2), "activation": ["elu"]})
+    found = search(
+        tmp_path,
+        TUNING.model_copy(update={"first_check": 4, "trials": 4, "space": space}),
+        training=TRAINING.model_copy(update={"epochs": 8, "patience": 8}),
+        seed=2,
+    )
+    assert found[0].values["activation"] != TRAINING.activation
+    assert [trial.result["epochs"] for trial in found] == 4 * [8]
+
+
 @pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 def test_others_wait_for_the_first_trial_only_if_compared_with_it(tmp_path: Path) -> None:
     from taipan.nn.tune_oracle import make_oracle

@@ -175,26 +175,25 @@ def train_network(
 
     with ThreadPoolExecutor(workers) as pool:
         results = list(pool.map(train_one, splits, physical))
-    records = [item for item, _ in results]
     members = [make_network(training_set, settings) for _ in range(settings.networks)]
     score = average_networks(members)
     for fold, path in enumerate(models):
-        first = fold * settings.networks
-        for member, (_, values) in zip(members, results[first:], strict=False):
+        of_fold = [item for split, item in zip(splits, results, strict=True) if split.fold == fold]
+        for member, (_, values) in zip(members, of_fold, strict=True):
             member.set_weights(values)
         card = ModelCard(
             features=training_set.names,
             may_be_missing=training_set.missing_flags,
             fold=fold,
             folds=settings.folds,
-            seed=records[first]["seed"],
+            seed=of_fold[0][0]["seed"],
             provenance=dict(provenance or {}),
             networks=settings.networks,
         )
         export_network(score, path, card, reference)
         written = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-        for item in records[first : first + settings.networks]:
-            item.update(written)
+        for described, _ in of_fold:
+            described.update(written)
     write_json(
         record,
         {
@@ -207,7 +206,7 @@ def train_network(
             "provenance": dict(provenance or {}),
             "samples": _describe_samples(training_set, weights),
             "opponents": [item.describe() for item in opponents],
-            "networks": records,
+            "networks": [described for described, _ in results],
         },
     )
     if checkpoints is not None:
