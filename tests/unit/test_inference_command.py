@@ -289,7 +289,7 @@ def test_many_fits_are_the_single_ones(made_up):
         alone = fit(model, data[row])
         np.testing.assert_allclose(fits.values[row], alone.values, atol=1e-6)
         assert fits.sigma[row] == pytest.approx(alone.sigma[model.poi], rel=1e-6)
-        assert fits.nll[row] == pytest.approx(alone.nll, abs=1e-8)
+        assert fits.nllr[row] == pytest.approx(alone.nllr, abs=1e-8)
 
 
 def test_intervals_of_toys_are_those_of_single_fits(made_up):

@@ -7,3 +7,11 @@ from taipan.errors import TaipanError
 
 class FitError(TaipanError):
     """A fit that did not converge, or whose result has no meaning."""
+
+
+class EmptyBinError(FitError):
+    """−ln L is infinite: nothing is predicted for a bin with data. The message says which."""
+
+
+class NegativeBinError(EmptyBinError):
+    """A bin without data would be predicted less than nothing. The message says which."""

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, xlogy
 from scipy.stats import chi2
 
 from taipan.inference.batch import fit_many
@@ -29,6 +28,8 @@ Array = npt.NDArray[np.float64]
 # Bound of a region's own parameter of interest: none that a fit meets. A region with little signal
 # determines it badly, and a bound would keep the statistic from following χ².
 _UNBOUNDED = 1e6
+# Values of the statistic that differ by less are equal: toys of few counts often are.
+SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def goodness_of_fit(
     FitError
         If toys are wanted without random numbers, or more than 1 % of their fits fail.
     """
-    statistic = float(_statistic(model, data[None], np.array([best.nll]))[0])
+    statistic = max(2.0 * best.nllr, 0.0)
     free = ~model.parameters.fixed
     degrees = model.n_bins - int((free & ~model.parameters.constrained).sum())
     p_value = float(chi2.sf(statistic, degrees)) if degrees > 0 else float("nan")
@@ -124,30 +125,10 @@ def goodness_of_fit(
     fits = fit_many(model, drawn, best.values)
     if len(fits.failures) > 0.01 * toys:
         raise FitError(f"goodness of fit: {len(fits.failures)} of {toys} toys could not be fitted")
-    good = np.isfinite(fits.nll)
-    found = _statistic(model, drawn[good], fits.nll[good])
-    return Goodness(
-        statistic, degrees, p_value, int(good.sum()), float((found >= statistic).mean())
-    )
-
-
-def _statistic(model: CompiledModel, data: Array, nll: Array) -> Array:
-    """2ΔlnL to the model that predicts counts and auxiliary measurements exactly."""
-    factors = np.where(model.auxiliary_factor > 0, model.auxiliary_factor, 1.0)
-    counts = data[:, : model.n_bins]
-    # the auxiliary part alone, where every parameter is at its measurement; both
-    # Poisson parts share the term lnΓ(n + 1), which cancels
-    values = np.repeat(model.parameters.initial[None], len(data), axis=0)
-    values[:, model.auxiliary] = data[:, model.n_bins :] / factors
-    expected = model.yields.total(values)
-    rest = model.nll_many(values, np.concatenate([expected, data[:, model.n_bins :]], axis=1))
-    main = _saturated(counts) - _saturated(expected)
-    return np.asarray(np.maximum(2.0 * (nll - rest - main), 0.0))
-
-
-def _saturated(counts: Array) -> Array:
-    """−ln of the Poisson probability of counts that are predicted exactly."""
-    return np.asarray((counts - xlogy(counts, counts) + gammaln(counts + 1.0)).sum(axis=1))
+    good = np.isfinite(fits.nllr)
+    found = 2.0 * fits.nllr[good]
+    beyond = found >= statistic - SAME * max(1.0, statistic)
+    return Goodness(statistic, degrees, p_value, int(good.sum()), float(beyond.mean()))
 
 
 def channel_compatibility(
@@ -193,7 +174,7 @@ def channel_compatibility(
     places = {region: separate.parameters.index(name) for region, name in own.items()}
     start[list(places.values())] = best.values[model.poi]
     found = fit(separate, _reorder(model, separate, data), start=start)
-    statistic = max(0.0, 2.0 * (best.nll - found.nll))
+    statistic = max(0.0, 2.0 * (best.nllr - found.nllr))
     regions = {r: (float(found.values[i]), float(found.sigma[i])) for r, i in places.items()}
     degrees = len(regions) - 1
     return Compatibility(regions, statistic, degrees, float(chi2.sf(statistic, degrees)))

@@ -106,6 +106,44 @@ class Yields:
         """Give the total yields, shape ``(T, B)``, for parameters ``(T, n)``."""
         return self._sum_bins(self._entries(values))
 
+    def move_alone(self, values: Array, pulls: Array) -> Array:
+        """Give the total yields with one interpolating parameter at a time moved.
+
+        Parameters
+        ----------
+        values
+            Parameters ``(n,)`` of which the others are kept; interpolating ones are taken as zero.
+        pulls
+            Values ``(T,)`` of the parameter that is moved.
+
+        Returns
+        -------
+        numpy.ndarray
+            Yields for each α, pull and bin, shape ``(P, T, B)``.
+        """
+        direct = self._multipliers(values[None])[0].prod(axis=0)
+        norms = self._norm(np.repeat(pulls[:, None], len(self.norm_rows), axis=1))[0]
+        norms = np.concatenate([norms, np.ones((len(pulls), 1))], axis=1)
+        weights = self._shape(np.repeat(pulls[:, None], len(self.shape_rows), axis=1))[0]
+        rows = {int(alpha): row for row, alpha in enumerate(self.shape_rows)}
+        moved = []
+        for alpha, at in enumerate(self.norm_at):
+            content = np.repeat(self.nominal[None], len(pulls), axis=0)
+            if (row := rows.get(alpha)) is not None:
+                content = content + weights[0][:, row, None] * self.shape_up[row]
+                content += weights[1][:, row, None] * self.shape_down[row]
+            moved.append(self._sum_bins(content * norms[:, at] * direct))
+        return np.stack(moved) if moved else np.zeros((0, len(pulls), self.shape[1]))
+
+    def has_negative(self) -> bool:
+        """Tell whether a variation of shape takes an entry below zero at ±1."""
+        return bool(
+            any(
+                ((self.nominal + change < 0.0) & (change != 0.0)).any()
+                for change in (*self.shape_up, *self.shape_down)
+            )
+        )
+
     def derivatives(self, values: Array) -> Derivatives:
         """Give the yields and their first derivatives for parameters ``(T, n)``."""
         content, slope, bend = self._content(values)

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.inference.batch import fit_many
+from taipan.inference.curvature import read_curvature
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult
+from taipan.inference.minima import DEEPER
 from taipan.inference.model import CompiledModel
 
 Array = npt.NDArray[np.float64]
@@ -90,12 +92,21 @@ def rank_parameters(model: CompiledModel, data: Array, best: FitResult) -> list[
     place = np.arange(len(rows))
     slopes = best.covariance[index] / best.covariance[index, index][:, None]
     start = np.clip(best.values + slopes * step[:, None], parameters.lower, parameters.upper)
-    start[place, index] = best.values[index] + step
+    # a rate factor is not moved across its bound, where there is no likelihood
+    start[place, index] = np.clip(
+        best.values[index] + step, parameters.lower[index], parameters.upper[index]
+    )
     held = np.zeros(start.shape, dtype=bool)
     held[place, index] = True
     fits = fit_many(model, data, start, fixed=held)
     for row, reason in fits.failures.items():
         raise FitError(f"impact of {parameters.names[index[row]]}: {reason}")
+    lowest = int(np.argmin(fits.nllr))
+    if fits.nllr[lowest] < best.nllr - DEEPER:
+        raise FitError(
+            f"impact of {parameters.names[index[lowest]]}: -ln L is lower at "
+            f"{start[lowest, index[lowest]]:.4g} than at the best fit, a local minimum"
+        )
     change = fits.values[:, poi] - best.values[poi]
     impacts, row = [], 0
     for i in moving:
@@ -178,21 +189,20 @@ def break_down(
     dict
         ``total``, ``statistical``, then the groups.
     """
-    _, _, hessian = model.evaluate(best.values, data)
+    curvature = read_curvature(model, data, best.values, bool(best.at_bound[model.poi]))
     free = best.sigma > 0
     total = float(best.sigma[model.poi])
     everything = [i for indices in groups.values() for i in indices]
-    parts = {"total": total, STATISTICAL: _sigma_without(hessian, free, everything, model.poi)}
+
+    def without(held: Sequence[int]) -> float:
+        left = free.copy()
+        left[[*held, model.poi]] = False
+        covariance = np.zeros_like(curvature.hessian)
+        block = np.ix_(left, left)
+        covariance[block] = np.linalg.inv(curvature.hessian[block])
+        return curvature.sigma(covariance)
+
+    parts = {"total": total, STATISTICAL: without(everything)}
     for name, indices in groups.items():
-        rest = _sigma_without(hessian, free, indices, model.poi)
-        parts[name] = float(np.sqrt(max(total**2 - rest**2, 0.0)))
+        parts[name] = float(np.sqrt(max(total**2 - without(indices) ** 2, 0.0)))
     return parts
-
-
-def _sigma_without(
-    hessian: Array, free: npt.NDArray[np.bool_], held: Sequence[int], poi: int
-) -> float:
-    left = free.copy()
-    left[list(held)] = False
-    unit = (np.flatnonzero(left) == poi).astype(np.float64)
-    return float(np.sqrt(np.linalg.solve(hessian[np.ix_(left, left)], unit) @ unit))

@@ -32,6 +32,8 @@ MAX_STEPS = 60
 MAX_HALVINGS = 30
 # Rounding error of a sum of ~1e5 in 64 bits, relative to the sum.
 NOISE = 1e-14
+# Rounding error of a number in 64 bits.
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Minimum:
     values
         Parameters.
     nll
-        −ln L there.
+        The function there: −ln L relative to the saturated model.
     hessian
         Second derivatives there, all parameters.
     at_bound
@@ -63,7 +65,13 @@ class Minimum:
 
 
 def minimise(
-    objective: Objective, start: Array, lower: Array, upper: Array, fixed: Mask
+    objective: Objective,
+    start: Array,
+    lower: Array,
+    upper: Array,
+    fixed: Mask,
+    *,
+    events: float = 0.0,
 ) -> Minimum:
     """Find the minimum of a twice differentiable function within bounds.
 
@@ -77,6 +85,8 @@ def minimise(
         Bounds, shape ``(n,)``.
     fixed
         Parameters that do not move.
+    events
+        Sum of the counts, from which the rounding error of the function is known.
 
     Returns
     -------
@@ -89,20 +99,31 @@ def minimise(
         If the function is not finite at the start, or no minimum is found; says how far it came.
     """
     inside = np.where(fixed, start, np.clip(start, lower, upper))
-    first = _newton(objective, inside, lower, upper, fixed)
+    limits = (lower, upper, fixed)
+    first = _newton(objective, inside, limits, events)
     if first.edm <= MAX_EDM:
         return first
     logger.info("Newton's method stopped at EDM %.3g; L-BFGS-B takes over", first.edm)
     second = _newton(
-        objective, _quasi_newton(objective, inside, lower, upper, fixed), lower, upper, fixed
+        objective, _quasi_newton(objective, inside, lower, upper, fixed), limits, events
     )
     if second.edm <= MAX_EDM:
         return second
     raise FitError(
         f"no minimum found: estimated distance {second.edm:.3g} (wanted {MAX_EDM:g}) after "
-        f"{second.steps} Newton steps, -ln L = {second.nll:.6g}, "
+        f"{second.steps} Newton steps, -ln L = {second.nll:.6g} above the saturated model, "
         f"{int(second.at_bound.sum())} parameters at a bound"
     )
+
+
+def rounding(nllr: Array | float, events: Array | float) -> Array:
+    """Give the rounding error of −ln L relative to the saturated model.
+
+    Each term is n·(x - ln(1+x)) with x = λ/n - 1, whose error is that of λ times x. Summed over N
+    events it stays below ε·√(2·N·nllr), besides that of the sum itself.
+    """
+    size = np.abs(nllr)
+    return np.asarray(NOISE * size + EPSILON * np.sqrt(2.0 * size * events))
 
 
 def held_by_bounds(values: Array, gradient: Array, lower: Array, upper: Array) -> Mask:
@@ -110,7 +131,10 @@ def held_by_bounds(values: Array, gradient: Array, lower: Array, upper: Array) -
     return np.asarray(((values <= lower) & (gradient > 0)) | ((values >= upper) & (gradient < 0)))
 
 
-def _newton(objective: Objective, start: Array, lower: Array, upper: Array, fixed: Mask) -> Minimum:
+def _newton(
+    objective: Objective, start: Array, limits: tuple[Array, Array, Mask], events: float
+) -> Minimum:
+    lower, upper, fixed = limits
     values = start
     nll, gradient, hessian = objective(values)
     if not (np.isfinite(nll) and np.isfinite(gradient).all() and np.isfinite(hessian).all()):
@@ -128,7 +152,8 @@ def _newton(objective: Objective, start: Array, lower: Array, upper: Array, fixe
             break
         if steps == MAX_STEPS:
             break
-        accepted = _line_search(objective, values, nll, gradient, step, (lower, upper, fixed))
+        noise = float(rounding(nll, events))
+        accepted = _line_search(objective, values, nll + noise, gradient, step, limits)
         if accepted is None:
             break
         values, nll, gradient, hessian = accepted
@@ -177,7 +202,7 @@ def _line_search(
     for _ in range(MAX_HALVINGS):
         trial = np.where(fixed, values, np.clip(values + length * step, lower, upper))
         trial_nll, trial_gradient, trial_hessian = objective(trial)
-        wanted = nll + 1e-4 * gradient @ (trial - values) + NOISE * abs(nll)
+        wanted = nll + 1e-4 * gradient @ (trial - values)
         if (
             np.isfinite(trial_nll)
             and trial_nll <= wanted

@@ -15,21 +15,24 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 
 from taipan.inference.check import check_workspace
 from taipan.inference.errors import FitError
 from taipan.inference.histfactory import Yields, read_yields
+from taipan.inference.poisson import SLACK, poisson_terms, saturated_terms
 from taipan.inference.read import numpy_backend, open_workspace
+from taipan.inference.starts import Shape, judge_shape
 
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-# Expected yields below this fraction of the nominal one are continued as `_log_rates` says. Far
-# below any yield at a minimum, so estimates are those of the plain model.
+# Expected yields below this fraction of the nominal one are continued, see `poisson_terms`. A fit
+# that comes near is repeated with a lower floor.
 FLOOR_FRACTION = 1e-6
+# The same for the rate of an auxiliary measurement.
+_LEAST_RATE = np.array(1e-12)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,10 @@ class CompiledModel:
     yields
         The expected yields as a function of the parameters.
     floor
-        Yields below which the logarithm is continued, shape ``(B,)``; see :func:`_poisson`.
+        Yields below which −ln L is continued, shape ``(B,)``; see
+        :func:`taipan.inference.poisson.poisson_terms`.
+    shape
+        Whether −ln L may have several minima.
     notes
         What a reader of a result should know of the workspace.
     """
@@ -113,6 +119,7 @@ class CompiledModel:
     auxiliary_factor: Array
     yields: Yields
     floor: Array
+    shape: Shape
     notes: tuple[str, ...] = ()
 
     @property
@@ -121,12 +128,16 @@ class CompiledModel:
         return len(self.observed) - len(self.auxiliary)
 
     def evaluate(self, values: Array, data: Array) -> tuple[float, Array, Array]:
-        """Give −ln L, its gradient ``(n,)`` and its Hessian ``(n, n)``."""
-        nll, gradient, hessian = self.evaluate_many(values[None], data[None])
-        return float(nll[0]), gradient[0], hessian[0]
+        """Give −ln L relative to the saturated model, its gradient ``(n,)``, Hessian ``(n, n)``."""
+        nllr, gradient, hessian = self.evaluate_many(values[None], data[None])
+        return float(nllr[0]), gradient[0], hessian[0]
 
     def evaluate_many(self, values: Array, data: Array) -> tuple[Array, Array, Array]:
-        """Give −ln L ``(T,)``, gradients ``(T, n)`` and Hessians ``(T, n, n)``.
+        """Give −ln L relative to the saturated model ``(T,)``, and its derivatives.
+
+        The saturated model predicts every count and every auxiliary measurement exactly.
+        Differences of −ln L, and twice the value itself, are then free of the large constants that
+        :meth:`saturated_nll` gives.
 
         Parameters
         ----------
@@ -134,21 +145,41 @@ class CompiledModel:
             Parameters, shape ``(T, n)``.
         data
             Data vectors, shape ``(T, d)``.
+
+        Returns
+        -------
+        nllr, gradient, hessian
+            Shapes ``(T,)``, ``(T, n)`` and ``(T, n, n)``.
         """
         found = self.yields.derivatives(values)
-        nll, slope, curvature = _poisson(data[:, : self.n_bins], found.yields, self.floor)
+        terms, slope, curvature = poisson_terms(data[:, : self.n_bins], found.yields, self.floor)
         gradient = (found.slopes @ slope[:, :, None])[:, :, 0]
         hessian = (found.slopes * curvature[:, None]) @ found.slopes.swapaxes(1, 2)
         hessian += self.yields.weighted_curvature(found, values, slope)
         penalty, slope, curvature = self._auxiliary_terms(values, data)
         gradient[:, self.auxiliary] += slope
         hessian[:, self.auxiliary, self.auxiliary] += curvature
-        return nll.sum(axis=1) + penalty, gradient, hessian
+        return terms.sum(axis=1) + penalty, gradient, hessian
 
-    def nll_many(self, values: Array, data: Array) -> Array:
-        """Give −ln L of T parameter vectors ``(T, n)`` and data ``(T, d)``, without derivatives."""
-        nll, _, _ = _poisson(data[:, : self.n_bins], self.yields.total(values), self.floor)
-        return np.asarray(nll.sum(axis=1) + self._auxiliary_terms(values, data)[0])
+    def nllr_many(self, values: Array, data: Array) -> Array:
+        """Give what :meth:`evaluate_many` gives first, without derivatives."""
+        terms, _, _ = poisson_terms(data[:, : self.n_bins], self.yields.total(values), self.floor)
+        return np.asarray(terms.sum(axis=1) + self._auxiliary_terms(values, data)[0])
+
+    def saturated_nll(self, data: Array) -> Array:
+        """Give −ln L of the saturated model for data ``(T, d)``: shape ``(T,)``.
+
+        Added to the value of :meth:`evaluate_many` it gives −ln L with all constants, as pyhf has
+        it (``-logpdf``).
+        """
+        sigma = self.parameters.sigma[self.auxiliary]
+        counted = self.auxiliary_factor > 0
+        measured = np.where(counted, data[:, self.n_bins :], 0.0)
+        constraints = np.where(
+            counted, saturated_terms(measured), np.log(np.sqrt(2.0 * np.pi) * sigma)
+        )
+        counts = saturated_terms(data[:, : self.n_bins])
+        return np.asarray(counts.sum(axis=1) + constraints.sum(axis=1))
 
     def _auxiliary_terms(self, values: Array, data: Array) -> tuple[Array, Array, Array]:
         centre, measured = values[:, self.auxiliary], data[:, self.n_bins :]
@@ -156,13 +187,11 @@ class CompiledModel:
         counted = factor > 0
         pull = np.where(counted, 0.0, (measured - centre) / sigma)
         rate = np.where(counted, centre * factor, 1.0)
-        count = np.where(counted, measured, 0.0)
-        gaussian = 0.5 * pull**2 + np.log(np.sqrt(2.0 * np.pi) * sigma)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            poisson = rate - count * np.log(rate) + gammaln(count + 1.0)
-            slope = np.where(counted, factor - count / centre, -pull / sigma)
-            curvature = np.where(counted, count / centre**2, 1.0 / sigma**2)
-        return np.where(counted, poisson, gaussian).sum(axis=1), slope, curvature
+        count = np.where(counted, measured, 1.0)
+        poisson, by_rate, bend = poisson_terms(count, rate, _LEAST_RATE)
+        slope = np.where(counted, by_rate * factor, -pull / sigma)
+        curvature = np.where(counted, bend * factor**2, 1.0 / sigma**2)
+        return np.where(counted, poisson, 0.5 * pull**2).sum(axis=1), slope, curvature
 
     def expected_by_sample(self, values: Array) -> Array:
         """Give the expected yields, shape ``(n_samples, n_bins)``."""
@@ -183,8 +212,13 @@ class CompiledModel:
         return values
 
     def asimov(self, values: Array) -> Array:
-        """Give the data vector that equals its expectation under the parameters `values`."""
-        return np.concatenate([self.expected(values), self.expected_auxiliary(values)])
+        """Give the data vector that equals its expectation under the parameters `values`.
+
+        A bin that rounding has left below zero has no events.
+        """
+        expected = self.expected(values)
+        counts = np.where((expected < 0.0) & (expected > -SLACK), 0.0, expected)
+        return np.concatenate([counts, self.expected_auxiliary(values)])
 
     def expected_auxiliary(self, values: Array) -> Array:
         """Give the expected auxiliary measurements."""
@@ -267,6 +301,7 @@ def _assemble(config: Any, yields: Yields, observed: Array) -> CompiledModel:
     constrained = np.zeros(config.npars, dtype=np.bool_)
     constrained[auxiliary] = True
     bounds = np.asarray(config.suggested_bounds(), dtype=np.float64)
+    poi = int(config.poi_index)
     return CompiledModel(
         parameters=Parameters(
             names=tuple(config.par_names),
@@ -277,7 +312,7 @@ def _assemble(config: Any, yields: Yields, observed: Array) -> CompiledModel:
             constrained=constrained,
             sigma=sigma,
         ),
-        poi=int(config.poi_index),
+        poi=poi,
         regions=dict(config.channel_slices),
         samples=tuple(config.samples),
         observed=observed,
@@ -285,26 +320,8 @@ def _assemble(config: Any, yields: Yields, observed: Array) -> CompiledModel:
         auxiliary_factor=factor,
         yields=yields,
         floor=FLOOR_FRACTION * nominal,
+        shape=judge_shape(yields, initial, sigma, bounds[:, 0], poi),
     )
-
-
-def _poisson(counts: Array, rates: Array, floor: Array) -> tuple[Array, Array, Array]:
-    """Give −ln of the Poisson probability of each count, and two derivatives by the rate.
-
-    A negative signal strength can make the sum of templates negative, where no Poisson density
-    exists. Below `floor` the logarithm of the rate is continued by its tangent, so −ln L stays
-    finite, continuous and steep, and a minimiser that strays there is led back; a bin without data
-    predicts nothing there.
-    """
-    inside = rates > floor
-    logarithm = np.where(
-        inside, np.log(np.maximum(rates, floor)), np.log(floor) + rates / floor - 1.0
-    )
-    effective = np.exp(logarithm)
-    safe = np.where(inside, rates, floor)
-    slope = (effective - counts) / safe
-    curvature = np.where(inside, counts / safe**2, effective / safe**2)
-    return effective - counts * logarithm + gammaln(counts + 1.0), slope, curvature
 
 
 def _auxiliary(config: Any) -> tuple[npt.NDArray[np.intp], Array, Array]:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import scipy.optimize
 from scipy.stats import norm
 
-from taipan.inference.errors import FitError
-from taipan.inference.fit import DEEPER, FitResult, find_minimum, fit
+from taipan.inference.errors import EmptyBinError, FitError, NegativeBinError
+from taipan.inference.fit import FitResult, fit
+from taipan.inference.minima import DEEPER, find_minimum
 from taipan.inference.model import CompiledModel
 
 Array = npt.NDArray[np.float64]
@@ -26,6 +27,9 @@ INTERVAL_RISE = 1.0
 # Precision of roots in units of σ(μ): far below what is printed.
 ROOT_PRECISION = 1e-5
 MAX_EXPANSIONS = 40
+# Stands for an infinite √(2ΔlnL), and how far from the wanted level a root may be.
+BEYOND = 1e6
+JUMP = 1e-2
 BAND = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 
@@ -66,7 +70,7 @@ class Profile:
         self.data = data
         self.best = fit(model, data) if best is None else best
         self._known: dict[float, tuple[Array, float]] = {
-            self.mu_hat: (self.best.values, self.best.nll)
+            self.mu_hat: (self.best.values, self.best.nllr)
         }
 
     @property
@@ -86,8 +90,15 @@ class Profile:
         -------
         values
             Parameters.
-        nll
-            −ln L.
+        nllr
+            −ln L relative to the saturated model.
+
+        Raises
+        ------
+        EmptyBinError
+            If −ln L is infinite: nothing is predicted for a bin with data.
+        FitError
+            If no minimum is found, or it is deeper than that of the global fit.
         """
         if mu not in self._known:
             poi = self.model.poi
@@ -95,8 +106,8 @@ class Profile:
             variance = self.best.covariance[poi, poi]
             slope = self.best.covariance[:, poi] / variance if variance > 0 else 0.0
             start = self._known[nearest][0] + slope * (mu - nearest)
-            minimum, _ = find_minimum(self.model, self.data, start=start, fixed={poi: mu})
-            if minimum.nll < self.best.nll - DEEPER:
+            minimum = find_minimum(self.model, self.data, start=start, fixed={poi: mu})
+            if minimum.nll < self.best.nllr - DEEPER:
                 raise FitError(
                     f"-ln L is lower at {self.model.parameters.names[poi]} = {mu:.4g} than at the "
                     f"best fit ({self.mu_hat:.4g}), which is a local minimum"
@@ -106,17 +117,38 @@ class Profile:
 
     def rise(self, mu: float) -> float:
         """2ΔlnL between `mu` and the global minimum."""
-        return max(0.0, 2.0 * (self.conditional(mu)[1] - self.best.nll))
+        return max(0.0, 2.0 * (self.conditional(mu)[1] - self.best.nllr))
 
-    def rise_from(self, mu: float, reference: float) -> float:
-        """2ΔlnL between `mu` and `reference`."""
-        return max(0.0, 2.0 * (self.conditional(mu)[1] - self.conditional(reference)[1]))
+    def root_rise(self, mu: float, reference: float | None = None) -> float:
+        """√(2ΔlnL) between `mu` and `reference` or the global minimum.
+
+        :data:`BEYOND` where −ln L is infinite at `mu`.
+        """
+        nllr = self.best.nllr if reference is None else self.conditional(reference)[1]
+        try:
+            return float(np.sqrt(max(0.0, 2.0 * (self.conditional(mu)[1] - nllr))))
+        except EmptyBinError:
+            return BEYOND
+
+    def refuse_jump(self, mu: float) -> None:
+        """Refuse a result that lies where −ln L becomes infinite at once, before `mu`.
+
+        That is right only where a bin without data comes to zero. Everywhere else −ln L rises
+        without a jump, so a fit has been missed.
+        """
+        try:
+            self.conditional(mu)
+        except NegativeBinError:
+            return
+        except EmptyBinError as error:
+            raise FitError(f"profile likelihood jumps before {mu:.4g}: {error}") from error
 
 
 def interval(profile: Profile) -> tuple[float, float]:
     """Central 68.27 % interval: where 2ΔlnL = 1.
 
     An end that the bounds of the parameter of interest cut off is the bound; :func:`cut_off` tells.
+    So is the point beyond which a bin without data would be predicted less than nothing.
 
     Raises
     ------
@@ -126,22 +158,28 @@ def interval(profile: Profile) -> tuple[float, float]:
     poi = profile.model.poi
     lower = float(profile.model.parameters.lower[poi])
     upper = float(profile.model.parameters.upper[poi])
-    ends = []
-    for sign, bound in ((-1.0, lower), (1.0, upper)):
-        if profile.rise(bound) <= INTERVAL_RISE:
-            ends.append(bound)
-            continue
-        ends.append(
-            _solve(
-                lambda mu: np.sqrt(profile.rise(mu)) - np.sqrt(INTERVAL_RISE),
-                profile.mu_hat,
-                min(profile.mu_hat + profile.sigma, bound)
-                if sign > 0
-                else max(profile.mu_hat - profile.sigma, bound),
-                ROOT_PRECISION * profile.sigma,
-            )
-        )
-    return ends[0], ends[1]
+    return _end(profile, -1.0, lower), _end(profile, 1.0, upper)
+
+
+def _end(profile: Profile, sign: float, bound: float) -> float:
+    """Find one end of the interval."""
+
+    def excess(mu: float) -> float:
+        return float(profile.root_rise(mu) - np.sqrt(INTERVAL_RISE))
+
+    mu_hat, sigma = profile.mu_hat, profile.sigma
+    if sign * (bound - mu_hat) <= 0.0:
+        return bound
+    inner, outer = mu_hat, mu_hat
+    for _ in range(MAX_EXPANSIONS):
+        outer = outer + sign * max(sigma, 0.5 * abs(outer - mu_hat))
+        outer = max(outer, bound) if sign < 0 else min(outer, bound)
+        if excess(outer) > 0.0:
+            return _bracketed(profile, excess, inner, outer, ROOT_PRECISION * sigma)
+        if outer == bound:
+            return bound
+        inner = outer
+    raise FitError(f"profile likelihood does not reach the wanted level up to {outer:.4g}")
 
 
 def cut_off(model: CompiledModel, ends: Sequence[float]) -> tuple[bool, bool]:
@@ -163,7 +201,10 @@ def significance(profile: Profile) -> tuple[float, float]:
     p_value
         1 − Φ(z).
     """
-    z = float(np.sqrt(profile.rise(0.0))) if profile.mu_hat > 0 else 0.0
+    try:
+        z = float(np.sqrt(profile.rise(0.0))) if profile.mu_hat > 0 else 0.0
+    except EmptyBinError as error:
+        raise FitError(f"significance: {error}, so it is infinite") from error
     return z, float(norm.sf(z))
 
 
@@ -196,8 +237,8 @@ def upper_limit(profile: Profile, level: float) -> Limit:
     reference = max(profile.mu_hat, 0.0)
 
     def excess_of_cls(mu: float) -> float:
-        root_q = np.sqrt(profile.rise_from(mu, reference)) if mu > reference else 0.0
-        root_asimov = np.sqrt(asimov.rise_from(mu, 0.0))
+        root_q = profile.root_rise(mu, reference) if mu > reference else 0.0
+        root_asimov = asimov.root_rise(mu, 0.0)
         # eqs. 65, 66: q̃ is quadratic in its Gaussian only up to q_A
         if root_q <= root_asimov:
             shifted = root_q - root_asimov
@@ -211,7 +252,8 @@ def upper_limit(profile: Profile, level: float) -> Limit:
     roots = [float(norm.isf(alpha * norm.cdf(n)) + n) for n in BAND]
     band = [
         _solve(
-            lambda mu, root=root: np.sqrt(asimov.rise_from(mu, 0.0)) - root,  # type: ignore[misc]
+            asimov,
+            lambda mu, root=root: asimov.root_rise(mu, 0.0) - root,  # type: ignore[misc]
             0.0,
             root * asimov.sigma,
             precision,
@@ -221,13 +263,17 @@ def upper_limit(profile: Profile, level: float) -> Limit:
     start = max(reference, 1e-3 * asimov.sigma)
     # μ ≤ μ̂ has q̃ = 0 and CLs = 1, so the limit lies above
     observed = _solve(
-        excess_of_cls, start, start + float(norm.isf(alpha)) * asimov.sigma, precision
+        profile, excess_of_cls, start, start + float(norm.isf(alpha)) * asimov.sigma, precision
     )
     return Limit(level, observed, tuple(band))
 
 
 def _solve(
-    function: Callable[[float], float], start: float, guess: float, precision: float
+    profile: Profile,
+    function: Callable[[float], float],
+    start: float,
+    guess: float,
+    precision: float,
 ) -> float:
     """Find the root beyond `start` in the direction of `guess`, near `guess`.
 
@@ -240,8 +286,23 @@ def _solve(
         if not np.isfinite(value):
             raise FitError(f"profile likelihood is not finite at {outer:.4g}")
         if np.sign(value) != sign:
-            break
+            return _bracketed(profile, function, inner, outer, precision)
         inner, outer = outer, outer + 0.5 * (outer - start)
-    else:
-        raise FitError(f"profile likelihood does not reach the wanted level up to {outer:.4g}")
-    return float(scipy.optimize.brentq(function, inner, outer, xtol=precision, rtol=1e-12))
+    raise FitError(f"profile likelihood does not reach the wanted level up to {outer:.4g}")
+
+
+def _bracketed(
+    profile: Profile,
+    function: Callable[[float], float],
+    inner: float,
+    outer: float,
+    precision: float,
+) -> float:
+    """Find the root between two points; refuse one at which the profile likelihood jumps."""
+    root = float(scipy.optimize.brentq(function, inner, outer, xtol=precision, rtol=1e-12))
+    inside = root - np.sign(outer - inner) * precision
+    if profile.root_rise(root) == BEYOND and profile.root_rise(inside) < JUMP * BEYOND:
+        if abs(function(inside)) > JUMP:
+            profile.refuse_jump(root)
+        return float(inside)
+    return root

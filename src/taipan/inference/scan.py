@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from taipan.inference.batch import fit_many
 from taipan.inference.errors import FitError
-from taipan.inference.fit import DEEPER, FitResult
+from taipan.inference.fit import FitResult
+from taipan.inference.minima import DEEPER
 from taipan.inference.model import CompiledModel
 
 Array = npt.NDArray[np.float64]
@@ -86,11 +87,11 @@ def scan(
     for row, reason in fits.failures.items():
         point = ", ".join(f"{n} = {v:.4g}" for n, v in zip(names, grid[row], strict=True))
         raise FitError(f"scan at {point}: {reason}")
-    lowest = int(np.argmin(fits.nll))
-    if fits.nll[lowest] < best.nll - DEEPER:
+    lowest = int(np.argmin(fits.nllr))
+    if fits.nllr[lowest] < best.nllr - DEEPER:
         point = ", ".join(f"{n} = {v:.4g}" for n, v in zip(names, grid[lowest], strict=True))
         raise FitError(f"scan: -ln L is lower at {point} than at the best fit, a local minimum")
-    rise = np.maximum(2.0 * (fits.nll - best.nll), 0.0).reshape([len(axis) for axis in axes])
+    rise = np.maximum(2.0 * (fits.nllr - best.nllr), 0.0).reshape([len(axis) for axis in axes])
     return Scan(
         tuple(names),
         tuple(np.asarray(axis) for axis in axes),

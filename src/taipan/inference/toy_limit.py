@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from taipan.inference.batch import Fits, fit_many
 from taipan.inference.errors import FitError
+from taipan.inference.minima import DEEPER
 from taipan.inference.profile import BAND, Limit, Profile, upper_limit
 from taipan.inference.toys import draw_data
 
@@ -20,6 +21,8 @@ SPAN = (0.6, 1.6)
 POINTS = 9
 # Toys with signal that must lie beyond the statistic at the limit, for a limit to be given.
 FEWEST = 5.0
+# Values of the statistic that differ by less are equal.
+SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ def toy_limit(profile: Profile, level: float, toys: int, rng: np.random.Generato
         # a background fluctuation of n upwards has a smaller statistic at a given strength
         curve = [_cls(float(np.quantile(b, norm.cdf(-n))), s, b) for _, s, b in rows]
         band.append(_crossing(tested, np.array(curve), 1.0 - level))
-    p_signal = np.array([(s >= q).mean() for q, s, _ in rows])
-    p_null = np.array([(b >= q).mean() for q, _, b in rows])
+    p_signal = np.array([_as_far(s, q).mean() for q, s, _ in rows])
+    p_null = np.array([_as_far(b, q).mean() for q, _, b in rows])
     error = np.sqrt(p_signal * (1.0 - p_signal) / toys) / np.maximum(p_null, 1.0 / toys)
     limit = Limit(level, _crossing(tested, cls, 1.0 - level), tuple(band))
     return ToyLimit(limit, toys, tested, cls, error)
@@ -108,31 +111,44 @@ class _Toys:
         start = profile.conditional(0.0)[0]
         self._held = np.zeros(len(start), dtype=bool)
         self._held[poi] = True
-        best = _all(fit_many(self.model, data, start))
         null = _all(fit_many(self.model, data, start, fixed=self._held))
+        best = _all(fit_many(self.model, data, start))
+        self._best = best.nllr
+        self._check(null)
         self._mu_hat = best.values[:, poi]
-        self._reference = np.where(self._mu_hat < 0.0, null.nll, best.nll)
+        self._reference = np.where(self._mu_hat < 0.0, null.nllr, best.nllr)
 
     def statistic(self, mu: float, start: Array) -> Array:
         """q̃_μ of each data vector."""
         at = start.copy()
         at[self.model.poi] = mu
         conditional = _all(fit_many(self.model, self.data, at, fixed=self._held))
-        rise = np.maximum(2.0 * (conditional.nll - self._reference), 0.0)
+        self._check(conditional)
+        rise = np.maximum(2.0 * (conditional.nllr - self._reference), 0.0)
         return np.where(self._mu_hat > mu, 0.0, rise)
+
+    def _check(self, conditional: Fits) -> None:
+        local = conditional.nllr < self._best - DEEPER
+        if local.any():
+            raise FitError(f"toys: {local.sum()} of {len(local)} fits found a local minimum only")
 
 
 def _all(fits: Fits) -> Fits:
     if fits.failures:
         reason = next(iter(fits.failures.values()))
-        raise FitError(f"toys: {len(fits.failures)} of {len(fits.nll)} fits failed: {reason}")
+        raise FitError(f"toys: {len(fits.failures)} of {len(fits.nllr)} fits failed: {reason}")
     return fits
 
 
 def _cls(observed: float, signal: Array, null: Array) -> float:
     """Ratio of the fractions of toys that are at least as far from the hypothesis."""
-    below = float((null >= observed).mean())
-    return float((signal >= observed).mean()) / below if below > 0.0 else 0.0
+    below = float(_as_far(null, observed).mean())
+    return float(_as_far(signal, observed).mean()) / below if below > 0.0 else 0.0
+
+
+def _as_far(statistic: Array, observed: float) -> npt.NDArray[np.bool_]:
+    """Compare up to rounding: with few counts, many toys have the statistic of the data."""
+    return statistic >= observed - SAME * max(1.0, observed)
 
 
 def _crossing(tested: Array, cls: Array, alpha: float) -> float:

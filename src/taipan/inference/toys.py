@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.inference.batch import Fits, fit_many
+from taipan.inference.minima import DEEPER
 from taipan.inference.model import CompiledModel, compile_model
 
 logger = logging.getLogger(__name__)
@@ -91,12 +92,13 @@ def fit_pseudo_data(
     fits = fit_many(model, data, start)
     for row, reason in fits.failures.items():
         logger.warning("pseudo-experiment %d failed: %s", row, reason)
-    good = np.flatnonzero(np.isfinite(fits.nll))
+    good = np.flatnonzero(np.isfinite(fits.nllr))
+    nll = fits.nllr + model.saturated_nll(data)
     found = []
     for level in levels or (0.0,):
         results = np.full(len(data), np.nan, dtype=[(name, np.float64) for name in FIELDS])
         results["mu_hat"], results["sigma"] = fits.values[:, model.poi], fits.sigma
-        results["nll"] = fits.nll
+        results["nll"] = nll
         if levels:
             for side, name in ((-1.0, "low"), (1.0, "high")):
                 results[name][good] = _interval_ends(model, data, fits, good, side, level)
@@ -121,7 +123,7 @@ def _interval_ends(
     """
     poi, target = model.poi, np.sqrt(level)
     bound = (model.parameters.lower if side < 0 else model.parameters.upper)[poi]
-    best, sigma, floor = fits.values[rows, poi], fits.sigma[rows], fits.nll[rows]
+    best, sigma, floor = fits.values[rows, poi], fits.sigma[rows], fits.nllr[rows]
     ends = np.full(len(rows), np.nan)
     mu = best + side * target * sigma
     mu = np.maximum(mu, bound) if side < 0 else np.minimum(mu, bound)
@@ -134,11 +136,15 @@ def _interval_ends(
             break
         start[left, poi] = mu[left]
         fit = fit_many(model, data[rows[left]], start[left], fixed=held)
-        good = np.isfinite(fit.nll)
+        good = np.isfinite(fit.nllr)
         if not good.all():
             logger.warning("%d conditional fits of pseudo-experiments failed", (~good).sum())
         start[left[good]] = fit.values[good]
-        root = np.sqrt(np.maximum(2.0 * (fit.nll - floor[left]), 1e-12))
+        local = good & (fit.nllr < floor[left] - DEEPER)
+        if local.any():
+            logger.warning("the fit of %d pseudo-experiments was a local minimum", local.sum())
+            good &= ~local
+        root = np.sqrt(np.maximum(2.0 * (fit.nllr - floor[left]), 1e-12))
         slope = side * np.maximum(side * fit.slope / root, 0.05 * target / sigma[left])
         step = (target - root) / slope
         at_bound = (mu[left] == bound) & (root < target)

@@ -1,0 +1,186 @@
+"""The deepest minimum of −ln L, looked for from several starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from taipan.inference.edges import find_empty_bin
+from taipan.inference.errors import EmptyBinError, FitError
+from taipan.inference.minimise import Minimum, minimise
+from taipan.inference.model import CompiledModel
+from taipan.inference.stacked import descend_many
+from taipan.inference.starts import list_starts
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+# A fit whose −ln L is lower by this much is another minimum, not rounding.
+DEEPER = 1e-6
+# Floors of the expected yields that are tried in turn, in units of the model's.
+FLOORS = (1.0, 1e-3, 1e-6, 1e-9)
+# Rounds of starts around ever deeper minima, before the fit is given up.
+MAX_ROUNDS = 4
+
+
+def find_minimum(
+    model: CompiledModel,
+    data: Array,
+    *,
+    start: Array | None = None,
+    fixed: Mapping[int, float] | None = None,
+) -> Minimum:
+    """Minimise −ln L, without the covariance.
+
+    Parameters
+    ----------
+    model, data, start, fixed
+        As in :func:`taipan.inference.fit.fit`.
+
+    Returns
+    -------
+    Minimum
+        The deepest minimum.
+
+    Raises
+    ------
+    EmptyBinError
+        If every start ends where nothing is predicted for a bin with data.
+    FitError
+        If the data are unusable, no minimum is found, or the starts disagree which is deepest.
+    """
+    minimum, _ = find_minima(model, data, start, fixed)
+    return minimum
+
+
+def find_minima(
+    model: CompiledModel, data: Array, start: Array | None, fixed: Mapping[int, float] | None
+) -> tuple[Minimum, Array]:
+    """Give the deepest minimum, and the parameters ``(k, n)`` at which the starts have found it.
+
+    A second start confirms the first. Where the model may have several minima, or the two do not
+    agree, further starts follow around the deepest minimum, until none finds a deeper one.
+
+    Raises
+    ------
+    FitError
+        As :func:`find_minimum`.
+    """
+    _check_data(model, data)
+    parameters = model.parameters
+    values = (parameters.initial if start is None else start).copy()
+    is_fixed = mark_fixed(model, fixed)
+    values[is_fixed] = parameters.initial[is_fixed]
+    for index, value in (fixed or {}).items():
+        values[index] = value
+    try:
+        with threadpool_limits(1):  # the matrices are far too small to be shared out
+            return _Search(model, data, is_fixed, values).run()
+    except FitError as error:
+        held = ", ".join(f"{parameters.names[i]} = {v:.4g}" for i, v in (fixed or {}).items())
+        raise type(error)(f"fit{' with ' + held if held else ''}: {error}") from error
+
+
+def mark_fixed(model: CompiledModel, fixed: Mapping[int, float] | None) -> Mask:
+    """Tell which parameters a fit keeps."""
+    is_fixed = model.parameters.fixed.copy()
+    is_fixed[list(fixed or {})] = True
+    return is_fixed
+
+
+class _Search:
+    """Starts from several points, until the deepest minimum is confirmed."""
+
+    def __init__(self, model: CompiledModel, data: Array, is_fixed: Mask, first: Array) -> None:
+        self.model, self.data, self.is_fixed, self.first = model, data, is_fixed, first
+        self.errors: list[FitError] = []
+
+    def run(self) -> tuple[Minimum, Array]:
+        best = self._descend(self.first)
+        tried = 1
+        for _ in range(MAX_ROUNDS):
+            starts = self._starts(self.first if best is None else best.values)
+            tried += len(starts)
+            data = np.broadcast_to(self.data, (len(starts), len(self.data)))
+            held = np.broadcast_to(self.is_fixed, starts.shape)
+            found = descend_many(self.model, data, starts, held)
+            good = np.flatnonzero(found.converged)
+            nllr = found.nllr[good]
+            if best is not None and (not len(good) or nllr.min() >= best.nll - DEEPER):
+                same = found.values[good[nllr <= best.nll + DEEPER]]
+                return self._confirmed(best, same, tried)
+            deepest = found.values[good[np.argmin(nllr)]] if len(good) else None
+            candidates = starts if deepest is None else [deepest]
+            best = next((m for s in candidates if (m := self._descend(s)) is not None), best)
+            if best is None:
+                raise self.errors[0]
+        raise FitError(f"the starts disagree: -ln L still falls after {tried} of them")
+
+    def _confirmed(self, best: Minimum, same: Array, tried: int) -> tuple[Minimum, Array]:
+        free = ~self.is_fixed
+        if not len(same) and free.any() and self._confirm_alone(best) is None:
+            raise FitError(
+                f"the starts disagree: one of {tried} ends at -ln L = {best.nll:.6g} above the "
+                "saturated model, and no other confirms it"
+            )
+        return best, np.concatenate([best.values[None], same])
+
+    def _confirm_alone(self, best: Minimum) -> Minimum | None:
+        """Try the starts one by one, with all that a single fit does to converge."""
+        for start in self._starts(best.values):
+            other = self._descend(start)
+            if other is not None and abs(other.nll - best.nll) <= DEEPER:
+                return other
+        return None
+
+    def _starts(self, centre: Array) -> Array:
+        parameters = self.model.parameters
+        points = list_starts(
+            centre, parameters.initial, parameters.sigma,
+            parameters.constrained, self.model.poi, self.model.shape,
+        )  # fmt: skip
+        clipped = np.clip(np.stack(list(points)), parameters.lower, parameters.upper)
+        return np.where(self.is_fixed, self.first, clipped)
+
+    def _descend(self, start: Array) -> Minimum | None:
+        try:
+            return _descend(self.model, self.data, start, self.is_fixed)
+        except FitError as error:
+            self.errors.append(error)
+            return None
+
+
+def _descend(model: CompiledModel, data: Array, start: Array, is_fixed: Mask) -> Minimum:
+    """Minimise from one point; the floor of the yields is lowered until it plays no part."""
+    parameters = model.parameters
+    problem = EmptyBinError()
+    for factor in FLOORS:
+        lowered = replace(model, floor=factor * model.floor)
+        minimum = minimise(
+            lambda point, lowered=lowered: lowered.evaluate(point, data),  # type: ignore[misc]
+            start,
+            parameters.lower,
+            parameters.upper,
+            is_fixed,
+            events=float(data[: model.n_bins].sum()),
+        )
+        found = find_empty_bin(lowered, minimum.values, data)
+        if found is None:
+            return minimum
+        start, problem = minimum.values, found
+    raise problem
+
+
+def _check_data(model: CompiledModel, data: Array) -> None:
+    if data.shape != model.observed.shape:
+        raise FitError(f"data has shape {data.shape}, the model needs {model.observed.shape}")
+    if not np.isfinite(data).all():
+        raise FitError(f"data entry {int(np.argmin(np.isfinite(data)))} is not finite")
+    counts = data[: model.n_bins]
+    if (counts < 0).any():
+        position = int(np.argmin(counts))
+        raise FitError(f"data bin {position} is negative ({counts[position]:.4g})")

@@ -1,0 +1,127 @@
+"""Where else a minimum of −ln L may lie.
+
+A variation whose up and down templates lie on the same side of the nominal one, and templates that
+become negative, give −ln L more than one minimum. The models in which this can happen are told
+from the yields alone, and their fits start from several points.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from taipan.inference.histfactory import Yields
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+# A variation is bent if what up and down have in common, c in each bin, is larger than this in
+# units of the Poisson error: q = √(Σ c²/λ). The Hessian along it is at least 1 - 1.9·r·q, with r
+# the length of the residuals in standard deviations, so for r < 5 it stays positive below.
+BENT = 0.1
+# A rate may vanish if a variation of 3σ takes it below this part of itself.
+LEAST_PART = 0.05
+FAR = 3.0
+# Pull at which the other minimum is looked for, and how many bent variations are combined.
+PULL = 1.5
+COMBINED = 3
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is known of the minima of a model.
+
+    Attributes
+    ----------
+    bent
+        Parameters that can have a minimum on either side, the most bent first.
+    may_vanish
+        A rate comes near zero within 3σ of a parameter, or a template has a negative bin.
+    """
+
+    bent: tuple[int, ...] = ()
+    may_vanish: bool = False
+
+    @property
+    def is_simple(self) -> bool:
+        """True if no second minimum is to be expected."""
+        return not self.bent and not self.may_vanish
+
+
+def judge_shape(yields: Yields, initial: Array, sigma: Array, lower: Array, poi: int) -> Shape:
+    """Tell whether −ln L may have several minima.
+
+    Parameters
+    ----------
+    yields
+        The expected yields as a function of the parameters.
+    initial, sigma, lower
+        Nominal values, constraints (0 without one) and lower bounds of the parameters, ``(n,)``.
+    poi
+        Index of the parameter of interest; the yields are looked at for its nominal value and
+        without signal.
+
+    Returns
+    -------
+    Shape
+        Parameters with two possible sides, and whether a bin can be empty.
+    """
+    scale = sigma[yields.alphas]
+    pulls = np.array([-FAR, -1.0, 0.0, 1.0, FAR])
+    direct = (
+        (sigma > 0.0)
+        & (initial - FAR * sigma <= lower + 1e-6)
+        & np.isin(np.arange(len(initial)), yields.directs)
+    )
+    may_vanish = bool(direct.any() or (yields.nominal < 0.0).any() or yields.has_negative())
+    bend = np.zeros(len(yields.alphas))
+    for strength in (initial[poi], max(0.0, lower[poi])):
+        values = initial.copy()
+        values[poi] = strength
+        moved = yields.move_alone(values, pulls)
+        if not len(moved):
+            break
+        far_down, down, here, up, far_up = np.moveaxis(moved, 1, 0)
+        rate = np.maximum(here, 1e-3)
+        found = np.sqrt(((up + down - 2.0 * here) ** 2 / rate).sum(axis=1))
+        bend = np.maximum(bend, np.where(scale > 0.0, found, 0.0))
+        lowest = np.minimum(np.minimum(far_down, far_up), np.minimum(down, up))
+        may_vanish |= bool((lowest < LEAST_PART * here).any())
+    order = np.argsort(-bend, kind="stable")
+    return Shape(tuple(int(yields.alphas[i]) for i in order if bend[i] > BENT), may_vanish)
+
+
+def mirror_pulls(values: Array, initial: Array, constrained: Mask) -> Array:
+    """Give every constrained parameter the opposite pull."""
+    return np.where(constrained, 2.0 * initial - values, values)
+
+
+def list_starts(
+    values: Array, initial: Array, sigma: Array, constrained: Mask, poi: int, shape: Shape
+) -> Iterator[Array]:
+    """Give further starting points around a minimum at `values`.
+
+    First the opposite pulls, then nominal nuisance parameters. If the model is not simple, the
+    most bent variations at ±1.5σ in all combinations follow, and the others one at a time.
+    """
+    yield mirror_pulls(values, initial, constrained)
+    nominal = initial.copy()
+    nominal[poi] = values[poi]
+    yield nominal
+    if shape.is_simple:
+        return
+    first = list(shape.bent[:COMBINED])
+    for signs in itertools.product((PULL, -PULL), repeat=len(first)):
+        point = values.copy()
+        point[first] = initial[first] + np.array(signs) * sigma[first]
+        yield point
+    for index in shape.bent[COMBINED:]:
+        for pull in (PULL, -PULL):
+            point = values.copy()
+            point[index] = initial[index] + pull * sigma[index]
+            yield point
