@@ -23,9 +23,7 @@ class Oracle:
         self.poi = workspace["measurements"][0]["config"]["poi"]
         self.names, self.start, self.low, self.high = [], [], [], []
         self.alphas, self.gammas = [], []
-        given = {
-            p["name"]: p for p in workspace["measurements"][0]["config"].get("parameters", [])
-        }
+        given = {p["name"]: p for p in workspace["measurements"][0]["config"].get("parameters", [])}
         observed = {o["name"]: o["data"] for o in workspace["observations"]}
         self.channels = []
         for channel in workspace["channels"]:
@@ -126,11 +124,13 @@ class Oracle:
                 continue
             fitter = iminuit.Minuit(lambda values: self.nll(values, counts, centre), point)
             fitter.errordef = 0.5
-            fitter.limits = list(zip(self.low, self.high, strict=True))
+            limits = list(zip(self.low, self.high, strict=True))
+            if mu is not None:  # held, and perhaps beyond its limits
+                limits[self.names.index(self.poi)] = (None, None)
+            fitter.limits = limits
             fitter.fixed = [i in self.constant for i in range(len(point))]
             if mu is not None:
                 fitter.fixed[self.names.index(self.poi)] = True
-                fitter.limits[self.names.index(self.poi)] = None
             fitter.tol = 1e-3
             fitter.strategy = 0
             with warnings.catch_warnings():
@@ -154,7 +154,9 @@ def _norm(alpha, high, low):
         return low**-alpha
     odd, even = _inner(high, low)
     square = alpha * alpha
-    return 1.0 + alpha * (odd @ (1.0, square, square**2)) + square * (even @ (1.0, square, square**2))
+    return (
+        1.0 + alpha * (odd @ (1.0, square, square**2)) + square * (even @ (1.0, square, square**2))
+    )
 
 
 @functools.lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from taipan.inference import FitError, compile_model
 from taipan.inference.profile import Profile, significance, upper_limit
-from tests.histfactory_oracle import Oracle
+from tests.histfactory_oracle import NOWHERE, Oracle
 from tests.random_models import make_random_workspace
 
 PARTS = 8
@@ -48,18 +48,28 @@ def test_random_models_agree_with_minuit_or_are_refused_by_name(part):
     logging.disable(logging.CRITICAL)
     rng = np.random.default_rng([7, part])
     refused = []
-    for number in range(MODELS // PARTS):
+    for _ in range(MODELS // PARTS):
         workspace = make_random_workspace(rng)
         try:
-            found = check_model(workspace, rng)
+            check_model(workspace, rng)
         except FitError as error:
-            assert len(str(error)) > 20
             assert "\n" not in str(error)
-            found = str(error)
-        if found:
-            refused.append((number, found))
+            if str(error).endswith("so it is infinite"):
+                check_background_is_impossible(workspace, rng)
+            else:
+                refused.append(str(error))
     logging.disable(logging.NOTSET)
-    assert len(refused) < 0.1 * MODELS / PARTS, refused
+    assert len(refused) < 0.06 * MODELS / PARTS, refused
+
+
+def check_background_is_impossible(workspace, rng):
+    """No nuisance parameters are found for which the likelihood without signal is not zero."""
+    oracle = Oracle(workspace)
+    for pull in (0.0, *[1.5] * 50):
+        values = np.array(oracle.start)
+        values[oracle.alphas] = pull * rng.normal(size=len(oracle.alphas))
+        values[oracle.names.index("mu")] = 0.0
+        assert oracle.nll(values) >= NOWHERE
 
 
 def check_model(workspace, rng):
@@ -67,53 +77,46 @@ def check_model(workspace, rng):
     profile = Profile(model, model.observed)
     z, _ = significance(profile)
     limit = upper_limit(profile, 0.95)
-    oracle = Oracle(workspace)
-    reference = Reference(oracle, model, rng)
-    free = reference.lowest(profile.best.values, profile.best.nll)
-    null_values, null_nllr = profile.conditional(0.0)
-    constant = profile.best.nll - profile.best.nllr
-    null = reference.lowest(null_values, null_nllr + constant, mu=0.0)
-    mu_hat = profile.mu_hat
-    assert z == pytest.approx(np.sqrt(max(2.0 * (null - free), 0.0)) if mu_hat > 0 else 0.0, abs=2e-3)
-    # CLs at the limit
-    values, nllr = profile.conditional(limit.observed)
-    at = reference.lowest(values, nllr + constant, mu=limit.observed)
-    q = max(2.0 * (at - (null if mu_hat < 0.0 else free)), 0.0)
-    asimov = np.maximum(oracle.rates(reference.to_oracle(null_values)), 0.0)
-    centre = reference.to_oracle(null_values)
-    truth = oracle.nll(centre, asimov, centre)
-    alone = Profile(model, model.asimov(null_values))
-    values, nllr = alone.conditional(limit.observed)
-    constant = float(model.saturated_nll(alone.data[None])[0])
-    beyond = reference.lowest(values, nllr + constant, mu=limit.observed, counts=asimov, centre=centre)
-    q_asimov = 2.0 * (beyond - truth)
+    reference = Reference(Oracle(workspace), model, rng)
+    null_values, _ = profile.conditional(0.0)
+    free = reference.lowest(profile.best.values, profile.best.nllr, model.observed)
+    null = reference.lowest(*profile.conditional(0.0), model.observed, mu=0.0)
+    at = reference.lowest(*profile.conditional(limit.observed), model.observed, mu=limit.observed)
+    expected = np.sqrt(max(2.0 * (null - free), 0.0)) if profile.mu_hat > 0.0 else 0.0
+    assert z == pytest.approx(expected, rel=1e-3, abs=2e-3)
+    asimov = model.asimov(null_values)
+    truth = reference.lowest(null_values, 0.0, asimov, mu=0.0)
+    found = Profile(model, asimov).conditional(limit.observed)
+    q = max(2.0 * (at - (null if profile.mu_hat < 0.0 else free)), 0.0)
+    q_asimov = 2.0 * (reference.lowest(*found, asimov, mu=limit.observed) - truth)
     root_q, root_a = np.sqrt(q), np.sqrt(q_asimov)
     shift = root_q - root_a if root_q <= root_a else (q - q_asimov) / (2.0 * root_a)
-    cls = norm.sf(shift + root_a) / norm.sf(shift)
-    # dCLs/dmu·mu is at least of the order of CLs: 1e-3 of the limit
-    assert cls == pytest.approx(0.05, rel=5e-3)
-    return ""
+    # near the limit CLs falls faster than 1/μ, so this holds the limit to 10⁻³
+    assert norm.sf(shift + root_a) / norm.sf(shift) == pytest.approx(0.05, rel=2e-3)
 
 
 class Reference:
-    """MINUIT from several starts; must not get below what Taipan found."""
+    """MINUIT from several starts; it must not get below what Taipan found."""
 
     def __init__(self, oracle, model, rng):
-        self.oracle, self.rng = oracle, rng
+        self.oracle, self.model, self.rng = oracle, model, rng
         self.place = [model.parameters.names.index(n) for n in oracle.names]
 
-    def to_oracle(self, values):
-        return values[self.place]
-
-    def lowest(self, values, nll, *, mu=None, counts=None, centre=None):
-        oracle = self.oracle
-        here = self.to_oracle(values)
+    def lowest(self, values, nllr, data, *, mu=None):
+        """−ln L of the deepest minimum; `values` and `nllr` are what Taipan found."""
+        oracle, here = self.oracle, values[self.place]
+        counts = data[: self.model.n_bins]
+        # the only auxiliary measurements are those of α and γ, by parameter
+        centre = np.array(oracle.start)
+        measured = dict(zip(self.model.auxiliary, data[self.model.n_bins :], strict=True))
+        for i, place in enumerate(self.place):
+            centre[i] = measured.get(place, centre[i])
+        nll = nllr + float(self.model.saturated_nll(data[None])[0])
         assert oracle.nll(here, counts, centre) == pytest.approx(nll, abs=1e-5)
-        nominal = np.array(oracle.start)
         flipped, random = here.copy(), here.copy()
         flipped[oracle.alphas] *= -1.0
         random[oracle.alphas] = self.rng.normal(0.0, 1.5, len(oracle.alphas))
-        starts = [nominal, flipped, random]
+        starts = [np.array(oracle.start), flipped, random]
         found = oracle.minimise(mu=mu, counts=counts, centre=centre, starts=starts)
-        assert nll < found + 2e-4
+        assert nll < found + 1e-4
         return min(found, nll)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from taipan.errors import TaipanError
 
 
@@ -15,3 +18,17 @@ class EmptyBinError(FitError):
 
 class NegativeBinError(EmptyBinError):
     """A bin without data would be predicted less than nothing. The message says which."""
+
+
+class NoMinimumError(FitError):
+    """The minimiser did not converge.
+
+    Attributes
+    ----------
+    values
+        Parameters at which it gave up.
+    """
+
+    def __init__(self, message: str, values: npt.NDArray[np.float64]) -> None:
+        super().__init__(message)
+        self.values = values

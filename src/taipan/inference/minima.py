@@ -10,7 +10,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from taipan.inference.edges import find_empty_bin
-from taipan.inference.errors import EmptyBinError, FitError
+from taipan.inference.errors import EmptyBinError, FitError, NoMinimumError
 from taipan.inference.minimise import Minimum, minimise
 from taipan.inference.model import CompiledModel
 from taipan.inference.stacked import descend_many
@@ -82,7 +82,8 @@ def find_minima(
             return _Search(model, data, is_fixed, values).run()
     except FitError as error:
         held = ", ".join(f"{parameters.names[i]} = {v:.4g}" for i, v in (fixed or {}).items())
-        raise type(error)(f"fit{' with ' + held if held else ''}: {error}") from error
+        kind = type(error) if isinstance(error, EmptyBinError) else FitError
+        raise kind(f"fit{' with ' + held if held else ''}: {error}") from error
 
 
 def mark_fixed(model: CompiledModel, fixed: Mapping[int, float] | None) -> Mask:
@@ -156,23 +157,29 @@ class _Search:
 
 def _descend(model: CompiledModel, data: Array, start: Array, is_fixed: Mask) -> Minimum:
     """Minimise from one point; the floor of the yields is lowered until it plays no part."""
-    parameters = model.parameters
-    problem = EmptyBinError()
+    problem: FitError = EmptyBinError()
     for factor in FLOORS:
         lowered = replace(model, floor=factor * model.floor)
-        minimum = minimise(
-            lambda point, lowered=lowered: lowered.evaluate(point, data),  # type: ignore[misc]
-            start,
-            parameters.lower,
-            parameters.upper,
-            is_fixed,
-            events=float(data[: model.n_bins].sum()),
-        )
-        found = find_empty_bin(lowered, minimum.values, data)
+        try:
+            values = (minimum := _minimise(lowered, data, start, is_fixed)).values
+        except NoMinimumError as error:
+            raise find_empty_bin(lowered, error.values, data) or error from error
+        found = find_empty_bin(lowered, values, data)
         if found is None:
             return minimum
-        start, problem = minimum.values, found
+        start, problem = values, found
     raise problem
+
+
+def _minimise(model: CompiledModel, data: Array, start: Array, is_fixed: Mask) -> Minimum:
+    return minimise(
+        lambda point: model.evaluate(point, data),
+        start,
+        model.parameters.lower,
+        model.parameters.upper,
+        is_fixed,
+        events=float(data[: model.n_bins].sum()),
+    )
 
 
 def _check_data(model: CompiledModel, data: Array) -> None:

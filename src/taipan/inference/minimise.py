@@ -17,7 +17,7 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.optimize
 
-from taipan.inference.errors import FitError
+from taipan.inference.errors import FitError, NoMinimumError
 
 logger = logging.getLogger(__name__)
 
@@ -109,10 +109,11 @@ def minimise(
     )
     if second.edm <= MAX_EDM:
         return second
-    raise FitError(
+    raise NoMinimumError(
         f"no minimum found: estimated distance {second.edm:.3g} (wanted {MAX_EDM:g}) after "
         f"{second.steps} Newton steps, -ln L = {second.nll:.6g} above the saturated model, "
-        f"{int(second.at_bound.sum())} parameters at a bound"
+        f"{int(second.at_bound.sum())} parameters at a bound",
+        second.values,
     )
 
 
