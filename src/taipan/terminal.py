@@ -24,7 +24,7 @@ _SYMBOLS = {
     "→": "->", "←": "<-", "↔": "<->", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "∝": "~",
     "√": "sqrt", "∞": "inf", "∑": "Sum ", "∫": "Int ", "∈": "in", "°": " deg", "‰": " permille",
     "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "–": "-", "—": "-", "•": "*",
-    "ϵ": "epsilon", "ϕ": "phi", "µ": "mu",
+    "λ": "lambda", "Λ": "Lambda", "ϵ": "epsilon", "ϕ": "phi", "µ": "mu",
 }  # fmt: skip
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -56,7 +56,7 @@ def _fold(character: str) -> str:
     name = unicodedata.name(character, "")
     greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (?:FINAL )?([A-Z]+)", name)
     if greek:
-        size, letter = greek[1], greek[2].replace("LAMDA", "LAMBDA")
+        size, letter = greek[1], greek[2]
         return letter.lower() if size == "SMALL" else letter.capitalize()
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     return plain or character.encode("ascii", "backslashreplace").decode()

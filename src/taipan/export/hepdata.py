@@ -15,13 +15,16 @@ from taipan.atomic import replacing
 from taipan.errors import TaipanError
 from taipan.export.names import check_submission_name, make_file_names
 
+LARGEST_CORRELATION = 500
+"""Parameters of the largest table of correlations: 250,000 rows, which take a minute."""
+
 
 def write_hepdata(result: Mapping[str, Any], path: Path | str) -> None:
     """Write a validated HEPData submission (``.tar.gz``).
 
     It holds the signal strength, the yields of each region before and after the fit with
-    uncertainties and data, impacts if the result has them, and the correlation matrix of the
-    parameters.
+    uncertainties and data, impacts if the result has them, and the correlation matrix of up to
+    `LARGEST_CORRELATION` parameters.
 
     Parameters
     ----------
@@ -45,7 +48,14 @@ def write_hepdata(result: Mapping[str, Any], path: Path | str) -> None:
         submission.add_table(_yields(name, stage, region, result[stage][region]))
     if "impacts" in result:
         submission.add_table(_impacts(result))
-    submission.add_table(_correlation(result))
+    parameters = len(result["correlation"]["names"])
+    if parameters <= LARGEST_CORRELATION:
+        submission.add_table(_correlation(result))
+    else:
+        submission.comment += (
+            f" There is no table of correlations: {parameters} parameters were fitted, and a table "
+            f"has at most {LARGEST_CORRELATION}."
+        )
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         try:
             submission.create_files("tables", validate=True)

@@ -88,13 +88,8 @@ def _zero_signals(workspace: Mapping[str, Any], model: CompiledModel) -> list[st
 
 def _disconnected(model: CompiledModel) -> list[str]:
     parameters = model.parameters
-    points = np.repeat(model.nominal(1.0)[None], 2 * len(parameters.names), axis=0)
     step = np.where(parameters.sigma > 0, parameters.sigma, 0.1)
-    rows = np.arange(len(parameters.names))
-    points[2 * rows, rows] += step
-    points[2 * rows + 1, rows] -= step
-    base = model.expected(model.nominal(1.0))
-    effect = np.abs(model.yields.total(points) / base - 1.0).max(axis=1).reshape(-1, 2).max(axis=1)
+    effect = model.yields.change_of_bins(model.nominal(1.0), step)
     idle = (effect < SMALLEST_EFFECT) & ~parameters.fixed
     findings = []
     for i in np.flatnonzero(idle):

@@ -43,6 +43,7 @@ from taipan.inference.profile import Profile, cut_off, interval, significance, u
 from taipan.inference.read import keep_regions
 from taipan.inference.result import describe_correlation, describe_parameters
 from taipan.inference.scan import scan
+from taipan.inference.size import check_fits
 from taipan.inference.table import print_result
 from taipan.inference.toy_limit import toy_limit
 from taipan.inference.toys import pseudo_experiments
@@ -123,6 +124,9 @@ def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[s
         interpolation=codes,
         lenient=options.lenient,
     )
+    size = len(model.parameters.names)
+    check_fits("--toys", options.toys, size + len(model.observed))
+    check_fits("--impacts", 4 * size if options.impacts else 0, size)
     mode: Mode = options.mode or ("asimov" if options.asimov else "observed")
     blinded = prepare(workspace, model, mode, mu=options.mu, control=tuple(options.control))
     best = fit(model, blinded.data, fixed=blinded.fixed)

@@ -16,6 +16,7 @@ import pyhf
 
 from taipan.inference.errors import FitError
 from taipan.inference.interpolation import NORM_CODES, SHAPE_CODES
+from taipan.inference.size import check_size
 from taipan.inference.structure import check_measurement, check_structure
 
 # what pyhf logs is in the error, or checked before; without a handler it goes to the terminal
@@ -77,8 +78,8 @@ def open_workspace(
     Raises
     ------
     FitError
-        If the workspace is not valid, pyhf refuses it, or the measurement or code does not exist;
-        names region, sample, modifier or parameter.
+        If the workspace is not valid or too large, pyhf refuses it, or the measurement or code does
+        not exist; names region, sample, modifier or parameter.
     """
     codes = {kind: allowed[0] for kind, allowed in _CODES.items()}
     for kind, code in (interpolation or {}).items():
@@ -89,6 +90,7 @@ def open_workspace(
     validate(workspace)
     chosen = _choose_measurement(workspace, measurement)
     check_measurement(workspace, chosen)
+    check_size(workspace)
     try:
         with np.errstate(all="ignore"), _old_jsonschema():
             opened = pyhf.Workspace(copy.deepcopy(dict(workspace)), validate=False)
