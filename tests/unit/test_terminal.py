@@ -43,7 +43,8 @@ def write(path: Path, content: object) -> str:
 def test_symbols_have_names_in_ascii():
     text = "σ(μ) = 1.0 ± 0.1, Σw², −ln L → χ² ≤ 3, H→ττ, 20.6 fb⁻¹, λΛς, Möbius, 漢"
     assert fold_symbols(text) == (
-        "sigma(mu) = 1.0 +- 0.1, Sigmaw2, -ln L -> chi2 <= 3, H->tautau, 20.6 fb-1, Mobius, \\u6f22"
+        "sigma(mu) = 1.0 +- 0.1, Sigmaw2, -ln L -> chi2 <= 3, H->tautau, 20.6 fb-1, "
+        "lambdaLambdasigma, Mobius, \\u6f22"
     )
 
 
