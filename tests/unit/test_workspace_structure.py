@@ -141,7 +141,27 @@ CASES: dict[str, tuple[Callable[[Workspace], Any], str]] = {
     ),
     "empty range": (
         lambda w: settings(w)[0].update(bounds=[[10.0, 0.0]]),
-        "measurement m, parameter mu: bounds [10, 0] (the first must be the smaller)",
+        "measurement m, parameter mu: bounds [10, 0] (two numbers, the first must be the smaller)",
+    ),
+    "no parameter of interest": (
+        lambda w: w["measurements"][0]["config"].update(poi=""),
+        "measurement m: the workspace has no parameter of interest",
+    ),
+    "integer of 400 digits": (
+        lambda w: w["observations"][1].update(data=[10**400]),
+        "region cr: observation holds a number that is far too large",
+    ),
+    "one bound": (
+        lambda w: settings(w)[0].update(bounds=[[10.0]]),
+        "measurement m, parameter mu: bounds [10] (two numbers, the first must be the smaller)",
+    ),
+    "infinite bound": (
+        lambda w: settings(w)[0].update(bounds=[[0.0, float("inf")]]),
+        "measurement m, parameter mu: bounds[1] is inf (a finite number, at most 1e+15 in size)",
+    ),
+    "width of zero": (
+        lambda w: settings(w).append({"name": "n", "auxdata": [0.0], "sigmas": [0.0]}),
+        "measurement m, parameter n: sigmas [0.0] (above 0)",
     ),
     "luminosity without a width": (
         lambda w: background(w)["modifiers"].append({"name": "lumi", "type": "lumi", "data": None}),

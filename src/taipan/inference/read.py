@@ -110,6 +110,8 @@ def open_workspace(
         AssertionError,  # staterror of some of the bins of a region
     ) as error:
         raise FitError(f"pyhf refuses the workspace: {_one_line(error)}") from error
+    if model.config.poi_index is None:
+        raise FitError(f"measurement {chosen['name']}: the workspace has no parameter of interest")
     settings = {item["name"]: item for item in chosen["config"]["parameters"]}
     return Opened(model, observed, codes, settings)
 

@@ -74,12 +74,18 @@ def check_measurement(workspace: Mapping[str, Any], measurement: Mapping[str, An
                 f"{where}, parameter {name}: a modifier of type lumi needs 'auxdata' and 'sigmas'"
             )
     for name, item in settings.items():
-        for low, high in item.get("bounds", ()):
-            if not low < high:
+        for key in ("inits", "auxdata", "sigmas", "factors"):
+            _check_numbers(f"{where}, parameter {name}", key, item.get(key, ()))
+        for bounds in item.get("bounds", ()):
+            _check_numbers(f"{where}, parameter {name}", "bounds", bounds)
+            if len(bounds) != 2 or not bounds[0] < bounds[1]:
+                shown = ", ".join(f"{value:g}" for value in bounds)
                 raise FitError(
-                    f"{where}, parameter {name}: bounds [{low:g}, {high:g}] (the first must be "
+                    f"{where}, parameter {name}: bounds [{shown}] (two numbers, the first must be "
                     "the smaller)"
                 )
+        if not all(size > 0.0 for size in item.get("sigmas", ())):
+            raise FitError(f"{where}, parameter {name}: sigmas {item['sigmas']} (above 0)")
 
 
 def unknown_observations(workspace: Mapping[str, Any]) -> list[str]:
@@ -172,7 +178,10 @@ def _modifiers(
 
 
 def _check_numbers(where: str, what: str, values: Any) -> None:
-    numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    try:
+        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except OverflowError:  # an integer of hundreds of digits
+        raise FitError(f"{where}: {what} holds a number that is far too large") from None
     # `not ... <=` is true for NaN, too
     bad = ~(np.abs(numbers) <= LARGEST)
     if bad.any():
