@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,14 +91,33 @@ def read_json(path: Path | str) -> Any:
     Raises
     ------
     TaipanError
-        If the file is missing, too large or not valid JSON; names the file.
+        If the file is missing, too large or not valid JSON, or an object has a key twice, of which
+        JSON readers silently take the last; names the file, and the key.
     """
     refuse_large(path, "JSON")
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(
+            Path(path).read_text(encoding="utf-8"), object_pairs_hook=_refuse_key_twice
+        )
     except OSError as error:
         raise TaipanError(f"cannot read {path}: {error.strerror}") from error
+    except _KeyTwiceError as error:
+        raise TaipanError(f"{path}: {error}") from error
     except RecursionError as error:
         raise TaipanError(f"{path} is not valid JSON: nested too deeply") from error
     except ValueError as error:
         raise TaipanError(f"{path} is not valid JSON: {error}") from error
+
+
+class _KeyTwiceError(ValueError):
+    """A key that one object of a JSON file has twice."""
+
+
+def _refuse_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        again = next(key for key, number in Counter(k for k, _ in pairs).items() if number > 1)
+        name = found.get("name")
+        where = f" of the object named {name!r}" if isinstance(name, str) else ""
+        raise _KeyTwiceError(f"key {again!r}{where} is given twice (once is allowed)")
+    return found

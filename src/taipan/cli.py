@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,13 @@ from taipan.errors import TaipanError
 from taipan.fit_command import add_fit_command
 from taipan.provenance_command import add_provenance_command
 from taipan.reproduce.command import add_reproduce_commands
+from taipan.terminal import (
+    CLOSED_PIPE,
+    drop_closed_pipes,
+    escape_controls,
+    flush_streams,
+    prepare_streams,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,8 +40,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 after an error that the message on standard error names.
+        0, or 1 after an error that the message on standard error names, or 141 if the reader of
+        the output has gone (``| head``).
     """
+    prepare_streams()
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            flush_streams()
+    except TaipanError as error:
+        print(f"taipan: error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        if not drop_closed_pipes():
+            raise  # of another pipe: a bug
+        return CLOSED_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"taipan: error: cannot write: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     sys.path.insert(0, "")  # an analysis module in the working directory, as Snakemake finds it
     options, rest = _parser().parse_known_args(arguments)
     if rest and options.run is not _print_results_folder:  # which is handed Snakemake's options
@@ -41,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except TaipanError as error:
-        print(f"taipan: error: {error}", file=sys.stderr)
+        print(f"taipan: error: {escape_controls(str(error))}", file=sys.stderr)
         return 1
     return 0
 

@@ -86,7 +86,7 @@ def test_a_bare_name_is_common_to_all(tmp_path, capsys):
         (["{a}", "b={a}"], "is not NAME=WORKSPACE.json"),
         (["a={a}", "a={a}"], "there are two analyses 'a'"),
         (["a={a}", "b={absent}"], "absent.json"),
-        (["a={a}", "b={broken}"], "broken.json: pyhf refuses the workspace"),
+        (["a={a}", "b={broken}"], "broken.json: region signal, sample bkg1: 2 bins"),
         (["a={a}", "b={list}"], "list.json: not a pyhf workspace (no 'channels')"),
         (["a={a}", "b={a}", "--correlate", "g=a:ghost"], "no parameter 'a:ghost'"),
         (["a={a}", "b={a}", "--correlate", "n=c:n"], "'c' is not one of a, b"),

@@ -500,7 +500,7 @@ def test_bad_workspace_is_named():
     with pytest.raises(FitError, match="pyhf refuses the workspace: .*kappa"):
         compile_model(workspace)
     empty = workspace_of({"b": ([50.0, 0.0], []), "s": ([5.0, 0.0], [MU])}, [56.0, 0.0])
-    with pytest.raises(FitError, match="nominal expectation of bin 1 is 0"):
+    with pytest.raises(FitError, match="region [a-z]+, bin 1: nominal expectation is 0"):
         compile_model(empty)
 
 

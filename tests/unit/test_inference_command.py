@@ -225,10 +225,10 @@ def test_toys_of_the_command_have_a_seed(tmp_path):
             changed(
                 "two_bins_uncorrelated",
                 lambda w: w["measurements"][0]["config"]["parameters"][0].update(
-                    bounds=[[0.0, 10.0]]
+                    bounds=[[-0.01, 10.0]]
                 ),
             ),
-            "at a bound: mu = 0 (bounds 0, 10)",
+            "mu = -0.01 (bounds -0.01, 10): the best fit lies beyond the bound",
         ),
         (
             changed(

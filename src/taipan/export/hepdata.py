@@ -13,14 +13,18 @@ from hepdata_lib import Submission, Table, Uncertainty, Variable
 
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
+from taipan.export.names import check_submission_name, make_file_names
+
+LARGEST_CORRELATION = 500
+"""Parameters of the largest table of correlations: 250,000 rows, which take a minute."""
 
 
 def write_hepdata(result: Mapping[str, Any], path: Path | str) -> None:
     """Write a validated HEPData submission (``.tar.gz``).
 
     It holds the signal strength, the yields of each region before and after the fit with
-    uncertainties and data, impacts if the result has them, and the correlation matrix of the
-    parameters.
+    uncertainties and data, impacts if the result has them, and the correlation matrix of up to
+    `LARGEST_CORRELATION` parameters.
 
     Parameters
     ----------
@@ -34,17 +38,24 @@ def write_hepdata(result: Mapping[str, Any], path: Path | str) -> None:
     TaipanError
         If the name has another ending, or hepdata-validator refuses the tables.
     """
-    if not str(path).endswith(".tar.gz"):
-        raise TaipanError(f"{path}: a HEPData submission is a .tar.gz file")
+    check_submission_name(path)
     submission = Submission()
     submission.comment = f"Fit of the signal strength {result['poi']}."
     submission.add_table(_strength(result))
-    for stage in ("prefit", "postfit"):
-        for region, yields in result[stage].items():
-            submission.add_table(_yields(stage, region, yields))
+    regions = [(stage, region) for stage in ("prefit", "postfit") for region in result[stage]]
+    names = make_file_names([f"{stage} {region}" for stage, region in regions])
+    for name, (stage, region) in zip(names, regions, strict=True):
+        submission.add_table(_yields(name, stage, region, result[stage][region]))
     if "impacts" in result:
         submission.add_table(_impacts(result))
-    submission.add_table(_correlation(result))
+    parameters = len(result["correlation"]["names"])
+    if parameters <= LARGEST_CORRELATION:
+        submission.add_table(_correlation(result))
+    else:
+        submission.comment += (
+            f" There is no table of correlations: {parameters} parameters were fitted, and a table "
+            f"has at most {LARGEST_CORRELATION}."
+        )
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         try:
             submission.create_files("tables", validate=True)
@@ -82,13 +93,13 @@ def _strength(result: Mapping[str, Any]) -> Table:
     return table
 
 
-def _yields(stage: str, region: str, yields: Mapping[str, Any]) -> Table:
-    table = _table(f"{stage} {region}", f"Yields of region {region}, {stage}.", "N")
+def _yields(name: str, stage: str, region: str, yields: Mapping[str, Any]) -> Table:
+    table = _table(name, f"Yields of region {region}, {stage}.", "N")
     edges = yields["edges"]
     bins = list(pairwise(edges))
     table.add_variable(_variable("Bin", bins, independent=True, binned=True))
-    for name, values in yields["samples"].items():
-        table.add_variable(_variable(name, values))
+    for sample, values in yields["samples"].items():
+        table.add_variable(_variable(sample, values))
     total = _variable("Total", yields["total"])
     error = Uncertainty(f"{stage} uncertainty", is_symmetric=True)
     error.values = list(yields["total_sigma"])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from taipan.bin_statistics import Group, find_groups, read_constraints, restore
 from taipan.inference.read import numpy_backend, open_workspace
 
 VERSION = "0.2"
@@ -41,17 +42,20 @@ def to_hs3(workspace: Mapping[str, Any], measurement: str | None = None) -> dict
         If pyhf refuses the workspace.
     """
     with numpy_backend():
-        config = open_workspace(workspace, measurement).model.config
+        opened = open_workspace(workspace, measurement)
+    config = opened.model.config
+    groups = find_groups(workspace)
+    constraints = restore(groups, config, opened.settings, read_constraints(config)[1])
     names = parameter_names(config)
     observed = {item["name"]: item["data"] for item in workspace["observations"]}
     channels = [channel["name"] for channel in workspace["channels"]]
-    distributions = [_channel(channel, config, names) for channel in workspace["channels"]]
+    widths = {(group.region, group.name): _widths(group) for group in groups}
+    distributions = [_channel(channel, config, names, widths) for channel in workspace["channels"]]
     extra = _lumi_constraint(config, names)
-    start, bounds = config.suggested_init(), config.suggested_bounds()
-    fixed = config.suggested_fixed()
+    start, fixed = config.suggested_init(), constraints.fixed
     axes = [
         {"name": name, "min": float(low), "max": float(high)}
-        for name, (low, high) in zip(names, bounds, strict=True)
+        for name, low, high in zip(names, constraints.lower, constraints.upper, strict=True)
     ]
     return {
         "metadata": {"hs3_version": VERSION, "packages": [{"name": "taipan"}]},
@@ -104,8 +108,12 @@ def _axis(region: str, bins: int) -> dict[str, Any]:
     return {"name": f"obs_{region}", "min": 0.0, "max": float(bins), "nbins": bins}
 
 
-def _channel(channel: Mapping[str, Any], config: Any, names: Sequence[str]) -> dict[str, Any]:
-    groups = _statistics(channel)
+def _channel(
+    channel: Mapping[str, Any],
+    config: Any,
+    names: Sequence[str],
+    widths: Mapping[tuple[str, str], Sequence[float]],
+) -> dict[str, Any]:
     samples = []
     for sample in channel["samples"]:
         errors = [0.0] * len(sample["data"])
@@ -117,8 +125,8 @@ def _channel(channel: Mapping[str, Any], config: Any, names: Sequence[str]) -> d
                 "name": sample["name"],
                 "data": {"contents": [float(v) for v in sample["data"]], "errors": errors},
                 "modifiers": [
-                    _modifier(modifier, sample, config, names, groups)
-                    for modifier in sample["modifiers"]
+                    _modifier(item, config, names, widths.get((channel["name"], item["name"]), ()))
+                    for item in sample["modifiers"]
                 ],
             }
         )
@@ -131,29 +139,16 @@ def _channel(channel: Mapping[str, Any], config: Any, names: Sequence[str]) -> d
     }
 
 
-def _statistics(channel: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
-    """Relative uncertainty per bin of each group of statistical parameters."""
-    total: dict[str, Any] = {}
-    variance: dict[str, Any] = {}
-    for sample in channel["samples"]:
-        for modifier in sample["modifiers"]:
-            if modifier["type"] == "staterror":
-                name = modifier["name"]
-                total[name] = total.get(name, 0.0) + np.asarray(sample["data"], dtype=float)
-                square = np.square(np.asarray(modifier["data"], dtype=float))
-                variance[name] = variance.get(name, 0.0) + square
-    return {
-        name: np.divide(np.sqrt(variance[name]), value, out=np.zeros_like(value), where=value > 0.0)
-        for name, value in total.items()
-    }
+def _widths(group: Group) -> list[float]:
+    """Relative uncertainty per bin; zero where the parameter is held."""
+    return [float(value) for value in np.where(group.held, 0.0, group.width)]
 
 
 def _modifier(
     modifier: Mapping[str, Any],
-    sample: Mapping[str, Any],
     config: Any,
     names: Sequence[str],
-    groups: Mapping[str, Any],
+    widths: Sequence[float],
 ) -> dict[str, Any]:
     kind, name, data = modifier["type"], modifier["name"], modifier["data"]
     place = config.par_slice(name)
@@ -174,15 +169,10 @@ def _modifier(
             "name": name, "type": kind, "parameter": first, "constraint": "Gauss", "data": both,
         }  # fmt: skip
     of_bins = {"name": name, "type": kind, "parameters": list(names[place])}
-    if kind == "staterror":
-        values_of = [float(value) for value in groups[name]]
-        return {**of_bins, "type": "shapesys", "constraint": "Gauss", "data": {"vals": values_of}}
-    if kind == "shapesys":
-        relative = [
-            float(u) / float(y) if y > 0 else 0.0 for u, y in zip(data, sample["data"], strict=True)
-        ]
-        return {**of_bins, "constraint": "Poisson", "data": {"vals": relative}}
-    return of_bins  # shapefactor
+    if kind == "shapefactor":
+        return of_bins
+    constraint = "Gauss" if kind == "staterror" else "Poisson"
+    return {**of_bins, "type": "shapesys", "constraint": constraint, "data": {"vals": list(widths)}}
 
 
 def _lumi_constraint(config: Any, names: Sequence[str]) -> list[dict[str, Any]]:

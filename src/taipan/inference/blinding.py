@@ -133,20 +133,29 @@ def _add_idle_signal(workspace: dict[str, Any], poi: str) -> None:
 
 
 def refuse_bounds(model: CompiledModel, best: FitResult) -> None:
-    """Refuse a fit in which a bound holds a parameter: its uncertainty has no meaning.
+    """Refuse a fit in which a bound holds a parameter that the data would take beyond it.
+
+    A signal strength of zero where less is not allowed is a result, and so is one at which a bin
+    without data is predicted no events: there is no signal strength beyond.
 
     Raises
     ------
     FitError
         Names the parameters.
     """
+    parameters = model.parameters
+    value, low, high = (
+        array[model.poi] for array in (best.values, parameters.lower, parameters.upper)
+    )
+    is_physical = value == low == 0.0 or low < value < high
     held = [
-        f"{name} = {value:.4g} (bounds {low:.4g}, {high:.4g})"
-        for name, value, low, high, at_bound in zip(
-            model.parameters.names, best.values, model.parameters.lower, model.parameters.upper,
-            best.at_bound, strict=True,
-        )
-        if at_bound
-    ]  # fmt: skip
+        f"{parameters.names[i]} = {best.values[i]:.4g} "
+        f"(bounds {parameters.lower[i]:.4g}, {parameters.upper[i]:.4g})"
+        for i in np.flatnonzero(best.at_bound)
+        if i != model.poi or not is_physical
+    ]
     if held:
-        raise FitError(f"at a bound: {', '.join(held)}; widen the bounds, or accept it if lenient")
+        raise FitError(
+            f"{', '.join(held)}: the best fit lies beyond the bound; widen the bounds, or accept "
+            "it if lenient"
+        )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from taipan.bin_statistics import Group, list_uncounted
 from taipan.inference.errors import FitError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ SMALLEST_EFFECT = 1e-12
 def check_workspace(
     workspace: Mapping[str, Any],
     model: CompiledModel,
+    groups: Sequence[Group],
     *,
     lenient: bool = False,
     allow_no_signal: bool = False,
@@ -34,9 +36,12 @@ def check_workspace(
         pyhf workspace.
     model
         Its model.
+    groups
+        What its uncertainties per bin multiply.
     lenient
         Return the findings that do not spoil a fit, instead of refusing the workspace: a signal
-        that is zero in some regions, and constrained parameters that act on nothing.
+        that is zero in some regions, constrained parameters that act on nothing, and uncertainties
+        of bins that no factor can hold.
     allow_no_signal
         Accept a parameter of interest that scales nothing.
 
@@ -51,7 +56,7 @@ def check_workspace(
         For the first finding.
     """
     signals = [] if allow_no_signal else _zero_signals(workspace, model)
-    findings = [*signals, *_disconnected(model)]
+    findings = [*signals, *_disconnected(model), *list_uncounted(groups)]
     if findings and not lenient:
         raise FitError(f"{findings[0]} (accepted with a note if lenient)")
     for finding in findings:
@@ -83,13 +88,8 @@ def _zero_signals(workspace: Mapping[str, Any], model: CompiledModel) -> list[st
 
 def _disconnected(model: CompiledModel) -> list[str]:
     parameters = model.parameters
-    points = np.repeat(model.nominal(1.0)[None], 2 * len(parameters.names), axis=0)
     step = np.where(parameters.sigma > 0, parameters.sigma, 0.1)
-    rows = np.arange(len(parameters.names))
-    points[2 * rows, rows] += step
-    points[2 * rows + 1, rows] -= step
-    base = model.expected(model.nominal(1.0))
-    effect = np.abs(model.yields.total(points) / base - 1.0).max(axis=1).reshape(-1, 2).max(axis=1)
+    effect = model.yields.change_of_bins(model.nominal(1.0), step)
     idle = (effect < SMALLEST_EFFECT) & ~parameters.fixed
     findings = []
     for i in np.flatnonzero(idle):

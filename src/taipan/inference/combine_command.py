@@ -18,6 +18,7 @@ from taipan.inference.model import compile_model
 from taipan.inference.read import open_workspace
 from taipan.inference.robust import combine_robustly, largest_distance
 from taipan.scripting import configure_logging
+from taipan.terminal import hide_numerical_warnings
 
 Array = npt.NDArray[np.float64]
 
@@ -35,10 +36,11 @@ def run_combine(options: argparse.Namespace) -> None:
     """
     configure_logging()
     logging.getLogger("taipan").setLevel(logging.WARNING)
-    workspaces = _read_workspaces(options.workspaces)
-    correlated = read_correlations(options.correlate)
-    combined = combine_workspaces(workspaces, correlated, poi=options.poi)
-    model = compile_model(combined, lenient=True)
+    with hide_numerical_warnings():
+        workspaces = _read_workspaces(options.workspaces)
+        correlated = read_correlations(options.correlate)
+        combined = combine_workspaces(workspaces, correlated, poi=options.poi)
+        model = compile_model(combined, lenient=True)
     write_json(options.out, combined)
     print(
         f"{len(workspaces)} analyses, {len(model.regions)} regions, {model.n_bins} bins, "
@@ -100,9 +102,12 @@ def run_combine_results(options: argparse.Namespace) -> None:
     if not options.level > 0.0:
         raise TaipanError(f"--level: {options.level} is not a number of standard deviations (> 0)")
     try:
-        found = combine_results(read_json(options.results), options.level)
+        with hide_numerical_warnings():
+            found = combine_results(read_json(options.results), options.level)
     except TaipanError as error:
         raise TaipanError(f"{options.results}: {error}") from error
+    if options.out is not None:
+        write_json(options.out, found)
     for i, name in enumerate(found["parameters"]):
         sigma, naive = found["sigma"][i], found["naive"]["sigma"][i]
         print(f"{name} = {found['values'][i]:.4g} ± {sigma:.4g} (± {naive:.4g} if uncorrelated)")
@@ -113,7 +118,6 @@ def run_combine_results(options: argparse.Namespace) -> None:
     if "prediction" in found:
         print(f"prediction: p = {found['prediction']['p_value']:.3g}")
     if options.out is not None:
-        write_json(options.out, found)
         print(f"wrote {options.out}")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from taipan.atomic import read_json, write_json, write_text
 from taipan.errors import TaipanError
 from taipan.export.hs3 import to_hs3
+from taipan.export.names import check_submission_name
 from taipan.export.tables import (
     impacts_table,
     parameters_table,
@@ -42,12 +43,14 @@ from taipan.inference.profile import Profile, cut_off, interval, significance, u
 from taipan.inference.read import keep_regions
 from taipan.inference.result import describe_correlation, describe_parameters
 from taipan.inference.scan import scan
+from taipan.inference.size import check_fits
 from taipan.inference.table import print_result
 from taipan.inference.toy_limit import toy_limit
 from taipan.inference.toys import pseudo_experiments
 from taipan.inference.yields import postfit_yields, predict, prefit_yields
 from taipan.scripting import configure_logging
 from taipan.seeds import derive_seed
+from taipan.terminal import hide_numerical_warnings, takes_symbols
 
 logger = logging.getLogger(__name__)
 
@@ -66,18 +69,35 @@ def run_fit(options: argparse.Namespace) -> None:
     workspace = read_json(options.workspace)
     if not isinstance(workspace, dict) or "channels" not in workspace:
         raise TaipanError(f"{options.workspace}: not a pyhf workspace (no 'channels')")
-    result = analyse(workspace, options)
-    print(print_result(result), end="")
-    if options.out is not None:
-        write_json(options.out, result)
-        print(f"wrote {options.out}")
-    for path in _export(options, workspace, result):
-        print(f"wrote {path}")
-    if options.plots is not None:
-        from taipan.plotting.inference import draw_result
-
-        for path in draw_result(result, options.plots):
+    with hide_numerical_warnings():
+        result = analyse(workspace, options)
+    made: list[Path] = []
+    try:
+        for write in (_write_result, _export, _draw):
+            made += write(options, workspace, result)
+    finally:  # whatever happens to a file, the numbers are shown
+        print(print_result(result, symbols=takes_symbols()), end="")
+        for path in made:
             print(f"wrote {path}")
+
+
+def _write_result(
+    options: argparse.Namespace, _: Mapping[str, Any], result: Mapping[str, Any]
+) -> list[Path]:
+    if options.out is None:
+        return []
+    write_json(options.out, result)
+    return [options.out]
+
+
+def _draw(
+    options: argparse.Namespace, _: Mapping[str, Any], result: Mapping[str, Any]
+) -> list[Path]:
+    if options.plots is None:
+        return []
+    from taipan.plotting.inference import draw_result  # slow to import
+
+    return draw_result(result, options.plots)
 
 
 def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[str, Any]:
@@ -104,6 +124,9 @@ def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[s
         interpolation=codes,
         lenient=options.lenient,
     )
+    size = len(model.parameters.names)
+    check_fits("--toys", options.toys, size + len(model.observed))
+    check_fits("--impacts", 4 * size if options.impacts else 0, size)
     mode: Mode = options.mode or ("asimov" if options.asimov else "observed")
     blinded = prepare(workspace, model, mode, mu=options.mu, control=tuple(options.control))
     best = fit(model, blinded.data, fixed=blinded.fixed)
@@ -237,6 +260,8 @@ def _named_groups(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _check(options: argparse.Namespace) -> None:
+    if options.hepdata is not None:
+        check_submission_name(options.hepdata)
     if options.asimov and options.mode not in (None, "asimov"):
         raise TaipanError(f"--asimov contradicts --mode {options.mode}")
     if options.toys < 0:

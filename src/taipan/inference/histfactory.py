@@ -30,6 +30,8 @@ Indices = npt.NDArray[np.intp]
 # modifiers that multiply all bins of a sample by one parameter, and those with one per bin
 _SCALES = ("normfactor", "lumi")
 _PER_BIN = ("staterror", "shapesys", "shapefactor")
+# Numbers of one intermediate array, 32 MB.
+BLOCK_NUMBERS = 4_000_000
 SUPPORTED = (*_SCALES, *_PER_BIN, "normsys", "histosys")
 
 
@@ -157,12 +159,57 @@ class Yields:
         slopes[:, self.alphas] = self._sum_bins(change * product[:, None])
         if len(self.directs):
             base = content * norm
-            dense = np.zeros((len(values), len(self.directs) + 1, len(self.nominal)))
-            entry = np.arange(len(self.nominal))
-            for layer, others in zip(self.layers, np.moveaxis(without, 1, 0), strict=True):
-                dense[:, layer, entry] += base * others
-            slopes[:, self.directs] = self._sum_bins(dense[:, :-1])
+            for block in self._blocks(len(values)):
+                slopes[:, self.directs[block]] = self._direct_slopes(base, without, block)
         return Derivatives(self._sum_bins(content * norm * product), slopes, parts)
+
+    def _blocks(self, rows: int) -> list[slice]:
+        """Divide the direct parameters so that one array over their entries stays small."""
+        size = max(1, BLOCK_NUMBERS // max(1, rows * len(self.nominal)))
+        return [
+            slice(first, min(first + size, len(self.directs)))
+            for first in range(0, len(self.directs), size)
+        ]
+
+    def _direct_slopes(self, base: Array, without: Array, block: slice) -> Array:
+        """Slopes by some of the direct parameters, shape ``(T, parameters, B)``."""
+        size = block.stop - block.start
+        dense = np.zeros((len(base), size + 1, len(self.nominal)))
+        for layer, others in zip(self.layers, np.moveaxis(without, 1, 0), strict=True):
+            row, entry = self._in_block(layer, block)
+            dense[:, row, entry] += (base * others)[:, entry]
+        return self._sum_bins(dense[:, :-1])
+
+    def _in_block(self, layer: Indices, block: slice) -> tuple[Indices, Indices]:
+        """Rows and entries of the parameters of a block that a layer holds."""
+        entry = np.flatnonzero((layer >= block.start) & (layer < block.stop))
+        return layer[entry] - block.start, entry
+
+    def change_of_bins(self, values: Array, steps: Array) -> Array:
+        """Give the largest relative change of a bin by a step ±s of each parameter, shape ``(n,)``.
+
+        Parameters
+        ----------
+        values
+            Parameters, shape ``(n,)``.
+        steps
+            Step of each, shape ``(n,)``.
+        """
+        base = self.total(values[None])[0]
+        found = np.zeros(self.shape[2])
+        for i in self.alphas:
+            points = np.repeat(values[None], 2, axis=0)
+            points[:, i] += (steps[i], -steps[i])
+            found[i] = np.abs(self.total(points) / base - 1.0).max()
+        # yields are linear in the others, and most of them act on one bin
+        content, _, _ = self._content(values[None])
+        factors, _, _ = self._factors(values[None])
+        without = _leave_one_out(self._multipliers(values[None]))
+        for block in self._blocks(1):
+            slopes = self._direct_slopes(content * factors.prod(axis=1), without, block)[0]
+            chosen = self.directs[block]
+            found[chosen] = np.abs(slopes * steps[chosen, None] / base).max(axis=1)
+        return found
 
     def weighted_curvature(self, found: Derivatives, values: Array, weights: Array) -> Array:
         """Give Σ_b weight_b · d²(yield_b)/dθdθ', shape ``(T, n, n)``; weights ``(T, B)``."""
@@ -188,14 +235,16 @@ class Yields:
 
     def _mixed_curvature(self, change: Array, multipliers: Array) -> Array:
         """Give the block (α, direct) of the curvature; `change` ``(T, P, M)`` has the weights."""
-        size, entry = len(self.directs), np.arange(len(self.nominal))
-        mixed = np.zeros((len(change), len(self.alphas), size + 1))
+        mixed = np.zeros((len(change), len(self.alphas), len(self.directs)))
         without = _leave_one_out(multipliers)
-        for i, layer in enumerate(self.layers):
-            selection = np.zeros((len(entry), size + 1))
-            selection[entry, layer] = 1.0
-            mixed += (change * without[:, i, None]) @ selection
-        return mixed[:, :, :size]
+        for block in self._blocks(1):
+            for i, layer in enumerate(self.layers):
+                row, entry = self._in_block(layer, block)
+                selection = np.zeros((len(layer), block.stop - block.start + 1))
+                selection[:, -1] = 1.0
+                selection[entry, -1], selection[entry, row] = 0.0, 1.0
+                mixed[:, :, block] += ((change * without[:, i, None]) @ selection)[:, :, :-1]
+        return mixed
 
     def _direct_curvature(self, base: Array, multipliers: Array) -> Array:
         """Give the block (direct, direct) of the curvature; `base` ``(T, M)`` has the weights."""

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from taipan.inference.edges import find_empty_bin
 from taipan.inference.errors import EmptyBinError, FitError, NoMinimumError
 from taipan.inference.minimise import Minimum, minimise
-from taipan.inference.model import CompiledModel
+from taipan.inference.model import CompiledModel, name_bin
 from taipan.inference.stacked import descend_many
 from taipan.inference.starts import list_starts
 
@@ -190,4 +190,5 @@ def _check_data(model: CompiledModel, data: Array) -> None:
     counts = data[: model.n_bins]
     if (counts < 0).any():
         position = int(np.argmin(counts))
-        raise FitError(f"data bin {position} is negative ({counts[position]:.4g})")
+        where = name_bin(model.regions, position)
+        raise FitError(f"data of {where} is negative ({counts[position]:.4g})")

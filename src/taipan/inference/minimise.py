@@ -29,7 +29,7 @@ Objective = Callable[[Array], tuple[float, Array, Array]]
 # estimate within 1.5e-5 of its standard deviation.
 MAX_EDM = 1e-10
 MAX_STEPS = 60
-MAX_HALVINGS = 30
+MAX_HALVINGS = 60
 # Rounding error of a sum of ~1e5 in 64 bits, relative to the sum.
 NOISE = 1e-14
 # Rounding error of a number in 64 bits.

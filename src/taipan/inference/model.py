@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from taipan.bin_statistics import (
+    Group,
+    find_groups,
+    list_restored,
+    read_constraints,
+    restore,
+)
 from taipan.inference.check import check_workspace
 from taipan.inference.errors import FitError
 from taipan.inference.histfactory import Yields, read_yields
 from taipan.inference.poisson import SLACK, poisson_terms, saturated_terms
-from taipan.inference.read import numpy_backend, open_workspace
+from taipan.inference.read import Opened, numpy_backend, open_workspace
 from taipan.inference.starts import Shape, judge_shape
+from taipan.inference.structure import unknown_observations
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +41,8 @@ Mask = npt.NDArray[np.bool_]
 FLOOR_FRACTION = 1e-6
 # The same for the rate of an auxiliary measurement.
 _LEAST_RATE = np.array(1e-12)
+# Smallest nominal expectation of a bin; its square can still be divided by.
+SMALLEST_YIELD = 1e-30
 
 
 @dataclass(frozen=True)
@@ -267,10 +277,14 @@ def compile_model(
     with numpy_backend():
         opened = open_workspace(workspace, measurement, interpolation)
         model, config = opened.model, opened.model.config
+        groups = find_groups(workspace)
         yields = read_yields(workspace, config, opened.codes)
-        compiled = _assemble(config, yields, opened.observed)
+        compiled = _assemble(opened, yields, groups)
         _check_against_pyhf(compiled, model)
-    notes = check_workspace(workspace, compiled, lenient=lenient, allow_no_signal=allow_no_signal)
+    findings = check_workspace(
+        workspace, compiled, groups, lenient=lenient, allow_no_signal=allow_no_signal
+    )
+    notes = [*unknown_observations(workspace), *list_restored(groups), *findings]
     logger.info(
         "model: %d parameters, %d bins, %d yields, prepared in %.2f s",
         len(compiled.parameters.names), compiled.n_bins, len(yields.nominal),
@@ -291,49 +305,51 @@ def _check_against_pyhf(compiled: CompiledModel, model: Any) -> None:
             raise FitError("expected yields differ from pyhf's: the workspace is not supported")
 
 
-def _assemble(config: Any, yields: Yields, observed: Array) -> CompiledModel:
+def _assemble(opened: Opened, yields: Yields, groups: Sequence[Group]) -> CompiledModel:
+    config = opened.model.config
     initial = np.asarray(config.suggested_init(), dtype=np.float64)
-    auxiliary, factor, sigma = _auxiliary(config)
     nominal = yields.total(initial[None])[0]
-    if not (np.isfinite(nominal).all() and (nominal > 0).all()):
-        position = int(np.argmin(np.where(np.isfinite(nominal), nominal, -np.inf)))
-        raise FitError(f"nominal expectation of bin {position} is {nominal[position]:.4g}")
+    regions = dict(config.channel_slices)
+    bad = ~(nominal >= SMALLEST_YIELD)  # true for NaN, too
+    if bad.any():
+        position = int(np.argmax(bad))
+        raise FitError(
+            f"{name_bin(regions, position)}: nominal expectation is {nominal[position]:.4g} "
+            "(it must be positive)"
+        )
+    auxiliary, known = read_constraints(config)
+    constraints = restore(groups, config, opened.settings, known)
     constrained = np.zeros(config.npars, dtype=np.bool_)
     constrained[auxiliary] = True
-    bounds = np.asarray(config.suggested_bounds(), dtype=np.float64)
+    observed, factor = opened.observed.copy(), constraints.factor[auxiliary]
+    counted = factor != known.factor[auxiliary]
+    observed[len(nominal) :][counted] = factor[counted]  # measured at the nominal parameter, 1
     poi = int(config.poi_index)
     return CompiledModel(
         parameters=Parameters(
             names=tuple(config.par_names),
             initial=initial,
-            lower=bounds[:, 0],
-            upper=bounds[:, 1],
-            fixed=np.asarray(config.suggested_fixed(), dtype=np.bool_),
+            lower=constraints.lower,
+            upper=constraints.upper,
+            fixed=constraints.fixed,
             constrained=constrained,
-            sigma=sigma,
+            sigma=constraints.sigma,
         ),
         poi=poi,
-        regions=dict(config.channel_slices),
+        regions=regions,
         samples=tuple(config.samples),
         observed=observed,
         auxiliary=auxiliary,
         auxiliary_factor=factor,
         yields=yields,
         floor=FLOOR_FRACTION * nominal,
-        shape=judge_shape(yields, initial, sigma, bounds[:, 0], poi),
+        shape=judge_shape(yields, initial, constraints.sigma, constraints.lower, poi),
     )
 
 
-def _auxiliary(config: Any) -> tuple[npt.NDArray[np.intp], Array, Array]:
-    """Give per auxiliary measurement its parameter and Poisson factor, per parameter its σ."""
-    indices: list[int] = []
-    factors: list[float] = []
-    sigma = np.zeros(config.npars)
-    for name in config.auxdata_order:
-        parameter = config.param_set(name)
-        position = config.par_slice(name)
-        indices += range(position.start, position.stop)
-        is_poisson = parameter.pdf_type == "poisson"
-        factors += list(parameter.factors) if is_poisson else [0.0] * parameter.n_parameters
-        sigma[position] = parameter.width()
-    return np.asarray(indices, dtype=np.intp), np.asarray(factors, dtype=np.float64), sigma
+def name_bin(regions: Mapping[str, slice], position: int) -> str:
+    """Name the region and the bin, counted from zero in it, of a position in the main data."""
+    for region, bins in regions.items():
+        if bins.start <= position < bins.stop:
+            return f"region {region}, bin {position - bins.start}"
+    raise FitError(f"bin {position} is not in the model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,11 @@ import pyhf
 
 from taipan.inference.errors import FitError
 from taipan.inference.interpolation import NORM_CODES, SHAPE_CODES
+from taipan.inference.size import check_size
+from taipan.inference.structure import check_measurement, check_structure
+
+# what pyhf logs is in the error, or checked before; without a handler it goes to the terminal
+logging.getLogger("pyhf").addHandler(logging.NullHandler())
 
 Array = npt.NDArray[np.float64]
 _CODES = {"normsys": NORM_CODES, "histosys": SHAPE_CODES}
@@ -32,11 +38,14 @@ class Opened:
         Counts and auxiliary measurements.
     codes
         Interpolation code of each kind of modifier.
+    settings
+        Parameter → its entry in the chosen measurement.
     """
 
     model: Any
     observed: Array
     codes: Mapping[str, str]
+    settings: Mapping[str, Mapping[str, Any]]
 
 
 @contextmanager
@@ -69,8 +78,8 @@ def open_workspace(
     Raises
     ------
     FitError
-        If a template is not finite, pyhf refuses the workspace, or the measurement or code does
-        not exist; names it.
+        If the workspace is not valid or too large, pyhf refuses it, or the measurement or code does
+        not exist; names region, sample, modifier or parameter.
     """
     codes = {kind: allowed[0] for kind, allowed in _CODES.items()}
     for kind, code in (interpolation or {}).items():
@@ -78,25 +87,18 @@ def open_workspace(
             known = "; ".join(f"{name}: {', '.join(values)}" for name, values in _CODES.items())
             raise FitError(f"interpolation {kind}: {code!r} is not offered ({known})")
         codes[kind] = code
+    validate(workspace)
+    chosen = _choose_measurement(workspace, measurement)
+    check_measurement(workspace, chosen)
+    check_size(workspace)
     try:
-        # pyhf 0.7.6 validates with a jsonschema class that is deprecated
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
-            pyhf.schema.validate(workspace, "workspace.json")
-            check_finite(workspace)
+        with np.errstate(all="ignore"), _old_jsonschema():
             opened = pyhf.Workspace(copy.deepcopy(dict(workspace)), validate=False)
-            if measurement is not None and measurement not in opened.measurement_names:
-                raise FitError(
-                    f"measurement {measurement!r} is not in the workspace "
-                    f"({', '.join(opened.measurement_names)})"
-                )
             model = opened.model(
-                measurement_name=measurement,
+                measurement_name=chosen["name"],
                 modifier_settings={kind: {"interpcode": code} for kind, code in codes.items()},
             )
             observed = np.asarray(opened.data(model), dtype=np.float64)
-    except FitError:
-        raise
     except (
         pyhf.exceptions.InvalidSpecification,
         pyhf.exceptions.InvalidModel,
@@ -105,42 +107,56 @@ def open_workspace(
         pyhf.exceptions.InvalidNameReuse,
         pyhf.exceptions.InvalidWorkspaceOperation,
         *(TypeError, ValueError, LookupError, OverflowError),  # numbers out of range, lengths
+        AssertionError,  # staterror of some of the bins of a region
     ) as error:
-        raise FitError(f"pyhf refuses the workspace: {error}") from error
+        raise FitError(f"pyhf refuses the workspace: {_one_line(error)}") from error
     if model.config.poi_index is None:
-        raise FitError("the workspace has no parameter of interest")
-    return Opened(model, observed, codes)
+        raise FitError(f"measurement {chosen['name']}: the workspace has no parameter of interest")
+    settings = {item["name"]: item for item in chosen["config"]["parameters"]}
+    return Opened(model, observed, codes, settings)
 
 
-def check_finite(workspace: Mapping[str, Any]) -> None:
-    """Refuse a workspace with a yield, variation, uncertainty or observation that is not finite.
+@contextmanager
+def _old_jsonschema() -> Iterator[None]:
+    """Accept that pyhf 0.7.6 validates with a class of jsonschema that is deprecated."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
+        yield
+
+
+def validate(workspace: Mapping[str, Any]) -> None:
+    """Refuse what is no workspace, by schema and by structure.
 
     Raises
     ------
     FitError
-        Names the region, the sample and the modifier.
+        Names the key, or region, sample and modifier.
     """
-    for channel in workspace.get("channels", ()):
-        for sample in channel.get("samples", ()):
-            where = f"region {channel.get('name')}, sample {sample.get('name')}"
-            _refuse_nan(where, "yields", sample.get("data", ()))
-            for modifier in sample.get("modifiers", ()):
-                data = modifier.get("data")
-                parts = data if isinstance(data, Mapping) else {"data": data}
-                for key, values in parts.items():
-                    _refuse_nan(f"{where}, modifier {modifier.get('name')}", key, values)
-    for observation in workspace.get("observations", ()):
-        _refuse_nan(f"region {observation.get('name')}", "observation", observation.get("data"))
-
-
-def _refuse_nan(where: str, what: str, values: Any) -> None:
     try:
-        numbers = np.atleast_1d(np.asarray([] if values is None else values, dtype=np.float64))
-    except (TypeError, ValueError, OverflowError):
-        return  # pyhf says what is wrong with it
-    if not np.isfinite(numbers).all():
-        position = int(np.argmin(np.isfinite(numbers)))
-        raise FitError(f"{where}: {what}[{position}] is {numbers.flat[position]}")
+        with _old_jsonschema():
+            pyhf.schema.validate(workspace, "workspace.json")
+    except pyhf.exceptions.InvalidSpecification as error:
+        where = f"{error.path}: " if error.path else ""
+        raise FitError(
+            f"pyhf refuses the workspace: {where}{_one_line(error.parent.message)}"
+        ) from error
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
+        raise FitError(f"pyhf refuses the workspace: {_one_line(error)}") from error
+    check_structure(workspace)
+
+
+def _choose_measurement(workspace: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
+    found: dict[str, Mapping[str, Any]] = {item["name"]: item for item in workspace["measurements"]}
+    if name is None:
+        return next(iter(found.values()))
+    if name not in found:
+        raise FitError(f"measurement {name!r} is not in the workspace ({', '.join(found)})")
+    return found[name]
+
+
+def _one_line(message: object, longest: int = 300) -> str:
+    text = " ".join(str(message).split())
+    return text if len(text) <= longest else f"{text[:longest]} ..."
 
 
 def keep_regions(workspace: Mapping[str, Any], regions: Sequence[str]) -> dict[str, Any]:
@@ -151,8 +167,9 @@ def keep_regions(workspace: Mapping[str, Any], regions: Sequence[str]) -> dict[s
     Raises
     ------
     FitError
-        If a region is not in the workspace.
+        If it is no workspace, or a region is not in it.
     """
+    validate(workspace)
     present = [channel["name"] for channel in workspace["channels"]]
     unknown = [name for name in regions if name not in present]
     if unknown or not regions:

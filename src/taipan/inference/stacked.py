@@ -53,7 +53,8 @@ def descend_many(model: CompiledModel, data: Array, start: Array, held: Mask) ->
         Parameters that keep their value, shape ``(T, n)``.
     """
     width = max(1, len(model.yields.alphas) + len(model.yields.directs))
-    chunk = max(1, CHUNK_NUMBERS // (width * max(1, len(model.yields.nominal))))
+    largest = max(width * max(1, len(model.yields.nominal)), start.shape[1] ** 2)
+    chunk = max(1, CHUNK_NUMBERS // largest)
     parts = []
     with threadpool_limits(1):  # the matrices are far too small to be shared out
         for first in range(0, len(start), chunk):

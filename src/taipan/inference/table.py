@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from taipan.terminal import escape_controls, fold_symbols
+
 # Rows of impacts that a terminal shows; the file has all.
 SHOWN_IMPACTS = 15
 
 
-def print_result(result: Mapping[str, Any]) -> str:
-    """Lay out the result of ``taipan fit`` for a terminal."""
+def print_result(result: Mapping[str, Any], *, symbols: bool = True) -> str:
+    """Lay out the result of ``taipan fit`` for a terminal; without `symbols` in ASCII."""
     poi = result["poi"]
     rows = [["fit", result["mode"]]]
     held = result["sigma"] == 0.0
     rows.append([poi, f"{result['mu_hat']:.4g}" + (" (held)" if held else "")])
     if not held:
         rows[-1][1] += f" ± {result['sigma']:.4g}"
+    if any(item["name"] == poi and item["at_bound"] for item in result["parameters"]):
+        rows[-1][1] += " (at its bound)"
     if "interval" in result:
         ends = [
             f"{end:.4g}" + (" (bound)" if cut else "")
@@ -34,12 +38,12 @@ def print_result(result: Mapping[str, Any]) -> str:
         toys = result["toys"]
         width = "" if toys["pull_width"] is None else f", width {toys['pull_width']:.3f}"
         rows.append([f"{toys['n']} toys", f"pull mean {toys['pull_mean']:+.3f}{width}"])
-    parts = [_aligned(rows)]
+    blocks = [rows]
     if "impacts" in result:
-        parts.append(_impacts(result))
-    parts.append(_yields(result))
-    parts += [f"note: {note}\n" for note in result["notes"]]
-    return "\n".join(parts)
+        blocks.append(_impacts(result))
+    blocks.append(_yields(result))
+    blocks += [[[f"note: {note}"]] for note in result["notes"]]
+    return "\n".join(_aligned(block, symbols) for block in blocks)
 
 
 def _limit(limit: Mapping[str, Any], key: str) -> list[str]:
@@ -66,7 +70,7 @@ def _goodness(result: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _impacts(result: Mapping[str, Any]) -> str:
+def _impacts(result: Mapping[str, Any]) -> list[list[str]]:
     parameters = {item["name"]: item for item in result["parameters"]}
     rows = [["parameter", "value", "σ", "impact +1σ", "impact -1σ", "prefit +", "prefit -"]]
     for impact in result["impacts"][:SHOWN_IMPACTS]:
@@ -76,27 +80,33 @@ def _impacts(result: Mapping[str, Any]) -> str:
         rows.append(
             [impact["name"], f"{item['value']:+.3f}", f"{item['sigma']:.3f}", *after, *before]
         )
-    return _aligned(rows)
+    return rows
 
 
-def _yields(result: Mapping[str, Any]) -> str:
+def _yields(result: Mapping[str, Any]) -> list[list[str]]:
     rows = [["region", "data", "prefit", "postfit"]]
     for region, after in result["postfit"].items():
         before = result["prefit"][region]
         rows.append(
             [region, f"{sum(after['data']):.6g}", *(_total(item) for item in (before, after))]
         )
-    return _aligned(rows)
+    return rows
 
 
 def _total(yields: Mapping[str, Any]) -> str:
     return f"{sum(yields['total']):.6g} ± {yields['sum_sigma']:.3g}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def _aligned(cells: Sequence[Sequence[str]], symbols: bool) -> str:
+    rows = [[_shown(cell, symbols) for cell in row] for row in cells]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
     )
     return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def _shown(cell: str, symbols: bool) -> str:
+    text = escape_controls(cell.replace("\n", "\\n"))
+    return text if symbols else fold_symbols(text)

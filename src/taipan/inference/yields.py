@@ -57,17 +57,20 @@ def _yields(
 ) -> dict[str, Any]:
     by_sample = model.expected_by_sample(values)
     jacobian = model.jacobian(values)
-    full = jacobian @ covariance @ jacobian.T
-    variance = np.diag(full)
-    # rounding can leave -1e-20 where two contributions cancel
-    sigma = np.sqrt(np.maximum(variance, 0.0))
+    spread = jacobian @ covariance
+    # the diagonal of J C Jᵀ alone: all of it has the square of the number of bins
+    sigma = _root(np.einsum("bi,bi->b", spread, jacobian))
+    sums = {
+        region: _root(spread[bins].sum(axis=0) @ jacobian[bins].sum(axis=0))
+        for region, bins in model.regions.items()
+    }
     return {
         region: {
             "edges": [float(edge) for edge in edges[region]],
             "data": data[bins].tolist(),
             "total": by_sample[:, bins].sum(axis=0).tolist(),
             "total_sigma": sigma[bins].tolist(),
-            "sum_sigma": float(np.sqrt(max(full[bins, bins].sum(), 0.0))),
+            "sum_sigma": float(sums[region]),
             "samples": {
                 name: row[bins].tolist() for name, row in zip(model.samples, by_sample, strict=True)
             },
@@ -76,10 +79,9 @@ def _yields(
     }
 
 
-def total_covariance(model: CompiledModel, best: FitResult) -> Array:
-    """Covariance of the post-fit yields of all bins, shape ``(n_bins, n_bins)``."""
-    jacobian = model.jacobian(best.values)
-    return np.asarray(jacobian @ best.covariance @ jacobian.T)
+def _root(variance: Any) -> Array:
+    # rounding can leave -1e-20 where two contributions cancel
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
 def predict(model: CompiledModel, best: FitResult, other: CompiledModel) -> dict[str, Any]:

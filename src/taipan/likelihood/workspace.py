@@ -14,6 +14,7 @@ from typing import Any
 import hist
 import numpy as np
 
+from taipan.bin_statistics import find_groups, list_uncounted
 from taipan.config.model import Config
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.errors import LikelihoodError
@@ -82,6 +83,9 @@ def build_workspace(
     builder = Builder(config, poi, size, prune=True)
     workspace = _workspace(builder, regions)
     builder.check_everything_acts()
+    uncounted = list(list_uncounted(find_groups(workspace)))
+    if uncounted:
+        raise LikelihoodError(uncounted[0])
     blinded = not config.fit.unblind
     if not blinded and not any(region.data.any() for region in regions):
         raise LikelihoodError("data: no event in any fitted region")

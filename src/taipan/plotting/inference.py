@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from scipy.stats import norm
 
+from taipan.export.names import make_file_names
 from taipan.plotting.style import CYCLE, DOWN, UP, add_header, house_style, new_figure, save_figure
 
 # Parameters that an impacts plot shows; the file of the result has all.
@@ -45,7 +46,9 @@ def draw_result(result: Mapping[str, Any], folder: Path) -> list[Path]:
     if "toys" in result:
         figures["toys"] = (toys_figure(result["toys"]), result["toys"])
     made = []
-    for name, (figure, numbers) in figures.items():
+    for name, (figure, numbers) in zip(
+        make_file_names(list(figures)), figures.values(), strict=True
+    ):
         outputs = {kind: folder / f"{name}.{kind}" for kind in ("pdf", "png", "json")}
         save_figure(figure, outputs, numbers)
         made.append(outputs["png"])

@@ -256,8 +256,8 @@ def _bound_warnings(fit: Mapping[str, Any]) -> list[str]:
         bounded = [p["name"] for p in result["parameters"] if p["at_bound"]]
         if bounded:
             warnings.append(
-                f"{fit['observable']}: {kind} fit has {', '.join(bounded)} at a bound; its σ is "
-                "the curvature there, not an interval"
+                f"{fit['observable']}: {kind} fit has {', '.join(bounded)} at a bound; σ there "
+                "is no interval"
             )
         ends = zip(result["interval"], result["interval_at_bound"], strict=True)
         cut = [f"{end:g}" for end, at_bound in ends if at_bound]

@@ -19,6 +19,10 @@ from taipan.nn.metrics import n_eff_of_sums
 
 Array = npt.NDArray[np.float64]
 
+# A statistical parameter multiplies the yield and ends at 10. Weights of both signs can cancel to a
+# yield that no such factor can vary by its own uncertainty: 10 = 1 + 9σ, and σ² = 1/n_eff.
+SMALLEST_SIGNAL_N_EFF = 1.0 / 81.0
+
 
 class MergeError(TaipanError):
     """A region whose templates no merging can make usable."""
@@ -130,7 +134,8 @@ def find_merging(
     """Choose which neighbouring bins to merge so that each bin can be fitted.
 
     Every merged bin has a non-negative yield of each sample under every variation, a positive total
-    background and at least `min_effective_events` effective background events. Bins are closed
+    background and at least `min_effective_events` effective background events, and no signal that
+    cancels to zero while its Σw² does not. Bins are closed
     greedily from the upper edge of the observable downwards: a network's score puts the signal
     there, so a bin that passes alone stays as it is, and one that fails takes in its neighbour
     towards the background-like end, where bins are many and carry little information. What is
@@ -239,6 +244,11 @@ class _Checker:
             found.append(f"total background is {float(background):.4g}")
         elif n_eff < self.min_effective_events:
             found.append(f"background n_eff is {n_eff:.4g} < {self.min_effective_events:g}")
+        signals = [item for name, item in self.nominal.items() if name not in self.backgrounds]
+        value = float(sum(counts.values[start:stop].sum() for counts in signals))
+        squares = float(sum(counts.variances[start:stop].sum() for counts in signals))
+        if value >= 0.0 and value**2 < SMALLEST_SIGNAL_N_EFF * squares:
+            found.append(f"total signal is {value:.4g} with Σw² = {squares:.4g}")
         return found
 
 

@@ -1,0 +1,323 @@
+"""Fits at the edges of what a likelihood is: empty bins, bounds, and very many events."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import warnings
+
+import numpy as np
+import pyhf
+import pytest
+
+from taipan.cli import main
+from taipan.inference import FitError, compile_model, fit
+from taipan.inference.batch import fit_many
+from taipan.inference.blinding import refuse_bounds
+from taipan.inference.goodness import goodness_of_fit
+from taipan.inference.impacts import rank_parameters
+from taipan.inference.profile import Profile, interval, significance, upper_limit
+from taipan.inference.scan import scan
+from taipan.inference.toy_limit import toy_limit
+
+MU = {"name": "mu", "type": "normfactor", "data": None}
+
+
+def workspace_of(samples, observed, bounds=(-10.0, 10.0)):
+    """One region; samples: name → (data, modifiers)."""
+    listed = [{"name": n, "data": d, "modifiers": m} for n, (d, m) in samples.items()]
+    poi = {"name": "mu", "bounds": [list(bounds)], "inits": [1.0]}
+    return {
+        "channels": [{"name": "sr", "samples": listed}],
+        "observations": [{"name": "sr", "data": observed}],
+        "measurements": [{"name": "fit", "config": {"poi": "mu", "parameters": [poi]}}],
+        "version": "1.0.0",
+    }
+
+
+def histosys(name, up, down):
+    return {"name": name, "type": "histosys", "data": {"hi_data": up, "lo_data": down}}
+
+
+def normsys(name, up, down):
+    return {"name": name, "type": "normsys", "data": {"hi": up, "lo": down}}
+
+
+def staterror(errors):
+    return {"name": "staterror_sr", "type": "staterror", "data": errors}
+
+
+def shape(up, down, high, low):
+    return [histosys("shape", up, down), normsys("shape", high, low)]
+
+
+def zero_yield_sample_a():
+    """The background of the second bin can be varied below zero, on both sides."""
+    return workspace_of(
+        {
+            "signal": (
+                [10.45, 3.816],
+                [MU, *shape([10.3857, 3.529], [10.4407, 3.9597], 1.108, 0.86),
+                 staterror([0.1909, 0.0762])],
+            ),
+            "a": (
+                [0.405, 0.002],
+                [*shape([0.4282, 0.0019], [0.3908, 0.0019], 1.043, 0.968),
+                 staterror([0.2493, 0.0019])],
+            ),
+            "b": ([0.379, 0.0], [staterror([0.2678, 0.0])]),
+            "c": (
+                [4.747, 0.0],
+                [*shape([4.9231, -0.2697], [4.7705, -0.366], 1.058, 0.91),
+                 staterror([1.5995, 0.0])],
+            ),
+            "d": (
+                [0.382, 0.163],
+                [*shape([0.3741, 0.1671], [0.3948, 0.1591], 1.056, 0.941),
+                 staterror([0.1187, 0.0781])],
+            ),
+        },
+        [21.0, 6.0],
+    )  # fmt: skip
+
+
+def zero_yield_sample_b():
+    """The same with other numbers."""
+    return workspace_of(
+        {
+            "signal": (
+                [11.365, 4.15],
+                [MU, *shape([11.296, 3.8383], [11.3558, 4.3068], 1.108, 0.86),
+                 staterror([0.2077, 0.0829])],
+            ),
+            "a": (
+                [0.39, 0.002],
+                [*shape([0.4121, 0.0018], [0.3761, 0.0018], 1.043, 0.968),
+                 staterror([0.2399, 0.0018])],
+            ),
+            "b": ([0.426, 0.0], [staterror([0.3012, 0.0])]),
+            "c": (
+                [3.915, 0.0],
+                [*shape([4.0603, -0.2225], [3.9344, -0.3019], 1.058, 0.91),
+                 staterror([1.3192, 0.0])],
+            ),
+            "d": (
+                [0.351, 0.15],
+                [*shape([0.3434, 0.1534], [0.3625, 0.1461], 1.056, 0.941),
+                 staterror([0.109, 0.0717])],
+            ),
+        },
+        [16.0, 6.0],
+    )  # fmt: skip
+
+
+def zero_observed(bounds=(0.0, 20.0), background=0.8):
+    return workspace_of(
+        {"signal": ([3.0], [MU]), "bkg": ([background], [normsys("norm", 1.15, 0.85)])},
+        [0.0],
+        bounds,
+    )
+
+
+def large_counts(factor=1.0):
+    events = factor * np.array([3.0e7, 2.1e7, 1.2e7, 6.0e6])
+    tilt = np.array([0.01, 0.01 / 3.0, -0.01 / 3.0, -0.01])
+    signal = factor * np.array([3.0e4, 6.3e4, 7.2e4, 6.0e4])
+    data = np.round(events * (1.0 + 0.004 - 0.1 * tilt) + 0.75 * signal)
+    return workspace_of(
+        {
+            "signal": (signal.tolist(), [MU]),
+            "bkg": (
+                events.tolist(),
+                [
+                    normsys("norm", 1.02, 0.98),
+                    histosys(
+                        "tilt", (events * (1.0 - tilt)).tolist(), (events * (1.0 + tilt)).tolist()
+                    ),
+                ],
+            ),
+        },
+        data.tolist(),
+    )
+
+
+# Significances of pyhf with MINUIT.
+@pytest.mark.parametrize(
+    ("workspace", "mu_hat", "sigma", "z"),
+    [
+        (zero_yield_sample_a(), 1.4782, 0.4281, 7.2296),
+        (zero_yield_sample_b(), 1.1308, 0.3451, 6.7701),
+    ],
+    ids=["a", "b"],
+)
+def test_significance_with_a_zero_yield_sample_is_that_of_minuit(workspace, mu_hat, sigma, z):
+    model = compile_model(workspace)
+    profile = Profile(model, model.observed)
+    assert profile.mu_hat == pytest.approx(mu_hat, abs=2e-4)
+    assert profile.sigma == pytest.approx(sigma, abs=2e-4)
+    assert significance(profile)[0] == pytest.approx(z, abs=1e-4)
+    values, _ = profile.conditional(0.0)
+    assert model.expected(values).min() > 0.05
+    assert 1.5 < upper_limit(profile, 0.95).observed < 3.0
+
+
+def test_every_conditional_fit_of_a_zero_yield_sample_is_the_deepest():
+    model = compile_model(zero_yield_sample_a())
+    best = fit(model, model.observed)
+    (found,) = [scan(model, model.observed, best, ["mu"], [np.array([0.0, 0.5, 3.0])])]
+    assert np.sqrt(found.rise[0]) == pytest.approx(7.2296, abs=1e-4)
+    assert all(abs(v) < 0.5 for item in rank_parameters(model, model.observed, best)
+               for v in item.postfit)  # fmt: skip
+    # a start at which the second bin is negative
+    start = best.values.copy()
+    start[model.parameters.index("shape")] = 2.5
+    start[model.poi] = 0.0
+    fixed = np.arange(len(start)) == model.poi
+    fits = fit_many(model, model.observed, start, fixed=fixed)
+    assert 2.0 * (fits.nllr[0] - best.nllr) == pytest.approx(7.2296**2, abs=2e-3)
+
+
+def test_infinite_significance_is_refused_with_its_bin():
+    """No background at all where events are seen: there is no likelihood without signal."""
+    workspace = workspace_of(
+        {"signal": ([5.0, 4.0], [MU]), "bkg": ([20.0, 0.0], [normsys("norm", 1.1, 0.9)])},
+        [22.0, 3.0],
+    )
+    model = compile_model(workspace)
+    with pytest.raises(FitError, match=r"region sr, bin 1: nothing is predicted where .* are 3"):
+        significance(Profile(model, model.observed))
+
+
+def test_zero_observed_events_give_the_interval_in_closed_form():
+    """−ln L rises by s for each unit of μ, so 2ΔlnL = 1 at 1/(2s); a bound is a result."""
+    model = compile_model(zero_observed())
+    profile = Profile(model, model.observed)
+    low, high = interval(profile)
+    assert (profile.mu_hat, low) == (0.0, 0.0)
+    assert high == pytest.approx(1.0 / 6.0, abs=1e-5)
+    assert profile.sigma == pytest.approx(1.0 / 6.0, abs=1e-9)
+    assert profile.best.at_bound[model.poi]
+    assert significance(profile) == (0.0, 0.5)
+    # q̃_μ = 2sμ; Asimov data are the background fitted to no event at all
+    limit = upper_limit(profile, 0.95).observed
+    assert 0.5 < limit < 1.5
+
+
+def test_limit_of_zero_observed_events_by_toys_is_exact():
+    """CLs = P(0 | s + b)/P(0 | b) = exp(−μs), whatever the background."""
+    model = compile_model(zero_observed())
+    toys = toy_limit(Profile(model, model.observed), 0.95, 2000, np.random.default_rng(3))
+    assert toys.limit.observed == pytest.approx(math.log(20.0) / 3.0, rel=0.03)
+
+
+def test_zero_observed_events_without_a_bound_end_where_nothing_is_predicted():
+    """−ln L = λ + θ²/2 with λ = sμ + b(1 + 0.15·θ) ≥ 0: the minimum is λ = 0 with θ = 0."""
+    model = compile_model(zero_observed(bounds=(-10.0, 20.0)))
+    best = fit(model, model.observed)
+    norm, mu_hat = best.values[model.parameters.index("norm")], best.values[model.poi]
+    assert (norm, mu_hat) == pytest.approx((0.0, -0.8 / 3.0), abs=1e-5)
+    assert model.expected(best.values)[0] == pytest.approx(0.0, abs=1e-7)
+    low, high = interval(Profile(model, model.observed, best))
+    # below, the background has to grow by one σ; above, λ is free to rise
+    assert low == pytest.approx(-0.8 * 1.15 / 3.0, abs=1e-3)
+    assert mu_hat < high < mu_hat + 0.5
+
+
+@pytest.mark.parametrize("extra", [[], ["--toys", "50"], ["--gof", "--toys", "20"]])
+def test_command_takes_a_signal_strength_at_its_bound(extra, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    path = tmp_path / "workspace.json"
+    path.write_text(json.dumps(zero_observed()))
+    options = ["--limit", "--impacts", "--scan", "mu", "--out", str(out), *extra]
+    assert main(["fit", str(path), *options]) == 0
+    printed = capsys.readouterr()
+    assert "(at its bound)" in printed.out
+    assert not printed.err
+    result = json.loads(out.read_text(), parse_constant=pytest.fail)
+    assert result["interval"] == pytest.approx([0.0, 1.0 / 6.0], abs=1e-5)
+    assert result["interval_at_bound"] == [True, False]
+    assert result["breakdown"]["total"] == pytest.approx(1.0 / 6.0)
+
+
+def test_toys_at_a_bound_have_finite_pulls(tmp_path, capsys):
+    """pyhf's two uncorrelated bins with fewer events than background: pulls were -inf."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = pyhf.simplemodels.uncorrelated_background([5.0, 10.0], [50.0, 60.0], [7.0, 8.0])
+        workspace = pyhf.Workspace.build(model, [55.0, 68.0, *model.config.auxdata])
+    path, out = tmp_path / "workspace.json", tmp_path / "out.json"
+    path.write_text(json.dumps(workspace))
+    assert main(["fit", str(path), "--toys", "50", "--out", str(out)]) == 0
+    toys = json.loads(out.read_text())["toys"]
+    assert toys["n"] == 50
+    assert min(toys["sigma"]) > 0.0
+    assert abs(toys["pull_mean"]) < 1.0
+    assert 0.3 < toys["pull_width"] < 1.5
+    capsys.readouterr()
+
+
+def test_a_signal_strength_beyond_its_upper_bound_is_named():
+    workspace = zero_observed(bounds=(0.0, 1.0))
+    workspace["observations"][0]["data"] = [30.0]
+    model = compile_model(workspace)
+    with pytest.raises(FitError, match=r"^mu = 1 \(bounds 0, 1\): the best fit lies beyond"):
+        refuse_bounds(model, fit(model, model.observed))
+
+
+@pytest.mark.parametrize("factor", [1.0, 100.0])
+def test_large_counts_are_fitted(factor):
+    """3·10⁷ and 3·10⁹ events in a bin, against the solution of the linearised χ²."""
+    workspace = large_counts(factor)
+    model = compile_model(workspace)
+    profile = Profile(model, model.observed)
+    events = np.array(workspace["channels"][0]["samples"][1]["data"])
+    signal = np.array(workspace["channels"][0]["samples"][0]["data"])
+    tilt = np.array([0.01, 0.01 / 3.0, -0.01 / 3.0, -0.01])
+    assert profile.mu_hat == pytest.approx(0.75, abs=0.1)
+    # Fisher information at the minimum, normsys being exponential to first order
+    derivatives = np.stack([signal, events * np.log(1.02 / 0.98) / 2.0, -events * tilt])
+    information = derivatives / model.expected(profile.best.values) @ derivatives.T
+    information += np.diag([0.0, 1.0, 1.0])
+    assert profile.sigma == pytest.approx(np.sqrt(np.linalg.inv(information)[0, 0]), rel=5e-3)
+    low, high = interval(profile)
+    assert high - low == pytest.approx(2.0 * profile.sigma, rel=1e-2)
+    assert goodness_of_fit(model, model.observed, profile.best).statistic < 5.0
+
+
+@pytest.mark.parametrize("extra", [[], ["--asimov"]])
+def test_command_takes_a_thousand_million_events_a_bin(extra, tmp_path, capsys):
+    path = tmp_path / "workspace.json"
+    path.write_text(json.dumps(large_counts(100.0)))
+    assert main(["fit", str(path), "--impacts", "--limit", "--gof", *extra]) == 0
+    capsys.readouterr()
+
+
+def test_rounding_does_not_grow_with_the_counts():
+    """Terms of the likelihood vanish at the data: 10¹² events are as exact as ten."""
+    model = compile_model(large_counts(1e5))
+    data = model.asimov(model.nominal(1.0))
+    assert model.evaluate(model.nominal(1.0), data)[0] == 0.0
+    best = fit(model, data)
+    assert best.nllr < 1e-10
+    assert best.values == pytest.approx(model.nominal(1.0), abs=1e-5)
+
+
+def test_two_equally_deep_minima_that_disagree_are_refused():
+    """A shift of either sign explains the data, and each wants another signal strength."""
+    workspace = workspace_of(
+        {
+            "signal": ([10.0, 0.0], [MU]),
+            "bkg": ([100.0, 1000.0], [histosys("bent", [130.0, 1600.0], [70.0, 1600.0])]),
+        },
+        [120.0, 2200.0],
+        (-50.0, 50.0),
+    )
+    model = compile_model(workspace)
+    with pytest.raises(FitError, match="two minima are equally deep and disagree on mu"):
+        fit(model, model.observed)
+    one_sided = copy.deepcopy(workspace)
+    one_sided["channels"][0]["samples"][1]["modifiers"][0]["data"]["lo_data"][1] = 1590.0
+    deeper = compile_model(one_sided)
+    best = fit(deeper, deeper.observed)
+    assert best.values[deeper.parameters.index("bent")] == pytest.approx(2.0, abs=0.1)
