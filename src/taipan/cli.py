@@ -1,14 +1,17 @@
 """The command ``taipan``."""
 
-from __future__ import annotations
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the working directory: before anything is imported from it, even __future__
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from taipan.analysis import load_analysis
+from taipan.analysis_choice import find_analysis, trusted_module
 from taipan.combine_command import add_combine_commands
 from taipan.config import document
 from taipan.config.checks import check_config, fitted_regions
@@ -17,6 +20,7 @@ from taipan.config.model import Remote, Skim
 from taipan.datasets import total_luminosity
 from taipan.errors import TaipanError
 from taipan.fit_command import add_fit_command
+from taipan.import_path import drop_folder
 from taipan.provenance_command import add_provenance_command
 from taipan.reproduce.command import add_reproduce_commands
 
@@ -34,7 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 1 after an error that the message on standard error names.
     """
-    sys.path.insert(0, "")  # an analysis module in the working directory, as Snakemake finds it
     options, rest = _parser().parse_known_args(arguments)
     if rest and options.run is not _print_results_folder:  # which is handed Snakemake's options
         _parser().error(f"unrecognised arguments: {' '.join(rest)}")
@@ -72,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="FILE",
                 help="overlay, merged over config/config.yaml in the order given",
             )
+            _add_module(action)
         if name in ("check", "quantities", "write"):
             action.add_argument(
                 "--root",
@@ -98,6 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_module(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--module",
+        metavar="NAME",
+        help="analysis module outside the package that the configuration may name; it is executed",
+    )
+
+
 def _add_skim(commands: Any) -> None:
     text = "select the events of ROOT files into a Parquet file and print the cutflow"
     skim = commands.add_parser("skim", help=text, description=text)
@@ -109,7 +121,8 @@ def _add_skim(commands: Any) -> None:
         "--analysis",
         default="htautau",
         metavar="NAME",
-        help="analysis of config/analyses or of the package, or a module (default: htautau)",
+        help="analysis of config/analyses or of the package, or a module that is installed or lies "
+        "in the working directory (default: htautau)",
     )
     skim.add_argument("--out", required=True, type=Path, metavar="FILE", help="Parquet file")
     skim.add_argument("--cutflow", type=Path, metavar="FILE", help="cutflow as JSON too")
@@ -127,6 +140,7 @@ def _add_skim(commands: Any) -> None:
         help="overlay whose sections `skim` and `remote` are used",
     )  # fmt: skip
     skim.add_argument("--root", type=Path, default=Path(), metavar="FOLDER", help="holds config/")
+    _add_module(skim)
 
 
 def _positive(text: str) -> int:
@@ -147,9 +161,10 @@ def _skim(options: argparse.Namespace) -> None:
     name = options.analysis
     if options.config or (options.root / ANALYSES / f"{name}.yaml").is_file():
         config = read_config(options.config, options.root, analysis=name)
-        module, skim, remote = config.module, config.skim, config.remote
+        module = trusted_module(config.module, options.module)
+        skim, remote = config.skim, config.remote
     else:
-        module = name if "." in name else f"taipan.analyses.{name}"
+        module = find_analysis(name, options.root)
         skim, remote = Skim(), Remote()
     source = Source(options.out.stem, options.is_data, options.flat)
     result = skim_files(
@@ -178,7 +193,7 @@ def _print_results_folder(options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> None:
     config = read_config(options.config, options.root)
     catalogue = load_catalogue(config, options.root)
-    check_config(config, catalogue, load_analysis(config.module))
+    check_config(config, catalogue, load_analysis(trusted_module(config.module, options.module)))
     print(
         f"{config.analysis} on {catalogue.name}: {total_luminosity(config, catalogue):g} fb⁻¹, "
         f"{len(config.samples)} samples, {len(config.regions)} regions "
@@ -188,7 +203,8 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _print_quantities(options: argparse.Namespace) -> None:
-    analysis = load_analysis(read_config(options.config, options.root).module)
+    config = read_config(options.config, options.root)
+    analysis = load_analysis(trusted_module(config.module, options.module))
     print("Quantities (cuts, features, observables, control_plots):")
     for quantity in sorted(analysis.quantities.values(), key=lambda q: q.name):
         unit = f" [{quantity.unit}]" if quantity.unit else ""
@@ -218,4 +234,5 @@ def _write(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    drop_folder()
     sys.exit(main())

@@ -1,7 +1,18 @@
 """Configuration and the names of all files: each path is written here, once."""
 
-from dataclasses import asdict
+import os
 from pathlib import Path
+
+from taipan.import_path import PROJECT, drop_folder
+
+ROOT = Path(workflow.basedir)
+# Snakemake puts the folder of the Snakefile first on the path: a file pyhf.py in it would run in
+# place of the library. An analysis module is found there by its name.
+drop_folder(ROOT)
+drop_folder()
+os.environ[PROJECT] = str(ROOT)
+
+from dataclasses import asdict
 
 from snakemake.exceptions import WorkflowError
 
@@ -25,8 +36,6 @@ from taipan.nn.weights.transform import STORED
 from taipan.provenance import code_version
 from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
-
-ROOT = Path(workflow.basedir)
 
 try:
     check_files(workflow.configfiles)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from taipan import analyses
+from taipan.analysis_choice import trusted_module
 from taipan.atomic import write_json
 from taipan.checksums import file_digest
 from taipan.config.load import load_catalogue, read_config
@@ -165,12 +165,8 @@ def _check_choices(
         raise TaipanError(
             f"results: '{config.results}' is not allowed ('{RESULTS}', in the folder of the run)"
         )
-    own = config.module.startswith(f"{analyses.__name__}.")
-    if not own and "module" not in given and config.module != module:
-        raise TaipanError(
-            f"module: '{config.module}' is not of the package and would be executed; "
-            f"if you trust it, say --module {config.module}"
-        )
+    if "module" not in given:
+        trusted_module(config.module, module)
     if config.skim.executor != "local" and "skim" not in given:
         raise TaipanError(
             f"skim.executor: '{config.skim.executor}' is not allowed in a bundle ('local'): "
