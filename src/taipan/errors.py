@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from taipan.clean_text import clean
+
 
 class TaipanError(ValueError):
-    """Bad input or a failed check, with a message that names it; shown without a traceback."""
+    """Bad input or a failed check, with a message that names it; shown without a traceback.
+
+    The message may quote a file of anyone's: passwords of URLs and control characters in it are
+    replaced.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(clean(str(message)))
 
 
 class BadFileError(TaipanError):

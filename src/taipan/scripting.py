@@ -10,10 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from taipan.checksums import record_files, verify_files
+from taipan.clean_text import clean
 from taipan.errors import TaipanError
 from taipan.provenance import hash_content, package_versions
 
 logger = logging.getLogger("taipan")
+
+
+class _CleanFormatter(logging.Formatter):
+    """Writes no password of a URL and no control character, whoever made the message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean(super().format(record))
 
 
 def configure_logging(log: str | None = None) -> None:
@@ -22,7 +30,7 @@ def configure_logging(log: str | None = None) -> None:
     if log:
         os.makedirs(os.path.dirname(log) or ".", exist_ok=True)
         handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
-    formatter = logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S")
+    formatter = _CleanFormatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S")
     for handler in handlers:
         handler.setFormatter(formatter)
     logger.handlers = handlers

@@ -15,6 +15,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema, to_jsonable_python
 
+from taipan.clean_text import escape_line, hide_credentials
+
 Schema = Mapping[str, Any]
 KeyPath = Sequence[str | int]
 
@@ -176,9 +178,10 @@ def format_path(path: KeyPath) -> str:
 def format_value(value: Any) -> str:
     """Write a value as it reads in YAML, quoted if text, shortened if long."""
     if isinstance(value, str):
-        text = f"'{value}'"
+        text = f"'{escape_line(value)}'"
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
+    text = hide_credentials(text)  # before it is cut short, which could leave a part of one
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 

@@ -121,6 +121,10 @@ class Remote(Strict):
     min_speed: Positive = Field(
         0.1, description="Further time that a transfer may take: its size over this, in MB/s."
     )
+    allow_private_redirects: bool = Field(
+        False,
+        description="Follow a mirror that redirects to a loopback, private or link-local address.",
+    )
 
 
 class Pileup(Strict):

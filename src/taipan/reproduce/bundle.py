@@ -19,6 +19,7 @@ import yaml
 
 from taipan.atomic import read_json, replacing
 from taipan.checksums import file_digest
+from taipan.clean_text import strip_credentials
 from taipan.config.load import ANALYSES, CATALOGUES, RUN_FILE
 from taipan.config.model import Config, Run
 from taipan.config.slices import hash_config
@@ -140,13 +141,15 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
     values = config.model_dump(mode="json")
     run = {key: values.pop(key) for key in Run.model_fields}
     run["results"] = "results"
+    run["remote"]["mirrors"] = [strip_credentials(url) for url in config.remote.mirrors]
+    offered = catalogue.model_dump(mode="json", exclude_none=True)
+    if offered.get("mirrors"):
+        offered["mirrors"] = [strip_credentials(url) for url in catalogue.mirrors]
     run["skim"] |= {"executor": "local", "dask_scheduler": None}  # which changes no result
     files = {
         RUN_FILE.as_posix(): _yaml(run),
         (ANALYSES / f"{config.analysis}.yaml").as_posix(): _yaml(values),
-        (CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(
-            catalogue.model_dump(mode="json", exclude_none=True)
-        ),
+        (CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(offered),
     }
     lock = root / LOCK
     if lock.is_file():
