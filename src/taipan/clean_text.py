@@ -55,6 +55,42 @@ def escape_line(text: str) -> str:
     return escape_controls(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def escape_markdown(text: str) -> str:
+    """Keep a text from being HTML or a link where Markdown is shown; gives one line."""
+    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", escape_line(hide_credentials(text)))
+    return re.sub(r"\](?=[(\[:])", r"\]", text)
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\s*±.*)?|[+-]?(inf|nan)")
+
+
+def escape_cell(text: str) -> str:
+    """Keep a cell of a CSV file from being a formula: spreadsheets run what begins with ``=``.
+
+    Numbers stay as they are. Other cells that begin with ``=``, ``+``, ``-``, ``@`` or a control
+    character get an apostrophe before them.
+    """
+    cell = escape_line(text) if text[:1] not in "\t\r\n" else "'" + escape_line(text)
+    if cell.lstrip()[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠"):
+        return cell if _NUMBER.fullmatch(cell) else f"'{cell}"
+    return cell
+
+
+_LATEX = str.maketrans(
+    {
+        **{character: f"\\{character}" for character in "{}$&#%_"},
+        "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+        "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "\"": r"''{}",
+        "±": r"$\pm$", "σ": r"$\sigma$", "μ": r"$\mu$", "χ": r"$\chi$", "τ": r"$\tau$",
+    }
+)  # fmt: skip
+
+
+def escape_latex(text: str) -> str:
+    """Write a text so that LaTeX prints it as it is, and runs none of it."""
+    return escape_line(text).translate(_LATEX)
+
+
 def clean(text: str) -> str:
     """Make a message harmless: no credentials, no control characters but newline and tab."""
     return escape_controls(hide_credentials(text))
