@@ -61,7 +61,8 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"\](?=[(\[:])", r"\]", text)
 
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\s*±.*)?|[+-]?(inf|nan)")
+_PLAIN = r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|nan"
+_NUMBER = re.compile(rf"[+-]?({_PLAIN})(\s*±\s*({_PLAIN}))?")
 
 
 def escape_cell(text: str) -> str:
@@ -70,7 +71,9 @@ def escape_cell(text: str) -> str:
     Numbers stay as they are. Other cells that begin with ``=``, ``+``, ``-``, ``@`` or a control
     character get an apostrophe before them.
     """
-    cell = escape_line(text) if text[:1] not in "\t\r\n" else "'" + escape_line(text)
+    cell = escape_line(text)
+    if text.startswith(("\t", "\r", "\n")):
+        return f"'{cell}"
     if cell.lstrip()[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠"):
         return cell if _NUMBER.fullmatch(cell) else f"'{cell}"
     return cell

@@ -6,6 +6,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
     del sys.path[0]  # the working directory: before anything is imported from it, even __future__
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -187,7 +188,10 @@ def _skim(options: argparse.Namespace) -> None:
 def _print_results_folder(options: argparse.Namespace) -> None:
     given = dict(item.split("=", 1) for item in options.config if "=" in item)
     config = read_config(options.configfile, Path())
-    print(Path(given.get("results", config.results)) / given.get("analysis", config.analysis))
+    print(
+        Path(os.path.expanduser(given.get("results", config.results)))
+        / given.get("analysis", config.analysis)
+    )
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from taipan.atomic import read_json
 from taipan.checksums import record_path, verify_files
+from taipan.clean_text import clean
 from taipan.errors import TaipanError
 
 _TEXT = "say where a file of a run comes from, and whether it is as it was written"
@@ -24,7 +25,7 @@ def add_provenance_command(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    print(json.dumps(read_origin(options.file), indent=1, ensure_ascii=False))
+    print(clean(json.dumps(read_origin(options.file), indent=1, ensure_ascii=False)))
 
 
 def read_origin(path: Path) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from dataclasses import asdict
 from snakemake.exceptions import WorkflowError
 
 from taipan.analysis import load_analysis
+from taipan.config.check_coverage import check_strengths
 from taipan.config.check_decorrelation import OWN
-from taipan.config.checks import check_config
+from taipan.config.checks import check_access, check_config
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import hash_config, slice_config
 from taipan.datasets import (
@@ -42,9 +43,16 @@ try:
     CONFIG = load_config(config, ROOT)
     CATALOGUE = load_catalogue(CONFIG, ROOT)
     ANALYSIS = load_analysis(CONFIG.module)
-    check_config(CONFIG, CATALOGUE, ANALYSIS)
+    check_config(CONFIG, CATALOGUE, ANALYSIS, writes=False)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
+
+
+onstart:
+    # not before: a dry run only looks
+    for problem in check_access(CONFIG, writes=True):
+        raise WorkflowError(f"The configuration is not valid.\n{problem}")
+
 
 # For scripts that read remote files; not a parameter of theirs, see there.
 config["remote"] = {

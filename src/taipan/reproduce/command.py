@@ -17,6 +17,7 @@ import yaml
 from taipan.analysis_choice import trusted_module
 from taipan.atomic import write_json
 from taipan.checksums import file_digest
+from taipan.clean_text import escape_line
 from taipan.config.load import load_catalogue, read_config
 from taipan.errors import TaipanError
 from taipan.reproduce.bundle import Bundle, describe_platform, read_bundle, write_bundle
@@ -213,8 +214,15 @@ def format_table(
     if worst:
         lines += ["", "| value | published | found | relative difference |"]
         lines += ["| --- | ---: | ---: | ---: |"]
-        lines += [f"| {d.where} | {d.published} | {d.found} | {d.relative:.2g} |" for d in worst]
+        cells = [
+            [escape_line(str(cell)) for cell in (d.where, d.published, d.found)] for d in worst
+        ]
+        lines += [
+            f"| {' | '.join(row)} | {d.relative:.2g} |" for row, d in zip(cells, worst, strict=True)
+        ]
         lines += [f"and {len(differences) - len(worst)} more"] if len(differences) > _SHOWN else []
     lines += ["", "| file | same to the byte |", "| --- | --- |"]
-    lines += [f"| {name} | {'yes' if value else 'no'} |" for name, value in same.items()]
+    lines += [
+        f"| {escape_line(name)} | {'yes' if value else 'no'} |" for name, value in same.items()
+    ]
     return "\n".join(lines)
