@@ -19,11 +19,12 @@ from taipan.config.checks import check_config, fitted_regions
 from taipan.config.load import ANALYSES, load_catalogue, read_config
 from taipan.config.model import Remote, Skim
 from taipan.datasets import total_luminosity
-from taipan.errors import TaipanError
+from taipan.errors import TaipanError, explain_system_error
 from taipan.fit_command import add_fit_command
 from taipan.import_path import drop_folder
 from taipan.provenance_command import add_provenance_command
 from taipan.reproduce.command import add_reproduce_commands
+from taipan.suggestions import SuggestingParser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,11 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TaipanError as error:
         print(f"taipan: error: {error}", file=sys.stderr)
         return 1
+    except (OSError, MemoryError) as error:
+        explained = explain_system_error(error)
+        if explained is None:
+            raise
+        print(f"taipan: error: {explained}", file=sys.stderr)
+        return 1
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = SuggestingParser(
         prog="taipan", description="Open data to a fitted Higgs boson signal strength."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -329,8 +329,20 @@ def check_access(config: Config, *, writes: bool) -> Problems:
         return  # reported with the name
     if writes and not os.access(existing, os.W_OK | os.X_OK):
         yield f"results: '{config.results}' cannot be written: {existing} is not writable"
-    elif not os.access(existing, os.R_OK | os.X_OK):
-        yield f"results: '{config.results}' cannot be read: {existing} is not readable"
+        return
+    for folder in (existing, *_folders(existing / config.analysis)):
+        if not os.access(folder, os.R_OK | os.X_OK):
+            yield f"results: '{config.results}' cannot be read: {folder} is not readable"
+            return
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Give a folder and those directly in it; none if it is not there."""
+    if not os.path.isdir(folder):
+        return []
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return [folder]
+    return [folder, *(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())]
 
 
 def fitted_regions(config: Config) -> dict[str, Region]:

@@ -15,6 +15,7 @@ import pyhf
 
 from taipan.inference.errors import FitError
 from taipan.inference.interpolation import NORM_CODES, SHAPE_CODES
+from taipan.suggestions import nearest
 
 Array = npt.NDArray[np.float64]
 _CODES = {"normsys": NORM_CODES, "histosys": SHAPE_CODES}
@@ -157,8 +158,8 @@ def keep_regions(workspace: Mapping[str, Any], regions: Sequence[str]) -> dict[s
     unknown = [name for name in regions if name not in present]
     if unknown or not regions:
         raise FitError(
-            f"region {', '.join(unknown) or '(none)'} is not in the workspace "
-            f"({', '.join(present)})"
+            f"region {', '.join(unknown) or '(none)'} is not in the workspace"
+            f"{nearest(unknown[0], present) if unknown else ''} ({', '.join(present)})"
         )
     kept = copy.deepcopy(dict(workspace))
     kept["channels"] = [item for item in kept["channels"] if item["name"] in regions]
