@@ -503,6 +503,7 @@ def test_origin_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     record_files([archive], {"rule": "combine_templates"})
     assert read_origin(archive)["recorded"] == {"rule": "combine_templates"}
     assert read_origin(document)["embedded"] == {"stage": "fit"}
+    assert read_origin(document)["recorded"] is None
     assert main(["provenance", str(archive)]) == 0
     assert json.loads(capsys.readouterr().out)["recorded"]["rule"] == "combine_templates"
     archive.write_bytes(b"changed")

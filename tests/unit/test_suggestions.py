@@ -53,7 +53,7 @@ def test_names_of_a_fit(
     ("words", "meant"),
     [
         (["ft"], "fit"),
-        (["config", "chck"], "check"),
+        (["config", "chexk"], "check"),
         (["fit", "w.json", "--mode", "obsrved"], "observed"),
         (["fit", "w.json", "--regons", "a"], "--regions"),
         (["bundle", "--out", "b.zip", "--confgfile", "a"], "--configfile"),
