@@ -155,17 +155,21 @@ def test_an_analysis_that_does_not_exist_gets_a_suggestion(tmp_path: Path, root_
 
 @pytest.mark.workflow
 def test_a_library_in_the_folder_of_the_project_does_not_run(folder: Path) -> None:
-    """The analysis module of that folder is found all the same."""
+    """Nor in its jobs. The analysis module of that folder is found all the same."""
     copy_config(folder, "mine")
     for part in ("workflow", "scripts", "profiles"):
         shutil.copytree(ROOT / part, folder / part)
     shutil.copy(ROOT / "Snakefile", folder)
     leave_trace(folder / "mine.py", MODULE.format(beside="cuts_of_mine"))
     leave_trace(folder / "cuts_of_mine.py")
-    command = [str(Path(sys.executable).with_name("snakemake")), "--dry-run"]
+    (folder / "small.yaml").write_text("fastsim: {events: {TTbar: 500}}\n", encoding="utf-8")
+    target = "results/htautau/events/TTbar/0.parquet"
+    program = str(Path(sys.executable).with_name("snakemake"))
+    command = [program, "--cores", "1", target, "--configfile", "small.yaml"]
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
     done = subprocess.run(
         command, cwd=folder, env=kept, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stderr
+    assert (folder / target).is_file()
     assert traces(folder) == {"mine", "cuts_of_mine"}
