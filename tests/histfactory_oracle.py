@@ -23,9 +23,7 @@ class Oracle:
         self.poi = workspace["measurements"][0]["config"]["poi"]
         self.names, self.start, self.low, self.high = [], [], [], []
         self.alphas, self.gammas = [], []
-        given = {
-            p["name"]: p for p in workspace["measurements"][0]["config"].get("parameters", [])
-        }
+        given = {p["name"]: p for p in workspace["measurements"][0]["config"].get("parameters", [])}
         observed = {o["name"]: o["data"] for o in workspace["observations"]}
         self.channels = []
         for channel in workspace["channels"]:
@@ -154,7 +152,9 @@ def _norm(alpha, high, low):
         return low**-alpha
     odd, even = _inner(high, low)
     square = alpha * alpha
-    return 1.0 + alpha * (odd @ (1.0, square, square**2)) + square * (even @ (1.0, square, square**2))
+    return (
+        1.0 + alpha * (odd @ (1.0, square, square**2)) + square * (even @ (1.0, square, square**2))
+    )
 
 
 @functools.lru_cache(maxsize=1024)

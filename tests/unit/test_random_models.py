@@ -74,7 +74,9 @@ def check_model(workspace, rng):
     constant = profile.best.nll - profile.best.nllr
     null = reference.lowest(null_values, null_nllr + constant, mu=0.0)
     mu_hat = profile.mu_hat
-    assert z == pytest.approx(np.sqrt(max(2.0 * (null - free), 0.0)) if mu_hat > 0 else 0.0, abs=2e-3)
+    assert z == pytest.approx(
+        np.sqrt(max(2.0 * (null - free), 0.0)) if mu_hat > 0 else 0.0, abs=2e-3
+    )
     # CLs at the limit
     values, nllr = profile.conditional(limit.observed)
     at = reference.lowest(values, nllr + constant, mu=limit.observed)
@@ -85,7 +87,9 @@ def check_model(workspace, rng):
     alone = Profile(model, model.asimov(null_values))
     values, nllr = alone.conditional(limit.observed)
     constant = float(model.saturated_nll(alone.data[None])[0])
-    beyond = reference.lowest(values, nllr + constant, mu=limit.observed, counts=asimov, centre=centre)
+    beyond = reference.lowest(
+        values, nllr + constant, mu=limit.observed, counts=asimov, centre=centre
+    )
     q_asimov = 2.0 * (beyond - truth)
     root_q, root_a = np.sqrt(q), np.sqrt(q_asimov)
     shift = root_q - root_a if root_q <= root_a else (q - q_asimov) / (2.0 * root_a)

@@ -226,6 +226,22 @@ def test_results_that_are_not_of_one_run_as_it_was_written_are_not_bundled(
     assert not (tmp_path / "b.zip").exists()
 
 
+def test_data_that_are_others_now_are_noticed(results: Path, tmp_path: Path) -> None:
+    """They may lie elsewhere, and of a large file only a part was read."""
+    data = tmp_path / "data.root"
+    data.write_bytes(b"events")
+    path = record_path(results / "templates/templates.zip")
+    content = read_json(path)
+    content["origin"]["inputs"] |= {str(data): file_digest(data), "big.root": "sampled:0"}
+    write_json(path, content)
+    bundle(results, tmp_path / "a.zip")
+    data.write_bytes(b"others")
+    with pytest.raises(TaipanError, match=r"templates\.zip was made from another .*data\.root"):
+        bundle(results, tmp_path / "b.zip")
+    data.unlink()
+    bundle(results, tmp_path / "b.zip")
+
+
 def test_result_of_no_job_of_the_run_is_left_out(
     results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,21 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from taipan.atomic import read_json
-from taipan.checksums import record_path, verify_files
+from taipan.checksums import file_digest, record_path, verify_files
 from taipan.errors import TaipanError
 from taipan.summary.collect import hash_result
 
 _REMEDY = "run again before you bundle"
+_SHA256 = 64  # digits; of large files, only a part is known, under another name
 _KEYS = {"rule": str, "wildcards": dict, "parameters": str, "inputs": dict, "packages": dict}
 
 
 @dataclass
 class _Walk:
-    """Files that were verified, with their origins."""
+    """Files that were verified, with their origins, and digests of the data that were read."""
 
     root: Path
     results: Path
+    analysis: str
     origins: dict[Path, Mapping[str, Any]] = field(default_factory=dict)
+    data: dict[Path, str] = field(default_factory=dict)
 
     def visit(self, first: Path) -> None:
         """Verify a file and all that it was made from."""
@@ -40,19 +43,31 @@ class _Walk:
             self.origins[path] = origin = _verified_origin(path)
             for name, digest in origin["inputs"].items():
                 source = self._locate(name)
-                if digest is None and not self._is_ours(source):
-                    continue  # input of the run, not a result
+                if not self._is_ours(source):
+                    self._compare_data(path, source, digest)
+                    continue
                 self._compare(path, source, digest)
                 pending.append(source)
 
     def _locate(self, name: str) -> Path:
         """Find an input; results may have been moved since it was recorded."""
         parts = Path(name).parts
-        moved = (self.results.joinpath(*parts[i:]) for i in range(1, len(parts)))
-        return next((path for path in moved if path.exists()), self.root / name)
+        moved = [self.results.joinpath(*parts[i:]) for i in range(1, len(parts))]
+        of_analysis = [p for part, p in zip(parts[1:], moved, strict=True) if part == self.analysis]
+        places = [path for path in moved if path.exists()] or of_analysis or [self.root / name]
+        return places[0]
 
     def _is_ours(self, path: Path) -> bool:
         return self.results in path.parents or record_path(path).exists()
+
+    def _compare_data(self, path: Path, source: Path, digest: str | None) -> None:
+        """Compare input of the run, which may lie elsewhere by now or be too large to read."""
+        if digest is None or len(digest) != _SHA256 or not source.is_file():
+            return
+        if source not in self.data:
+            self.data[source] = file_digest(source)
+        if self.data[source] != digest:
+            raise TaipanError(f"{path} was made from another {source}; {_REMEDY}")
 
     @staticmethod
     def _compare(path: Path, source: Path, digest: str | None) -> None:
@@ -98,7 +113,7 @@ def verify_run(
         from another file than the one that is there, by another job than the files beside it, or
         with other packages or code; names it.
     """
-    walk = _Walk(root, results.parent)
+    walk = _Walk(root, results.parent, results.name)
     for name in finals:
         walk.visit(results / name)
     jobs = {_job(origin) for origin in walk.origins.values()}
