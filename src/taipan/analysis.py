@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
 from taipan.event_block import EventBlock, Lists
+from taipan.import_path import allow_module, project_folder
 
 Columns = Mapping[str, NDArray[Any]]
 """Event columns: scalars have shape (n,), objects (n, m) padded with NaN (numbers) at the end."""
@@ -199,11 +200,15 @@ class Analysis:
 def load_analysis(module: str) -> Analysis:
     """Import an analysis module and return its ``ANALYSIS``.
 
+    One that is not installed may lie in the folder of the project, which is the working directory
+    outside a run. The caller has made sure that the user wants its code to be executed.
+
     Raises
     ------
     TaipanError
         If the module cannot be imported or has no such attribute.
     """
+    allow_module(module, project_folder())
     try:
         analysis = getattr(importlib.import_module(module), "ANALYSIS", None)
     except Exception as error:  # the module is the user's: whatever it raises is their message

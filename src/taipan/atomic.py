@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from taipan.errors import TaipanError
+from taipan.errors import TaipanError, explain_system_error
 from taipan.limits import refuse_large
 
 
@@ -36,7 +36,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     Raises
     ------
     TaipanError
-        If the folder cannot be written.
+        If the folder cannot be written, or the disk is full.
     """
     target = Path(path)
     try:
@@ -54,6 +54,11 @@ def replacing(path: Path | str) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
+    except OSError as error:
+        if explain_system_error(error) is None:
+            raise
+        reason = (error.strerror or str(error)).splitlines()[0]
+        raise TaipanError(f"cannot write {target}: {reason}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

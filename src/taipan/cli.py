@@ -1,25 +1,30 @@
 """The command ``taipan``."""
 
-from __future__ import annotations
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the working directory: before anything is imported from it, even __future__
 
 import argparse
-import errno
-import sys
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from taipan.analysis import load_analysis
+from taipan.analysis_choice import find_analysis, trusted_module
 from taipan.combine_command import add_combine_commands
 from taipan.config import document
 from taipan.config.checks import check_config, fitted_regions
 from taipan.config.load import ANALYSES, load_catalogue, read_config
 from taipan.config.model import Remote, Skim
 from taipan.datasets import total_luminosity
-from taipan.errors import TaipanError
+from taipan.errors import TaipanError, explain_system_error
 from taipan.fit_command import add_fit_command
+from taipan.import_path import drop_folder
 from taipan.provenance_command import add_provenance_command
 from taipan.reproduce.command import add_reproduce_commands
+from taipan.suggestions import SuggestingParser
 from taipan.terminal import (
     CLOSED_PIPE,
     drop_closed_pipes,
@@ -46,38 +51,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     try:
         try:
-            return _run(arguments)
+            _run(arguments)
         finally:
             flush_streams()
     except TaipanError as error:
-        print(f"taipan: error: {error}", file=sys.stderr)
-        return 1
+        return _complain(str(error))
     except BrokenPipeError:
         if not drop_closed_pipes():
             raise  # of another pipe: a bug
         return CLOSED_PIPE
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except (OSError, MemoryError) as error:
+        explained = explain_system_error(error)
+        if explained is None:
             raise
-        print(f"taipan: error: cannot write: {error.strerror}", file=sys.stderr)
-        return 1
-
-
-def _run(arguments: Sequence[str] | None) -> int:
-    sys.path.insert(0, "")  # an analysis module in the working directory, as Snakemake finds it
-    options, rest = _parser().parse_known_args(arguments)
-    if rest and options.run is not _print_results_folder:  # which is handed Snakemake's options
-        _parser().error(f"unrecognised arguments: {' '.join(rest)}")
-    try:
-        options.run(options)
-    except TaipanError as error:
-        print(f"taipan: error: {escape_controls(str(error))}", file=sys.stderr)
-        return 1
+        return _complain(explained)
     return 0
 
 
+def _complain(message: str) -> int:
+    print(f"taipan: error: {escape_controls(message)}", file=sys.stderr)
+    return 1
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.run is not _print_results_folder:  # which is handed Snakemake's options
+        _parser().error(f"unrecognised arguments: {' '.join(rest)}")
+    options.run(options)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = SuggestingParser(
         prog="taipan", description="Open data to a fitted Higgs boson signal strength."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -102,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="FILE",
                 help="overlay, merged over config/config.yaml in the order given",
             )
+            _add_module(action)
         if name in ("check", "quantities", "write"):
             action.add_argument(
                 "--root",
@@ -128,6 +133,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_module(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--module",
+        metavar="NAME",
+        help="analysis module outside the package that the configuration may name; it is executed",
+    )
+
+
 def _add_skim(commands: Any) -> None:
     text = "select the events of ROOT files into a Parquet file and print the cutflow"
     skim = commands.add_parser("skim", help=text, description=text)
@@ -139,7 +152,8 @@ def _add_skim(commands: Any) -> None:
         "--analysis",
         default="htautau",
         metavar="NAME",
-        help="analysis of config/analyses or of the package, or a module (default: htautau)",
+        help="analysis of config/analyses or of the package, or a module that is installed or lies "
+        "in the working directory (default: htautau)",
     )
     skim.add_argument("--out", required=True, type=Path, metavar="FILE", help="Parquet file")
     skim.add_argument("--cutflow", type=Path, metavar="FILE", help="cutflow as JSON too")
@@ -157,6 +171,7 @@ def _add_skim(commands: Any) -> None:
         help="overlay whose sections `skim` and `remote` are used",
     )  # fmt: skip
     skim.add_argument("--root", type=Path, default=Path(), metavar="FOLDER", help="holds config/")
+    _add_module(skim)
 
 
 def _positive(text: str) -> int:
@@ -177,9 +192,10 @@ def _skim(options: argparse.Namespace) -> None:
     name = options.analysis
     if options.config or (options.root / ANALYSES / f"{name}.yaml").is_file():
         config = read_config(options.config, options.root, analysis=name)
-        module, skim, remote = config.module, config.skim, config.remote
+        module = trusted_module(config.module, options.module)
+        skim, remote = config.skim, config.remote
     else:
-        module = name if "." in name else f"taipan.analyses.{name}"
+        module = find_analysis(name, options.root)
         skim, remote = Skim(), Remote()
     source = Source(options.out.stem, options.is_data, options.flat)
     result = skim_files(
@@ -202,13 +218,16 @@ def _skim(options: argparse.Namespace) -> None:
 def _print_results_folder(options: argparse.Namespace) -> None:
     given = dict(item.split("=", 1) for item in options.config if "=" in item)
     config = read_config(options.configfile, Path())
-    print(Path(given.get("results", config.results)) / given.get("analysis", config.analysis))
+    print(
+        Path(os.path.expanduser(given.get("results", config.results)))
+        / given.get("analysis", config.analysis)
+    )
 
 
 def _check(options: argparse.Namespace) -> None:
     config = read_config(options.config, options.root)
     catalogue = load_catalogue(config, options.root)
-    check_config(config, catalogue, load_analysis(config.module))
+    check_config(config, catalogue, load_analysis(trusted_module(config.module, options.module)))
     print(
         f"{config.analysis} on {catalogue.name}: {total_luminosity(config, catalogue):g} fb⁻¹, "
         f"{len(config.samples)} samples, {len(config.regions)} regions "
@@ -218,7 +237,8 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _print_quantities(options: argparse.Namespace) -> None:
-    analysis = load_analysis(read_config(options.config, options.root).module)
+    config = read_config(options.config, options.root)
+    analysis = load_analysis(trusted_module(config.module, options.module))
     print("Quantities (cuts, features, observables, control_plots):")
     for quantity in sorted(analysis.quantities.values(), key=lambda q: q.name):
         unit = f" [{quantity.unit}]" if quantity.unit else ""
@@ -248,4 +268,5 @@ def _write(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    drop_folder()
     sys.exit(main())

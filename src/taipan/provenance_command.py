@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from taipan.atomic import read_json
 from taipan.checksums import record_path, verify_files
+from taipan.clean_text import clean
 from taipan.errors import TaipanError
+
+logger = logging.getLogger(__name__)
 
 _TEXT = "say where a file of a run comes from, and whether it is as it was written"
 _ONNX_PREFIX = "provenance."
@@ -24,7 +28,7 @@ def add_provenance_command(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    print(json.dumps(read_origin(options.file), indent=1, ensure_ascii=False))
+    print(clean(json.dumps(read_origin(options.file), indent=1, ensure_ascii=False)))
 
 
 def read_origin(path: Path) -> dict[str, Any]:
@@ -50,6 +54,9 @@ def read_origin(path: Path) -> dict[str, Any]:
         found["sha256"] = verify_files([path])[str(path)]
         found["recorded"] = read_json(record).get("origin")
     embedded = _embedded(path)
+    if embedded and "recorded" not in found:
+        found["recorded"] = None  # so nobody knows whether it is as it was written
+        logger.warning("%s has no checksum record, so its content is not verified", path)
     if embedded:
         found["embedded"] = embedded
     if len(found) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -10,19 +11,53 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from taipan.checksums import record_files, verify_files
-from taipan.errors import TaipanError
+from taipan.clean_text import clean
+from taipan.errors import TaipanError, explain_system_error
 from taipan.provenance import hash_content, package_versions
 
 logger = logging.getLogger("taipan")
 
 
+class _CleanFormatter(logging.Formatter):
+    """Writes no password of a URL and no control character, whoever made the message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean(super().format(record))
+
+
+class _LogFile(logging.FileHandler):
+    """A log file; one that cannot be written, on a full disk, is said once and in one line."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name of logging)
+        """Say that lines are lost; what stands on standard error is not."""
+        if not self._told:
+            self._told = True
+            print(f"{self.baseFilename}: cannot be written: {sys.exc_info()[1]}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Close the file, whatever is left to be written."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 def configure_logging(log: str | None = None) -> None:
-    """Send the package's log lines to standard error and, if given, to the file `log`."""
+    """Send the package's log lines to standard error and, if given, to the file `log`.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be made.
+    """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log:
-        os.makedirs(os.path.dirname(log) or ".", exist_ok=True)
-        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
-    formatter = logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S")
+        try:
+            os.makedirs(os.path.dirname(log) or ".", exist_ok=True)
+            handlers.append(_LogFile(log, mode="w", encoding="utf-8"))
+        except OSError as error:
+            raise TaipanError(f"cannot write {log}: {error.strerror}") from error
+    formatter = _CleanFormatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S")
     for handler in handlers:
         handler.setFormatter(formatter)
     logger.handlers = handlers
@@ -59,15 +94,20 @@ def local_files(
 def run_script(function: Callable[..., Any], *, log: str | None = None, **arguments: Any) -> None:
     """Call `function(**arguments)` as the body of a rule.
 
-    A :class:`~taipan.errors.TaipanError` becomes one line in the log and on standard error and
-    exit status 1; anything else keeps its traceback, because it is a bug.
+    A :class:`~taipan.errors.TaipanError`, or what the system refuses (a full disk, no permission,
+    no memory), becomes one line in the log and on standard error and exit status 1; anything else
+    keeps its traceback, because it is a bug.
 
     Within Snakemake the job's inputs are compared with the checksums recorded when they were made,
     and its outputs are recorded with their provenance.
     """
-    configure_logging(log)
-    start = time.perf_counter()
     name = getattr(function, "__name__", "script")
+    try:
+        configure_logging(log)
+    except TaipanError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        sys.exit(1)
+    start = time.perf_counter()
     job = getattr(sys.modules["__main__"], "snakemake", None)
     try:
         if job is not None:
@@ -78,9 +118,13 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
     except TaipanError as error:
         logger.error("%s: error: %s", name, error)
         sys.exit(1)
-    except Exception:
-        logger.exception("%s: unexpected error", name)
-        raise
+    except Exception as error:
+        explained = explain_system_error(error)
+        if explained is None:
+            logger.exception("%s: unexpected error", name)
+            raise
+        logger.error("%s: error: %s", name, explained)
+        sys.exit(1)
     logger.info("%s: done in %.1f s", name, time.perf_counter() - start)
 
 

@@ -270,6 +270,7 @@ def test_full_disk(finished: Project, project: Project, small_disk: Path) -> Non
     failed = project.snakemake("--forcerun", "skim", check=False)
     assert failed.returncode != 0
     assert "No space left" in failed.stderr
+    assert "unexpected error" not in failed.stderr
     for path in small_disk.rglob("*"):
         assert path.suffix != ".parquet" or path.stat().st_size, "an empty file was left"
         assert path.is_dir() or not path.name.startswith("."), f"{path.name} was left"
@@ -278,16 +279,37 @@ def test_full_disk(finished: Project, project: Project, small_disk: Path) -> Non
     assert_same(project, finished)
 
 
+def test_full_disk_in_the_training(project: Project, small_disk: Path) -> None:
+    """One line that names the file, where networks and their states are written."""
+    models = project.path / RESULTS / "models"
+    shutil.rmtree(models)
+    models.symlink_to(small_disk, target_is_directory=True)
+    (small_disk / "filler").write_bytes(bytes(296 * 1024))
+    failed = project.snakemake("--forcerun", "train", check=False)
+    assert failed.returncode != 0
+    assert re.search(r"train: error: cannot .*No space left", failed.stderr), failed.stderr[-3000:]
+    assert "Traceback" not in failed.stderr
+    assert not list(small_disk.glob("*.onnx"))
+
+
 def test_read_only_results(project: Project) -> None:
-    """A results folder on a read-only file system: refused before any job, nothing changed."""
+    """A results folder on a read-only file system: refused before any job, nothing changed.
+
+    A dry run, which only reads, says what it would do.
+    """
     results = project.path / "results"
     mount("--bind", "-o", "ro", str(results), str(results))
     try:
+        dry = project.snakemake("--dry-run", "--forcerun", "fit", check=False)
         done = project.snakemake("--forcerun", "fit", check=False)
+        assert project.planned() == {}
     finally:
         subprocess.run(["umount", str(results)], check=True)
+    assert dry.returncode == 0, dry.stderr
+    assert "rule fit:" in dry.stdout
     assert done.returncode != 0
     assert "results: 'results/smoke' cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
     assert project.planned() == {}
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
 
 from taipan.analysis import Analysis, Column, Quantity, Shift
+from taipan.config.check_coverage import check_strengths
 from taipan.config.checks import check_config, fitted_regions
 from taipan.config.load import merge
 from taipan.config.model import Config
@@ -98,13 +100,17 @@ CONTENT = {
 }
 
 
-def check(change=None, *, catalogue=None, analysis=ANALYSIS, tmp_path=None):
+def make_config(change=None, tmp_path=None):
     content = merge(CONTENT, {"results": str(tmp_path or "results")})
     content = merge(content, change or {})
     if content["transfer_factor"] == "none":
         del content["transfer_factor"]
+    return Config.model_validate(content)
+
+
+def check(change=None, *, catalogue=None, analysis=ANALYSIS, tmp_path=None, writes=True):
     toys = Catalogue.model_validate(merge(CATALOGUE, catalogue or {}))
-    check_config(Config.model_validate(content), toys, analysis)
+    check_config(make_config(change, tmp_path), toys, analysis, writes=writes)
 
 
 def problems(change, **options):
@@ -1011,3 +1017,85 @@ def test_results_in_a_folder_without_permission(tmp_path, monkeypatch):
     results = str(tmp_path / "results")
     (line,) = problems({"results": results})
     assert line == f"results: '{results}' cannot be written: {tmp_path} is not writable"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a/{x}", "'a/{x}'"),
+        ("a b", "'a b'"),
+        ("a\tb", r"'a\tb'"),
+        ("a\n.. raw:: html", r"'a\n.. raw:: html'"),
+        ("a\x1b[2J", r"'a\x1b[2J'"),
+        ("<img src=x>", "'<img src=x>'"),
+        ("-results", "'-results'"),
+        ("a*", "'a*'"),
+        ('a"b', "'a\"b'"),
+    ],
+)
+def test_results_have_a_name_that_rules_and_reports_can_hold(name, shown):
+    """`{x}` was a wildcard without a value, and markup was run by a report."""
+    (line,) = problems({"results": name})
+    assert line == (
+        f"results: {shown} is not allowed (letters, digits and / . _ - + , = @ : ~; no space, and "
+        "no - at the beginning)"
+    )
+
+
+def test_names_that_results_may_have(tmp_path):
+    for name in ("results/run-2_a+b,c=1@x:y.z", "Ergebnisse/Übung", str(tmp_path)):
+        check({"results": name})
+
+
+def test_name_of_results_that_no_file_system_holds():
+    (line,) = problems({"results": f"results/{'a' * 256}"})
+    assert line.startswith("results: 'results/aaa")
+    assert line.endswith("… is too long (names of 255 bytes)")
+
+
+def test_input_that_the_system_does_not_let_us_see(tmp_path, monkeypatch):
+    """`pathlib` raises where it may not look, or the name is too long: a traceback."""
+    (line,) = problems({"skims": "a" * 300}, catalogue=SKIMS, analysis=FLAT)
+    assert line.startswith("skims: 'aaa")
+    assert "is not a folder (seen from" in line
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    (line,) = problems({"skims": str(loop)}, catalogue=SKIMS, analysis=FLAT)
+    assert line.startswith(f"skims: '{loop}' is not a folder")
+    (line,) = problems({"skim": {"lumi_mask": "b" * 300}})
+    assert "is not a file (seen from" in line
+
+
+def test_dry_run_needs_no_permission_to_write(tmp_path, monkeypatch):
+    """Permissions are those of a patch: the tests may run as a user who may do anything."""
+    results = {"results": str(tmp_path / "results")}
+    monkeypatch.setattr("taipan.config.checks.os.access", lambda path, mode: not mode & os.W_OK)
+    check(results, writes=False)
+    (line,) = problems(results)
+    assert line.endswith(f"cannot be written: {tmp_path} is not writable")
+    monkeypatch.setattr("taipan.config.checks.os.access", lambda path, mode: False)
+    with pytest.raises(TaipanError, match=f"cannot be read: {tmp_path} is not readable"):
+        check(results, writes=False)
+
+
+def test_range_of_the_fit_is_not_refused_for_a_coverage_that_nobody_asks_for():
+    check({"fit": {"poi_range": [0.0, 5.0]}})
+    check({"fit": {"poi_range": [0.0, 2.0]}})
+    config = make_config({"fit": {"poi_range": [0.0, 5.0]}})
+    assert list(check_strengths(config)) == [
+        "coverage.mu_range: [0, 3] must be increasing, not negative, and within fit.poi_range "
+        "[0, 5]"
+    ]
+    (line,) = problems({"fit": {"poi_range": [0.0, 5.0]}, "coverage": {"mu_range": [0.0, 2.0]}})
+    assert line.startswith("coverage.mu_range: [0, 2] must be")
+
+
+def test_message_says_where_the_files_come_from():
+    catalogue = {**SKIMS, "record": 12350}
+    (line,) = problems(None, catalogue=catalogue, analysis=FLAT)
+    number = sum(len(dataset["files"]) for dataset in CATALOGUE["datasets"].values())
+    assert line == (
+        "skims: missing; catalogue 'toys' of kind skims needs the folder of its files; "
+        f"config/datasets/toys.yaml says where its {number} files come from (record 12350 of the "
+        "CERN Open Data portal)"
+    )

@@ -278,3 +278,75 @@ def test_patterns_of_the_model_have_words():
     patterns = [node for node in nodes(fields.root) if isinstance(node.get("pattern"), str)]
     assert len(patterns) > 5
     assert not [node for node in patterns if "matching" in fields.describe(node)]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ({"seed": "7"}, "seed: '7' is not allowed (integer, ≥ 0)"),
+        ({"seed": True}, "seed: true is not allowed (integer, ≥ 0)"),
+        ({"training": {"dropout": "0.1"}}, "training.dropout: '0.1' is not allowed (number, ≥ 0"),
+        ({"training": {"hidden_layers": ["8"]}}, "training.hidden_layers[0]: '8' is not allowed"),
+        ({"training": {"logit_bound": "6"}}, "training.logit_bound: '6' is not allowed (number"),
+        ({"fit": {"poi_range": ["-20", 40]}}, "fit.poi_range[0]: '-20' is not allowed (number)"),
+        ({"fit": {"unblind": "yes"}}, "fit.unblind: 'yes' is not allowed (true or false)"),
+        ({"fit": {"unblind": 1}}, "fit.unblind: 1 is not allowed (true or false)"),
+        ({"pileup": {"enabled": "true"}}, "pileup.enabled: 'true' is not allowed (true or"),
+        ({"systematics": {"trigger": {"size": "0.02"}}}, "systematics.trigger.size: '0.02' is not"),
+        ({"observables": {"m_vis": {"binning": [0, "50"]}}}, "observables.m_vis.binning[1]: '50'"),
+        ({"fastsim": {"events": {"TTbar": "5"}}}, "fastsim.events.TTbar: '5' is not allowed"),
+    ],
+)
+def test_text_is_no_number_and_no_truth(overrides, line):
+    """A number in quotes passed, and so did 1 for true."""
+    text = message(load_config, overrides, ROOT)
+    assert text.startswith(line)
+    assert "\n" not in text
+
+
+def test_number_with_an_exponent_needs_no_point(write):
+    """YAML 1.1 takes 1e-3 for text; nobody means that."""
+    path = write("training: {learning_rate: 1e-3, l2: 5E-4}\nremote: {min_speed: +1.e-1}\n")
+    config = read_config([path], ROOT)
+    assert (config.training.learning_rate, config.training.l2) == (0.001, 0.0005)
+    assert config.remote.min_speed == 0.1
+
+
+@pytest.mark.parametrize("key", ["results", "skims", "files"])
+def test_tilde_is_the_home_folder(key, monkeypatch):
+    """`~/x` was the folder `~` of the project."""
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = load_config({key: "~/x/y"}, ROOT)
+    assert getattr(config, key) == "/home/someone/x/y"
+    assert getattr(load_config({key: "a/~b"}, ROOT), key) == "a/~b"
+    assert message(load_config, {key: "~nobody-of-that-name/x"}, ROOT) == (
+        f"{key}: '~nobody-of-that-name/x' begins with '~nobody-of-that-name', which is no home "
+        "folder (./~nobody-of-that-name/x)"
+    )
+
+
+def test_tilde_is_the_home_folder_of_every_path(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = load_config(
+        {
+            "skim": {"lumi_mask": "~/mask.json"},
+            "decorrelation": {"compare": {"other": "~/models"}},
+            "weights": {"w": {"file": "~/w.json"}},
+        },
+        ROOT,
+    )
+    assert config.skim.lumi_mask == "/home/someone/mask.json"
+    assert config.decorrelation.compare == {"other": "/home/someone/models"}
+    assert config.weights["w"].file == "/home/someone/w.json"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ({"analysis": "htautua"}, "analysis: 'htautua' is not a file of .*did you mean 'htautau'?"),
+        ({"catalogue": "fastsm"}, "catalogue: 'fastsm' is not a file of .*did you mean 'fastsim'?"),
+    ],
+)
+def test_name_of_a_file_gets_a_suggestion(overrides, line):
+    with pytest.raises(TaipanError, match=line.replace("?", r"\?")):
+        load_catalogue(load_config(overrides, ROOT), ROOT)

@@ -21,8 +21,9 @@ from taipan.nn.weights.distributions import quantile_bins
 from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
 from taipan.nn.weights.store import read_weights, write_weights
 from taipan.nn.weights.transform import loss_weights, transform_cells
+from tests.real_data import real_data
 
-NANOAOD = Path(__file__).parents[3] / "shared/data/nanoaod-samples"
+NANOAOD, needs_samples = real_data("nanoaod-samples")
 
 
 def settings(method: str, **changes: Any) -> Training:
@@ -310,7 +311,7 @@ def test_metrics_of_generator_weights_by_hand() -> None:
 W, V, U = 26331.201171875, 26067.890625, 25807.2109375  # of nano_dy: 29 and 8, 1 and 1, and 1 event
 
 
-@pytest.mark.skipif(not NANOAOD.is_dir(), reason="no NanoAOD files beside the project")
+@needs_samples
 @pytest.mark.parametrize(
     ("name", "events", "negative", "sumw", "n_eff"),
     [

@@ -34,7 +34,7 @@ from taipan.plotting.stack import (
     ratio_to,
     signal_factor,
 )
-from taipan.plotting.style import new_figure, save_figure
+from taipan.plotting.style import house_style, make_printable, new_figure, save_figure
 from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
 from taipan.plotting.training import (
     learning_figure,
@@ -681,3 +681,35 @@ def test_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TaipanError, match=r"figure\.json"):
         save_figure(new_figure(1.0, 1.0), outputs(tmp_path), {"value": float("nan")})
+
+
+# --- texts of others -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["$", "a $x_{$", r"$\frac{$", r"$\nothing$", "cost 5$, 6$", "$$", "\x1b[31m", r"$\left($"],
+)
+def test_label_that_is_no_mathematics_is_drawn_as_it_is_written(text: str, tmp_path: Path) -> None:
+    """It ended a run at its last figure, with a traceback."""
+    outputs = {kind: tmp_path / f"f.{kind}" for kind in ("pdf", "png", "json")}
+    with house_style():
+        figure = new_figure(2, 2)
+        axes = figure.add_subplot()
+        axes.plot([0, 1], label=text)
+        axes.set_xlabel(text)
+        axes.set_title(f"{text} $m_{{vis}}$")
+        figure.legend()
+    save_figure(figure, outputs, [])
+    shown = axes.get_xlabel()
+    assert shown == text.replace("\x1b", r"\x1b")
+    assert all(path.stat().st_size > 500 for kind, path in outputs.items() if kind != "json")
+
+
+def test_label_with_mathematics_stays() -> None:
+    figure = new_figure(2, 2)
+    axes = figure.add_subplot()
+    axes.set_xlabel(r"$m_{\tau\tau}$ (GeV)")
+    make_printable(figure)
+    assert axes.xaxis.label.get_parse_math()
+    assert axes.get_xlabel() == r"$m_{\tau\tau}$ (GeV)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
-from taipan.atomic import write_json, write_text
-from taipan.checksums import record_files, record_path
+from taipan.atomic import read_json, write_json, write_text
+from taipan.checksums import file_digest, record_files, record_path
 from taipan.cli import main
 from taipan.config.load import load_catalogue, read_config
 from taipan.config.slices import hash_config
@@ -23,6 +24,7 @@ from taipan.errors import TaipanError
 from taipan.provenance_command import read_origin
 from taipan.reproduce import Bundle, command, compare, read_bundle, write_bundle
 from taipan.reproduce.command import format_table, prepare_folder
+from taipan.summary.collect import hash_result
 from taipan.templates.store import write_histograms
 
 ROOT = Path(__file__).parents[2]
@@ -32,9 +34,11 @@ ROOT = Path(__file__).parents[2]
 def results(tmp_path: Path) -> Path:
     """Results of a run of the default configuration, made up."""
     folder = tmp_path / "results/htautau"
-    provenance = {"config": hash_config(read_config([], ROOT)), "code": "c0de", "packages": {}}
-    summary = {"provenance": provenance, "result_sha256": "5ha", "seconds": {"fit": 1.0},
+    provenance = {"config": hash_config(read_config([], ROOT)), "code": "c0de",
+                  "packages": {"numpy": "2"}}  # fmt: skip
+    summary = {"provenance": provenance, "seconds": {"fit": 1.0},
                "expected": {"mu_hat": 1.0, "interval": [0.5, 1.5]}}  # fmt: skip
+    summary["result_sha256"] = hash_result(summary)
     write_json(folder / "summary.json", summary)
     write_text(folder / "yields.csv", "region,process,yield,stat\nsignal,ggH,2.5,0.1\n")
     write_json(folder / "workspace.json", {"channels": []})
@@ -44,7 +48,34 @@ def results(tmp_path: Path) -> Path:
     write_histograms(folder / "templates/templates.zip", {"h": histogram()})
     (folder / "models").mkdir()
     (folder / "models/fold0.onnx").write_bytes(network())
+    record(folder)
     return folder
+
+
+INPUTS = {
+    "models/fold0.onnx": [],
+    "gates/check_weights/verdict.json": [],
+    "templates/templates.zip": ["models/fold0.onnx"],
+    "workspaces/m_vis.json": ["templates/templates.zip"],
+    "fit/nn_score.json": ["workspaces/m_vis.json"],
+    "workspace.json": ["workspaces/m_vis.json"],
+    "yields.csv": ["templates/templates.zip"],
+    "summary.json": ["fit/nn_score.json", "gates/check_weights/verdict.json", "yields.csv"],
+}
+"""File → those it is made from, in the order in which they are made."""
+
+
+def record(folder: Path, *names: str) -> None:
+    """Record files as the jobs that made them do."""
+    for name in names or INPUTS:
+        inputs = {
+            f"results/htautau/{source}": file_digest(folder / source) for source in INPUTS[name]
+        }
+        origin = {
+            "rule": name.partition(".")[0], "wildcards": {}, "parameters": "0", "code": "c0de",
+            "inputs": {**inputs, "data/file.root": None}, "packages": {"numpy": "2"},
+        }  # fmt: skip
+        record_files([folder / name], origin)
 
 
 def histogram(change: float = 0.0, last_edge: float = 3.0) -> hist.Hist:
@@ -99,6 +130,170 @@ def test_bundle_gives_the_same_configuration(results: Path, tmp_path: Path) -> N
 def test_equal_runs_give_equal_bundles(results: Path, tmp_path: Path) -> None:
     first, second = (bundle(results, tmp_path / name) for name in ("a.zip", "b.zip"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def change_digit(results: Path) -> None:
+    path = results / "fit/nn_score.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("1.0", "1.1"), encoding="utf-8")
+
+
+def rewrite(name: str, content: object, *, recorded: bool = True) -> Callable[[Path], None]:
+    """Make a result again, and nothing that was made from it."""
+
+    def change(results: Path) -> None:
+        write_json(results / name, content)
+        if recorded:
+            record(results, name)
+
+    return change
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda results: (results / name).unlink()
+
+
+def remove_record(name: str) -> Callable[[Path], None]:
+    return lambda results: record_path(results / name).unlink()
+
+
+def change_record(name: str, **origin: object) -> Callable[[Path], None]:
+    def change(results: Path) -> None:
+        path = record_path(results / name)
+        content = read_json(path)
+        content["origin"] |= origin
+        write_json(path, content)
+
+    return change
+
+
+def forget_origin(results: Path) -> None:
+    path = record_path(results / "yields.csv")
+    write_json(path, {k: v for k, v in read_json(path).items() if k != "origin"})
+
+
+def add_fold(results: Path) -> None:
+    """A network of a run with more folds, which is still there."""
+    (results / "models/fold1.onnx").write_bytes(network(3.0))
+    origin = {**read_json(record_path(results / "models/fold0.onnx"))["origin"], "parameters": "1"}
+    record_files([results / "models/fold1.onnx"], origin)
+
+
+def change_summary(results: Path) -> None:
+    """With a new checksum, as if it had been written so."""
+    summary = read_json(results / "summary.json")
+    summary["expected"]["mu_hat"] = 1.1
+    write_json(results / "summary.json", summary)
+    record(results, "summary.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (change_digit, r"fit/nn_score\.json is damaged: its content is not what was written"),
+        (remove("fit/nn_score.json"), r"fit/nn_score\.json is missing, from which .*summary\.json"),
+        (remove("yields.csv"), r"yields\.csv is missing"),
+        (remove("workspace.json"), r"workspace\.json is missing: the run is not finished"),
+        (remove_record("workspace.json"), r"workspace\.json has no checksum record"),
+        (remove_record("fit/nn_score.json"), r"fit/nn_score\.json has no checksum record"),
+        (remove_record("templates/templates.zip"), r"templates\.zip has no checksum record"),
+        (rewrite("workspaces/m_vis.json", {"channels": [1.6]}), "was made from another .*m_vis"),
+        (rewrite("fit/nn_score.json", {"mu_hat": 2.0}), "summary.json was made from another"),
+        (rewrite("workspaces/m_vis.json", {}, recorded=False), r"m_vis\.json is damaged"),
+        (change_record("fit/nn_score.json", packages={}), None),
+        (change_record("fit/nn_score.json", packages={"numpy": "1"}), "with numpy 1, the summary"),
+        (change_record("fit/nn_score.json", packages=None), "packages is missing"),
+        (change_record("fit/nn_score.json", rule=None), "rule is missing"),
+        (change_record("yields.csv", rule="workspace", code="0"), "not come from the same run"),
+        (
+            change_record("yields.csv", rule="workspace", wildcards={"a": "b"}, code="0"),
+            "made by different code of the rule workspace",
+        ),
+        (forget_origin, "does not say where yields.csv comes from"),
+        (add_fold, r"fold0\.onnx are of one job|fold1\.onnx and .* are of one job"),
+        (change_summary, "result_sha256 is .*, that of its content is"),
+    ],
+)
+def test_results_that_are_not_of_one_run_as_it_was_written_are_not_bundled(
+    results: Path, tmp_path: Path, change: Callable[[Path], None], message: str | None
+) -> None:
+    change(results)
+    if message is None:
+        bundle(results, tmp_path / "b.zip")
+        return
+    with pytest.raises(TaipanError, match=message) as error:
+        bundle(results, tmp_path / "b.zip")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "b.zip").exists()
+
+
+def test_data_that_are_others_now_are_noticed(results: Path, tmp_path: Path) -> None:
+    """They may lie elsewhere, and of a large file only a part was read."""
+    data = tmp_path / "data.root"
+    data.write_bytes(b"events")
+    path = record_path(results / "templates/templates.zip")
+    content = read_json(path)
+    content["origin"]["inputs"] |= {str(data): file_digest(data), "big.root": "sampled:0"}
+    write_json(path, content)
+    bundle(results, tmp_path / "a.zip")
+    data.write_bytes(b"others")
+    with pytest.raises(TaipanError, match=r"templates\.zip was made from another .*data\.root"):
+        bundle(results, tmp_path / "b.zip")
+    data.unlink()
+    bundle(results, tmp_path / "b.zip")
+
+
+def test_result_of_no_job_of_the_run_is_left_out(
+    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_json(results / "fit/old.json", {"mu_hat": 3.0})
+    record_files(
+        [results / "fit/old.json"],
+        {"rule": "fit", "wildcards": {}, "parameters": "0", "inputs": {}, "packages": {}},
+    )
+    with caplog.at_level("WARNING", "taipan"):
+        content = read_bundle(bundle(results, tmp_path / "b.zip"))
+    assert "fit/old.json" not in content.results
+    assert "fit/old.json is not of this run and is left out" in caplog.text
+
+
+def test_results_that_were_moved_are_bundled(results: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere/htautau"
+    moved.parent.mkdir()
+    shutil.move(results, moved)
+    assert len(read_bundle(bundle(moved, tmp_path / "b.zip")).results) == len(INPUTS)
+
+
+@pytest.mark.parametrize("name", ["summary.json", "yields.csv", "fit/nn_score.json"])
+def test_bundle_whose_results_were_changed_is_not_read(
+    results: Path, tmp_path: Path, name: str
+) -> None:
+    path = bundle(results, tmp_path / "b.zip")
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry: archive.read(entry) for entry in archive.namelist()}
+    for text, replaced in (("changed", b" "), ("missing", None)):
+        changed = {**entries, f"results/{name}": replaced}
+        other = tmp_path / f"{text}.zip"
+        with zipfile.ZipFile(other, "w") as archive:
+            for entry, content in changed.items():
+                if content is not None:
+                    archive.writestr(entry, content)
+        with pytest.raises(TaipanError, match=f"results/{name} (was changed|is missing)"):
+            read_bundle(other)
+
+
+def test_password_of_a_mirror_is_not_bundled(results: Path, tmp_path: Path) -> None:
+    """The hash of the configuration does not know the mirrors either."""
+    overlay = tmp_path / "o.yaml"
+    overlay.write_text(
+        "remote: {mirrors: ['https://alice:s3cret@example.org/data', 'root://bob@host//x']}\n",
+        encoding="utf-8",
+    )
+    path = bundle(results, tmp_path / "b.zip", overlay)
+    run = yaml.safe_load(read_bundle(path).project["config/config.yaml"])
+    assert run["remote"]["mirrors"] == ["https://example.org/data", "root://host//x"]
+    with zipfile.ZipFile(path) as archive:
+        content = b"".join(archive.read(name) for name in archive.namelist())
+    assert not any(secret in content for secret in (b"alice", b"s3cret", b"bob"))
 
 
 def test_bundle_of_another_configuration_is_refused(results: Path, tmp_path: Path) -> None:
@@ -324,6 +519,7 @@ def test_origin_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     record_files([archive], {"rule": "combine_templates"})
     assert read_origin(archive)["recorded"] == {"rule": "combine_templates"}
     assert read_origin(document)["embedded"] == {"stage": "fit"}
+    assert read_origin(document)["recorded"] is None
     assert main(["provenance", str(archive)]) == 0
     assert json.loads(capsys.readouterr().out)["recorded"]["rule"] == "combine_templates"
     archive.write_bytes(b"changed")

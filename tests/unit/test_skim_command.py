@@ -207,7 +207,7 @@ class TestBadInput:
         self, root_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         error = self.fails(capsys, tmp_path, root_file, "--analysis", "nothing")
-        assert "'taipan.analyses.nothing' cannot be imported" in error
+        assert "--analysis: 'nothing' is not an analysis (htautau, or a module" in error
 
     def test_output_is_an_input(self, root_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         before = root_file.read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,12 +23,9 @@ from taipan.skim.schema import choose_alternatives, map_branches
 from taipan.skim.storage import read_events
 from tests.conftest import skim_settings
 from tests.nanoaod_files import TAU_27, rewrite, to_v7, to_v15
+from tests.real_data import real_data
 
-REAL = Path(os.environ.get("TAIPAN_NANOAOD_SAMPLES", "../shared/data/nanoaod-samples"))
-needs_samples = pytest.mark.skipif(
-    not REAL.is_dir(),
-    reason="folder of NanoAOD files: set TAIPAN_NANOAOD_SAMPLES",
-)
+REAL, needs_samples = real_data("nanoaod-samples")
 
 
 def skim(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.project import RESULTS, Project
+from tests.project import RESULTS, SMOKE, Project
 
 pytestmark = pytest.mark.workflow
 
@@ -94,3 +94,25 @@ def test_report_holds_every_figure_with_its_caption(
     text = (project.path / "workflow/report/workflow.rst").read_text(encoding="utf-8")
     assert " ".join(words(text)[:12]) in " ".join(words(page))
     assert project.planned() == {}
+
+
+HOSTILE = "</script><script>owned(1)</script><img src=x onerror=owned(2)> $ \\x1b[2J"
+
+
+def test_texts_of_the_configuration_do_not_run_in_the_report(project: Project) -> None:
+    """`</script>` in a title ended the element that holds the parameters of the jobs."""
+    overlay = project.overlay(f'title: "{HOSTILE}"\n')
+    config = (SMOKE, overlay)
+    assert project.planned(overlay) == {"summarize": 1}
+    project.snakemake(config=config)
+    target = project.path / RESULTS / "report.html"
+    project.snakemake("--report", str(target), config=config)
+    page = target.read_text(encoding="utf-8")
+    assert "owned(1)" in page
+    assert not re.search(r"<(script|img)[^>]*>[^<]{0,5}owned|onerror=owned\(2\)>", page)
+    shown = embedded(page, "results")[f"{RESULTS}/summary.md"]
+    assert "</script><script>owned(1)" in shown["job_properties"]["params"]
+    summary = (project.path / RESULTS / "summary.md").read_text(encoding="utf-8")
+    assert summary.splitlines()[0] == (
+        "# &lt;/script>&lt;script>owned(1)&lt;/script>&lt;img src=x onerror=owned(2)>  \\x1b[2J"
+    )

@@ -1,13 +1,25 @@
 """Configuration and the names of all files: each path is written here, once."""
 
-from dataclasses import asdict
+import os
 from pathlib import Path
+
+from taipan.import_path import PROJECT, drop_folder
+
+ROOT = Path(workflow.basedir)
+# Snakemake puts the folder of the Snakefile first on the path: a file pyhf.py in it would run in
+# place of the library. An analysis module is found there by its name.
+drop_folder(ROOT)
+drop_folder()
+os.environ[PROJECT] = str(ROOT)
+
+from dataclasses import asdict
 
 from snakemake.exceptions import WorkflowError
 
 from taipan.analysis import load_analysis
+from taipan.config.check_coverage import check_strengths
 from taipan.config.check_decorrelation import OWN
-from taipan.config.checks import check_config
+from taipan.config.checks import check_access, check_config
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import hash_config, slice_config
 from taipan.datasets import (
@@ -26,16 +38,21 @@ from taipan.provenance import code_version
 from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
 
-ROOT = Path(workflow.basedir)
-
 try:
     check_files(workflow.configfiles)
     CONFIG = load_config(config, ROOT)
     CATALOGUE = load_catalogue(CONFIG, ROOT)
     ANALYSIS = load_analysis(CONFIG.module)
-    check_config(CONFIG, CATALOGUE, ANALYSIS)
+    check_config(CONFIG, CATALOGUE, ANALYSIS, writes=False)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
+
+
+onstart:
+    # not before: a dry run only looks
+    for problem in check_access(CONFIG, writes=True):
+        raise WorkflowError(f"The configuration is not valid.\n{problem}")
+
 
 # For scripts that read remote files; not a parameter of theirs, see there.
 config["remote"] = {

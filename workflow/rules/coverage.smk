@@ -20,7 +20,7 @@ rule draw_pseudo_data:
     benchmark:
         f"{OUT}/benchmarks/draw_pseudo_data/{{observable}}_{{batch}}.tsv"
     params:
-        config=coverage_slice(),
+        config=checked_coverage,
         datasets=list(simulated_by_dataset()),
         seed=SEED,
         code=code_version(

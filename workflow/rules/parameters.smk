@@ -269,6 +269,13 @@ def coverage_slice():
     }
 
 
+def checked_coverage(_):
+    """The same, checked as only a run that measures the coverage needs it."""
+    for problem in check_strengths(CONFIG):
+        raise WorkflowError(f"The configuration is not valid.\n{problem}")
+    return coverage_slice()
+
+
 def systematic_groups():
     """Systematic to its group in the uncertainty breakdown."""
     return {name: item.group for name, item in CONFIG.systematics.items()}

@@ -1,15 +1,26 @@
-"""Checks of where the input comes from: folder, mirrors, luminosity mask, unreadable files."""
+"""Checks of where the input comes from and where results go.
+
+What the system refuses (no permission, a name that is too long) is an answer here, not an error:
+the functions of ``os.path`` say no, those of ``pathlib`` raise.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.config.fields import format_value
 from taipan.config.model import Config
 from taipan.datasets import Catalogue, mirrors_of, used_datasets
 
 Problems = Iterator[str]
+
+_MARKS = "/ . _ - + , = @ : ~"
+_RESULTS = re.compile(r"[\w/._+,=@:~][\w/._+,=@:~-]*")
+_LONGEST_NAME = 255  # bytes, of most file systems
 
 
 def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Problems:
@@ -40,14 +51,25 @@ def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Pr
     if folder is None:
         yield (
             f"{key}: missing; catalogue '{catalogue.name}' of kind {catalogue.kind} needs the "
-            "folder of its files"
+            f"folder of its files{_whence(catalogue)}"
         )
     elif "://" in folder:
         yield f"{key}: '{folder}' is not a folder; remote.mirrors takes base URLs"
     elif config.remote.access == "local":
         yield from _check_folder(key, Path(folder), config, catalogue)
-    elif Path(folder).exists() and not Path(folder).is_dir():
+    elif os.path.exists(folder) and not os.path.isdir(folder):
         yield f"{key}: '{folder}' is not a folder (seen from {Path.cwd()})"
+
+
+def _whence(catalogue: Catalogue) -> str:
+    """Say where the files of a catalogue come from, as far as it tells."""
+    if catalogue.record is None:
+        return ""
+    number = sum(len(dataset.files) for dataset in catalogue.datasets.values())
+    return (
+        f"; config/datasets/{catalogue.name}.yaml says where its {number} files come from (record "
+        f"{catalogue.record} of the CERN Open Data portal)"
+    )
 
 
 def source_key(config: Config, catalogue: Catalogue) -> tuple[str, str | None] | None:
@@ -58,12 +80,12 @@ def source_key(config: Config, catalogue: Catalogue) -> tuple[str, str | None] |
 
 
 def _check_folder(key: str, folder: Path, config: Config, catalogue: Catalogue) -> Problems:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         yield f"{key}: '{folder}' is not a folder (seen from {Path.cwd()})"
         return
     for name in used_datasets(config):
         for file in catalogue.datasets[name].files if name in catalogue.datasets else ():
-            if not (folder / file).is_file():
+            if not os.path.isfile(folder / file):
                 yield f"{key}: '{folder}' has no file {file} (dataset {name})"
 
 
@@ -71,7 +93,7 @@ def _check_lumi_mask(config: Config, catalogue: Catalogue) -> Problems:
     mask = config.skim.lumi_mask
     if mask is not None and catalogue.kind == "skims":
         yield f"skim.lumi_mask: '{mask}': flat ntuples have no luminosity blocks; set it to null"
-    elif mask is not None and not Path(mask).is_file():
+    elif mask is not None and not os.path.isfile(mask):
         yield f"skim.lumi_mask: '{mask}' is not a file (seen from {Path.cwd()})"
 
 
@@ -91,3 +113,43 @@ def _check_bad_files(config: Config, catalogue: Catalogue) -> Problems:
                 f"skim.on_bad_file: 'skip' needs generated_events of dataset '{name}' in catalogue "
                 f"'{catalogue.name}', to tell how much is lost (fail)"
             )
+
+
+def check_results(config: Config, catalogue: Catalogue) -> Problems:
+    """Check the folder of the results: its name, and that it is not one of the input.
+
+    Yields
+    ------
+    str
+        One line a problem.
+    """
+    text = config.results
+    if not text.strip():
+        yield "results: '' is not a folder"
+        return
+    if not _RESULTS.fullmatch(text):
+        yield (
+            f"results: {format_value(text)} is not allowed (letters, digits and {_MARKS}; "
+            "no space, and no - at the beginning)"
+        )
+        return
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(text).parts):
+        yield f"results: {format_value(text)} is too long (names of {_LONGEST_NAME} bytes)"
+        return
+    results = Path(os.path.realpath(text))
+    if results == Path(results.anchor):
+        yield f"results: '{text}' is the root of the file system; name a folder of its own"
+        return
+    key, source = source_key(config, catalogue) or ("", None)
+    if source is not None and "://" not in source:
+        folder = Path(os.path.realpath(source))
+        if results == folder or folder in results.parents:
+            yield f"results: '{text}' is inside the folder of the input ({key}: '{source}')"
+    existing = existing_part(results)
+    if not existing.is_dir():
+        yield f"results: '{text}' cannot be written: {existing} is a file"
+
+
+def existing_part(path: Path) -> Path:
+    """Give a path, or the nearest folder above it that is there."""
+    return next(place for place in (path, *path.parents) if os.path.exists(place))

@@ -17,7 +17,7 @@ from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
 from taipan.config.check_decorrelation import check_decorrelation
 from taipan.config.check_skim import check_skim
-from taipan.config.check_source import check_source, source_key
+from taipan.config.check_source import check_results, check_source, existing_part
 from taipan.config.check_systematics import check_systematics
 from taipan.config.check_training import check_training
 from taipan.config.check_weights import check_weights
@@ -36,7 +36,9 @@ TRANSFER_PARAMETER = "qcd_os_ss"
 Problems = Iterator[str]
 
 
-def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> None:
+def check_config(
+    config: Config, catalogue: Catalogue, analysis: Analysis, *, writes: bool = True
+) -> None:
     """Check a validated configuration against its dataset catalogue and analysis module.
 
     Parameters
@@ -47,6 +49,8 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         Dataset catalogue that it names.
     analysis
         Analysis module that it names.
+    writes
+        Whether results will be written; a dry run only reads them.
 
     Raises
     ------
@@ -72,7 +76,8 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *check_source(config, catalogue, analysis),
         *check_coverage(config),
         *check_decorrelation(config, analysis),
-        *_check_results(config, catalogue),
+        *check_results(config, catalogue),
+        *check_access(config, writes=writes),
     ]
     if problems:
         raise TaipanError("\n".join(problems))
@@ -317,24 +322,27 @@ def _check_fit(config: Config) -> Problems:
         floating.setdefault(sample, parameter)
 
 
-def _check_results(config: Config, catalogue: Catalogue) -> Problems:
-    text = config.results
-    if not text.strip():
-        yield "results: '' is not a folder"
+def check_access(config: Config, *, writes: bool) -> Problems:
+    """Check that results can be read and, if asked for, written."""
+    existing = existing_part(Path(os.path.realpath(config.results)))
+    if not existing.is_dir():
+        return  # reported with the name
+    if writes and not os.access(existing, os.W_OK | os.X_OK):
+        yield f"results: '{config.results}' cannot be written: {existing} is not writable"
         return
-    results = Path(text).resolve()
-    if results == Path(results.anchor):
-        yield f"results: '{text}' is the root of the file system; name a folder of its own"
-        return
-    key, source = source_key(config, catalogue) or ("", None)
-    if source is not None and "://" not in source:
-        folder = Path(source).resolve()
-        if results == folder or folder in results.parents:
-            yield f"results: '{text}' is inside the folder of the input ({key}: '{source}')"
-    existing = next(path for path in (results, *results.parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        what = "is not writable" if existing.is_dir() else "is a file"
-        yield f"results: '{text}' cannot be written: {existing} {what}"
+    for folder in (existing, *_folders(existing / config.analysis)):
+        if not os.access(folder, os.R_OK | os.X_OK):
+            yield f"results: '{config.results}' cannot be read: {folder} is not readable"
+            return
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Give a folder and those directly in it; none if it is not there."""
+    if not os.path.isdir(folder):
+        return []
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return [folder]
+    return [folder, *(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())]
 
 
 def fitted_regions(config: Config) -> dict[str, Region]:

@@ -6,7 +6,6 @@ pydantic models, read through the functions here, so that they cannot disagree.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema, to_jsonable_python
+
+from taipan.clean_text import escape_line, hide_credentials
+from taipan.suggestions import nearest as nearest
 
 Schema = Mapping[str, Any]
 KeyPath = Sequence[str | int]
@@ -176,16 +178,11 @@ def format_path(path: KeyPath) -> str:
 def format_value(value: Any) -> str:
     """Write a value as it reads in YAML, quoted if text, shortened if long."""
     if isinstance(value, str):
-        text = f"'{value}'"
+        text = f"'{escape_line(value)}'"
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
+    text = hide_credentials(text)  # before it is cut short, which could leave a part of one
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Ask, as the continuation of a message, whether the nearest allowed name was meant."""
-    match = difflib.get_close_matches(name, list(allowed), n=1)
-    return f"; did you mean '{match[0]}'?" if match else ""
 
 
 def unknown(path: str, value: str, what: str, allowed: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ RUN_FILE = Path("config/config.yaml")
 ANALYSES = Path("config/analyses")
 CATALOGUES = Path("config/datasets")
 _MOST_VALUES = 1_000_000  # of a file
+_EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -223,8 +225,8 @@ def _choose(root: Path, folder: Path, name: Any, key: str) -> Path:
     available = sorted(path.stem for path in (root / folder).glob("*.yaml"))
     if name not in available:
         raise TaipanError(
-            f"{key}: {format_value(name)} is not a file of {root / folder} "
-            f"({', '.join(available) or 'there is none'})"
+            f"{key}: {format_value(name)} is not a file of {root / folder}"
+            f"{nearest(str(name), available)} ({', '.join(available) or 'there is none'})"
         )
     return root / folder / f"{name}.yaml"
 
@@ -261,9 +263,7 @@ def _validate(model: type[Model], content: Mapping[str, Any]) -> Model:
         format_path(path): f"{format_path(path)}: {format_value(value)} is not allowed "
         f"({fields.describe(node)})"
         for path, value in _leaves(content)
-        if isinstance(value, bool)  # Python counts true as the number 1
-        and (node := fields.find(path)) is not None
-        and node.get("type") in ("integer", "number")
+        if (node := fields.find(path)) is not None and not _has_kind(value, node.get("type"))
     }
     details: list[Any] = []
     try:
@@ -277,6 +277,19 @@ def _validate(model: type[Model], content: Mapping[str, Any]) -> Model:
         problems.setdefault(location, _explain(detail, path, fields))
     _raise(problems.values())
     return validated
+
+
+def _has_kind(value: Any, kind: Any) -> bool:
+    """Tell whether a plain value is of the kind that a key wants, without turning one into another.
+
+    Python counts true as the number 1, and pydantic reads numbers and truths out of texts. A number
+    such as 1e-3, for which YAML 1.1 wants a point (1.0e-3), is read as a text before it gets here.
+    """
+    if kind in ("integer", "number"):
+        if isinstance(value, str):
+            return kind == "number" and _EXPONENT.fullmatch(value) is not None
+        return not isinstance(value, bool)
+    return kind != "boolean" or value is None or isinstance(value, bool)
 
 
 def _leaves(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[KeyPath, Any]]:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from taipan.config.adversary import Adversary, AdversaryScan, Decorrelation
-from taipan.config.base import Fraction, Host, Name, NonNegative, Positive, Strict, Url
+from taipan.config.base import Fraction, Host, Name, NonNegative, Place, Positive, Strict, Url
 
 
 class Mismodelling(Strict):
@@ -75,7 +75,7 @@ class Skim(Strict):
     step_events: Annotated[int, Field(ge=1)] = Field(
         200_000, description="Input events held in memory at a time."
     )
-    lumi_mask: str | None = Field(
+    lumi_mask: Place | None = Field(
         None,
         description="JSON file of certified luminosity blocks; data outside it are dropped. Not "
         "for flat ntuples, which have no luminosity blocks.",
@@ -120,6 +120,10 @@ class Remote(Strict):
     )
     min_speed: Positive = Field(
         0.1, description="Further time that a transfer may take: its size over this, in MB/s."
+    )
+    allow_private_redirects: bool = Field(
+        False,
+        description="Follow a mirror that redirects to a loopback, private or link-local address.",
     )
 
 
@@ -527,7 +531,7 @@ class DecorrelationCheck(Strict):
     folds: Annotated[int, Field(ge=2, le=20)] = Field(
         5, description="Folds of the fresh adversary."
     )
-    compare: dict[Name, str] = Field(
+    compare: dict[Name, Place] = Field(
         default_factory=dict,
         description="Networks that are judged besides, on the same events: name → folder `models` "
         "of another run with the same features and folds (`baseline: results/plain/htautau/models`)"
@@ -549,13 +553,13 @@ class Run(Strict):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
         description="Name of the dataset catalogue: `config/datasets/<catalogue>.yaml`.",
     )
-    skims: str | None = Field(
+    skims: Place | None = Field(
         None, description="Folder of flat, already skimmed ntuples (catalogues of kind `skims`)."
     )
-    files: str | None = Field(
+    files: Place | None = Field(
         None, description="Folder of reduced-NanoAOD files (catalogues of kind `nanoaod`)."
     )
-    results: str = Field(
+    results: Place = Field(
         "results", min_length=1, description="Folder that receives everything a run makes."
     )
     seed: Annotated[int, Field(ge=0)] = Field(
@@ -680,7 +684,7 @@ class Measurement(Strict):
 class Weight(Strict):
     """An alternative weight of events: from a correctionlib file, or measured in data."""
 
-    file: str | None = Field(
+    file: Place | None = Field(
         None, description="correctionlib JSON file (schema 2, may be compressed with gzip)."
     )
     correction: str | None = Field(

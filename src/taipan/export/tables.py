@@ -7,6 +7,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from taipan.clean_text import escape_cell, escape_latex
+
 Rows = list[list[str]]
 
 
@@ -54,9 +56,11 @@ def parameters_table(result: Mapping[str, Any]) -> Rows:
 
 
 def to_csv(rows: Sequence[Sequence[str]]) -> str:
-    """Write rows as CSV, the first as header."""
+    """Write rows as CSV, the first as header; no cell is a formula of a spreadsheet."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows(
+        [escape_cell(cell) for cell in row] for row in rows
+    )
     return text.getvalue()
 
 
@@ -65,15 +69,7 @@ def to_latex(rows: Sequence[Sequence[str]]) -> str:
     columns = "l" + "r" * (len(rows[0]) - 1)
     lines = [f"\\begin{{tabular}}{{{columns}}}", "\\hline"]
     for i, row in enumerate(rows):
-        lines.append(" & ".join(_escape(cell) for cell in row) + r" \\")
+        lines.append(" & ".join(escape_latex(cell) for cell in row) + r" \\")
         if i == 0:
             lines.append("\\hline")
     return "\n".join([*lines, "\\hline", "\\end{tabular}", ""])
-
-
-def _escape(text: str) -> str:
-    for character in "_%&#":
-        text = text.replace(character, "\\" + character)
-    for character, code in (("±", r"\pm"), ("σ", r"\sigma"), ("μ", r"\mu"), ("χ", r"\chi")):
-        text = text.replace(character, f"${code}$")
-    return text

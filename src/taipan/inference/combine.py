@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taipan.inference.errors import FitError
+from taipan.suggestions import nearest
 
 
 def combine_workspaces(
@@ -87,11 +88,16 @@ def _common_names(
         for member in members:
             analysis, _, name = member.rpartition(":")
             if analysis and analysis not in present:
-                raise FitError(f"combination: {analysis!r} is not one of {', '.join(present)}")
+                meant = nearest(analysis, present)
+                raise FitError(
+                    f"combination: {analysis!r} is not one of {', '.join(present)}{meant}"
+                )
             places = [analysis] if analysis else list(present)
             places = [place for place in places if name in present[place]]
             if not places:
-                raise FitError(f"combination: no parameter {member!r}")
+                offered = sorted({known for found in present.values() for known in found})
+                meant = nearest(name, offered)
+                raise FitError(f"combination: no parameter {member!r}{meant}")
             for place in places:
                 if common.setdefault((place, name), target) != target:
                     raise FitError(

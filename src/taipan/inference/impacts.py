@@ -15,6 +15,7 @@ from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult
 from taipan.inference.minima import DEEPER
 from taipan.inference.model import CompiledModel
+from taipan.suggestions import nearest
 
 Array = npt.NDArray[np.float64]
 
@@ -147,7 +148,8 @@ def default_groups(
     bases = [name.partition("[")[0] for name in model.parameters.names]
     unknown = [name for name in named if name not in bases and name not in model.parameters.names]
     if unknown:
-        raise FitError(f"groups: {', '.join(unknown)} is not a parameter of the model")
+        meant = nearest(unknown[0], bases)
+        raise FitError(f"groups: {', '.join(unknown)} is not a parameter of the model{meant}")
     groups: dict[str, list[int]] = {}
     for i, (base, name) in enumerate(zip(bases, model.parameters.names, strict=True)):
         if not model.parameters.constrained[i] or model.parameters.fixed[i] or i == model.poi:

@@ -30,6 +30,7 @@ from taipan.inference.poisson import SLACK, poisson_terms, saturated_terms
 from taipan.inference.read import Opened, numpy_backend, open_workspace
 from taipan.inference.starts import Shape, judge_shape
 from taipan.inference.structure import unknown_observations
+from taipan.suggestions import nearest
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,10 @@ class Parameters:
             If there is no such parameter.
         """
         if name not in self.names:
-            raise FitError(f"parameter {name!r} is not in the model ({', '.join(self.names)})")
+            meant = nearest(name, self.names)
+            raise FitError(
+                f"parameter {name!r} is not in the model{meant} ({', '.join(self.names)})"
+            )
         return self.names.index(name)
 
 

@@ -18,6 +18,7 @@ from taipan.inference.errors import FitError
 from taipan.inference.interpolation import NORM_CODES, SHAPE_CODES
 from taipan.inference.size import check_size
 from taipan.inference.structure import check_measurement, check_structure
+from taipan.suggestions import nearest
 
 # what pyhf logs is in the error, or checked before; without a handler it goes to the terminal
 logging.getLogger("pyhf").addHandler(logging.NullHandler())
@@ -174,8 +175,8 @@ def keep_regions(workspace: Mapping[str, Any], regions: Sequence[str]) -> dict[s
     unknown = [name for name in regions if name not in present]
     if unknown or not regions:
         raise FitError(
-            f"region {', '.join(unknown) or '(none)'} is not in the workspace "
-            f"({', '.join(present)})"
+            f"region {', '.join(unknown) or '(none)'} is not in the workspace"
+            f"{nearest(unknown[0], present) if unknown else ''} ({', '.join(present)})"
         )
     kept = copy.deepcopy(dict(workspace))
     kept["channels"] = [item for item in kept["channels"] if item["name"] in regions]

@@ -164,6 +164,7 @@ class Crew:
             "KERASTUNER_ORACLE_IP": "127.0.0.1" if self.address == "0.0.0.0" else self.address,
             "KERASTUNER_ORACLE_PORT": str(self.port),
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "PYTHONSAFEPATH": "1",  # `-m` would look in the working directory first
             PARENT: str(os.getpid()),
         }
         command = [sys.executable, "-m", "taipan.nn.tune_worker", str(self.folder)]

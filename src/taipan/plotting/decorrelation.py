@@ -93,7 +93,7 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
             region = shown["regions"][name]
             text = "Data − QCD estimate" if region["subtracted"] else "Data"
             if region["simulated_share"] is not None:
-                text += f", {100.0 * region['simulated_share']:.0f} % simulated"
+                text += f" (simulation: {region['simulated_share']:.2f} × data)"
             title = region["label"] + (f" · {label}" if rows > 1 else "")
             _draw_score(main, ratio, found[name], title, text)
     add_header(corners[0], corners[columns - 1], shown["header"])

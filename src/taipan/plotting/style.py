@@ -14,11 +14,15 @@ from typing import Any
 
 import matplotlib
 import mplhep
+from matplotlib import cbook
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
 
 from taipan.atomic import replacing, write_json
+from taipan.clean_text import escape_controls
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +117,24 @@ def with_unit(label: str, unit: str) -> str:
     return f"{label} ({unit})" if unit else label
 
 
+def make_printable(figure: Figure) -> None:
+    """Show texts that are not valid mathematics, and control characters, as they are written.
+
+    Labels and names come from the configuration or from a workspace of anyone's; one with a single
+    dollar sign must not end a run at its last figure.
+    """
+    parser = MathTextParser("path")
+    for text in figure.findobj(Text):
+        written = text.get_text()
+        if written != escape_controls(written):
+            text.set_text(written := escape_controls(written))
+        try:
+            if cbook.is_math_text(written):
+                parser.parse(written)
+        except ValueError:
+            text.set_parse_math(False)
+
+
 def save_figure(figure: Figure, outputs: Mapping[str, Path | str], numbers: Any) -> None:
     """Write a figure and its numbers; the same figure gives the same bytes.
 
@@ -132,6 +154,7 @@ def save_figure(figure: Figure, outputs: Mapping[str, Path | str], numbers: Any)
     """
     metadata = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
     with house_style():
+        make_printable(figure)
         for kind, entries in metadata.items():
             with replacing(outputs[kind]) as temporary:
                 figure.savefig(temporary, format=kind, metadata=entries)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from taipan.atomic import read_json, write_json
+from taipan.clean_text import strip_credentials
 from taipan.errors import BadFileError, ChecksumError, TaipanError, UnreachableError
 from taipan.remote.mirrors import Patience, RemoteFile
 from taipan.remote.protocols import Reader
@@ -215,7 +216,7 @@ def _origin_file(part: Path) -> Path:
 
 def _same_origin(part: Path, reader: Reader) -> bool:
     """Tell whether `part` is the beginning of what `reader` reads; else note that it will be."""
-    origin = {"url": reader.url, "size": reader.size, "version": reader.version}
+    origin = {"url": strip_credentials(reader.url), "size": reader.size, "version": reader.version}
     path = _origin_file(part)
     if reader.version and path.is_file() and read_json(path) == origin:
         return True

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from taipan.clean_text import strip_credentials
 from taipan.errors import BadFileError, TaipanError, UnreachableError
 from taipan.remote.protocols import Range, Reader, RefusedError, TransientError, open_reader
 
@@ -25,7 +26,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to try.
+    """How long to try, and how far.
 
     Attributes
     ----------
@@ -38,6 +39,8 @@ class Patience:
     give_up_after, min_speed
         A transfer of n bytes may take `give_up_after` seconds plus n / `min_speed` (MB/s),
         everything included.
+    allow_private_redirects
+        Whether a server may send a reader on to loopback and private addresses.
     """
 
     retries: int = 5
@@ -45,6 +48,7 @@ class Patience:
     timeout: float = 60.0
     give_up_after: float = 1800.0
     min_speed: float = 0.1
+    allow_private_redirects: bool = False
 
     @classmethod
     def from_config(cls, remote: Mapping[str, Any]) -> Patience:
@@ -81,6 +85,7 @@ class RemoteFile:
         self, name: str, mirrors: Sequence[str], patience: Patience, size: int | None = None
     ) -> None:
         self.name = name
+        self._shown_name = strip_credentials(name)
         self.bytes_read = 0
         self._patience = patience
         self._expected = size
@@ -110,8 +115,8 @@ class RemoteFile:
         return cls(url[start:], [url[:start]], patience)
 
     def __str__(self) -> str:
-        """Return the URL in use, for messages."""
-        return self._urls[0] if self._urls else self.name
+        """Return the URL in use without passwords and tokens, for messages."""
+        return strip_credentials(self._urls[0]) if self._urls else self.name
 
     def __enter__(self) -> RemoteFile:
         """Return the file itself."""
@@ -210,7 +215,7 @@ class RemoteFile:
             hopeless = all(url in self._refused for url in self._urls)
             if hopeless or tries > self._patience.retries or time.monotonic() + pause >= until:
                 raise self._failure(faults, tries, time.monotonic() - began)
-            logger.info("%s: next try in %.3g s", self.name, pause)
+            logger.info("%s: next try in %.3g s", self._shown_name, pause)
             time.sleep(pause)
 
     def _on(
@@ -229,7 +234,7 @@ class RemoteFile:
         if self._urls[0] != url:
             with self._lock:
                 self._urls.sort(key=lambda other: other != url)
-            logger.info("%s is read from %s", self.name, url)
+            logger.info("%s is read from %s", self._shown_name, self)
         return answer
 
     def _reader(self, url: str, timeout: float, until: float) -> Reader:
@@ -239,7 +244,8 @@ class RemoteFile:
             return known[1]
         if known is not None:
             self._drop(known[1])
-        reader = open_reader(url, timeout, until)
+        allowed = self._patience.allow_private_redirects
+        reader = open_reader(url, timeout, until, private_redirects=allowed)
         if self._expected is not None and reader.size != self._expected:
             reader.close()
             raise RefusedError(f"{reader.size} bytes, expected are {self._expected}", damaged=True)
@@ -259,14 +265,14 @@ class RemoteFile:
         reader.close()
 
     def _note(self, url: str, fault: Exception) -> None:
-        logger.warning("%s: %s", url, fault)
+        logger.warning("%s: %s", strip_credentials(url), fault)
         if isinstance(fault, RefusedError):
             self._refused[url] = fault
 
     def _failure(
         self, faults: dict[str, Exception], tries: int, seconds: float
     ) -> UnreachableError | BadFileError:
-        told = "; ".join(f"{url}: {fault}" for url, fault in faults.items())
+        told = "; ".join(f"{strip_credentials(url)}: {fault}" for url, fault in faults.items())
         told = told or "remote.mirrors: no mirror to ask"
         if faults and all(isinstance(f, RefusedError) and f.damaged for f in faults.values()):
             return BadFileError(f"{self.name} is not the file expected: {told}")

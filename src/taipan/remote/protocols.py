@@ -9,17 +9,20 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from taipan.clean_text import hide_credentials, strip_credentials
 from taipan.errors import TaipanError
+from taipan.remote.addresses import PrivateAddressError, is_public, resolve
 
 # What a cut connection may lose of the bytes that had arrived.
 PIECE = 64 * 1024
 _XROOTD_PIECE = 8 * 1024**2
 # Longest element of an XRootD vector read that servers accept by default.
 _LONGEST_ELEMENT = 2_097_136
+_MOST_REDIRECTS = 10
 _SLOW = "slower than remote.min_speed allows"
 _LASTING_STATUS = (400, 401, 403, 404, 405, 410, 416, 451, 501)
 # XRootD: not authorised, not found, not a file, invalid request, unsupported.
@@ -80,8 +83,17 @@ class Reader(Protocol):
         ...
 
 
-def open_reader(url: str, timeout: float, until: float) -> Reader:
+def open_reader(
+    url: str, timeout: float, until: float, *, private_redirects: bool = False
+) -> Reader:
     """Open a URL of scheme http, https, root or roots; `timeout` and `until` as in :class:`Reader`.
+
+    Parameters
+    ----------
+    url, timeout, until
+        What is read, and how long that may take.
+    private_redirects
+        Whether the server may send the reader on to loopback and private addresses.
 
     Raises
     ------
@@ -89,8 +101,8 @@ def open_reader(url: str, timeout: float, until: float) -> Reader:
         If it cannot be opened.
     """
     if urlsplit(url).scheme in ("http", "https"):
-        return HttpReader(url, timeout, until)
-    return XRootDReader(url, timeout, until)
+        return HttpReader(url, timeout, until, private_redirects)
+    return XRootDReader(url, timeout, until, private_redirects)
 
 
 def _check_time(until: float) -> None:
@@ -105,7 +117,9 @@ class HttpReader:
     meanwhile is noticed instead of mixed with its predecessor.
     """
 
-    def __init__(self, url: str, timeout: float, until: float) -> None:
+    def __init__(
+        self, url: str, timeout: float, until: float, private_redirects: bool = False
+    ) -> None:
         import requests
         import urllib3
 
@@ -114,6 +128,10 @@ class HttpReader:
         self.url = url
         self.version = ""
         self._session = open_session()
+        # of its own: a connection that is open already would not be looked at again
+        self._elsewhere = open_session(public=not private_redirects)
+        self._private_redirects = private_redirects
+        self._auth = requests.utils.get_auth_from_url(url) if "@" in url else None
         self._condition: dict[str, str] = {}
         self._faults = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
         try:
@@ -142,10 +160,12 @@ class HttpReader:
         DEADLINE.set(until)
         headers = {"Range": ranges, "Accept-Encoding": "identity", **self._condition}
         try:
-            response = self._session.get(self.url, headers=headers, timeout=timeout, stream=True)
+            response = self._follow(headers, timeout, until)
         except self._faults as error:
             _check_time(until)
-            raise TransientError(_reason(error)) from error
+            raise TransientError(hide_credentials(_reason(error), self.url)) from error
+        except ValueError as error:  # requests looks ahead
+            raise RefusedError(f"redirected to what is no web address: {error}") from error
         if time.monotonic() >= until:  # what was cut off may look like an answer
             response.close()
             raise TransientError(_SLOW)
@@ -158,6 +178,39 @@ class HttpReader:
                 raise RefusedError(answer)
             raise TransientError(answer)
         return response
+
+    def _follow(self, headers: Mapping[str, str], timeout: float, until: float) -> Any:
+        """Ask, and go where the server sends, but not to the own machine or network."""
+        options = {"headers": headers, "timeout": timeout, "stream": True}
+        response = self._session.get(self.url, allow_redirects=False, **options)
+        for _ in range(_MOST_REDIRECTS):
+            target = self._session.get_redirect_target(response)
+            if target is None:
+                return response
+            response.close()
+            _check_time(until)
+            url = self._check_target(response.url, target)
+            auth = self._auth if _origin(url) == _origin(self.url) else None
+            try:
+                response = self._elsewhere.get(url, auth=auth, allow_redirects=False, **options)
+            except PrivateAddressError as error:
+                raise RefusedError(_private_redirect(url, str(error))) from None
+        response.close()
+        raise RefusedError(f"redirected more than {_MOST_REDIRECTS} times")
+
+    def _check_target(self, base: str, target: str) -> str:
+        """Give where a redirect leads; refuse it before anything is connected."""
+        try:
+            url = urljoin(base, target)
+            scheme, host, port = _origin(url)
+        except ValueError:
+            url, scheme, host, port = target, "", "", 0
+        if scheme not in ("http", "https") or not host:
+            raise RefusedError(f"redirected to {strip_credentials(url)}, which is no web address")
+        for address in () if self._private_redirects else resolve(host, port):
+            if not is_public(address):
+                raise RefusedError(_private_redirect(url, address))
+        return url
 
     def _pieces(self, start: int, stop: int, timeout: float, until: float) -> Iterator[bytes]:
         left = stop - start
@@ -192,6 +245,21 @@ class HttpReader:
     def close(self) -> None:
         """Close connections."""
         self._session.close()
+        self._elsewhere.close()
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    """Give scheme, host and port of a URL."""
+    place = urlsplit(url)
+    usual = {"http": 80, "https": 443, "root": 1094, "roots": 1094}
+    return place.scheme, place.hostname or "", place.port or usual.get(place.scheme, 0)
+
+
+def _private_redirect(url: str, address: str) -> str:
+    return (
+        f"redirected to {strip_credentials(url)}: {address} is a loopback or private address "
+        "(public ones; remote.allow_private_redirects: true allows all)"
+    )
 
 
 def _import_client() -> Any:
@@ -206,13 +274,17 @@ def _import_client() -> Any:
 class XRootDReader:
     """A file of an XRootD server, read with plain and vector reads."""
 
-    def __init__(self, url: str, timeout: float, until: float) -> None:
+    def __init__(
+        self, url: str, timeout: float, until: float, private_redirects: bool = False
+    ) -> None:
         client = _import_client()
         _limit_waiting(client, timeout)
         self.url = url
         self._file: Any = client.File()
         self._check(_ask(self._file.open, url, timeout=timeout, until=until)[0])
         try:
+            if not private_redirects:
+                self._check_server()
             status, found = _ask(self._file.stat, timeout=timeout, until=until)
             self._check(status)
             self.size, self.version = int(found.size), str(found.mtime)
@@ -220,10 +292,21 @@ class XRootDReader:
             self.close()
             raise
 
-    @staticmethod
-    def _check(status: Any) -> None:
+    def _check_server(self) -> None:
+        """Refuse to read from a private address that the server of the URL sent the client to."""
+        server = urlsplit(f"root://{self._file.get_property('DataServer')}")
+        _, host, port = _origin(self.url)
+        found = {str(address).removeprefix("::ffff:") for address in resolve(server.hostname or "")}
+        asked = {address.removeprefix("::ffff:") for address in resolve(host)}
+        if found <= asked and (server.port or 1094) == port:
+            return
+        for address in sorted(found):
+            if not is_public(address):
+                raise RefusedError(_private_redirect(server.geturl(), address))
+
+    def _check(self, status: Any) -> None:
         if not status.ok:
-            reason = status.message.strip()
+            reason = hide_credentials(status.message.strip(), self.url)
             fault = RefusedError if status.errno in _LASTING_ERRNO else TransientError
             raise fault(reason)
 

@@ -7,7 +7,9 @@ holds no code: the version of it is recorded, and a clone of that version re-run
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import platform
 import zipfile
 from collections.abc import Mapping
@@ -19,12 +21,16 @@ import yaml
 
 from taipan.atomic import read_json, replacing
 from taipan.checksums import file_digest
+from taipan.clean_text import strip_credentials
 from taipan.config.load import ANALYSES, CATALOGUES, RUN_FILE
 from taipan.config.model import Config, Run
 from taipan.config.slices import hash_config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.limits import refuse_unpacked
+from taipan.reproduce.verify import verify_run
+
+logger = logging.getLogger(__name__)
 
 _ABOUT = "bundle.json"
 _FORMAT = 2
@@ -87,7 +93,8 @@ def write_bundle(
     Raises
     ------
     TaipanError
-        If the run is not finished, or was made with another configuration.
+        If the run is not finished, was made with another configuration, or its files are not
+        those of one run, as they were written (:func:`taipan.reproduce.verify.verify_run`).
     """
     summary = read_json(results / COMPARED[0])
     mine, made_with = hash_config(config), summary["provenance"]["config"]
@@ -96,7 +103,11 @@ def write_bundle(
             f"{results / COMPARED[0]} was made with configuration {made_with}, this one is {mine}; "
             "give the overlays of that run (--configfile, --config)"
         )
-    shown = _compared_files(results)
+    others = _other_files(results)
+    found = verify_run(results, root, COMPARED, others)
+    for name in sorted(set(others) - set(found)):
+        logger.warning("%s is not of this run and is left out", results / name)
+    shown = [*COMPARED, *found]
     about = {
         "format": _FORMAT,
         "analysis": config.analysis,
@@ -106,6 +117,7 @@ def write_bundle(
         "packages": summary["provenance"]["packages"],
         "platform": describe_platform(),
         "result_sha256": summary["result_sha256"],
+        "summary_sha256": file_digest(results / COMPARED[0]),
         "sha256": {name: file_digest(results / name) for name in shown[1:]},
     }
     project = _project_files(config, catalogue, root)
@@ -130,9 +142,9 @@ def describe_platform() -> dict[str, str]:
     }
 
 
-def _compared_files(results: Path) -> list[str]:
-    others = {path for pattern in ALSO_COMPARED for path in results.glob(pattern)}
-    return [*COMPARED, *sorted(path.relative_to(results).as_posix() for path in others)]
+def _other_files(results: Path) -> list[str]:
+    found = {path for pattern in ALSO_COMPARED for path in results.glob(pattern)}
+    return sorted(path.relative_to(results).as_posix() for path in found)
 
 
 def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str, bytes]:
@@ -140,13 +152,15 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
     values = config.model_dump(mode="json")
     run = {key: values.pop(key) for key in Run.model_fields}
     run["results"] = "results"
+    run["remote"]["mirrors"] = [strip_credentials(url) for url in config.remote.mirrors]
+    offered = catalogue.model_dump(mode="json", exclude_none=True)
+    if offered.get("mirrors"):
+        offered["mirrors"] = [strip_credentials(url) for url in catalogue.mirrors]
     run["skim"] |= {"executor": "local", "dask_scheduler": None}  # which changes no result
     files = {
         RUN_FILE.as_posix(): _yaml(run),
         (ANALYSES / f"{config.analysis}.yaml").as_posix(): _yaml(values),
-        (CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(
-            catalogue.model_dump(mode="json", exclude_none=True)
-        ),
+        (CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(offered),
     }
     lock = root / LOCK
     if lock.is_file():
@@ -173,8 +187,8 @@ def read_bundle(path: Path) -> Bundle:
     Raises
     ------
     TaipanError
-        If it is missing, damaged, too large, no bundle, has a path that leaves its folder, or a
-        file that is not data.
+        If it is missing, damaged, too large, no bundle, has a path that leaves its folder, a file
+        that is not data, or a result that differs from the checksum that the bundle states.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -193,7 +207,25 @@ def read_bundle(path: Path) -> Bundle:
     project, results = _below("project/", entries), _below("results/", entries)
     for name in (*project, *results, *about["sha256"]):
         _refuse_name(path, name)
+    _check_digests(path, about, results)
     return Bundle(about, project, results)
+
+
+def _check_digests(path: Path, about: Mapping[str, Any], results: Mapping[str, bytes]) -> None:
+    """Refuse results that are not those which the bundle was written with."""
+    summary = {COMPARED[0]: about["summary_sha256"]} if "summary_sha256" in about else {}
+    stated = {**about["sha256"], **summary}
+    for name in sorted({*stated, *results}):
+        if name not in results:
+            raise TaipanError(f"{path}: results/{name} is missing")
+        if name not in stated and name != COMPARED[0]:
+            raise TaipanError(f"{path}: {_ABOUT} has no checksum of results/{name}")
+        found = hashlib.sha256(results[name]).hexdigest()
+        if stated.get(name, found) != found:
+            raise TaipanError(
+                f"{path}: results/{name} was changed: its SHA-256 is {found}, {_ABOUT} has "
+                f"{stated[name]}"
+            )
 
 
 def _refuse_name(path: Path | str, name: str) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 
-from taipan import analyses
+from taipan.analysis_choice import trusted_module
 from taipan.atomic import write_json
 from taipan.checksums import file_digest
+from taipan.clean_text import escape_line
 from taipan.config.load import load_catalogue, read_config
 from taipan.errors import TaipanError
 from taipan.reproduce.bundle import Bundle, describe_platform, read_bundle, write_bundle
@@ -165,12 +166,8 @@ def _check_choices(
         raise TaipanError(
             f"results: '{config.results}' is not allowed ('{RESULTS}', in the folder of the run)"
         )
-    own = config.module.startswith(f"{analyses.__name__}.")
-    if not own and "module" not in given and config.module != module:
-        raise TaipanError(
-            f"module: '{config.module}' is not of the package and would be executed; "
-            f"if you trust it, say --module {config.module}"
-        )
+    if "module" not in given:
+        trusted_module(config.module, module)
     if config.skim.executor != "local" and "skim" not in given:
         raise TaipanError(
             f"skim.executor: '{config.skim.executor}' is not allowed in a bundle ('local'): "
@@ -217,8 +214,15 @@ def format_table(
     if worst:
         lines += ["", "| value | published | found | relative difference |"]
         lines += ["| --- | ---: | ---: | ---: |"]
-        lines += [f"| {d.where} | {d.published} | {d.found} | {d.relative:.2g} |" for d in worst]
+        cells = [
+            [escape_line(str(cell)) for cell in (d.where, d.published, d.found)] for d in worst
+        ]
+        lines += [
+            f"| {' | '.join(row)} | {d.relative:.2g} |" for row, d in zip(cells, worst, strict=True)
+        ]
         lines += [f"and {len(differences) - len(worst)} more"] if len(differences) > _SHOWN else []
     lines += ["", "| file | same to the byte |", "| --- | --- |"]
-    lines += [f"| {name} | {'yes' if value else 'no'} |" for name, value in same.items()]
+    lines += [
+        f"| {escape_line(name)} | {'yes' if value else 'no'} |" for name, value in same.items()
+    ]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json, write_json
+from taipan.clean_text import strip_credentials
 from taipan.config.model import Remote, Skim
 from taipan.datasets import chunk_size, divide
 from taipan.errors import TaipanError
@@ -115,7 +116,7 @@ def skim_files(
         "settings": {**vars(settings), "envelope": dict(skim.envelope)},
         "chunk_events": chunk_size(skim),
         "code": code_version("taipan.skim.command", module),
-        "urls": [file for file in files if isinstance(file, str)],
+        "urls": [strip_credentials(file) for file in files if isinstance(file, str)],
     }
     paths = [file if isinstance(file, Path) else None for file in files]
     tasks = [

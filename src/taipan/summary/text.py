@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from taipan.clean_text import escape_markdown
+
 _ABSENT = "–"
 _MIN_DECIMALS = 2
 # Decimals beyond which a small uncertainty is no longer spelled out.
@@ -28,7 +30,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         Markdown; the columns of its tables are aligned, so that it can be read as it is.
     """
     parts = [
-        f"# {plain_label(summary['title'])}",
+        f"# {escape_markdown(plain_label(summary['title']))}",
         _headline(summary),
         f"Analysis `{summary['analysis']}` on `{summary['catalogue']}`: "
         f"{summary['luminosity']:g} fb⁻¹, seed {summary['seed']}.",
@@ -276,7 +278,7 @@ def _gates(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _list(items: Sequence[str]) -> str:
-    return "\n".join(f"- {item}" for item in items) if items else "None."
+    return "\n".join(f"- {escape_markdown(item)}" for item in items) if items else "None."
 
 
 def _seconds(seconds: Mapping[str, float]) -> str:

@@ -1,0 +1,26 @@
+"""The command ``taipan``, and ``python -m taipan``: keeps the working directory off the path."""
+
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the working directory: before anything is imported from it, even __future__
+
+from taipan.import_path import drop_folder
+
+
+def main() -> int:
+    """Run the command; nothing of the working directory is imported, whatever its files are called.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    drop_folder()
+    from taipan.cli import main as run  # only now: it imports libraries
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
