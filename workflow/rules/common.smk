@@ -1,6 +1,7 @@
 """Configuration and the names of all files: each path is written here, once."""
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -76,6 +77,11 @@ def catalogue_files():
     return {
         file: entry for entry in CATALOGUE.datasets.values() for file in entry.files
     }
+
+
+def script_of(rule):
+    """Script of a rule."""
+    return (Path(rule.snakefile).parent / rule.script).resolve()
 
 
 def log_file(name):
