@@ -71,11 +71,12 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
     job = getattr(sys.modules["__main__"], "snakemake", None)
     try:
         if job is not None:
-            inputs = _identify_inputs(job)
+            # before the job runs, for the next run compares them with what it would be given then
+            origin = _describe_job(job, _identify_inputs(job))
             forget_files(job.output)
         function(**arguments)
         if job is not None:
-            record_files(job.output, _describe_job(job, inputs))
+            record_files(job.output, origin)
     except TaipanError as error:
         logger.error("%s: error: %s", name, error)
         sys.exit(1)

@@ -23,7 +23,7 @@ from tests.project import RESULTS, Project, copy_project
 
 pytestmark = pytest.mark.workflow
 
-UNTRAINED = ["events", "cutflow", "normalisation.json", "corrections"]
+UNTRAINED = [".checksums", "events", "cutflow", "normalisation.json", "corrections"]
 """What a run leaves before the training, in `results/<analysis>`."""
 PRODUCTS = ("templates/templates.zip", "workspace.json", "yields.csv", "models/fold0.onnx")
 

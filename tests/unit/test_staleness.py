@@ -191,6 +191,22 @@ def test_killed_job_leaves_no_record_of_another_file(
     )
 
 
+def test_parameters_are_recorded_as_they_were_given(
+    job: PlannedJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The drawing of pseudo-data takes a section out of its configuration, and ran every time."""
+
+    def takes(inputs: list[str], outputs: list[str]) -> None:
+        job.parameters["config"].pop("cut")
+        Path(outputs[0]).write_text("1", encoding="utf-8")
+        Path(outputs[1]).write_text("2", encoding="utf-8")
+
+    monkeypatch.setattr(sys.modules[__name__], "make", takes)
+    run(job, monkeypatch)
+    given = {"config": {"cut": 20.0}, "code": "0123456789abcdef"}
+    assert judge_job(replace(job, parameters=given), FileDigests()) == NOTHING
+
+
 def test_inputs_are_recorded_wherever_they_come_from(job: PlannedJob) -> None:
     """Files of the user had no digest in the record."""
     one = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"  # of "1"

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,11 +43,20 @@ def clone(project: Project, tmp_path: Path) -> Project:
     return fresh
 
 
-@pytest.mark.parametrize("part", ["scripts", "src", "workflow", "config", "Snakefile", "results"])
-@pytest.mark.parametrize("moment", [LONG_AGO, LATER])
-def test_touched_files_re_run_nothing(project: Project, part: str, moment: float) -> None:
+@pytest.mark.parametrize(
+    ("parts", "moment"),
+    [
+        (["scripts"], LATER),
+        (["src", "workflow", "config", "Snakefile"], LATER),
+        (["results/smoke/fastsim"], LATER),
+        (["results"], LONG_AGO),
+        ([*PARTS, "results"], LATER),
+    ],
+)
+def test_touched_files_re_run_nothing(project: Project, parts: list[str], moment: float) -> None:
     """A newer script re-ran all 53 jobs."""
-    set_dates(project.path / part, moment)
+    for part in parts:
+        set_dates(project.path / part, moment)
     assert project.planned() == {}
 
 
@@ -124,6 +134,33 @@ class TestFreshClone:
         shutil.copy(record / "m_vis.json.json", record / "nn_score.json.json")
         planned = clone.planned()
         assert planned == {"fit": 1, "plot_fit": 1, "summarize": 1}
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ("async def other(self, create_inventory=False): pass\n"
+         "dag.DAG.update_needrun = other\n",
+         "it does not ask whether build_workspace, "),
+        ("del dag.DAG.update_needrun\n",
+         "type object 'DAG' has no attribute 'update_needrun'"),
+    ],
+)  # fmt: skip
+def test_other_snakemake_that_would_keep_stale_results_is_refused(
+    project: Project, other: str, reason: str
+) -> None:
+    code = (
+        f"from snakemake import dag\n{other}"
+        f"from snakemake.cli import main\nmain(['--cores', '1', '-n', '--configfile', '{SMOKE}'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project.path, env=project.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert reason in done.stderr
+    assert "; install the version of requirements.lock" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_edited_script_with_an_old_date_re_runs_its_rule(project: Project) -> None:
@@ -248,3 +285,7 @@ def test_replaced_source_file_is_noticed_and_a_touched_one_is_not(
     shutil.copy(project.path / "data/W1JetsToLNu.root", file)
     os.utime(file, (LONG_AGO, LONG_AGO))
     assert plan() == {"skim": 1}
+    file.write_bytes(content)
+    (project.path / "data").rename(project.path / "moved")
+    project.overlay("catalogue: local\nfiles: moved\nresults: results/local\n")
+    assert plan() == {}

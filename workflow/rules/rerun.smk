@@ -2,10 +2,12 @@
 
 Snakemake compares dates, and knows parameters from its folder `.snakemake` alone. Here the records
 beside the files decide instead (`taipan.staleness`), so results may be touched, copied or moved into
-another clone. That takes the place of a few functions of Snakemake, which are looked up by name
-below: another version that lacks one stops with an error. Files in a storage have no records; there
-Snakemake decides as it always does.
+another clone. That takes the place of a few functions of Snakemake. Another version may lack them, or
+not ask them: then the run stops, because old results would pass for new ones. Files in a storage have
+no records; there Snakemake decides as it always does.
 """
+
+import snakemake
 
 from snakemake.dag import DAG
 from snakemake.jobs import Job
@@ -50,14 +52,12 @@ def is_judged(job):
     )
 
 
-def digests_of(persistence):
-    """Digests of files, kept with what else Snakemake remembers."""
-    if not hasattr(persistence, "file_digests"):
-        persistence.file_digests = FileDigests(
-            persistence.path / "taipan" / "digests.json"
-        )
-        persistence.damaged_outputs = {}
-    return persistence.file_digests
+def memory_of(persistence):
+    """Digests of files and judgements of jobs, kept with what else Snakemake remembers."""
+    if not hasattr(persistence, "judgements"):
+        store = persistence.path / "taipan" / "digests.json"
+        persistence.digests, persistence.judgements = FileDigests(store), {}
+    return persistence.digests, persistence.judgements
 
 
 def judge(persistence, job):
@@ -69,13 +69,11 @@ def judge(persistence, job):
         list(map(str, job.input)),
         list(map(str, job.output)),
     )
-    digests = digests_of(persistence)
+    digests, judgements = memory_of(persistence)
     try:
-        judgement = judge_job(planned, digests)
+        judgements[job] = judgement = judge_job(planned, digests)
     except TaipanError as error:
         raise WorkflowError(str(error)) from None
-    if judgement.damaged:
-        persistence.damaged_outputs[job] = judgement.damaged
     if judgement.inputs:
         changed = [file for file in job.input if str(file) in judgement.inputs]
         persistence.dag.reason(job).updated_input.update(changed)
@@ -108,6 +106,33 @@ def unless_judged(original, instead):
     return method
 
 
+def refuse_damaged(dag):
+    """Stop if a file that is not made again is not as it was written, or if nobody looked."""
+    digests, judgements = memory_of(dag.workflow.persistence)
+    digests.save()
+    kept = [job for job in dag.jobs if not (dag.needrun(job) or dag.finished(job))]
+    damaged = sorted(
+        line for job in kept if job in judgements for line in judgements[job].damaged
+    )
+    if damaged:
+        raise WorkflowError("\n".join(damaged))
+    if dag.rules_allowed_for_needrun:
+        return
+    missed = sorted(
+        {job.rule.name for job in kept if is_judged(job) and job not in judgements}
+    )
+    if missed:
+        refuse_snakemake(f"it does not ask whether {', '.join(missed)} must run again")
+
+
+def refuse_snakemake(reason):
+    """Stop because this version of Snakemake works in another way."""
+    version = snakemake.__version__
+    raise WorkflowError(
+        f"snakemake: {version}: {reason}; install the version of requirements.lock"
+    )
+
+
 def decide_by_content():
     """Put the judgement by content in the place of Snakemake's by dates, once a process."""
     plan, oldest = DAG.update_needrun, Job.output_mintime.fget
@@ -115,13 +140,7 @@ def decide_by_content():
 
     async def update_needrun(self, *arguments, **named):
         await plan(self, *arguments, **named)
-        digests_of(self.workflow.persistence).save()
-        damaged = self.workflow.persistence.damaged_outputs
-        kept = [damaged[job] for job in damaged if not self.needrun(job)]
-        if kept:
-            raise WorkflowError(
-                "\n".join(sorted(line for lines in kept for line in lines))
-            )
+        refuse_damaged(self)
 
     async def output_mintime(self):
         return None if is_judged(self) else await oldest(self)
@@ -146,4 +165,7 @@ def decide_by_content():
 
 
 if workflow.is_main_process and not hasattr(DAG, "is_judged_by_content"):
-    decide_by_content()
+    try:
+        decide_by_content()
+    except AttributeError as error:
+        refuse_snakemake(str(error))
