@@ -30,9 +30,9 @@ def code_of(rule):
     return code
 
 
-for _rule in workflow.rules:
-    if _rule.script and "code" not in _rule.params.keys():
-        _rule.set_params(code=code_of(_rule))
+for _stage in workflow.rules:
+    if _stage.script and "code" not in _stage.params.keys():
+        _stage.set_params(code=code_of(_stage))
 
 
 class ContentChange(ParamsChange):
