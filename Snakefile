@@ -27,6 +27,7 @@ include: "workflow/rules/coverage.smk"
 include: "workflow/rules/plots.smk"
 include: "workflow/rules/outputs.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/rerun.smk"  # the last: it looks at all rules
 
 
 report: "workflow/report/workflow.rst"

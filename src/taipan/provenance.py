@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,47 +18,96 @@ from taipan.errors import TaipanError
 
 _PACKAGE = Path(taipan.__file__).parent
 _LARGEST_HASHED = 256 * 1024**2
+_CALLED = re.compile("import_module|__import__|load_analysis")
 _RECORDED = (
     *("awkward", "hist", "keras", "numpy", "onnxruntime", "pyarrow", "pyhf", "scipy"),
     *("snakemake", "tensorflow", "uproot"),
 )
 
 
-def code_version(*modules: str) -> str:
-    """Hash of modules and of every module of this package that they import.
+def code_version(*roots: str | Path, analysis: str | None = None) -> str:
+    """Hash of modules or scripts and of every module of the project that they reach.
 
-    Comments, docstrings and layout do not count, so that mending a sentence re-runs nothing.
+    Imports are followed wherever they stand, also within functions, but not those that only a type
+    checker sees. Comments, docstrings, descriptions of configuration keys and layout do not count,
+    so that mending a sentence re-runs nothing. Of a package whose module is imported, its
+    ``__init__`` counts, but not what that imports for others.
 
     Parameters
     ----------
-    modules
-        Dotted names, such as ``taipan.skim.run``.
+    roots
+        Dotted names, such as ``taipan.skim.run``, or scripts as paths to ``.py`` files.
+    analysis
+        Module of the analysis. It counts where code that is reached calls ``load_analysis``, which
+        imports a module by a name that no source states.
 
     Returns
     -------
     str
-        Sixteen hexadecimal digits.
+        Sixteen hexadecimal digits, the same wherever the project lies.
 
     Raises
     ------
     TaipanError
-        If a module does not exist.
+        If a module does not exist or cannot be read.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(reached_modules(*roots, analysis=analysis), key=_label):
+        digest.update(f"{_label(name)}:{_fingerprint(name)};".encode())
+    return digest.hexdigest()[:16]
+
+
+def reached_modules(*roots: str | Path, analysis: str | None = None) -> frozenset[str]:
+    """Names of all modules that :func:`code_version` counts; a script is named by its path.
+
+    Parameters
+    ----------
+    roots, analysis
+        As for :func:`code_version`.
+
+    Raises
+    ------
+    TaipanError
+        If a module does not exist or cannot be read.
     """
     found: set[str] = set()
-    pending = list(modules)
+    pending = [str(root) for root in roots]
     while pending:
         name = pending.pop()
         if name in found:
             continue
         found.add(name)
         pending.extend(_imports(name))
-    digest = hashlib.sha256()
-    for name in sorted(found):
-        digest.update(f"{name}:{_fingerprint(name)};".encode())
-    return digest.hexdigest()[:16]
+        if analysis is not None and _loads_analysis(name):
+            pending.append(analysis)
+    return frozenset(found | {parent for name in found for parent in _parents(name)})
 
 
+def _is_script(name: str) -> bool:
+    return name.endswith(".py")
+
+
+def _label(name: str) -> str:
+    """Name of a module; of a script without its folder, which differs between copies."""
+    return Path(name).name if _is_script(name) else name
+
+
+def _packages_of(name: str) -> list[str]:
+    """Names of the packages that hold a module."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _parents(name: str) -> list[str]:
+    """Name the packages whose ``__init__`` Python runs when it imports a module."""
+    packages = [] if _is_script(name) else _packages_of(name)
+    return [package for package in packages if _file_of(package) is not None]
+
+
+@cache
 def _file_of(name: str) -> Path | None:
+    if _is_script(name):
+        return Path(name) if Path(name).is_file() else None
     if name.split(".")[0] != "taipan":
         return _external_file(name)
     path = _PACKAGE.joinpath(*name.split(".")[1:])
@@ -67,53 +118,141 @@ def _file_of(name: str) -> Path | None:
 
 
 def _external_file(name: str) -> Path | None:
-    """File of an analysis module that lives outside the package."""
-    from importlib.util import find_spec
+    """File of a module that lives outside the package, such as a user's analysis.
 
+    Nothing is imported for that, as `importlib.util.find_spec` does with the packages above it.
+    """
+    folders: Sequence[str] | None = None
+    origin: str | None = None
+    for module in (*_packages_of(name), name):
+        if origin is not None and folders is None:  # a module, not a package
+            return None
+        specs = (finder.find_spec(module, folders) for finder in sys.meta_path)
+        spec = next((found for found in specs if found is not None), None)
+        if spec is None:
+            return None
+        origin, folders = spec.origin or "", spec.submodule_search_locations
+    return Path(origin) if origin and Path(origin).is_file() else None
+
+
+def _existing_file(name: str) -> Path:
+    path = _file_of(name)
+    if path is None:
+        raise TaipanError(f"module '{name}' does not exist")
+    return path
+
+
+def _source(name: str) -> str:
+    path = _existing_file(name)
+    if path.suffix != ".py":  # a compiled extension imports nothing that could be followed
+        return ""
     try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    return Path(spec.origin) if spec is not None and spec.origin else None
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise TaipanError(f"{path} cannot be read: {error}") from error
 
 
 @cache
 def _tree(name: str) -> ast.Module:
-    path = _file_of(name)
-    if path is None:
-        raise TaipanError(f"module '{name}' does not exist")
-    return ast.parse(path.read_text(encoding="utf-8"))
+    try:
+        return ast.parse(_source(name))
+    except (ValueError, SyntaxError) as error:
+        raise TaipanError(f"{_file_of(name)} is not valid Python: {error}") from error
+
+
+def _last_name(node: ast.expr) -> str | None:
+    """`name` of the expressions ``name`` and ``module.name``."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else None
+
+
+@cache
+def _nodes(name: str) -> tuple[ast.AST, ...]:
+    """Find imports and calls of a module, but not in blocks that are never run."""
+    tree = _tree(name)
+    has_calls = _CALLED.search(_source(name)) is not None
+    found: list[ast.AST] = []
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom, ast.Call)):
+            found.append(node)
+        if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING":
+            pending.extend(node.orelse)
+        elif has_calls or not isinstance(node, ast.expr):  # no statement lies in an expression
+            pending.extend(ast.iter_child_nodes(node))
+    return tuple(found)
 
 
 @cache
 def _imports(name: str) -> tuple[str, ...]:
-    """Modules that a module imports, anywhere in it: of this package, or beside it."""
+    """Modules that a module imports, anywhere in it: of this package, or of the user."""
     names: set[str] = set()
-    for node in ast.walk(_tree(name)):
+    for node in _nodes(name):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
+            for alias in node.names:
+                names.add(alias.name)
+                if alias.asname is None:  # makes the package known, with all that it imports
+                    names.update(_packages_of(alias.name))
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parents = name.split(".")[: -node.level]
-                base = ".".join([*parents, *([base] if base else [])])
+            base = _absolute(node.module or "", node.level, name)
             names.add(base)
             names.update(f"{base}.{alias.name}" for alias in node.names)
-    return tuple(sorted(item for item in names if _is_own(item, name)))
+        elif isinstance(node, ast.Call):
+            names.update(_imported_by_call(node, name))
+    return tuple(sorted(item for item in names if all(item.split(".")) and _is_own(item, name)))
+
+
+def _absolute(module: str, level: int, importer: str) -> str:
+    """Full name of a module that is imported relative to another one."""
+    if level == 0 or _is_script(importer):
+        return module
+    is_package = _existing_file(importer).name == "__init__.py"
+    parts = importer.split(".")
+    parents = parts[: len(parts) - level + is_package]
+    return ".".join([*parents, *([module] if module else [])])
+
+
+def _imported_by_call(node: ast.Call, importer: str) -> Iterator[str]:
+    """Name of the module of ``import_module("…")`` or ``__import__("…")``, if it is written out."""
+    if _last_name(node.func) not in ("import_module", "__import__") or not node.args:
+        return
+    argument = node.args[0]
+    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        module = argument.value.lstrip(".")
+        yield _absolute(module, len(argument.value) - len(module), importer)
+
+
+@cache
+def _loads_analysis(name: str) -> bool:
+    return any(
+        isinstance(node, ast.Call) and _last_name(node.func) == "load_analysis"
+        for node in _nodes(name)
+    )
 
 
 def _is_own(module: str, importer: str) -> bool:
-    """Whether a module is of this package or lies in the folder of the one that imports it."""
-    if module.split(".")[0] == "taipan":
+    """Whether a module is of this package, or of a user and no installed library."""
+    top, own = module.split(".")[0], importer.split(".")[0]
+    if top == "taipan":
         return _file_of(module) is not None
-    if importer.split(".")[0] == "taipan":
+    if own == "taipan" or top in sys.stdlib_module_names:
         return False
-    path, folder = _file_of(module), _file_of(importer)
-    return path is not None and folder is not None and folder.parent in path.parents
+    if top != own and _is_installed(_file_of(top)):
+        return False
+    return _file_of(module) is not None
+
+
+def _is_installed(path: Path | None) -> bool:
+    return path is not None and bool({"site-packages", "dist-packages"} & set(path.parts))
 
 
 @cache
 def _fingerprint(name: str) -> str:
+    path = _existing_file(name)
+    if path.suffix != ".py":
+        return hash_file(path)
     return hashlib.sha256(_dump_code(_tree(name)).encode()).hexdigest()
 
 
@@ -125,14 +264,28 @@ def _is_text(node: ast.stmt) -> bool:
     )
 
 
+def _is_description(node: Any) -> bool:
+    """Whether an argument is the text that the manual has of a configuration key."""
+    return isinstance(node, ast.keyword) and node.arg == "description"
+
+
 def _dump_code(node: ast.AST) -> str:
-    """Dump of a tree without the string statements that only document."""
+    """Dump of a tree without the texts that only document.
+
+    Empty fields are left out: newer versions of Python have more of them, and the hash of the same
+    code must not depend on the version.
+    """
     parts = [type(node).__name__]
+    is_field = isinstance(node, ast.Call) and _last_name(node.func) == "Field"
     for name, value in ast.iter_fields(node):
         if isinstance(value, list):
             items = [item for item in value if not (isinstance(item, ast.stmt) and _is_text(item))]
+            if is_field:
+                items = [item for item in items if not _is_description(item)]
         else:
             items = [value]
+        if (items == [] or items == [None]) and not isinstance(node, ast.Constant):
+            continue
         dumped = (_dump_code(item) if isinstance(item, ast.AST) else repr(item) for item in items)
         parts.append(f"{name}=[{','.join(dumped)}]")
     return f"{parts[0]}({';'.join(parts[1:])})"

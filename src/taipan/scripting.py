@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from taipan.checksums import record_files, verify_files
+from taipan.checksums import files_read, forget_files, identify_file, record_files, verify_files
 from taipan.clean_text import clean
 from taipan.errors import TaipanError, explain_system_error
 from taipan.provenance import hash_content, package_versions
@@ -111,10 +111,12 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
     job = getattr(sys.modules["__main__"], "snakemake", None)
     try:
         if job is not None:
-            inputs = verify_files(job.input)
+            # before the job runs, for the next run compares them with what it would be given then
+            origin = _describe_job(job, _identify_inputs(job))
+            forget_files(job.output)
         function(**arguments)
         if job is not None:
-            record_files(job.output, _describe_job(job, inputs))
+            record_files(job.output, origin)
     except TaipanError as error:
         logger.error("%s: error: %s", name, error)
         sys.exit(1)
@@ -128,6 +130,17 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
     logger.info("%s: done in %.1f s", name, time.perf_counter() - start)
 
 
+def _identify_inputs(job: Any) -> dict[str, str]:
+    """Path → digest of what a job reads; the files of the workflow are compared with their records.
+
+    They are read before the job runs: a file that changes meanwhile is not what is recorded, so the
+    next run makes the outputs again.
+    """
+    verified = verify_files(job.input)
+    paths = files_read(job.input)
+    return {path: verified.get(path) or identify_file(path) for path in paths}
+
+
 def _describe_job(job: Any, inputs: Mapping[str, str]) -> dict[str, Any]:
     """Provenance of the outputs of a job; free of dates, so that equal runs give equal records."""
     parameters = dict(job.params.items())
@@ -137,6 +150,6 @@ def _describe_job(job: Any, inputs: Mapping[str, str]) -> dict[str, Any]:
         "parameters": hash_content(parameters),
         "code": parameters.get("code"),
         "seed": parameters.get("seed"),
-        "inputs": {path: inputs.get(path) for path in map(str, job.input)},
+        "inputs": dict(inputs),
         "packages": package_versions(),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -82,3 +83,144 @@ def test_unknown_module_and_file_are_named(tmp_path: Path) -> None:
         code_version("taipan.nothing")
     with pytest.raises(TaipanError, match="cannot read .*absent"):
         hash_file(tmp_path / "absent")
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for modules of a user, which may change between two calls."""
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def version(*roots: str | Path, analysis: str | None = None) -> str:
+    """The hash as a new process would find it."""
+    for cached in (
+        provenance._file_of, provenance._tree, provenance._nodes, provenance._imports,
+        provenance._loads_analysis, provenance._fingerprint,
+    ):  # fmt: skip
+        cached.cache_clear()
+    importlib.invalidate_caches()
+    return code_version(*roots, analysis=analysis)
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_script_counts_but_not_its_comments_nor_its_folder(tmp_path: Path) -> None:
+    """An edited script re-ran nothing if its date was old."""
+    script = write(tmp_path / "a/fit.py", '"""Fit."""\n\nX = 1\n')
+    before = version(script)
+    assert version(write(tmp_path / "b/c/fit.py", '"""Better."""\n# why\nX = 1\n')) == before
+    assert version(write(script, '"""Fit."""\n\nX = 2\n')) != before
+    assert version(write(tmp_path / "a/other.py", '"""Fit."""\n\nX = 1\n')) != before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import late_b\n",
+        "import late_b as other\n",
+        "from late_b import X\n",
+        "from late_b import *\n",
+        "def f():\n    from late_b import X\n    return X\n",
+        "class A:\n    def f(self):\n        if self:\n            import late_b\n",
+        "try:\n    import absent_b\nexcept ImportError:\n    import late_b\n",
+        "import importlib\nM = importlib.import_module('late_b')\n",
+        "def f():\n    return __import__('late_b')\n",
+        "import late_middle_b\n",
+        "from late_package_b.inner import part\n",
+    ],
+)
+def test_module_counts_however_it_is_imported(modules: Path, text: str) -> None:
+    write(modules / "late_middle_b.py", "def f():\n    import late_b\n")
+    write(modules / "late_package_b/inner/part.py", "from ... import up\nfrom .. import lower\n")
+    write(modules / "late_package_b/inner/__init__.py", "")
+    write(modules / "late_package_b/lower.py", "import late_b\nY = 1\n")
+    write(modules / "late_b.py", "X = 1\n")
+    script = write(modules / "script_b.py", text)
+    before = version(script)
+    write(modules / "late_b.py", "X = 2\n")
+    assert version(script) != before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import typed_c\n",
+        "import typing\nif typing.TYPE_CHECKING:\n    from typed_c import X\n",
+        "import numpy\n",
+    ],
+)
+def test_module_that_is_never_imported_does_not_count(modules: Path, text: str) -> None:
+    write(modules / "typed_c.py", "X = 1\n")
+    script = write(modules / "script_c.py", text)
+    before = version(script)
+    write(modules / "typed_c.py", "X = 2\n")
+    assert version(script) == before
+    assert provenance.reached_modules(script) == {str(script)}
+
+
+def test_init_of_a_package_counts_but_not_what_it_offers(copy: Path) -> None:
+    """Python runs it; nobody who imports a module below uses what it imports for others."""
+    script = write(copy / "script.py", "from taipan.inference.errors import FitError\n")
+    code = f"from taipan.provenance import code_version as v; print(v('{script}'))"
+
+    def found() -> str:
+        environment = {**os.environ, "PYTHONPATH": str(copy)}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    before = found()
+    write(copy / "taipan/inference/fit.py", "X = 1\n")
+    assert found() == before
+    with (copy / "taipan/inference/__init__.py").open("a", encoding="utf-8") as handle:
+        handle.write("X = 1\n")
+    assert found() != before
+
+
+def test_module_in_another_folder_counts(
+    modules: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what lay beside the analysis did."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.syspath_prepend(folder)
+    write(folder / "shared_cuts_d.py", "PT = 20\n")
+    write(modules / "my_analysis_d/__init__.py", "from . import selection\n")
+    write(modules / "my_analysis_d/selection.py", "from shared_cuts_d import PT\n")
+    before = version("my_analysis_d")
+    write(folder / "shared_cuts_d.py", "PT = 25\n")
+    assert version("my_analysis_d") != before
+
+
+def test_analysis_counts_where_it_is_loaded(modules: Path) -> None:
+    write(modules / "my_analysis_e.py", "PT = 20\n")
+    reader = write(
+        modules / "reader_e.py",
+        "from taipan.analysis import load_analysis\n\ndef f(name):\n    load_analysis(name)\n",
+    )
+    other = write(modules / "other_e.py", "from taipan.analysis import Analysis\n")
+    before = [version(path, analysis="my_analysis_e") for path in (reader, other)]
+    write(modules / "my_analysis_e.py", "PT = 25\n")
+    after = [version(path, analysis="my_analysis_e") for path in (reader, other)]
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
+def test_description_of_a_key_does_not_count_but_its_default_does(tmp_path: Path) -> None:
+    text = "class A(Strict):\n    x: int = Field({}, gt={}, description='{}')\n"
+    script = tmp_path / "model_f.py"
+    before = version(write(script, text.format(1, 0, "a")))
+    assert version(write(script, text.format(1, 0, "b"))) == before
+    assert version(write(script, text.format(2, 0, "a"))) != before
+    assert version(write(script, text.format(1, 1, "a"))) != before
+
+
+def test_source_that_is_not_python_is_named(tmp_path: Path) -> None:
+    script = write(tmp_path / "broken_g.py", "def f(:\n")
+    with pytest.raises(TaipanError, match=r"broken_g\.py is not valid Python"):
+        version(script)

@@ -49,6 +49,8 @@ def test_pseudo_data_are_drawn_from_events(project: Project) -> None:
     overlay = project.overlay("coverage: {experiments: 10, batches: 1}")
     target = f"{RESULTS}/coverage/nn_score/0.json"
     project.snakemake(target, config=(SMOKE, overlay))
+    again = project.snakemake("--dry-run", target, config=(SMOKE, overlay)).stdout
+    assert "Nothing to be done" in again  # the job changes the parameters that it is given
     drawn = read_json(project.path / target)
     nominal = read_json(project.path / RESULTS / "workspace.json")["observations"]
     for channel in nominal:

@@ -23,11 +23,6 @@ rule scan_point:
         events=nominal_by_dataset(),
         config=scan_slice(),
         seeds=scan_seeds(),
-        code=code_version(
-            "taipan.adversary_scan",
-            "taipan.nn.train",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/scan_point.py"
 
@@ -46,10 +41,5 @@ rule scan_lambda:
     params:
         config=choice_slice(),
         header=PLOT_HEADER,
-        code=code_version(
-            "taipan.adversary_scan.choose",
-            "taipan.plotting.adversary",
-            "taipan.plotting.decorrelation",
-        ),
     script:
         "../../scripts/scan_lambda.py"

@@ -13,6 +13,7 @@ drop_folder()
 os.environ[PROJECT] = str(ROOT)
 
 from dataclasses import asdict
+from functools import cache
 
 from snakemake.exceptions import WorkflowError
 
@@ -93,6 +94,11 @@ def catalogue_files():
     return {
         file: entry for entry in CATALOGUE.datasets.values() for file in entry.files
     }
+
+
+def script_of(rule):
+    """Script of a rule."""
+    return (Path(rule.snakefile).parent / rule.script).resolve()
 
 
 def log_file(name):

@@ -16,12 +16,6 @@ rule measure_pileup:
         events=nominal_by_dataset(),
         pileup=CONFIG.pileup.model_dump(),
         module=CONFIG.module,
-        code=code_version(
-            "taipan.events.weights",
-            "taipan.normalisation",
-            "taipan.skim.storage",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/measure_pileup.py"
 
@@ -41,12 +35,6 @@ rule measure_transfer_factor:
     params:
         events=nominal_by_dataset(),
         config={**definitions(), **slice_config(CONFIG, "module", "transfer_factor")},
-        code=code_version(
-            "taipan.events.inputs",
-            "taipan.events.selection",
-            "taipan.templates.combine",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/measure_transfer_factor.py"
 
@@ -67,6 +55,5 @@ rule measure_shapes:
     params:
         events=nominal_by_dataset(),
         config={**definitions(), **slice_config(CONFIG, "module", "weights")},
-        code=code_version("taipan.events.shapes", "taipan.events.inputs", CONFIG.module),
     script:
         "../../scripts/measure_shapes.py"

@@ -23,18 +23,6 @@ rule draw_pseudo_data:
         config=checked_coverage,
         datasets=list(simulated_by_dataset()),
         seed=SEED,
-        code=code_version(
-            "taipan.coverage.draw",
-            "taipan.coverage.truth",
-            "taipan.events.corrections",
-            "taipan.events.inputs",
-            "taipan.likelihood.table",
-            "taipan.nn.scorer",
-            "taipan.seeds",
-            "taipan.templates.merge",
-            "taipan.templates.store",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/draw_pseudo_data.py"
 
@@ -56,14 +44,6 @@ rule summarise_coverage:
         f"{OUT}/logs/coverage/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/coverage/{{observable}}.tsv"
-    params:
-        code=code_version(
-            "taipan.coverage.score",
-            "taipan.inference",
-            "taipan.inference.toys",
-            "taipan.plotting.inference",
-            "taipan.plotting.style",
-        ),
     script:
         "../../scripts/summarise_coverage.py"
 
@@ -76,7 +56,5 @@ rule measure_coverage:
         f"{OUT}/logs/measure_coverage.log",
     benchmark:
         f"{OUT}/benchmarks/measure_coverage.tsv"
-    params:
-        code=code_version("taipan.atomic"),
     script:
         "../../scripts/measure_coverage.py"

@@ -15,7 +15,6 @@ if IS_FASTSIM:
         params:
             settings=fastsim_settings(),
             seed=derive_seed(SEED, "fastsim"),
-            code=code_version("taipan.fastsim"),
         script:
             "../../scripts/simulate.py"
 
@@ -30,7 +29,6 @@ if IS_FASTSIM:
         params:
             settings=fastsim_settings(),
             seed=derive_seed(SEED, "fastsim"),
-            code=code_version("taipan.fastsim"),
         script:
             "../../scripts/simulate.py"
 
@@ -50,6 +48,5 @@ if CONFIG.remote.access == "fetch":
             file=any_catalogue_file(),
         params:
             expected=expected_of_file,
-            code=code_version("taipan.remote.fetch"),
         script:
             "../../scripts/fetch.py"

@@ -21,12 +21,5 @@ rule check_decorrelation:
         config=judge_slice(),
         seed=derive_seed(SEED, "check_decorrelation"),
         header=PLOT_HEADER,
-        code=code_version(
-            "taipan.decorrelation",
-            "taipan.events.inputs",
-            "taipan.nn.scorer",
-            "taipan.plotting.decorrelation",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/check_decorrelation.py"

@@ -16,7 +16,6 @@ rule build_workspace:
     params:
         config=fit_slice(),
         observable="{observable}",
-        code=code_version("taipan.likelihood", "taipan.templates.store"),
     script:
         "../../scripts/build_workspace.py"
 
@@ -31,8 +30,6 @@ rule publish_workspace:
         log_file("publish_workspace"),
     benchmark:
         benchmark_file("publish_workspace")
-    params:
-        code=code_version("taipan.atomic"),
     script:
         "../../scripts/publish_workspace.py"
 
@@ -51,6 +48,5 @@ rule fit:
     params:
         confidence_level=CONFIG.fit.confidence_level,
         groups=systematic_groups(),
-        code=code_version("taipan.inference"),
     script:
         "../../scripts/fit.py"

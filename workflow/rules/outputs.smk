@@ -26,32 +26,32 @@ def summary_slice():
     return values
 
 
-def run_identity():
+# Files of rules whose numbers the result is made of.
+STAGES = (
+    "datasets",
+    "skim",
+    "corrections",
+    "tune",
+    "train",
+    "weights",
+    "templates",
+    "fit",
+)
+
+
+def run_identity(wildcards):
     """What was run: input, seed, and hashes of configuration and code."""
-    chain = [
-        *(["taipan.fastsim"] if IS_FASTSIM else []),
-        CONFIG.module,
-        "taipan.skim.executor",
-        "taipan.normalisation",
-        "taipan.events.weights",
-        "taipan.events.shapes",
-        "taipan.nn.train",
-        "taipan.nn.inputs",
-        "taipan.nn.scorer",
-        "taipan.nn.overtraining",
-        "taipan.nn.weights.check",
-        "taipan.templates.fill",
-        "taipan.templates.combine",
-        "taipan.templates.residual",
-        "taipan.likelihood",
-        "taipan.inference",
-    ]
+    scripts = {
+        script_of(rule)
+        for rule in workflow.rules
+        if rule.script and Path(rule.snakefile).stem in STAGES
+    }
     return {
         "catalogue": CATALOGUE.name,
         "luminosity": total_luminosity(CONFIG, CATALOGUE),
         "seed": SEED,
         "config_hash": hash_config(CONFIG),
-        "code": code_version(*chain),
+        "code": code_version(*sorted(scripts), analysis=CONFIG.module),
     }
 
 

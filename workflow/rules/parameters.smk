@@ -73,6 +73,18 @@ def lumi_mask(wildcards):
     return lumi_mask_of(wildcards.dataset)
 
 
+@cache
+def find_skim_code():
+    """Hash of the code of the skim: one for both executors, which write the same bytes."""
+    scripts = [ROOT / "scripts" / name for name in ("skim.py", "skim_dataset.py")]
+    return code_version(*scripts, analysis=CONFIG.module)
+
+
+def skim_code(wildcards):
+    """Hash of the code of a skim job."""
+    return find_skim_code()
+
+
 def any_catalogue_file():
     """Pattern of the names of the catalogue's files."""
     return "|".join(re.escape(name) for name in catalogue_files())

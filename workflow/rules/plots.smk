@@ -14,7 +14,6 @@ rule plot_cutflow:
         benchmark_file("plot_cutflow")
     params:
         header=PLOT_HEADER,
-        code=code_version("taipan.plotting.cutflow"),
     script:
         "../../scripts/plot_cutflow.py"
 
@@ -33,7 +32,6 @@ rule plot_control:
         config=slice_config(CONFIG, "samples", "regions", "control_plots"),
         blinded=blinded_regions(),
         header=PLOT_HEADER,
-        code=code_version("taipan.plotting.control", "taipan.templates.store"),
     script:
         "../../scripts/plot_control.py"
 
@@ -51,7 +49,6 @@ rule plot_training:
         benchmark_file("plot_training")
     params:
         header=PLOT_HEADER,
-        code=code_version("taipan.plotting.training"),
     script:
         "../../scripts/plot_training.py"
 
@@ -69,7 +66,6 @@ rule plot_weights:
     params:
         header=PLOT_HEADER,
         units=quantity_units(),
-        code=code_version("taipan.plotting.weights"),
     script:
         "../../scripts/plot_weights.py"
 
@@ -87,7 +83,6 @@ rule plot_tuning:
         benchmark_file("plot_tuning")
     params:
         header=PLOT_HEADER,
-        code=code_version("taipan.plotting.tuning"),
     script:
         "../../scripts/plot_tuning.py"
 
@@ -108,12 +103,6 @@ rule rank_inputs:
         config=training_slice("input_selection"),
         seed=derive_seed(SEED, "rank_inputs"),
         header=PLOT_HEADER,
-        code=code_version(
-            "taipan.nn.selection",
-            "taipan.nn.inputs",
-            "taipan.plotting.tuning",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/rank_inputs.py"
 
@@ -139,7 +128,6 @@ rule plot_systematics:
         config=systematic_slice(),
         observable="{observable}",
         header=PLOT_HEADER,
-        code=code_version("taipan.plotting.systematics", "taipan.templates.store"),
     script:
         "../../scripts/plot_systematics.py"
 
@@ -157,10 +145,5 @@ rule plot_fit:
     params:
         config=slice_config(CONFIG, "samples", "regions", "observables"),
         header=PLOT_HEADER,
-        code=code_version(
-            "taipan.plotting.fit",
-            "taipan.plotting.inference",
-            "taipan.plotting.parameters",
-        ),
     script:
         "../../scripts/plot_fit.py"

@@ -19,7 +19,6 @@ rule summarize:
     params:
         benchmarks=f"{OUT}/benchmarks",
         config=summary_slice(),
-        identity=run_identity(),
-        code=code_version("taipan.summary"),
+        identity=run_identity,
     script:
         "../../scripts/summarize.py"

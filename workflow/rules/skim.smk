@@ -20,7 +20,7 @@ if CONFIG.skim.executor == "dask":
                 f"{OUT}/benchmarks/skim/{name}.tsv"
             params:
                 tasks=tasks_of(name),
-                code=code_version("taipan.skim.executor", CONFIG.module),
+                code=skim_code,
             script:
                 "../../scripts/skim_dataset.py"
 
@@ -40,7 +40,7 @@ else:
             f"{OUT}/benchmarks/skim/{{dataset}}_{{chunk}}.tsv"
         params:
             task=chunk_task,
-            code=code_version("taipan.skim.executor", CONFIG.module),
+            code=skim_code,
         script:
             "../../scripts/skim.py"
 
@@ -67,7 +67,6 @@ rule normalise:
         catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
         luminosity=total_luminosity(CONFIG, CATALOGUE),
         expected_events=expected_events(NOMINAL),
-        code=code_version("taipan.normalisation", "taipan.skipped"),
     script:
         "../../scripts/normalise.py"
 
@@ -94,6 +93,5 @@ if ALTERNATIVES:
             catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
             luminosity=total_luminosity(CONFIG, CATALOGUE),
             expected_events=expected_events(ALTERNATIVES),
-            code=code_version("taipan.normalisation", "taipan.skipped"),
         script:
             "../../scripts/normalise.py"

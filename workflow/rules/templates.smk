@@ -23,15 +23,6 @@ if CONFIG.templates.binning.method != "none":
         params:
             events=nominal_by_dataset(),
             config=binning_slice(),
-            code=code_version(
-                "taipan.likelihood",
-                "taipan.likelihood.binning",
-                "taipan.templates.combine",
-                "taipan.events.inputs",
-                "taipan.events.corrections",
-                "taipan.nn.scorer",
-                CONFIG.module,
-            ),
         script:
             "../../scripts/optimise_binning.py"
 
@@ -58,15 +49,6 @@ rule histogram:
     params:
         config=filling_slice(),
         drop_fold=dropped_fold(),
-        code=code_version(
-            "taipan.templates.fill",
-            "taipan.templates.store",
-            "taipan.templates.edges",
-            "taipan.events.stream",
-            "taipan.events.corrections",
-            "taipan.nn.scorer",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/histogram.py"
 
@@ -88,12 +70,6 @@ rule combine_templates:
         benchmark_file("combine_templates")
     params:
         config=template_slice(),
-        code=code_version(
-            "taipan.templates.combine",
-            "taipan.templates.edges",
-            "taipan.templates.residual",
-            "taipan.templates.store",
-        ),
     script:
         "../../scripts/combine_templates.py"
 
@@ -110,6 +86,5 @@ rule list_yields:
         benchmark_file("list_yields")
     params:
         blinded=blinded_regions(),
-        code=code_version("taipan.templates.combine", "taipan.templates.store"),
     script:
         "../../scripts/list_yields.py"

@@ -19,13 +19,6 @@ rule train:
         checkpoints=f"{OUT}/models/checkpoints",
         config=training_slice(),
         seed=derive_seed(SEED, "train"),
-        code=code_version(
-            "taipan.nn.train",
-            "taipan.nn.weights.store",
-            "taipan.nn.tune",
-            "taipan.nn.inputs",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/train.py"
 
@@ -44,6 +37,5 @@ rule check_overtraining:
     params:
         events=nominal_by_dataset(),
         config=training_slice("overtraining"),
-        code=code_version("taipan.nn.overtraining", "taipan.nn.inputs", CONFIG.module),
     script:
         "../../scripts/check_overtraining.py"

@@ -29,13 +29,6 @@ rule tune:
         folder=f"{OUT}/tuning/search",
         config=plain_training_slice("tuning"),
         seed=derive_seed(SEED, "tune"),
-        code=code_version(
-            "taipan.nn.tune",
-            "taipan.nn.tune_chief",
-            "taipan.nn.weights.store",
-            "taipan.nn.inputs",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/tune.py"
 
@@ -57,12 +50,5 @@ rule select_inputs:
         config=plain_training_slice("input_selection"),
         seed=derive_seed(SEED, "select"),
         header=PLOT_HEADER,
-        code=code_version(
-            "taipan.nn.select",
-            "taipan.nn.weights.store",
-            "taipan.nn.inputs",
-            "taipan.plotting.tuning",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/select_inputs.py"

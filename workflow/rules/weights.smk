@@ -17,12 +17,6 @@ if CONFIG.training.negative_weights == "refine":
             events=nominal_by_dataset(),
             config=weights_slice(),
             seed=derive_seed(SEED, "refine_weights"),
-            code=code_version(
-                "taipan.nn.weights.learned",
-                "taipan.nn.weights.store",
-                "taipan.nn.inputs",
-                CONFIG.module,
-            ),
         script:
             "../../scripts/refine_weights.py"
 
@@ -44,13 +38,6 @@ if CONFIG.training.negative_weights in ("resample", "cell"):
             events=nominal_by_dataset(),
             config=weights_slice(),
             seed=derive_seed(SEED, "transform_weights"),
-            code=code_version(
-                "taipan.nn.weights.learned",
-                "taipan.nn.weights.store",
-                "taipan.nn.weights.transform",
-                "taipan.nn.inputs",
-                CONFIG.module,
-            ),
         script:
             "../../scripts/transform_weights.py"
 
@@ -72,13 +59,5 @@ rule check_weights:
     params:
         events=nominal_by_dataset(),
         config=weights_slice("weight_check"),
-        code=code_version(
-            "taipan.nn.weights.check",
-            "taipan.nn.weights.store",
-            "taipan.nn.weights.transform",
-            "taipan.nn.scorer",
-            "taipan.nn.inputs",
-            CONFIG.module,
-        ),
     script:
         "../../scripts/check_weights.py"

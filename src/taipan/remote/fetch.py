@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from taipan.atomic import read_json, write_json
+from taipan.checksums import RECEIPT as RECEIPT  # those who fetch look for it here
 from taipan.clean_text import strip_credentials
 from taipan.errors import BadFileError, ChecksumError, TaipanError, UnreachableError
 from taipan.remote.mirrors import Patience, RemoteFile
@@ -21,8 +22,6 @@ logger = logging.getLogger(__name__)
 _SECONDS_BETWEEN_LINES = 10.0
 _BLOCK = 4 * 1024**2
 _GB = 1e9
-RECEIPT = ".verified.json"
-"""Ending of the small file that says a download is whole."""
 
 
 @dataclass(frozen=True)
