@@ -234,6 +234,18 @@ def source_folder(config: Config, catalogue: Catalogue) -> Path:
     return Path(folder)
 
 
+def identify_file(path: Path) -> tuple[int, int]:
+    """Tell a file from all others, whatever link or spelling of its path names it.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    """
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
 @dataclass(frozen=True)
 class ChunkPlan:
     """A part of a dataset that one skim job reads.

@@ -893,6 +893,62 @@ def test_flat_ntuples_have_no_luminosity_blocks(skims, tmp_path):
     )
 
 
+SAME_FILE = "its events would count twice (list each file once)"
+
+
+def test_file_listed_twice_is_refused_under_any_name(skims):
+    """Events of such a file once counted twice."""
+    (skims / "link.root").symlink_to(skims / "d.root")
+    (skims / "hard.root").hardlink_to(skims / "z.root")
+    for dataset, second, found in (
+        ("Data", "d.root", "is listed twice"),
+        ("Data", "link.root", "is the same file as 'd.root'"),
+        ("Z", "hard.root", "is the same file as 'z.root'"),
+        ("Z", "h.root", "is a file of dataset 'H', too"),
+    ):
+        own = CATALOGUE["datasets"][dataset]["files"]
+        content = merge(SKIMS, {"datasets": {dataset: {"files": [*own, second]}}})
+        line = f"datasets.{dataset}.files[1]: '{second}' in catalogue 'toys' {found}; {SAME_FILE}"
+        assert line in problems({"skims": str(skims)}, catalogue=content, analysis=FLAT)
+    # an alternative replaces the sample's own dataset, so it may have its file
+    content = merge(SKIMS, {"datasets": {"Z2": {"files": ["z.root"]}}})
+    check({"skims": str(skims)}, catalogue=content, analysis=FLAT)
+
+
+def test_file_of_two_datasets_of_data_is_refused(skims):
+    both = {**CATALOGUE["datasets"]["Data"], "files": ["d.root"]}
+    content = merge(SKIMS, {"datasets": {"Data2": both}})
+    (line,) = problems(
+        {"skims": str(skims), "data": ["Data", "Data2"]}, catalogue=content, analysis=FLAT
+    )
+    assert line == (
+        "datasets.Data2.files[0]: 'd.root' in catalogue 'toys' is a file of dataset 'Data', too; "
+        + SAME_FILE
+    )
+
+
+def test_remote_file_listed_twice_is_refused():
+    files = {"files": ["z.root", "z.root"], "entries": {"z.root": 100}}
+    catalogue = {
+        "kind": "nanoaod",
+        "mirrors": ["https://example.org/data/"],
+        "datasets": {"Z": files},
+    }
+    lines = problems({"remote": {"access": "stream"}}, catalogue=catalogue)
+    assert [line for line in lines if "is listed twice" in line] == [
+        f"datasets.Z.files[1]: 'z.root' in catalogue 'toys' is listed twice; {SAME_FILE}"
+    ]
+
+
+def test_two_samples_are_not_estimated_from_the_same_data():
+    """Each was all of data minus simulation: QCD counted twice."""
+    lines = problems({"samples": {"QCD2": {"label": "QCD", "estimate": "same_sign"}}})
+    assert lines == [
+        "samples.QCD2.estimate: 'same_sign' is also that of sample 'QCD'; each is all of data "
+        "minus simulation, which would count twice (one sample at most)"
+    ]
+
+
 def test_folder_of_the_files_is_needed():
     text = "; catalogue 'toys' of kind {} needs the folder of its files"
     (line,) = problems(None, catalogue=SKIMS, analysis=FLAT)

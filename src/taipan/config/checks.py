@@ -210,6 +210,12 @@ def _check_same_sign(config: Config) -> Problems:
                 yield unknown(f"transfer_factor.{key}", chosen, "region", regions)
         if factor.numerator == factor.denominator:
             yield f"transfer_factor.denominator: '{factor.denominator}' is also the numerator"
+    driven = [name for name, item in config.samples.items() if item.estimate == "same_sign"]
+    for name in driven[1:]:
+        yield (
+            f"samples.{name}.estimate: 'same_sign' is also that of sample '{driven[0]}'; each is "
+            "all of data minus simulation, which would count twice (one sample at most)"
+        )
     needed = {**fitted_regions(config)}
     if config.training.region in regions:
         needed[config.training.region] = regions[config.training.region]

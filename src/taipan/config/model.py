@@ -85,6 +85,12 @@ class Skim(Strict):
         description="Chunk of a truncated or damaged file: `fail` ends the run; `skip` leaves it "
         "out, normalises to the events that were read and warns in the summary.",
     )
+    duplicates: Literal["fail", "first"] = Field(
+        "fail",
+        description="An event that occurs twice (in a file, in two files, in two datasets of "
+        "collision data): `fail` ends the run; `first` keeps the first and counts the others in "
+        "the cutflow.",
+    )
     envelope: dict[str, Fraction] = Field(
         default_factory=lambda: {"tau_pt": 0.06, "muon_pt": 0.02},
         description="Relative loosening of each threshold. A kinematic systematic larger than "
