@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from taipan.analysis import Analysis, Column, Quantity, Shift
 from taipan.config.checks import check_config, fitted_regions
@@ -891,6 +892,24 @@ def test_flat_ntuples_have_no_luminosity_blocks(skims, tmp_path):
     assert line == (
         f"skim.lumi_mask: '{mask}': flat ntuples have no luminosity blocks; set it to null"
     )
+
+
+def test_regions_of_a_sample_are_fitted_ones():
+    def lines(**changes):
+        return problems({"samples": changes})
+
+    check({"samples": {"ZLL": {"regions": ["cr"]}}})
+    assert lines(ZLL={"regions": ["cr", "ss_cr", "cr"]}) == [
+        "samples.ZLL.regions[1]: 'ss_cr' is not a fitted region (sr, cr)",
+        "samples.ZLL.regions[2]: 'cr' is listed twice",
+    ]
+    assert lines(S={"regions": ["cr"]}) == [
+        "training.region: 'sr': no sample with role signal counts there (samples.*.regions of S)",
+        "samples: no sample with role signal counts in a region with role signal (sr; "
+        "samples.*.regions)",
+    ]
+    with pytest.raises(ValidationError, match="a data-driven sample takes no `regions`"):
+        check({"samples": {"QCD": {"regions": ["sr"]}}})
 
 
 SAME_FILE = "its events would count twice (list each file once)"

@@ -27,7 +27,7 @@ rule measure_pileup:
 
 
 rule measure_transfer_factor:
-    """Measure the opposite-sign/same-sign factor of the QCD background."""
+    """Check every sample's yield; measure the opposite-sign/same-sign factor."""
     input:
         events=nominal_events(),
         normalisation=NORMALISATION,
@@ -41,7 +41,10 @@ rule measure_transfer_factor:
     params:
         events=nominal_by_dataset(),
         config={**definitions(), **slice_config(CONFIG, "module", "transfer_factor")},
+        folds=CONFIG.training.folds,
+        drop_fold=dropped_fold(),
         code=code_version(
+            "taipan.events.expected",
             "taipan.events.inputs",
             "taipan.events.selection",
             "taipan.templates.combine",

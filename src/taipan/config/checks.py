@@ -16,6 +16,7 @@ from taipan.analysis import Analysis
 from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
 from taipan.config.check_decorrelation import check_decorrelation
+from taipan.config.check_samples import check_confined
 from taipan.config.check_skim import check_skim
 from taipan.config.check_source import check_source, source_key
 from taipan.config.check_systematics import check_systematics
@@ -57,6 +58,7 @@ def check_config(config: Config, catalogue: Catalogue, analysis: Analysis) -> No
         *_check_names(config),
         *_check_datasets(config, catalogue),
         *_check_samples(config, analysis),
+        *check_confined(config),
         *_check_regions(config, analysis),
         *_check_same_sign(config),
         *_check_features(config, analysis),

@@ -615,12 +615,21 @@ class Sample(Strict):
         "`same_sign` partner, times the measured opposite-sign/same-sign factor.",
     )
 
+    regions: list[Name] | None = Field(
+        None,
+        min_length=1,
+        description="Fitted regions whose model the sample belongs to; all if absent. It is left "
+        "out of the others, of the training too; estimates subtract it everywhere.",
+    )
+
     @model_validator(mode="after")
     def _datasets_match_estimate(self) -> Sample:
         if self.estimate == "simulation" and not self.datasets:
             raise ValueError("a simulated sample needs at least one entry in `datasets`")
         if self.estimate == "same_sign" and self.datasets:
             raise ValueError("a data-driven sample takes no `datasets`")
+        if self.estimate == "same_sign" and self.regions is not None:
+            raise ValueError("a data-driven sample takes no `regions`: it is all that is left")
         return self
 
 
