@@ -10,7 +10,7 @@ import pytest
 from taipan.config.model import Region, Sample
 from taipan.errors import TaipanError
 from taipan.events.expected import SampleSums, check_samples
-from taipan.events.load import DatasetEvents
+from taipan.events.load import DatasetEvents, select_fold
 from taipan.events.selection import belongs_to
 from taipan.events.weights import EventWeights
 
@@ -127,6 +127,20 @@ def test_events_outside_of_the_fold_that_chooses_bins_count_alone() -> None:
     )
     text = problem(gather(changes, fold=1))
     assert "Σw = -1 ± 1 of 1 events in fold 1, which chooses the bins (templates" in text
+
+
+def test_dataset_that_cannot_be_divided_by_fold_is_named() -> None:
+    """It once ended the run when the histograms were filled, after the training."""
+    changes = {"W": {"signal": [5.0], "control": [1.0, -9.0, 3.0]}, "Z": {"signal": [1.0, 1.0]}}
+    text = problem(gather(changes, samples={"W": {"regions": ["signal"]}}, fold=1))
+    assert text.startswith("dataset 'W': Σw = -9 of its 1 events in fold 1, which chooses the bins")
+
+
+def test_dataset_without_events_has_nothing_to_divide() -> None:
+    nothing = np.zeros(0)
+    events = DatasetEvents("W", False, {}, EventWeights(nothing, {}), nothing.astype(int))
+    for inside in (True, False):
+        assert select_fold(events, 0, inside=inside).weights.nominal.tolist() == []  # type: ignore[union-attr]
 
 
 def test_confined_sample_counts_in_estimates_everywhere() -> None:

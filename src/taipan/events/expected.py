@@ -56,9 +56,11 @@ class SampleSums:
         keys = [(name, region) for name in samples for region in regions]
         self._whole = dict.fromkeys(keys, Sums())
         self._inside = dict.fromkeys(keys, Sums())
+        self.faults: list[str] = []
 
     def add(self, events: DatasetEvents, quantities: Mapping[str, Array]) -> None:
         """Count the events of a dataset, whose quantities are given."""
+        self.faults += self._check_folds(events)
         for region, mask in region_masks(quantities, self.regions).items():
             if events.weights is None:
                 self.data[region] += int(mask.sum())
@@ -70,6 +72,21 @@ class SampleSums:
                 if self.fold is not None:
                     of_fold = weights[used & (events.folds == self.fold)]
                     self._inside[name, region] += _sum_up(of_fold)
+
+    def _check_folds(self, events: DatasetEvents) -> Iterator[str]:
+        """Check that the events in and outside of the fold can be scaled to those of all folds."""
+        if events.weights is None or self.fold is None or not len(events.folds):
+            return
+        inside = events.folds == self.fold
+        for which, kept in (("in", inside), ("outside of", ~inside)):
+            total = float(events.weights.nominal[kept].sum())
+            if not total > 0:
+                yield (
+                    f"dataset '{events.name}': Σw = {total:.6g} of its {kept.sum()} events "
+                    f"{which} fold {self.fold}, which chooses the bins; it must be positive (set "
+                    "templates.binning.fold to another one, use more events, or take the dataset "
+                    "out)"
+                )
 
     def of(self, sample: str, region: str) -> dict[str, Sums]:
         """Give the sums of a sample in a region: of all events, and of the parts they are used in.
@@ -113,7 +130,7 @@ def check_samples(sums: SampleSums) -> list[str]:
     simulated = [name for name, item in samples.items() if item.estimate == "simulation"]
     _refuse_empty_regions(sums, simulated)
     fitted = [name for name, item in regions.items() if item.role != "estimate"]
-    problems, warnings = [], []
+    problems, warnings = list(sums.faults), []
     reached: set[str] = set()
     for name in simulated:
         places = [region for region in fitted if belongs_to(samples[name], region, regions)]

@@ -28,7 +28,7 @@ from taipan.skim.parts import GeneratedSums
 
 Array = NDArray[Any]
 
-PASS_EVENTS = 4_000_000
+PASS_EVENTS = 2_000_000
 """Events that are compared at a time."""
 ONCE = "once"
 """Last cut of a cutflow with `skim.duplicates: first`: events that did not occur before."""
@@ -203,7 +203,7 @@ def _search(
             )
             events = events.take(fresh)
         waiting.append(events)
-        chunks.append(np.full(len(events), number))
+        chunks.append(np.full(len(events), number, np.int32))
         held += len(events)
         # many repeats of one event are all in one range: drop them before there are too many
         if held > 2 * most or number == len(lists) - 1:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from taipan.errors import TaipanError
 
 LARGEST_RATIO = 1e6
-"""Largest |genWeight| over the median: samples with wide weights reach 10³ to 10⁴."""
-_RUN = 4_000_000  # weights of which a median is taken at a time
+"""Largest |weight| over the median: samples with wide weights reach 10³ to 10⁴."""
+_RUN = 1_000_000  # weights of which a median is taken at a time
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
 
-RUN_EVENTS = 4_000_000
+RUN_EVENTS = 1_000_000
 """Events that are held in memory and sorted at a time."""
 _GROUP_EVENTS = 65_536
 _BOUNDS = b"taipan_identities"
