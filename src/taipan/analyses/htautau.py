@@ -478,5 +478,5 @@ ANALYSIS = Analysis(
     recompute=recompute,
     flat_branches=_FLAT_BRANCHES,
     alternatives=ALTERNATIVES,
-    fingerprint=("PV_npvs", "MET_pt", "MET_phi"),
+    fingerprint=("MET_pt", "MET_phi"),
 )

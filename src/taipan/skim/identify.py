@@ -48,8 +48,9 @@ def identify_events(
 ) -> Identities:
     """Identify every event that was read or, without event numbers, those that are kept.
 
-    Two simulated events with the same numbers are one only if all else that is known of every event
-    is equal, too: the jobs of a production may number their events alike.
+    Two simulated events with the same numbers are one only if generator weight and fingerprint are
+    equal, too (without a fingerprint, all that is read of every event): the jobs of a production
+    may number their events alike.
 
     Parameters
     ----------
@@ -68,7 +69,9 @@ def identify_events(
     if not names:
         return identify_kept(columns, weights[chosen], analysis, is_data=is_data)
     if not is_data:
-        names = tuple(dict.fromkeys((*names, *first)))
+        told = analysis.fingerprint or tuple(first)
+        weight = ("genWeight",) if "genWeight" in first else ()
+        names = tuple(dict.fromkeys((*names, *told, *weight)))
     return Identities(hash_columns([first[name] for name in names]), weights, number_rows(chosen))
 
 

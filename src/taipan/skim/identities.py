@@ -112,7 +112,7 @@ class IdentityWriter:
             self._writer = pq.ParquetWriter(
                 self._replacing.__enter__(),
                 self._schema,
-                compression="zstd",
+                compression={"identity": "NONE", "weight": "zstd", "row": "zstd"},
                 use_dictionary=["weight", "row"],
                 write_page_checksum=True,
             )
