@@ -20,6 +20,7 @@ from taipan.atomic import read_json
 from taipan.cli import main
 from taipan.errors import TaipanError
 from taipan.normalisation import normalise
+from taipan.remote.fetch import Expected
 from taipan.skim import duplicates
 from taipan.skim.cutflow import Cutflow
 from taipan.skim.duplicates import ChunkList, Duplicates, Repeats, find_duplicates
@@ -33,6 +34,7 @@ from taipan.skim.identities import (
 )
 from taipan.skim.parts import GeneratedSums, Part, sum_generated
 from taipan.skim.run import Chunk, skim_chunk
+from taipan.skim.source import skim_verified
 from tests.conftest import fastsim_settings, skim_settings
 from tests.nanoaod_files import rewrite
 from tests.unit.test_normalisation import catalogue, flow
@@ -413,3 +415,39 @@ def test_cutflow_counts_what_is_left() -> None:
     cuts = duplicates.count_once(Cutflow("x", flow("x", 10).cuts), found).cuts
     assert (cuts[-1].name, cuts[-1].events) == ("once", cuts[-2].events - 3)
     assert cuts[-1].sumw == pytest.approx(cuts[-2].sumw - 1.5)
+
+
+def test_chunk_that_was_skipped_has_an_empty_list(root_file: Path, tmp_path: Path) -> None:
+    """All chunks have a list, so that a missing one shows."""
+    file = tmp_path / "short.root"
+    file.write_bytes(root_file.read_bytes()[:20_000])
+    outputs = [tmp_path / name for name in ("e.parquet", "c.json", "i.parquet")]
+    found = skim_verified(
+        Chunk(file),
+        ANALYSIS,
+        skim_settings("DYJetsToLL"),
+        outputs[0],
+        outputs[1],
+        {},
+        expected=Expected(),
+        on_bad_file="skip",
+        identities=outputs[2],
+    )
+    assert found is None
+    assert count_identities(outputs[2]) == 0
+    lists = [ChunkList("x", "short.root", outputs[2])]
+    assert find_duplicates(lists, ()).read("x").events == 0
+
+
+def test_event_in_three_places_counts_once(tmp_path: Path) -> None:
+    lists = []
+    for number, name in enumerate(("a", "b", "c")):
+        path = tmp_path / name
+        write_list(path, np.array([5, 9 + number], np.uint64), np.ones(2, bool))
+        lists.append(ChunkList("x", name, path))
+    found = find_duplicates(lists, ())
+    assert [repeats.rows for repeats in found.chunks["x"]] == [(), (0,), (0,)]
+    assert set(found.places) == {(("x", name), ("x", "a")) for name in ("b", "c")}
+    with pytest.raises(TaipanError, match=r"1 event of b occurs in a, too") as error:
+        duplicates.refuse_duplicates(found)
+    assert len(str(error.value).splitlines()) == 2
