@@ -451,3 +451,22 @@ def test_event_in_three_places_counts_once(tmp_path: Path) -> None:
     with pytest.raises(TaipanError, match=r"1 event of b occurs in a, too") as error:
         duplicates.refuse_duplicates(found)
     assert len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("is_data", [True, False])
+def test_analysis_without_event_numbers_compares_the_selected_events(
+    root_file: Path, tmp_path: Path, is_data: bool
+) -> None:
+    """Their `event_hash`, and in simulation their content, tell."""
+    analysis = replace(ANALYSIS, event_numbers=("run", "luminosityBlock", "orbit"))
+    file = tmp_path / "twice.root"
+    rewrite(root_file, file, repeat(slice(0, 500)))
+    outputs = [tmp_path / name for name in ("e.parquet", "c.json", "i.parquet")]
+    settings = skim_settings("DYJetsToLL", is_data=is_data)
+    skim_chunk(Chunk(file), analysis, settings, outputs[0], outputs[1], {}, outputs[2])
+    hashes = pq.read_table(outputs[0])["event_hash"].to_pylist()
+    assert count_identities(outputs[2]) == len(hashes)
+    found = find_duplicates([ChunkList("x", "twice.root", outputs[2])], ())
+    repeated = len(hashes) - len(set(hashes))
+    assert repeated > 100
+    assert found.read("x").events == found.kept("x").events == repeated
