@@ -26,8 +26,6 @@ def measure(
     pileup: str,
     config: dict[str, Any],
     output: str,
-    folds: int = 2,
-    drop_fold: int | None = None,
 ) -> None:
     """Write factor, uncertainty and the yields it comes from.
 
@@ -38,8 +36,8 @@ def measure(
     measured = (regions.numerator, regions.denominator) if regions is not None else ()
     totals = {name: np.zeros(2) for name in measured}
     chosen = {name: settings.regions[name] for name in totals}
-    sums = SampleSums(settings.samples, settings.regions, drop_fold)
-    for dataset in open_datasets(events, normalisation, pileup, analysis, folds):
+    sums = SampleSums(settings.samples, settings.regions)
+    for dataset in open_datasets(events, normalisation, pileup, analysis, folds=2):
         quantities = analysis.compute(dataset.columns)
         sums.add(dataset, quantities)
         for region, mask in region_masks(quantities, chosen).items():
@@ -68,7 +66,5 @@ if __name__ == "__main__":
         pileup=snakemake.input.pileup,
         config=snakemake.params.config,
         output=snakemake.output[0],
-        folds=snakemake.params.folds,
-        drop_fold=snakemake.params.drop_fold,
         log=snakemake.log[0],
     )

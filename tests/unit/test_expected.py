@@ -37,20 +37,18 @@ def gather(
     changes: dict[str, dict[str, list[float]]] | None = None,
     *,
     samples: dict[str, Any] | None = None,
-    fold: int | None = None,
     data: float = 5.0,
 ) -> SampleSums:
-    """Sum up events with the given weights; the folds are 0, 1, 0, 1, ... in each region."""
+    """Sum up events with the given weights."""
     defined = {
         name: item.model_copy(update=(samples or {}).get(name, {}))
         for name, item in SAMPLES.items()
     }
-    sums = SampleSums(defined, REGIONS, fold)
+    sums = SampleSums(defined, REGIONS)
     for name, content in {**WEIGHTS, **(changes or {})}.items():
         masses = np.concatenate([np.full(len(w), PLACES[r]) for r, w in content.items()])
         weights = np.concatenate([np.array(w) for w in content.values()])
-        folds = np.concatenate([np.arange(len(w)) % 2 for w in content.values()])
-        events = DatasetEvents(name, False, {}, EventWeights(weights, {}), folds)
+        events = DatasetEvents(name, False, {}, EventWeights(weights, {}), np.zeros(len(weights)))
         sums.add(events, {"m": masses, "passes": np.ones(len(masses), bool)})
     events = DatasetEvents("D", True, {}, None, np.zeros(3, int))
     sums.add(events, {"m": np.array([data, 15.0, 25.0]), "passes": np.ones(3, bool)})
@@ -65,7 +63,7 @@ def problem(sums: SampleSums) -> str:
 
 def test_sample_without_events_in_a_region_is_left_out_with_a_warning() -> None:
     sums = gather()
-    (total,) = sums.of("Z", "control").values()
+    total = sums.of("Z", "control")
     assert (total.events, total.sumw, total.sumw2) == (2, 2.0, 10.0)
     assert check_samples(sums) == [
         "sample sig has no event in region control and is left out there"
@@ -116,24 +114,6 @@ def test_region_without_any_event_is_named() -> None:
     empty = {"S": {"control": [1.0]}, "Z": {"control": [1.0]}, "W": {"control": [1.0]}}
     text = problem(gather(empty, data=15.0))
     assert text == "regions.signal.cut: 'm < 10': no event of any process passes it"
-
-
-def test_events_outside_of_the_fold_that_chooses_bins_count_alone() -> None:
-    """Σw of all events is positive, but the templates lack those of one fold."""
-    changes = {"W": {"signal": [5.0, -1.0], "control": [1.0, 1.0]}}
-    assert len(check_samples(gather(changes))) == 1
-    assert "Σw = -1 ± 1 of 1 events outside of fold 0 (templates" in problem(
-        gather(changes, fold=0)
-    )
-    text = problem(gather(changes, fold=1))
-    assert "Σw = -1 ± 1 of 1 events in fold 1, which chooses the bins (templates" in text
-
-
-def test_dataset_that_cannot_be_divided_by_fold_is_named() -> None:
-    """It once ended the run when the histograms were filled, after the training."""
-    changes = {"W": {"signal": [5.0], "control": [1.0, -9.0, 3.0]}, "Z": {"signal": [1.0, 1.0]}}
-    text = problem(gather(changes, samples={"W": {"regions": ["signal"]}}, fold=1))
-    assert text.startswith("dataset 'W': Σw = -9 of its 1 events in fold 1, which chooses the bins")
 
 
 def test_dataset_without_events_has_nothing_to_divide() -> None:

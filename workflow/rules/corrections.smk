@@ -41,8 +41,6 @@ rule measure_transfer_factor:
     params:
         events=nominal_by_dataset(),
         config={**definitions(), **slice_config(CONFIG, "module", "transfer_factor")},
-        folds=CONFIG.training.folds,
-        drop_fold=dropped_fold(),
         code=code_version(
             "taipan.events.expected",
             "taipan.events.inputs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +28,6 @@ class Sums:
         """Add the sums of other events."""
         return Sums(self.events + other.events, self.sumw + other.sumw, self.sumw2 + other.sumw2)
 
-    def __sub__(self, other: Sums) -> Sums:
-        """Take some of the events out."""
-        return Sums(self.events - other.events, self.sumw - other.sumw, self.sumw2 - other.sumw2)
-
 
 class SampleSums:
     """Sums of the simulated samples in every region, gathered a dataset at a time.
@@ -40,68 +36,27 @@ class SampleSums:
     ----------
     samples, regions
         Definitions.
-    fold
-        Fold that chooses the bin edges, whose events are no part of the templates; None: there is
-        no such fold.
     """
 
-    def __init__(
-        self,
-        samples: Mapping[str, Sample],
-        regions: Mapping[str, Region],
-        fold: int | None = None,
-    ) -> None:
-        self.samples, self.regions, self.fold = samples, regions, fold
+    def __init__(self, samples: Mapping[str, Sample], regions: Mapping[str, Region]) -> None:
+        self.samples, self.regions = samples, regions
         self.data: dict[str, int] = dict.fromkeys(regions, 0)
         keys = [(name, region) for name in samples for region in regions]
-        self._whole = dict.fromkeys(keys, Sums())
-        self._inside = dict.fromkeys(keys, Sums())
-        self.faults: list[str] = []
+        self._sums = dict.fromkeys(keys, Sums())
 
     def add(self, events: DatasetEvents, quantities: Mapping[str, Array]) -> None:
         """Count the events of a dataset, whose quantities are given."""
-        self.faults += self._check_folds(events)
         for region, mask in region_masks(quantities, self.regions).items():
             if events.weights is None:
                 self.data[region] += int(mask.sum())
                 continue
             weights = events.weights.nominal
             for name, chosen in sample_masks(quantities, self.samples, events.name).items():
-                used = chosen & mask
-                self._whole[name, region] += _sum_up(weights[used])
-                if self.fold is not None:
-                    of_fold = weights[used & (events.folds == self.fold)]
-                    self._inside[name, region] += _sum_up(of_fold)
+                self._sums[name, region] += _sum_up(weights[chosen & mask])
 
-    def _check_folds(self, events: DatasetEvents) -> Iterator[str]:
-        """Check that the events in and outside of the fold can be scaled to those of all folds."""
-        if events.weights is None or self.fold is None or not len(events.folds):
-            return
-        inside = events.folds == self.fold
-        for which, kept in (("in", inside), ("outside of", ~inside)):
-            total = float(events.weights.nominal[kept].sum())
-            if not total > 0:
-                yield (
-                    f"dataset '{events.name}': Σw = {total:.6g} of its {kept.sum()} events "
-                    f"{which} fold {self.fold}, which chooses the bins; it must be positive (set "
-                    "templates.binning.fold to another one, use more events, or take the dataset "
-                    "out)"
-                )
-
-    def of(self, sample: str, region: str) -> dict[str, Sums]:
-        """Give the sums of a sample in a region: of all events, and of the parts they are used in.
-
-        The keys say which events, for messages.
-        """
-        whole, inside = self._whole[sample, region], self._inside[sample, region]
-        if self.fold is None:
-            return {"": whole}
-        key = "templates.binning.fold"
-        return {
-            "": whole,
-            f" outside of fold {self.fold} ({key})": whole - inside,
-            f" in fold {self.fold}, which chooses the bins ({key})": inside,
-        }
+    def of(self, sample: str, region: str) -> Sums:
+        """Give the sums of a sample in a region."""
+        return self._sums[sample, region]
 
 
 def _sum_up(weights: Array) -> Sums:
@@ -130,17 +85,20 @@ def check_samples(sums: SampleSums) -> list[str]:
     simulated = [name for name, item in samples.items() if item.estimate == "simulation"]
     _refuse_empty_regions(sums, simulated)
     fitted = [name for name, item in regions.items() if item.role != "estimate"]
-    problems, warnings = list(sums.faults), []
+    problems, warnings = [], []
     reached: set[str] = set()
     for name in simulated:
         places = [region for region in fitted if belongs_to(samples[name], region, regions)]
-        filled = [region for region in places if sums.of(name, region)[""].events]
-        good = [region for region in filled if _find_fault(sums.of(name, region)) is None]
+        filled = [region for region in places if sums.of(name, region).events]
+        good = [region for region in filled if sums.of(name, region).sumw > 0]
         if not filled:
             problems.append(_describe_absent(name, samples[name], places))
             continue
-        for region in filled:
-            problems += _describe_sums(name, region, sums, good)
+        problems += [
+            _describe_sums(name, region, sums.of(name, region), good)
+            for region in filled
+            if region not in good
+        ]
         for region in places:
             if region not in filled:
                 warnings.append(
@@ -162,19 +120,11 @@ def check_samples(sums: SampleSums) -> list[str]:
 
 def _refuse_empty_regions(sums: SampleSums, simulated: Sequence[str]) -> None:
     for region, definition in sums.regions.items():
-        counts = [sums.of(name, region)[""].events for name in simulated]
+        counts = [sums.of(name, region).events for name in simulated]
         if not sums.data[region] and not any(counts):
             raise TaipanError(
                 f"regions.{region}.cut: '{definition.cut}': no event of any process passes it"
             )
-
-
-def _find_fault(parts: Mapping[str, Sums]) -> str | None:
-    """Say which events of a sample have no positive Σw, None if all have."""
-    for which, found in parts.items():
-        if found.events and not found.sumw > 0:
-            return which
-    return None
 
 
 def _describe_absent(name: str, sample: Sample, places: list[str]) -> str:
@@ -185,15 +135,10 @@ def _describe_absent(name: str, sample: Sample, places: list[str]) -> str:
     )
 
 
-def _describe_sums(name: str, region: str, sums: SampleSums, good: Sequence[str]) -> Iterator[str]:
-    parts = sums.of(name, region)
-    which = _find_fault(parts)
-    if which is None:
-        return
-    found = parts[which]
+def _describe_sums(name: str, region: str, found: Sums, good: Sequence[str]) -> str:
     confined = f"confine it to where it counts (samples.{name}.regions: [{', '.join(good)}])"
-    yield (
+    return (
         f"sample {name}, region {region}: Σw = {found.sumw:.6g} ± {found.sumw2**0.5:.2g} of "
-        f"{found.events} events{which}; the yield of a simulated process must be positive; "
+        f"{found.events} events; the yield of a simulated process must be positive; "
         + (confined if good else "take the sample out, or use more events")
     )

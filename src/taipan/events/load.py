@@ -108,7 +108,10 @@ def select_fold(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEve
         if not len(weights.nominal):
             left = 1.0  # without events there is nothing to scale
         elif not left > 0:
-            raise TaipanError(f"{events.name}: Σw = {left} of the events in the chosen folds")
+            raise TaipanError(
+                f"{events.name}: Σw = {left} of the events in the chosen folds "
+                "(set templates.binning.fold to another one, or use more events)"
+            )
         scale = weights.nominal.sum() / left
         weights = EventWeights(
             weights.nominal[kept] * scale,

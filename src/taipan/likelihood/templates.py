@@ -283,7 +283,8 @@ def _nominal_yields(
         elif sumw <= 0:
             raise LikelihoodError(
                 f"sample {name}, region {region}: Σw = {sumw:.6g}; the yield of a simulated "
-                "process must be positive"
+                f"process must be positive (confine it with samples.{name}.regions, or use more "
+                "events)"
             )
         nominal[name] = counts
     return nominal, tuple(warnings)
