@@ -103,7 +103,10 @@ def normalise_datasets(
             "events": lost,
             "warnings": [
                 *describe_skipped(datasets, left_out, lost, expected_events, (luminosity, read)),
-                *describe_duplicates(repeated),
+                *describe_duplicates(
+                    repeated,
+                    {name: item.same_period for name, item in datasets.datasets.items()},
+                ),
             ],
         },
     )

@@ -946,6 +946,21 @@ def test_file_of_two_datasets_of_data_is_refused(skims):
     )
 
 
+def test_running_period_must_be_that_of_data_with_a_luminosity(skims):
+    own = {"files": ["link.root"], "is_data": True, "generated_events": 100, "same_period": "Data"}
+    (skims / "link.root").touch()
+    change = {"skims": str(skims), "data": ["Data", "Other"]}
+    content = merge(SKIMS, {"datasets": {"Other": own}})
+    check(change, catalogue=content, analysis=FLAT)
+    for period in ("Other", "Z", "nothing"):
+        bad = merge(content, {"datasets": {"Other": {"same_period": period}}})
+        (line,) = problems(change, catalogue=bad, analysis=FLAT)
+        assert line.startswith(
+            f"datasets.Other.same_period: '{period}' is not a dataset of collision data with a "
+            "luminosity"
+        )
+
+
 def test_remote_file_listed_twice_is_refused():
     files = {"files": ["z.root", "z.root"], "entries": {"z.root": 100}}
     catalogue = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -258,6 +259,18 @@ def test_collision_in_two_datasets_of_data_is_found_before_anything_is_trained(
     write_first([(chunks[1][2], rows[BOTH[1]][0])], once, ANALYSIS.columns, {})
     assert pq.read_table(once)["event_hash"].to_pylist() == [x for x in second if x not in shared]
     assert rows[BOTH[0]] == [[]]
+
+
+def test_luminosity_of_datasets_that_share_events_is_questioned() -> None:
+    """Both luminosities count, although the collisions are of one period."""
+    places = Counter({((BOTH[1], "c.root"), (BOTH[0], "b.root")): 4})
+    found = Duplicates(dict.fromkeys(BOTH, ()), {}, places)
+    (line,) = duplicates.describe_duplicates(found, dict.fromkeys(BOTH))
+    assert f"set datasets.{BOTH[1]}.same_period to {BOTH[0]} in the catalogue" in line
+    assert duplicates.describe_duplicates(found, {BOTH[0]: None, BOTH[1]: BOTH[0]}) == []
+    inside: duplicates.Places = Counter({((BOTH[0], "c.root"), (BOTH[0], "b.root")): 4})
+    found = Duplicates({BOTH[0]: ()}, {}, inside)
+    assert duplicates.describe_duplicates(found, dict.fromkeys(BOTH)) == []
 
 
 def test_data_that_the_selection_takes_from_one_dataset_alone_pass(

@@ -132,6 +132,12 @@ def _check_bad_files(config: Config, catalogue: Catalogue) -> Problems:
             f"kind {catalogue.kind} (fail)"
         )
         return
+    for name in config.data:
+        if name in catalogue.datasets and catalogue.datasets[name].same_period is not None:
+            yield (
+                f"skim.on_bad_file: 'skip': dataset '{name}' has the running period of another "
+                "(same_period), so nobody knows the luminosity that is lost (fail)"
+            )
     for name in used_datasets(config):
         if name in catalogue.datasets and catalogue.datasets[name].generated_events is None:
             yield (

@@ -17,7 +17,7 @@ from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
 from taipan.config.check_decorrelation import check_decorrelation
 from taipan.config.check_samples import check_confined
-from taipan.config.check_skim import check_skim
+from taipan.config.check_skim import check_luminosity, check_skim
 from taipan.config.check_source import check_source, source_key
 from taipan.config.check_systematics import check_systematics
 from taipan.config.check_training import check_training
@@ -109,8 +109,8 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
         if name not in collisions:
             what = f"dataset of collision data in catalogue '{catalogue.name}'"
             yield unknown(f"data[{i}]", name, what, collisions)
-        elif catalogue.kind != "fastsim" and known[name].luminosity is None:
-            yield f"data[{i}]: '{name}' has no luminosity in catalogue '{catalogue.name}'"
+        elif catalogue.kind != "fastsim":
+            yield from check_luminosity(f"data[{i}]", name, catalogue)
     if catalogue.kind == "fastsim" and set(config.data) <= set(collisions):
         for name in collisions:
             if name not in config.data:

@@ -257,14 +257,33 @@ def count_once(flow: Cutflow, found: Duplicates) -> Cutflow:
     return Cutflow(flow.dataset, (*flow.cuts, left))
 
 
-def describe_duplicates(found: Duplicates) -> list[str]:
-    """Say what was left out, a line for each dataset."""
+def describe_duplicates(
+    found: Duplicates, same_period: Mapping[str, str | None] | None = None
+) -> list[str]:
+    """Say what was left out, a line for each dataset, and where a luminosity may count twice.
+
+    Parameters
+    ----------
+    found
+        Events that occur before.
+    same_period
+        Dataset of collision data → the one whose running period and luminosity it shares, if any.
+    """
     lines = []
+    periods = {name: other or name for name, other in (same_period or {}).items()}
     for name in found.chunks:
         lost = found.read(name)
         if lost.events:
             lines.append(
                 f"skim.duplicates: {lost.events} events of {name} occur before and are left out "
                 f"({found.kept(name).events} of them selected)"
+            )
+    shared = {(here[0], there[0]) for here, there in found.places if here[0] != there[0]}
+    for name, other in sorted(shared):
+        if periods.get(name, name) != periods.get(other, other):
+            lines.append(
+                f"skim.duplicates: {name} and {other} share events, but the luminosities of both "
+                f"count; if they are of one running period, set datasets.{name}.same_period to "
+                f"{other} in the catalogue"
             )
     return lines
