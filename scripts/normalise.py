@@ -1,12 +1,21 @@
 """Merge the cutflows of all chunks and derive the normalisation of every dataset."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taipan.atomic import read_json, write_json, write_text
 from taipan.datasets import Catalogue
 from taipan.normalisation import normalise, to_dict
-from taipan.scripting import run_script
+from taipan.scripting import local_files, run_script
 from taipan.skim.cutflow import Cutflow, list_cuts
+from taipan.skim.duplicates import (
+    ChunkList,
+    Duplicates,
+    count_once,
+    describe_duplicates,
+    find_duplicates,
+    refuse_duplicates,
+)
 from taipan.skim.parts import Part, check_branches, skipped_part
 from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
 
@@ -23,6 +32,22 @@ def read_parts(cutflows: list[str]) -> dict[str, list[Part]]:
     return parts
 
 
+def find_repeats(
+    cutflows: list[str], identities: dict[str, list[str]], catalogue: Catalogue
+) -> Duplicates:
+    """Find the events that occur more than once in the chunks of `cutflows`."""
+    files: dict[str, list[str]] = {}
+    for content in map(read_json, cutflows):
+        file = content["file"] if "skipped" in content else content["part"]["file"]
+        files.setdefault(content["dataset"], []).append(file)
+    lists = [
+        ChunkList(name, file, Path(path))
+        for name, paths in identities.items()
+        for file, path in zip(files[name], paths, strict=True)
+    ]
+    return find_duplicates(lists, [name for name in identities if catalogue.dataset(name).is_data])
+
+
 def normalise_datasets(
     cutflows: list[str],
     nominal: list[str],
@@ -34,8 +59,14 @@ def normalise_datasets(
     cutflow: str,
     table: str,
     skipped: str,
+    identities: dict[str, list[str]] | None = None,
+    duplicates: str = "fail",
+    repeats: str | None = None,
 ) -> None:
     """Write ``normalisation.json``, the merged cutflow as JSON and table, and what was skipped.
+
+    `identities` are the lists of the events of each dataset's chunks; what occurs twice ends the
+    job or, if `duplicates` is ``first``, is written to `repeats` and counted once.
 
     Of alternative datasets, `nominal` are the cutflows of the others, whose branches must mean the
     same, and `data` is the record of skipped chunks of the collision data, whose luminosity counts.
@@ -59,17 +90,30 @@ def normalise_datasets(
     datasets = Catalogue.model_validate(catalogue)
     lost = count_skipped(left_out, flows, expected_events)
     read = luminosity_read(datasets, luminosity, lost, expected_events)
-    found, merged = normalise(datasets, flows, expected_events, read, lost, parts)
+    repeated = find_repeats(cutflows, identities or {}, datasets)
+    if duplicates == "fail":
+        refuse_duplicates(repeated)
+    found, merged = normalise(datasets, flows, expected_events, read, lost, parts, repeated)
+    if duplicates == "first":
+        merged = {name: count_once(flow, repeated) for name, flow in merged.items()}
     write_json(
         skipped,
         {
             "luminosity": read,
             "events": lost,
-            "warnings": describe_skipped(
-                datasets, left_out, lost, expected_events, (luminosity, read)
-            ),
+            "warnings": [
+                *describe_skipped(datasets, left_out, lost, expected_events, (luminosity, read)),
+                *describe_duplicates(
+                    repeated,
+                    {name: item.same_period for name, item in datasets.datasets.items()},
+                ),
+            ],
         },
     )
+    if repeats is not None:
+        write_json(
+            repeats, {name: [c.rows for c in chunks] for name, chunks in repeated.chunks.items()}
+        )
     write_json(cutflow, {name: flow.to_dict() for name, flow in merged.items()})
     write_text(table, list_cuts(merged))
     write_json(normalisation, to_dict(found))
@@ -88,5 +132,8 @@ if __name__ == "__main__":
         cutflow=snakemake.output.cutflow,
         table=snakemake.output.table,
         skipped=snakemake.output.skipped,
+        identities=local_files(snakemake.params.identities, snakemake.input.identities),
+        duplicates=snakemake.params.duplicates,
+        repeats=snakemake.output.get("repeats"),
         log=snakemake.log[0],
     )

@@ -18,11 +18,13 @@ def skim(
     remote: dict[str, Any],
     events: str,
     cutflow: str,
+    identities: str,
 ) -> None:
     """Select the events of a chunk of a local `file`, or if that is None of one on the mirrors."""
     # a receipt is what a download leaves for Snakemake
     path = None if file is None else Path(file.removesuffix(RECEIPT))
-    run_task(SkimTask.from_rule(task, path, code, remote), Path(events), Path(cutflow))
+    chunk = SkimTask.from_rule(task, path, code, remote)
+    run_task(chunk, Path(events), Path(cutflow), Path(identities))
 
 
 if __name__ == "__main__":
@@ -36,5 +38,6 @@ if __name__ == "__main__":
         remote=snakemake.config["remote"],
         events=snakemake.output.events,
         cutflow=snakemake.output.cutflow,
+        identities=snakemake.output.identities,
         log=snakemake.log[0],
     )

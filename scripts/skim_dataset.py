@@ -20,6 +20,7 @@ def skim_dataset(
     scheduler: str,
     events: list[str],
     cutflows: list[str],
+    identities: list[str],
 ) -> None:
     """Select the events of every chunk; `files` are those of the chunks, none if on mirrors."""
     # the workers have working directories of their own
@@ -29,7 +30,9 @@ def skim_dataset(
         SkimTask.from_rule(task, path, code, remote)
         for task, path in zip(tasks, sources, strict=True)
     ]
-    outputs = [(Path(a), Path(b)) for a, b in zip(events, cutflows, strict=True)]
+    outputs = [
+        (Path(a), Path(b), Path(c)) for a, b, c in zip(events, cutflows, identities, strict=True)
+    ]
     run_dask(chunks, outputs, scheduler)
 
 
@@ -45,5 +48,6 @@ if __name__ == "__main__":
         scheduler=snakemake.config["skim"]["dask_scheduler"],
         events=list(snakemake.output.events),
         cutflows=list(snakemake.output.cutflows),
+        identities=list(snakemake.output.identities),
         log=snakemake.log[0],
     )

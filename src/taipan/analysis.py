@@ -172,6 +172,12 @@ class Analysis:
         ``(columns, known, unchanged) -> quantities`` as ``compute``, for events of which the
         quantities `known` were computed from columns that differ in all but the names
         `unchanged`; None if nothing can be saved.
+    event_numbers
+        Branches of `branches` that number an event: run, luminosity block and event. Where one of
+        them is not read, an event is known by its `event_hash`.
+    fingerprint
+        Further branches with one value an event, which two simulated events with the same numbers
+        do not share: the jobs of a production may number their events alike.
     """
 
     name: str
@@ -195,6 +201,8 @@ class Analysis:
         Callable[[Columns, Mapping[str, NDArray[Any]], frozenset[str]], dict[str, NDArray[Any]]]
         | None
     ) = None
+    event_numbers: tuple[str, ...] = ("run", "luminosityBlock", "event")
+    fingerprint: tuple[str, ...] = ()
 
 
 def load_analysis(module: str) -> Analysis:

@@ -38,6 +38,11 @@ class Dataset(Strict):
         None,
         description="Integrated luminosity of collision data in fb⁻¹ (fastsim has its own).",
     )
+    same_period: Name | None = Field(
+        None,
+        description="Dataset of collision data from the same running period (another primary "
+        "dataset); its luminosity counts once, for both.",
+    )
     cross_section: Cited | None = Field(
         None, description="Inclusive cross section of simulation in pb; data have none."
     )
@@ -88,6 +93,10 @@ class Dataset(Strict):
             raise ValueError("a simulated dataset needs `cross_section`")
         if self.is_data and self.cross_section is not None:
             raise ValueError("a dataset of collision data takes no `cross_section`")
+        if self.same_period is not None and (not self.is_data or self.luminosity is not None):
+            raise ValueError(
+                "`same_period` is for collision data, and stands in the place of `luminosity`"
+            )
         if self.entries and set(self.entries) != set(self.files):
             raise ValueError("`entries` must list every file of `files`, and no other")
         return self
@@ -151,7 +160,7 @@ class Catalogue(Strict):
 
 
 def total_luminosity(config: Config, catalogue: Catalogue) -> float:
-    """Luminosity of the analysed collision data in fb⁻¹.
+    """Luminosity of the analysed collision data in fb⁻¹; a running period counts once.
 
     Raises
     ------
@@ -161,7 +170,8 @@ def total_luminosity(config: Config, catalogue: Catalogue) -> float:
     if catalogue.kind == "fastsim":
         return config.fastsim.luminosity
     total = 0.0
-    for name in config.data:
+    periods = [catalogue.dataset(name).same_period or name for name in config.data]
+    for name in dict.fromkeys(periods):
         luminosity = catalogue.dataset(name).luminosity
         if luminosity is None:
             raise TaipanError(f"datasets.{name}.luminosity is missing in '{catalogue.name}'")
@@ -232,6 +242,18 @@ def source_folder(config: Config, catalogue: Catalogue) -> Path:
     if folder is None:
         raise TaipanError(f"{key}: catalogue '{catalogue.name}' needs the folder of its files")
     return Path(folder)
+
+
+def identify_file(path: Path) -> tuple[int, int]:
+    """Tell a file from all others, whatever link or spelling of its path names it.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    """
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ that only selected objects need is picked out for those alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,10 @@ class Objects:
     def __contains__(self, name: str) -> bool:
         """Tell whether there is such a column."""
         return name in self._columns
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the columns."""
+        return tuple(self._columns)
 
     @property
     def starts(self) -> Array:
@@ -190,6 +194,13 @@ class EventBlock:
     def objects(self, collection: str) -> Objects:
         """Return the objects of a collection."""
         return self._collections[collection]
+
+    def columns(self) -> Iterator[tuple[str, Array | Lists]]:
+        """Give every branch with its values, one an event or a list of them."""
+        yield from self._scalars.items()
+        for collection, objects in self._collections.items():
+            for name in objects.names():
+                yield f"{collection}_{name}", objects.lists(name)
 
     def with_scalars(self, **scalars: Array) -> EventBlock:
         """Return the same events with further scalar branches."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from taipan.datasets import Catalogue, event_scale
 from taipan.errors import TaipanError
 from taipan.skim.cutflow import Cutflow, merge_cutflows
+from taipan.skim.duplicates import Duplicates
 from taipan.skim.parts import (
     AGREEMENT,
     RUNS,
@@ -16,6 +18,7 @@ from taipan.skim.parts import (
     Part,
     check_branches,
     check_coverage,
+    check_weights,
     sum_generated,
 )
 
@@ -42,6 +45,9 @@ class Normalisation:
         Number of skim jobs, which together read every entry once.
     skipped_events
         Events of damaged files that were left out (`skim.on_bad_file`); not in the above.
+    duplicate_events
+        Events that occur before and were left out (`skim.duplicates`); `events_read` and
+        `sumw_read` have them, `generated_events` and `sumw` do not.
     """
 
     dataset: str
@@ -55,6 +61,7 @@ class Normalisation:
     sumw_read: float = 0.0
     parts: int = 0
     skipped_events: int = 0
+    duplicate_events: int = 0
 
 
 def normalise(
@@ -64,6 +71,7 @@ def normalise(
     luminosity: float,
     lost: Mapping[str, int] | None = None,
     parts: Mapping[str, Sequence[Part]] | None = None,
+    duplicates: Duplicates | None = None,
 ) -> tuple[dict[str, Normalisation], dict[str, Cutflow]]:
     """Merge cutflows over chunks and derive each dataset's scale.
 
@@ -82,6 +90,9 @@ def normalise(
     lost
         Dataset → events of damaged files left out on purpose; Σ genWeight and the number of
         events are those of the chunks that were read.
+    duplicates
+        Events that occur before and are left out: Σ genWeight and the number of events do not
+        count them.
 
     Returns
     -------
@@ -93,18 +104,23 @@ def normalise(
     TaipanError
         If a chunk is missing or was read twice, sums of weights disagree (events, `Runs`,
         catalogue), two datasets were read with different branches, or the sum of weights is not
-        positive; names the dataset.
+        positive; names the dataset. If all generator weights are zero or one is absurd.
     """
     parts = parts or {}
+    duplicates = duplicates or Duplicates({}, {}, Counter())
     check_branches(parts)
     normalisations, merged = {}, {}
     for name, chunks in flows.items():
         flow = merge_cutflows(chunks)
         merged[name] = flow
         check_coverage(name, parts.get(name, ()), catalogue.dataset(name).entries)
+        check_weights(name, parts.get(name, ()))
         left_out = (lost or {}).get(name, 0)
-        origin, size = _generated(name, catalogue, flow, parts.get(name, ()))
-        _compare_with_catalogue(name, catalogue, size, expected_events.get(name), left_out)
+        repeated = duplicates.read(name)
+        origin, size = _generated(name, catalogue, flow, parts.get(name, ()), duplicates)
+        # a catalogue may state the entries of the files or the events, each counted once
+        sizes = (size, size if origin == "catalogue" else size + repeated)
+        _compare_with_catalogue(name, catalogue, sizes, expected_events.get(name), left_out)
         if not left_out:
             _compare_without_weights(name, catalogue, size, parts.get(name, ()))
         dataset = catalogue.dataset(name)
@@ -114,13 +130,17 @@ def normalise(
             raise TaipanError(f"dataset '{name}': {error}") from error
         normalisations[name] = Normalisation(
             *(name, dataset.is_data, scale, size.events, size.sumw, luminosity, origin),
-            *(flow.cuts[0].events, flow.cuts[0].sumw, len(chunks), left_out),
+            *(flow.cuts[0].events, flow.cuts[0].sumw, len(chunks), left_out, repeated.events),
         )
     return normalisations, merged
 
 
 def _generated(
-    name: str, catalogue: Catalogue, flow: Cutflow, parts: Sequence[Part]
+    name: str,
+    catalogue: Catalogue,
+    flow: Cutflow,
+    parts: Sequence[Part],
+    duplicates: Duplicates,
 ) -> tuple[str, GeneratedSums]:
     """Size of the unskimmed sample and where it comes from."""
     dataset = catalogue.dataset(name)
@@ -132,26 +152,32 @@ def _generated(
         sumw = float(events) if dataset.sumw is None else dataset.sumw
         return "catalogue", GeneratedSums(events, sumw, 0.0)
     if any(part.generated is not None for part in parts):
-        return RUNS, sum_generated(name, parts)
-    return "events", GeneratedSums(first.events, first.sumw, first.sumw2)
+        return RUNS, sum_generated(name, parts, duplicates.files.get(name))
+    read = GeneratedSums(first.events, first.sumw, first.sumw2)
+    return "events", read - duplicates.read(name)
 
 
 def _compare_with_catalogue(
-    name: str, catalogue: Catalogue, size: GeneratedSums, expected: int | None, left_out: int
+    name: str,
+    catalogue: Catalogue,
+    sizes: tuple[GeneratedSums, GeneratedSums],
+    expected: int | None,
+    left_out: int,
 ) -> None:
-    dataset = catalogue.dataset(name)
-    if catalogue.kind != "skims" and expected is not None and expected != size.events + left_out:
+    """Compare with what the catalogue states; `sizes` are without and with repeated events."""
+    dataset, whole = catalogue.dataset(name), sizes[1]
+    counts = [size.events + left_out for size in sizes]
+    if catalogue.kind != "skims" and expected is not None and expected not in counts:
         raise TaipanError(
-            f"dataset '{name}': {size.events} events read, {expected - left_out} expected; "
+            f"dataset '{name}': {whole.events} events read, {expected - left_out} expected; "
             "a chunk is missing or was read twice"
         )
-    if (
-        left_out == 0
-        and dataset.sumw is not None
-        and abs(size.sumw / dataset.sumw - 1.0) > AGREEMENT
-    ):
+    stated = dataset.sumw
+    if left_out or stated is None:
+        return
+    if not any(abs(size.sumw / stated - 1.0) <= AGREEMENT for size in sizes):
         raise TaipanError(
-            f"dataset '{name}': Σ genWeight is {size.sumw}, the catalogue has {dataset.sumw}"
+            f"dataset '{name}': Σ genWeight is {whole.sumw}, the catalogue has {stated}"
         )
 
 

@@ -499,6 +499,21 @@ def collection() -> dict[str, Any]:
     }
 
 
+def test_sample_confined_to_other_regions_is_not_trained_on(collection: dict[str, Any]) -> None:
+    """It is subtracted from the same-sign data as before."""
+    from taipan.nn.collect import collect_training_set
+
+    before = collect_training_set(**collection)
+    settings = collection["settings"]
+    confined = settings.samples["W"].model_copy(update={"regions": ["cr"]})
+    collection["settings"] = replace(settings, samples={**settings.samples, "W": confined})
+    after = collect_training_set(**collection)
+    assert set(after.samples) == {"H", "QCD"}
+    for name in after.samples:
+        mine = [item.weights[item.samples == name] for item in (before, after)]
+        assert np.array_equal(*mine)
+
+
 def test_training_region_without_simulated_events_is_named(collection: dict[str, Any]) -> None:
     """The same-sign events of the estimate once hid that no event passes the cut."""
     from taipan.nn.collect import collect_training_set

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from taipan.analysis import Analysis, Column, Quantity, Shift
 from taipan.config.check_coverage import check_strengths
@@ -897,6 +898,95 @@ def test_flat_ntuples_have_no_luminosity_blocks(skims, tmp_path):
     assert line == (
         f"skim.lumi_mask: '{mask}': flat ntuples have no luminosity blocks; set it to null"
     )
+
+
+def test_regions_of_a_sample_are_fitted_ones():
+    def lines(**changes):
+        return problems({"samples": changes})
+
+    check({"samples": {"ZLL": {"regions": ["cr"]}}})
+    assert lines(ZLL={"regions": ["cr", "ss_cr", "cr"]}) == [
+        "samples.ZLL.regions[1]: 'ss_cr' is not a fitted region (sr, cr)",
+        "samples.ZLL.regions[2]: 'cr' is listed twice",
+    ]
+    assert lines(S={"regions": ["cr"]}) == [
+        "training.region: 'sr': no sample with role signal counts there (samples.*.regions of S)",
+        "samples: no sample with role signal counts in a region with role signal (sr; "
+        "samples.*.regions)",
+    ]
+    with pytest.raises(ValidationError, match="a data-driven sample takes no `regions`"):
+        check({"samples": {"QCD": {"regions": ["sr"]}}})
+
+
+SAME_FILE = "its events would count twice (list each file once)"
+
+
+def test_file_listed_twice_is_refused_under_any_name(skims):
+    """Events of such a file once counted twice."""
+    (skims / "link.root").symlink_to(skims / "d.root")
+    (skims / "hard.root").hardlink_to(skims / "z.root")
+    for dataset, second, found in (
+        ("Data", "d.root", "is listed twice"),
+        ("Data", "link.root", "is the same file as 'd.root'"),
+        ("Z", "hard.root", "is the same file as 'z.root'"),
+        ("Z", "h.root", "is a file of dataset 'H', too"),
+    ):
+        own = CATALOGUE["datasets"][dataset]["files"]
+        content = merge(SKIMS, {"datasets": {dataset: {"files": [*own, second]}}})
+        line = f"datasets.{dataset}.files[1]: '{second}' in catalogue 'toys' {found}; {SAME_FILE}"
+        assert line in problems({"skims": str(skims)}, catalogue=content, analysis=FLAT)
+    # an alternative replaces the sample's own dataset, so it may have its file
+    content = merge(SKIMS, {"datasets": {"Z2": {"files": ["z.root"]}}})
+    check({"skims": str(skims)}, catalogue=content, analysis=FLAT)
+
+
+def test_file_of_two_datasets_of_data_is_refused(skims):
+    both = {**CATALOGUE["datasets"]["Data"], "files": ["d.root"]}
+    content = merge(SKIMS, {"datasets": {"Data2": both}})
+    (line,) = problems(
+        {"skims": str(skims), "data": ["Data", "Data2"]}, catalogue=content, analysis=FLAT
+    )
+    assert line == (
+        "datasets.Data2.files[0]: 'd.root' in catalogue 'toys' is a file of dataset 'Data', too; "
+        + SAME_FILE
+    )
+
+
+def test_running_period_must_be_that_of_data_with_a_luminosity(skims):
+    own = {"files": ["link.root"], "is_data": True, "generated_events": 100, "same_period": "Data"}
+    (skims / "link.root").touch()
+    change = {"skims": str(skims), "data": ["Data", "Other"]}
+    content = merge(SKIMS, {"datasets": {"Other": own}})
+    check(change, catalogue=content, analysis=FLAT)
+    for period in ("Other", "Z", "nothing"):
+        bad = merge(content, {"datasets": {"Other": {"same_period": period}}})
+        (line,) = problems(change, catalogue=bad, analysis=FLAT)
+        assert line.startswith(
+            f"datasets.Other.same_period: '{period}' is not a dataset of collision data with a "
+            "luminosity"
+        )
+
+
+def test_remote_file_listed_twice_is_refused():
+    files = {"files": ["z.root", "z.root"], "entries": {"z.root": 100}}
+    catalogue = {
+        "kind": "nanoaod",
+        "mirrors": ["https://example.org/data/"],
+        "datasets": {"Z": files},
+    }
+    lines = problems({"remote": {"access": "stream"}}, catalogue=catalogue)
+    assert [line for line in lines if "is listed twice" in line] == [
+        f"datasets.Z.files[1]: 'z.root' in catalogue 'toys' is listed twice; {SAME_FILE}"
+    ]
+
+
+def test_two_samples_are_not_estimated_from_the_same_data():
+    """Each was all of data minus simulation: QCD counted twice."""
+    lines = problems({"samples": {"QCD2": {"label": "QCD", "estimate": "same_sign"}}})
+    assert lines == [
+        "samples.QCD2.estimate: 'same_sign' is also that of sample 'QCD'; each is all of data "
+        "minus simulation, which would count twice (one sample at most)"
+    ]
 
 
 def test_folder_of_the_files_is_needed():

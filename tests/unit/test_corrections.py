@@ -96,6 +96,23 @@ def test_value_that_a_correction_refuses_is_named(file: str) -> None:
         read_correction("w", weight, QUANTITIES).evaluate(QUANTITIES)
 
 
+def test_absurd_weight_of_a_correction_is_named(tmp_path: Path) -> None:
+    """One event would outweigh its sample; zeros do not count in the median."""
+    for high, absurd in ((1.9e6, False), (2.1e6, True)):
+        document = write_corrections({"w": ("pt", [0.0, 20.0, 40.0], np.array([2.0, high]))})
+        path = tmp_path / "w.json"
+        path.write_text(json.dumps(document))
+        correction = read_correction("w", Weight(file=str(path)), QUANTITIES)
+        quantities = {"passes": np.ones(4, bool), "pt": np.array([10.0, 10.0, 10.0, 30.0])}
+        if not absurd:
+            assert correction.evaluate(quantities).tolist() == [2.0, 2.0, 2.0, high]
+            continue
+        with pytest.raises(
+            TaipanError, match=r"^weights.w: the correction gives 2.1e\+06, but the"
+        ):
+            correction.evaluate(quantities)
+
+
 @pytest.mark.parametrize("content", [{}, {"file": "a", "measure": {}}])
 def test_a_weight_has_one_source(content: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"either `file` or `measure`|Field required"):

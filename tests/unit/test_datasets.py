@@ -37,6 +37,26 @@ def test_luminosity_is_a_tenth_of_2012_b_and_c(name):
     assert total_luminosity(config, catalogue) == pytest.approx(1.1467, abs=1e-12)
 
 
+def test_luminosity_of_one_running_period_counts_once():
+    """Two primary datasets of a period once had twice its luminosity."""
+    config, catalogue = load("cms-2012-reduced", data=["Run2012B_TauPlusX", "Other"])
+    first = catalogue.dataset("Run2012B_TauPlusX")
+    for changes, expected in (
+        ({"files": ["other.root"]}, 0.8824),
+        ({"files": ["other.root"], "luminosity": None, "same_period": "Run2012B_TauPlusX"}, 0.4412),
+    ):
+        other = first.model_copy(update=changes)
+        both = catalogue.model_copy(update={"datasets": {**catalogue.datasets, "Other": other}})
+        assert total_luminosity(config, both) == pytest.approx(expected, abs=1e-12)
+    alone = config.model_copy(update={"data": ["Other"]})
+    assert total_luminosity(alone, both) == pytest.approx(0.4412, abs=1e-12)
+    simulated = {"is_data": False, "cross_section": first.luminosity}
+    for bad in ({"luminosity": first.luminosity}, simulated):
+        content = {"files": ["x.root"], "is_data": True, "same_period": "B", **bad}
+        with pytest.raises(ValidationError, match="`same_period` is for collision data"):
+            Dataset.model_validate(content)
+
+
 def test_luminosity_of_fastsim_is_that_of_the_configuration():
     config, catalogue = load("fastsim", fastsim={"luminosity": 3.5})
     assert total_luminosity(config, catalogue) == 3.5

@@ -9,6 +9,7 @@ import pytest
 import uproot
 
 from taipan.analyses.htautau import ANALYSIS
+from taipan.errors import TaipanError
 from taipan.events.load import load_dataset
 from taipan.events.weights import VertexWeights, weigh_events
 from taipan.fastsim import write_dataset
@@ -41,6 +42,18 @@ def test_pile_up_keeps_signs_and_the_signed_sum() -> None:
     np.testing.assert_allclose(found.nominal, raw * plain.sum() / raw.sum(), rtol=1e-12)
     assert found.nominal.sum() == pytest.approx(3.0, rel=1e-12)
     np.testing.assert_array_equal(found.alternatives["pileup"], plain)
+
+
+def test_dataset_whose_weights_cancel_is_named_with_a_remedy() -> None:
+    """The message once named neither the dataset nor what to do."""
+    cancel = {"genWeight": np.array([1.0, -1.0], np.float32), "PV_npvs": np.array([1, 1])}
+    message = (
+        r"^dataset 'NLO': Σw = 0 of its 2 selected events after vertex weights; it must be "
+        r"positive \(use more events, take the dataset out, or set pileup.enabled to false\)$"
+    )
+    with pytest.raises(TaipanError, match=message):
+        weigh_events(cancel, 1.0, VertexWeights((1.0,)), "NLO")
+    assert weigh_events(cancel, 1.0, None, "NLO").nominal.tolist() == [1.0, -1.0]
 
 
 def test_signs_survive_from_the_file_to_the_events(tmp_path: Path) -> None:

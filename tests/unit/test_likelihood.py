@@ -318,6 +318,26 @@ def test_simulated_process_without_positive_yield_is_an_error():
         build(change("TT", "w_control", "nominal", -1.0))
 
 
+def test_simulated_process_without_events_in_a_region_is_left_out_and_reported():
+    """The run once ended here, after the training."""
+    histogram = make_histogram()
+    places = [list(histogram.axes[0]).index("TT"), list(histogram.axes[1]).index("w_control")]
+    for content in ("value", "variance"):
+        histogram.view(flow=True)[content][tuple(places)] = 0.0
+    workspace, record = build(histogram)
+    names = {c["name"]: [s["name"] for s in c["samples"]] for c in workspace["channels"]}
+    assert "TT" not in names["w_control"]
+    assert "TT" in names["signal"]
+    warning = "sample TT has no event in region w_control and is left out there"
+    assert record["warnings"] == [warning]
+    config = make_config()
+    confined = config.samples["TT"].model_copy(update={"regions": ["signal"]})
+    config = config.model_copy(update={"samples": {**config.samples, "TT": confined}})
+    again, record = build(histogram, config)
+    assert record["warnings"] == []
+    assert again["channels"] == workspace["channels"]
+
+
 def test_data_driven_process_below_zero_is_kept_and_reported():
     """It was left out once, which biased the prediction of the region."""
     histogram = change_same_sign(make_histogram(), "w_control", -nominal("QCD", "w_control"))

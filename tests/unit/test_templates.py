@@ -263,6 +263,25 @@ def test_a_sample_that_a_systematic_lists_in_vain_is_named(
     assert not caplog.records
 
 
+def test_confined_sample_is_filled_in_its_regions_alone(
+    dataset: DatasetEvents, analysis_config: Config
+) -> None:
+    """Estimates still subtract it from the same-sign partner."""
+    plain = settings(analysis_config)
+    confined = plain.samples["ZTT"].model_copy(update={"regions": ["w_control"]})
+    other = replace(plain, samples={**plain.samples, "ZTT": confined})
+    before, after = (
+        fill_dataset(dataset, ANALYSIS, item, score)[0]["m_vis"] for item in (plain, other)
+    )
+    regions = list(before.axes["region"])
+    place, row = regions.index("signal"), list(before.axes["process"]).index("ZTT")
+    left = before.values(flow=True).copy()
+    assert left[row, place].sum() > 0
+    left[row, place] = 0.0
+    assert np.array_equal(after.values(flow=True), left)
+    assert left[row, regions.index("ss_signal")].sum() > 0
+
+
 def test_a_dropped_weight_is_caught(dataset: DatasetEvents, analysis_config: Config) -> None:
     """NaN weights make Σw of histogram and events differ."""
     assert dataset.weights is not None

@@ -345,15 +345,15 @@ class TestBadEvents:
         self.stops(
             project,
             yaml.safe_dump({"regions": {"w_control": {"cut": cut}}}),
-            "measure_shapes",
-            f"regions.w_control.cut: '{cut}': no event of any process passes it; weights.w_jets is "
-            "measured there",
+            "measure",
+            f"regions.w_control.cut: '{cut}': no event of any process passes it",
         )
 
     def test_process_without_weight(self, project: Project) -> None:
         self.stops(
             project,
             "samples: {TT: {select: 'gen_match == 7'}}",
-            "combine",
-            "sample TT, region signal: Σw = 0; the yield of a simulated process must be positive",
+            "measure",
+            "samples.TT.select: 'gen_match == 7': no event is in a region that is fitted (signal, "
+            "w_control); change it, or take the sample out",
         )

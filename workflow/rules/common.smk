@@ -116,9 +116,23 @@ def source_file(name):
     return str(source_folder(CONFIG, CATALOGUE) / name)
 
 
-def events_of(dataset):
-    """Parquet files of a dataset, a file a chunk."""
+def skimmed_of(dataset):
+    """Parquet files that the skim of a dataset makes, a file a chunk."""
     return [f"{OUT}/events/{dataset}/{i}.parquet" for i in range(len(CHUNKS[dataset]))]
+
+
+def events_of(dataset):
+    """Parquet files of the events of a dataset that count."""
+    if CONFIG.skim.duplicates == "first":
+        return [f"{OUT}/events_once/{dataset}.parquet"]
+    return skimmed_of(dataset)
+
+
+def identities_of(dataset):
+    """Lists of the events that were read of a dataset, a file a chunk."""
+    return [
+        f"{OUT}/identities/{dataset}/{i}.parquet" for i in range(len(CHUNKS[dataset]))
+    ]
 
 
 def cutflows_of(dataset):
@@ -149,6 +163,8 @@ CUTFLOW_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.json"
 CUTFLOW_TABLE_ALTERNATIVES = f"{OUT}/cutflow/cutflow_alternatives.csv"
 SKIPPED = f"{OUT}/cutflow/skipped.json"
 SKIPPED_ALTERNATIVES = f"{OUT}/cutflow/skipped_alternatives.json"
+REPEATS = f"{OUT}/cutflow/repeats.json"
+REPEATS_ALTERNATIVES = f"{OUT}/cutflow/repeats_alternatives.json"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 SHAPES = f"{OUT}/corrections/shapes.json"

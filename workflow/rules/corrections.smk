@@ -21,7 +21,7 @@ rule measure_pileup:
 
 
 rule measure_transfer_factor:
-    """Measure the opposite-sign/same-sign factor of the QCD background."""
+    """Check every sample's yield; measure the opposite-sign/same-sign factor."""
     input:
         events=nominal_events(),
         normalisation=NORMALISATION,

@@ -125,6 +125,21 @@ def expected_events(datasets):
     return {name: generated_events(name) for name in datasets}
 
 
+def repeats_file(path):
+    """Output of a normalisation that leaves out events that occur before."""
+    return {"repeats": path} if CONFIG.skim.duplicates == "first" else {}
+
+
+def dataset_skimmed(wildcards):
+    """Parquet files of the skim of one dataset."""
+    return skimmed_of(wildcards.dataset)
+
+
+def dataset_repeats(wildcards):
+    """Record of the events of one dataset that occur before."""
+    return REPEATS_ALTERNATIVES if wildcards.dataset in ALTERNATIVES else REPEATS
+
+
 def dataset_normalisation(wildcards):
     """Normalisation of one dataset."""
     is_alternative = wildcards.dataset in ALTERNATIVES

@@ -12,8 +12,9 @@ if CONFIG.skim.executor == "dask":
                 files=inputs_of(name),
                 lumi_mask=lumi_mask_of(name),
             output:
-                events=events_of(name),
+                events=skimmed_of(name),
                 cutflows=cutflows_of(name),
+                identities=identities_of(name),
             log:
                 f"{OUT}/logs/skim/{name}.log",
             benchmark:
@@ -34,6 +35,7 @@ else:
         output:
             events=f"{OUT}/events/{{dataset}}/{{chunk}}.parquet",
             cutflow=f"{OUT}/cutflow/{{dataset}}/{{chunk}}.json",
+            identities=f"{OUT}/identities/{{dataset}}/{{chunk}}.parquet",
         log:
             f"{OUT}/logs/skim/{{dataset}}_{{chunk}}.log",
         benchmark:
@@ -49,7 +51,9 @@ rule normalise:
     """Merge the cutflows and derive each dataset's scale from its cross section."""
     input:
         cutflows=[path for name in NOMINAL for path in cutflows_of(name)],
+        identities=[path for name in NOMINAL for path in identities_of(name)],
     output:
+        **repeats_file(REPEATS),
         normalisation=NORMALISATION,
         cutflow=CUTFLOW,
         table=report(
@@ -67,8 +71,29 @@ rule normalise:
         catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
         luminosity=total_luminosity(CONFIG, CATALOGUE),
         expected_events=expected_events(NOMINAL),
+        identities={name: identities_of(name) for name in NOMINAL},
+        duplicates=CONFIG.skim.duplicates,
     script:
         "../../scripts/normalise.py"
+
+
+if CONFIG.skim.duplicates == "first":
+
+    rule keep_first:
+        """Leave out the events of a dataset that occur before."""
+        input:
+            events=dataset_skimmed,
+            repeats=dataset_repeats,
+        output:
+            f"{OUT}/events_once/{{dataset}}.parquet",
+        log:
+            f"{OUT}/logs/keep_first/{{dataset}}.log",
+        benchmark:
+            f"{OUT}/benchmarks/keep_first/{{dataset}}.tsv"
+        params:
+            module=CONFIG.module,
+        script:
+            "../../scripts/keep_first.py"
 
 
 if ALTERNATIVES:
@@ -79,8 +104,10 @@ if ALTERNATIVES:
             cutflows=[path for name in ALTERNATIVES for path in cutflows_of(name)],
             # their branches must mean the same
             nominal=[path for name in NOMINAL for path in cutflows_of(name)],
+            identities=[path for name in ALTERNATIVES for path in identities_of(name)],
             data=SKIPPED,
         output:
+            **repeats_file(REPEATS_ALTERNATIVES),
             normalisation=NORMALISATION_ALTERNATIVES,
             cutflow=CUTFLOW_ALTERNATIVES,
             table=CUTFLOW_TABLE_ALTERNATIVES,
@@ -93,5 +120,7 @@ if ALTERNATIVES:
             catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
             luminosity=total_luminosity(CONFIG, CATALOGUE),
             expected_events=expected_events(ALTERNATIVES),
+            identities={name: identities_of(name) for name in ALTERNATIVES},
+            duplicates=CONFIG.skim.duplicates,
         script:
             "../../scripts/normalise.py"

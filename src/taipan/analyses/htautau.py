@@ -478,4 +478,5 @@ ANALYSIS = Analysis(
     recompute=recompute,
     flat_branches=_FLAT_BRANCHES,
     alternatives=ALTERNATIVES,
+    fingerprint=("MET_pt", "MET_phi"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.datasets import Catalogue, used_datasets
 
@@ -40,3 +41,16 @@ def _check_entries(config: Config, catalogue: Catalogue) -> Iterator[str]:
                 "each file to its number of events is needed to divide it into jobs (or "
                 "generated_events, for a dataset of a single file)"
             )
+
+
+def check_luminosity(path: str, name: str, catalogue: Catalogue) -> Iterator[str]:
+    """Yield what is wrong with the luminosity of a dataset of collision data."""
+    period = catalogue.datasets[name].same_period
+    measured = [
+        other for other, item in catalogue.datasets.items() if item.luminosity and item.is_data
+    ]
+    if period is not None and period not in measured:
+        what = "dataset of collision data with a luminosity"
+        yield unknown(f"datasets.{name}.same_period", period, what, measured)
+    elif period is None and name not in measured:
+        yield f"{path}: '{name}' has no luminosity in catalogue '{catalogue.name}'"

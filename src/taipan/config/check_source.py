@@ -14,7 +14,13 @@ from pathlib import Path
 from taipan.analysis import Analysis
 from taipan.config.fields import format_value
 from taipan.config.model import Config
-from taipan.datasets import Catalogue, mirrors_of, used_datasets
+from taipan.datasets import (
+    Catalogue,
+    identify_file,
+    mirrors_of,
+    nominal_datasets,
+    used_datasets,
+)
 
 Problems = Iterator[str]
 
@@ -33,6 +39,7 @@ def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Pr
     """
     yield from _check_lumi_mask(config, catalogue)
     yield from _check_bad_files(config, catalogue)
+    yield from _check_listed_once(config, catalogue)
     found = source_key(config, catalogue)
     if found is None:
         if config.remote.access != "local":
@@ -89,6 +96,46 @@ def _check_folder(key: str, folder: Path, config: Config, catalogue: Catalogue) 
                 yield f"{key}: '{folder}' has no file {file} (dataset {name})"
 
 
+def _check_listed_once(config: Config, catalogue: Catalogue) -> Problems:
+    """Find files that belong to two nominal datasets, or twice to one: their events count twice.
+
+    An alternative dataset of a systematic may be read from the files of a nominal one, which it
+    replaces.
+    """
+    found = source_key(config, catalogue)
+    folder = None if found is None or found[1] is None or "://" in found[1] else Path(found[1])
+    nominal: dict[object, tuple[str, str]] = {}
+    for name in used_datasets(config):
+        dataset = catalogue.datasets.get(name)
+        if dataset is None:
+            continue
+        seen = nominal if name in nominal_datasets(config) else {}
+        for i, file in enumerate(dataset.files):
+            known = _identify(folder, file)
+            if known in seen:
+                yield _describe_twice(name, i, file, *seen[known], catalogue.name)
+            seen.setdefault(known, (name, file))
+
+
+def _identify(folder: Path | None, file: str) -> object:
+    """Tell a file by where it lies on the disk; by its name if it is not there."""
+    try:
+        return file if folder is None else identify_file(folder / file)
+    except OSError:
+        return file
+
+
+def _describe_twice(
+    name: str, number: int, file: str, dataset: str, other: str, catalogue: str
+) -> str:
+    where = f"datasets.{name}.files[{number}]: '{file}' in catalogue '{catalogue}'"
+    same = "is listed twice" if file == other else f"is the same file as '{other}'"
+    if dataset != name:
+        same = f"is a file of dataset '{dataset}', too"
+        same += "" if file == other else f" ('{other}')"
+    return f"{where} {same}; its events would count twice (list each file once)"
+
+
 def _check_lumi_mask(config: Config, catalogue: Catalogue) -> Problems:
     mask = config.skim.lumi_mask
     if mask is not None and catalogue.kind == "skims":
@@ -107,6 +154,12 @@ def _check_bad_files(config: Config, catalogue: Catalogue) -> Problems:
             f"kind {catalogue.kind} (fail)"
         )
         return
+    for name in config.data:
+        if name in catalogue.datasets and catalogue.datasets[name].same_period is not None:
+            yield (
+                f"skim.on_bad_file: 'skip': dataset '{name}' has the running period of another "
+                "(same_period), so nobody knows the luminosity that is lost (fail)"
+            )
     for name in used_datasets(config):
         if name in catalogue.datasets and catalogue.datasets[name].generated_events is None:
             yield (

@@ -16,8 +16,9 @@ from taipan.analysis import Analysis
 from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
 from taipan.config.check_decorrelation import check_decorrelation
-from taipan.config.check_skim import check_skim
-from taipan.config.check_source import check_results, check_source, existing_part
+from taipan.config.check_samples import check_confined
+from taipan.config.check_skim import check_luminosity, check_skim
+from taipan.config.check_source import check_results, check_source, existing_part, source_key
 from taipan.config.check_systematics import check_systematics
 from taipan.config.check_training import check_training
 from taipan.config.check_weights import check_weights
@@ -61,6 +62,7 @@ def check_config(
         *_check_names(config),
         *_check_datasets(config, catalogue),
         *_check_samples(config, analysis),
+        *check_confined(config),
         *_check_regions(config, analysis),
         *_check_same_sign(config),
         *_check_features(config, analysis),
@@ -112,8 +114,8 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
         if name not in collisions:
             what = f"dataset of collision data in catalogue '{catalogue.name}'"
             yield unknown(f"data[{i}]", name, what, collisions)
-        elif catalogue.kind != "fastsim" and known[name].luminosity is None:
-            yield f"data[{i}]: '{name}' has no luminosity in catalogue '{catalogue.name}'"
+        elif catalogue.kind != "fastsim":
+            yield from check_luminosity(f"data[{i}]", name, catalogue)
     if catalogue.kind == "fastsim" and set(config.data) <= set(collisions):
         for name in collisions:
             if name not in config.data:
@@ -215,6 +217,12 @@ def _check_same_sign(config: Config) -> Problems:
                 yield unknown(f"transfer_factor.{key}", chosen, "region", regions)
         if factor.numerator == factor.denominator:
             yield f"transfer_factor.denominator: '{factor.denominator}' is also the numerator"
+    driven = [name for name, item in config.samples.items() if item.estimate == "same_sign"]
+    for name in driven[1:]:
+        yield (
+            f"samples.{name}.estimate: 'same_sign' is also that of sample '{driven[0]}'; each is "
+            "all of data minus simulation, which would count twice (one sample at most)"
+        )
     needed = {**fitted_regions(config)}
     if config.training.region in regions:
         needed[config.training.region] = regions[config.training.region]

@@ -85,6 +85,12 @@ class Skim(Strict):
         description="Chunk of a truncated or damaged file: `fail` ends the run; `skip` leaves it "
         "out, normalises to the events that were read and warns in the summary.",
     )
+    duplicates: Literal["fail", "first"] = Field(
+        "fail",
+        description="An event that occurs twice (in a file, in two files, in two datasets of "
+        "collision data): `fail` ends the run; `first` keeps the first and counts the others in "
+        "the cutflow.",
+    )
     envelope: dict[str, Fraction] = Field(
         default_factory=lambda: {"tau_pt": 0.06, "muon_pt": 0.02},
         description="Relative loosening of each threshold. A kinematic systematic larger than "
@@ -613,12 +619,21 @@ class Sample(Strict):
         "`same_sign` partner, times the measured opposite-sign/same-sign factor.",
     )
 
+    regions: list[Name] | None = Field(
+        None,
+        min_length=1,
+        description="Fitted regions whose model the sample belongs to; all if absent. It is left "
+        "out of the others, of the training too; estimates subtract it everywhere.",
+    )
+
     @model_validator(mode="after")
     def _datasets_match_estimate(self) -> Sample:
         if self.estimate == "simulation" and not self.datasets:
             raise ValueError("a simulated sample needs at least one entry in `datasets`")
         if self.estimate == "same_sign" and self.datasets:
             raise ValueError("a data-driven sample takes no `datasets`")
+        if self.estimate == "same_sign" and self.regions is not None:
+            raise ValueError("a data-driven sample takes no `regions`: it is all that is left")
         return self
 
 

@@ -23,7 +23,7 @@ from taipan.coverage.truth import Truth, rate_factor
 from taipan.errors import TaipanError
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import region_masks, sample_masks
+from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import is_data_driven, with_partners
 from taipan.templates.fill import SCORE, Scorer
 
@@ -224,7 +224,8 @@ class Universe:
                 taken = np.flatnonzero(counts)
                 part, counts = part.take(taken), counts[taken]
             for region, (yields, partner) in self._mirrored(part, counts, truth).items():
-                opposite[region] += yields
+                if belongs_to(self.config.samples[part.sample], region, self.config.regions):
+                    opposite[region] += yields
                 subtracted[region] += partner
         size = same_sign.transfer["relative_uncertainty"]
         factor = same_sign.transfer["value"] * rate_factor(_symmetric(size), truth.transfer)

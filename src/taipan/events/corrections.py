@@ -18,6 +18,7 @@ from taipan.config.model import Weight
 from taipan.errors import TaipanError
 from taipan.limits import LARGEST as LARGEST_FILE
 from taipan.limits import refuse_size
+from taipan.skim.generator_weights import LARGEST_RATIO
 
 Array = NDArray[Any]
 
@@ -52,7 +53,7 @@ class EventCorrection:
         Raises
         ------
         TaipanError
-            If the correction refuses a value, or gives a number that is not finite.
+            If the correction refuses a value, or gives a number that is not finite or absurd.
         """
         n = len(quantities["passes"])
         known = np.ones(n, dtype=bool)
@@ -77,7 +78,21 @@ class EventCorrection:
             raise TaipanError(f"weights.{self.name}: the correction refuses: {error}") from error
         if not np.all(np.isfinite(weights)):
             raise TaipanError(f"weights.{self.name}: the correction gives a number not finite")
+        _refuse_absurd(self.name, weights[known])
         return weights
+
+
+def _refuse_absurd(name: str, weights: Array) -> None:
+    """Refuse a weight far above the median: one such event would outweigh the sample."""
+    sizes = np.abs(weights[weights != 0.0])
+    if not len(sizes):
+        return
+    median, largest = float(np.median(sizes)), float(sizes.max())
+    if largest > LARGEST_RATIO * median:
+        raise TaipanError(
+            f"weights.{name}: the correction gives {largest:.6g}, but the median of its weights is "
+            f"{median:.6g} (at most 10⁶ times as much)"
+        )
 
 
 def read_corrections(

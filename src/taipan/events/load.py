@@ -70,7 +70,9 @@ def load_dataset(
     """
     columns = read_events(paths, analysis.columns)
     weights = (
-        None if normalisation.is_data else weigh_events(columns, normalisation.scale, vertices)
+        None
+        if normalisation.is_data
+        else weigh_events(columns, normalisation.scale, vertices, normalisation.dataset)
     )
     return DatasetEvents(
         normalisation.dataset,
@@ -103,8 +105,13 @@ def select_fold(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEve
     weights = events.weights
     if weights is not None:
         left = weights.nominal[kept].sum()
-        if not left > 0:
-            raise TaipanError(f"{events.name}: Σw = {left} of the events in the chosen folds")
+        if not len(weights.nominal):
+            left = 1.0  # without events there is nothing to scale
+        elif not left > 0:
+            raise TaipanError(
+                f"{events.name}: Σw = {left} of the events in the chosen folds "
+                "(set templates.binning.fold to another one, or use more events)"
+            )
         scale = weights.nominal.sum() / left
         weights = EventWeights(
             weights.nominal[kept] * scale,

@@ -38,6 +38,12 @@ def region_masks(
     }
 
 
+def belongs_to(sample: Sample, region: str, regions: Mapping[str, Region]) -> bool:
+    """Tell whether a sample counts in a region: everywhere, but of fitted regions as it says."""
+    confined = sample.regions is not None and regions[region].role != "estimate"
+    return not confined or region in (sample.regions or ())
+
+
 def sample_masks(
     quantities: Mapping[str, Array], samples: Mapping[str, Sample], dataset: str
 ) -> dict[str, Array]:

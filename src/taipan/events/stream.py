@@ -63,7 +63,7 @@ def stream_dataset(
     measured = read_json(pileup)
     vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
     few = read_events(paths, [c for c in analysis.columns if c.name in _WEIGHED_BY])
-    weights = None if norm.is_data else weigh_events(few, norm.scale, vertices)
+    weights = None if norm.is_data else weigh_events(few, norm.scale, vertices, dataset)
     whole = DatasetEvents(
         dataset, norm.is_data, {}, weights, assign_folds(few["event_hash"], folds)
     )

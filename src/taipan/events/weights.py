@@ -81,7 +81,9 @@ class EventWeights:
     alternatives: Mapping[str, Array]
 
 
-def weigh_events(columns: Columns, scale: float, vertices: VertexWeights | None) -> EventWeights:
+def weigh_events(
+    columns: Columns, scale: float, vertices: VertexWeights | None, dataset: str = ""
+) -> EventWeights:
     """Weigh the events of a simulated dataset.
 
     The vertex weights keep the dataset's Σw over all skimmed events, so they change shapes and
@@ -95,11 +97,19 @@ def weigh_events(columns: Columns, scale: float, vertices: VertexWeights | None)
         σ·B·ε·L / Σ genWeight.
     vertices
         Vertex weights, or None to apply none.
+    dataset
+        Name, for messages.
 
     Returns
     -------
     EventWeights
         With the alternative ``pileup`` (not corrected) where vertex weights are applied.
+
+    Raises
+    ------
+    TaipanError
+        If Σw of the selected events is not positive after vertex weights, so that nothing can be
+        scaled to the Σw before; names the dataset.
     """
     plain = columns["genWeight"].astype(np.float64) * scale
     if vertices is None:
@@ -108,5 +118,9 @@ def weigh_events(columns: Columns, scale: float, vertices: VertexWeights | None)
     corrected = plain * factors
     total = corrected.sum()
     if len(plain) and not total > 0:
-        raise TaipanError(f"Σw = {total} after vertex weights; it must be positive")
+        raise TaipanError(
+            f"dataset '{dataset}': Σw = {total:.6g} of its {len(plain)} selected events after "
+            "vertex weights; it must be positive (use more events, take the dataset out, or set "
+            "pileup.enabled to false)"
+        )
     return EventWeights(corrected * (plain.sum() / total if total else 1.0), {"pileup": plain})

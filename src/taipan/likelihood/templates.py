@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Config, Systematic
+from taipan.events.selection import belongs_to
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.same_sign import find_subtracted, list_directions
 from taipan.likelihood.table import DATA, NOMINAL, Sides, Table, Variation, make_variation
@@ -93,7 +94,8 @@ def collect_regions(
     Raises
     ------
     LikelihoodError
-        If a template is missing, or a simulated sample has Σw ≤ 0 in a fitted region.
+        If a template is missing, or a simulated sample with events in a fitted region has
+        Σw ≤ 0 there.
     MergeError
         If a region cannot be made fittable.
     """
@@ -272,10 +274,17 @@ def _nominal_yields(
                     f"data-driven sample {name} has Σw = {sumw:.6g} in region {region}: data "
                     "are below the simulation of same sign"
                 )
+        elif not np.any(counts.variances > 0):
+            if belongs_to(config.samples[name], region, config.regions):
+                warnings.append(
+                    f"sample {name} has no event in region {region} and is left out there"
+                )
+            continue
         elif sumw <= 0:
             raise LikelihoodError(
                 f"sample {name}, region {region}: Σw = {sumw:.6g}; the yield of a simulated "
-                "process must be positive"
+                f"process must be positive (confine it with samples.{name}.regions, or use more "
+                "events)"
             )
         nominal[name] = counts
     return nominal, tuple(warnings)

@@ -13,7 +13,7 @@ from taipan.analysis import Analysis
 from taipan.config.model import Region, Sample
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import region_masks, sample_masks
+from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.nn.data import TrainingSet
 
 Array = NDArray[Any]
@@ -168,7 +168,8 @@ def weigh_samples(
                 yield sample, masks[partner], np.full(len(masks[region]), transfer_factor)
         return
     for sample, chosen in sample_masks(quantities, settings.samples, events.name).items():
-        yield sample, chosen & masks[region], events.weights.nominal
+        if belongs_to(settings.samples[sample], region, settings.regions):
+            yield sample, chosen & masks[region], events.weights.nominal
         if partner is not None:
             for name in driven:
                 yield name, chosen & masks[partner], -transfer_factor * events.weights.nominal

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow.parquet as pq
 
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.clean_text import strip_credentials
 from taipan.config.model import Remote, Skim
-from taipan.datasets import chunk_size, divide
+from taipan.datasets import chunk_size, divide, identify_file
 from taipan.errors import TaipanError
 from taipan.provenance import code_version, describe
 from taipan.remote.mirrors import Patience, RemoteFile
 from taipan.skim.cutflow import Cutflow, merge_cutflows
-from taipan.skim.executor import Outputs, run_local
-from taipan.skim.parts import GeneratedSums, Part, check_branches, check_coverage, sum_generated
+from taipan.skim.duplicates import (
+    ChunkList,
+    count_once,
+    describe_duplicates,
+    find_duplicates,
+    refuse_duplicates,
+)
+from taipan.skim.executor import run_local
+from taipan.skim.first import write_first
+from taipan.skim.parts import (
+    GeneratedSums,
+    Part,
+    check_branches,
+    check_coverage,
+    check_weights,
+    sum_generated,
+)
 from taipan.skim.run import SkimSettings, inspect_file
-from taipan.skim.storage import EventWriter
 from taipan.skim.task import SkimTask
 
 logger = logging.getLogger(__name__)
@@ -94,7 +106,8 @@ def skim_files(
     ------
     TaipanError
         If a file is missing, damaged, given twice, of another kind than the rest or lacks a
-        branch; names it. If `skim` has what only the workflow can do.
+        branch; names it. If events occur twice and `skim.duplicates` is ``fail``. If `skim` has
+        what only the workflow can do.
     """
     analysis = load_analysis(module)
     _check_arguments(files, out, analysis, skim)
@@ -126,16 +139,38 @@ def skim_files(
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.stem}.", dir=out.parent) as folder:
-        outputs = [
-            (Path(folder) / f"{i}.parquet", Path(folder) / f"{i}.json") for i in range(len(tasks))
+        events, records, lists = (
+            [Path(folder) / f"{i}{ending}" for i in range(len(tasks))]
+            for ending in (".parquet", ".json", "_identities.parquet")
+        )
+        run_local(tasks, list(zip(events, records, lists, strict=True)), processes)
+        contents = [read_json(path) for path in records]
+        parts = [Part.from_dict(content["part"]) for content in contents]
+        check_coverage(source.name, parts)
+        check_branches({part.file: [part] for part in parts})
+        check_weights(source.name, parts)
+        listed = [
+            ChunkList(source.name, task.name, path) for task, path in zip(tasks, lists, strict=True)
         ]
-        run_local(tasks, outputs, processes)
-        result = _merge_cutflows(source.name, [record for _, record in outputs], is_data)
+        found = find_duplicates(listed, ())
+        if skim.duplicates == "fail":
+            refuse_duplicates(found)
+        for line in describe_duplicates(found):
+            logger.warning("%s", line)
+        flow = merge_cutflows([Cutflow.from_dict(content) for content in contents])
+        generated = sum_generated(source.name, parts, found.files.get(source.name))
+        if skim.duplicates == "first":
+            flow = count_once(flow, found)
+            parameters["duplicates"] = skim.duplicates
         local = [path for path in paths if path is not None]
-        _merge_events(outputs, out, analysis, describe("skim", parameters, local))
+        dropped = [repeats.rows for repeats in found.chunks[source.name]]
+        write_first(
+            list(zip(events, dropped, strict=True)),
+            *(out, analysis.columns, describe("skim", parameters, local)),
+        )
     if cutflow is not None:
-        write_json(cutflow, result.cutflow.to_dict())
-    return result
+        write_json(cutflow, flow.to_dict())
+    return Skimmed(flow, generated, is_data)
 
 
 def _inspect(
@@ -150,15 +185,18 @@ def _inspect(
 def _check_arguments(
     files: Sequence[Path | str], out: Path, analysis: Analysis, skim: Skim
 ) -> None:
-    seen: set[Path | str] = set()
+    seen: dict[object, Path | str] = {}
     for file in files:
         if isinstance(file, Path) and not file.is_file():
             raise TaipanError(f"{file} does not exist")
-        known = file.resolve() if isinstance(file, Path) else file
+        known = identify_file(file) if isinstance(file, Path) else file
         if known in seen:
-            raise TaipanError(f"{file} is given twice")
-        seen.add(known)
-    if out.resolve() in seen:
+            same = (
+                "" if str(file) == str(seen[known]) else f" (it is the same file as {seen[known]})"
+            )
+            raise TaipanError(f"{file} is given twice{same}")
+        seen[known] = file
+    if out.exists() and identify_file(out) in seen:
         raise TaipanError(f"{out} is also an input")
     if skim.on_bad_file != "fail":
         raise TaipanError(
@@ -183,22 +221,3 @@ def _agree(found: dict[str, bool]) -> bool:
             raise TaipanError(f"{path} is {kinds[other]}, but {first} is {kinds[is_data]}")
     logger.info("%s", "collision data" if is_data else "simulation")
     return is_data
-
-
-def _merge_cutflows(name: str, records: Iterable[Path], is_data: bool) -> Skimmed:
-    contents = [read_json(path) for path in records]
-    parts = [Part.from_dict(content["part"]) for content in contents]
-    check_coverage(name, parts)
-    check_branches({part.file: [part] for part in parts})
-    flow = merge_cutflows([Cutflow.from_dict(content) for content in contents])
-    return Skimmed(flow, sum_generated(name, parts), is_data)
-
-
-def _merge_events(
-    outputs: Sequence[Outputs], out: Path, analysis: Analysis, provenance: dict[str, object]
-) -> None:
-    with EventWriter(out, analysis.columns, provenance) as writer:
-        for events, _ in outputs:
-            file = pq.ParquetFile(events)
-            for group in range(file.num_row_groups):
-                writer.write(file.read_row_group(group))

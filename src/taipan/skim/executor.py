@@ -24,8 +24,8 @@ from taipan.skim.task import SkimTask, run_task
 
 logger = logging.getLogger(__name__)
 
-Outputs = tuple[Path, Path]
-"""Parquet file of the events and JSON file of the cutflow."""
+Outputs = tuple[Path, Path] | tuple[Path, Path, Path]
+"""Parquet file of the events, JSON file of the cutflow, and the list of all events if wanted."""
 _CONNECT_SECONDS = 30
 
 
@@ -45,16 +45,15 @@ def run_local(tasks: Sequence[SkimTask], outputs: Sequence[Outputs], processes: 
         Of the first chunk that fails, in the order given, or if a process is killed.
     """
     if processes == 1 or len(tasks) == 1:
-        for task, (events, cutflow) in zip(tasks, outputs, strict=True):
-            run_task(task, events, cutflow)
+        for task, paths in zip(tasks, outputs, strict=True):
+            run_task(task, *paths)
         return
     # a forked child would inherit the threads of uproot and Arrow in an unknown state
     context = multiprocessing.get_context("spawn")
     workers = min(processes, len(tasks))
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = [
-            pool.submit(run_task, task, events, cutflow)
-            for task, (events, cutflow) in zip(tasks, outputs, strict=True)
+            pool.submit(run_task, task, *paths) for task, paths in zip(tasks, outputs, strict=True)
         ]
         try:
             for done, future in enumerate(futures, start=1):
@@ -104,7 +103,7 @@ def run_dask(tasks: Sequence[SkimTask], outputs: Sequence[Outputs], scheduler: s
     if errors:
         raise TaipanError("\n".join(dict.fromkeys(errors)))
     for index, targets in enumerate(outputs):
-        for target, content in zip(targets, results[index], strict=True):
+        for target, content in zip(targets, results[index], strict=False):
             with replacing(target) as temporary:
                 temporary.write_bytes(content)
 
@@ -120,8 +119,9 @@ def _skim_remotely(item: tuple[int, SkimTask], code: str) -> dict[int, Any]:
         if _code_of([task]) != code:
             raise TaipanError("a Dask worker has another version of the code; restart the workers")
         with tempfile.TemporaryDirectory() as folder:
-            outputs = Path(folder) / "events.parquet", Path(folder) / "cutflow.json"
-            run_task(task, *outputs)
-            return {index: tuple(path.read_bytes() for path in outputs)}
+            names = ("events.parquet", "cutflow.json", "identities.parquet")
+            events, cutflow, identities = (Path(folder) / name for name in names)
+            run_task(task, events, cutflow, identities)
+            return {index: tuple(p.read_bytes() for p in (events, cutflow, identities))}
     except TaipanError as error:
         return {index: str(error)}

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from taipan.errors import TaipanError
+from taipan.skim.generator_weights import WeightSpread, refuse_absurd, typical_weight
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,12 @@ class GeneratedSums:
             self.events + other.events, self.sumw + other.sumw, self.sumw2 + other.sumw2
         )
 
+    def __sub__(self, other: GeneratedSums) -> GeneratedSums:
+        """Take a part of the sample out."""
+        return GeneratedSums(
+            self.events - other.events, self.sumw - other.sumw, self.sumw2 - other.sumw2
+        )
+
 
 @dataclass(frozen=True)
 class Part:
@@ -64,6 +71,8 @@ class Part:
         Branch of the analysis that has alternatives → meaning of the one used, or its own name.
     weighted
         Whether the events have a genWeight; if not, each counts 1.
+    weights
+        How the genWeight of the events spread.
     """
 
     file: str
@@ -74,6 +83,7 @@ class Part:
     generated: GeneratedSums | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
     weighted: bool = False
+    weights: WeightSpread = field(default_factory=WeightSpread)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form."""
@@ -86,7 +96,8 @@ class Part:
             key: GeneratedSums(**content[key]) if content[key] is not None else None
             for key in ("read", "generated")
         }
-        return cls(**{**content, **sums})
+        spread = WeightSpread(**content.get("weights", {}))
+        return cls(**{**content, **sums, "weights": spread})
 
 
 def skipped_part(file: str, start: int, stop: int | None) -> Part:
@@ -186,7 +197,39 @@ def _by_file(parts: Iterable[Part]) -> dict[str, list[Part]]:
     return files
 
 
-def sum_generated(dataset: str, parts: Sequence[Part]) -> GeneratedSums:
+def check_weights(dataset: str, parts: Sequence[Part]) -> None:
+    """Check the generator weights of a dataset: not all zero, none far above the others.
+
+    Parameters
+    ----------
+    dataset
+        Name, for messages.
+    parts
+        What was read.
+
+    Raises
+    ------
+    TaipanError
+        If every genWeight is zero or one is absurd; names dataset, file and entry.
+    """
+    weighted = [part for part in parts if part.weighted]
+    events = sum(part.read.events for part in weighted)
+    if events and not any(part.read.sumw2 for part in weighted):
+        names = ", ".join(_by_file(weighted))
+        raise TaipanError(
+            f"dataset '{dataset}': genWeight is zero in all {events} events of {names}; mend the "
+            "files, or take them out of the list"
+        )
+    median = typical_weight(part.weights for part in weighted)
+    for part in weighted:
+        refuse_absurd(f"dataset '{dataset}': {part.file}", part.weights, median)
+
+
+def sum_generated(
+    dataset: str,
+    parts: Sequence[Part],
+    duplicates: Mapping[str, GeneratedSums] | None = None,
+) -> GeneratedSums:
     """Add up what was generated, file by file: from `Runs` where there is one, else as read.
 
     A file with fewer events than `Runs` counts was skimmed before: its `Runs` sums normalise it.
@@ -197,20 +240,39 @@ def sum_generated(dataset: str, parts: Sequence[Part]) -> GeneratedSums:
         Name, for messages.
     parts
         Cover the dataset once (:func:`check_coverage`).
+    duplicates
+        File → events of it that occur before and are left out.
 
     Raises
     ------
     TaipanError
-        If a file has more events than `Runs` counts, or as many with another sum of weights.
+        If a file has more events than `Runs` counts, or as many with another sum of weights; if
+        events are left out of a file that was skimmed before, whose `Runs` may count them or not.
     """
     total = GeneratedSums(0, 0.0, 0.0)
     for name, group in _by_file(part for part in parts if part.entries is not None).items():
         read = sum((part.read for part in group), GeneratedSums(0, 0.0, 0.0))
         generated = group[0].generated
-        if generated is not None:
-            generated = _share(group, generated)
-            _compare(f"dataset '{dataset}': {name}", read, generated)
-        total = total + (read if generated is None else generated)
+        repeated = (duplicates or {}).get(name)
+        once = read if repeated is None else read - repeated
+        if generated is None or (repeated is not None and once.events == 0):
+            total = total + once  # of a mere copy of other files nothing is left
+            continue
+        generated = _share(group, generated)
+        where = f"dataset '{dataset}': {name}"
+        if repeated is None:
+            _compare(where, read, generated)
+            total = total + generated
+            continue
+        # `Runs` counts every event of the file, those that occur before among them or not
+        if generated.events not in (read.events, once.events):
+            raise TaipanError(
+                f"{where}: {repeated.events} of its {read.events} events occur before, and {RUNS} "
+                f"counts {generated.events}: what was generated is not known without them; "
+                "make the file again"
+            )
+        _compare(where, read if generated.events == read.events else once, generated)
+        total = total + once
     return total
 
 

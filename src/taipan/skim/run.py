@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.analysis import Analysis
+from taipan.analysis import Analysis, SkimColumns
 from taipan.atomic import read_json, write_json
 from taipan.errors import BadFileError, TaipanError, UnreachableError
 from taipan.event_block import EventBlock
@@ -20,6 +20,10 @@ from taipan.remote.mirrors import RemoteFile
 from taipan.remote.opening import brief, open_root
 from taipan.skim.columns import read_columns
 from taipan.skim.cutflow import Cut, Cutflow, count, merge_cutflows
+from taipan.skim.finite import require_finite
+from taipan.skim.generator_weights import SpreadMeter, WeightSpread, refuse_absurd
+from taipan.skim.identify import identify_events, identify_kept, telling_branches
+from taipan.skim.identities import Identities, IdentityWriter
 from taipan.skim.parts import GeneratedSums, Part, read_generated
 from taipan.skim.schema import choose_alternatives, describe_branches, map_branches
 from taipan.skim.storage import EventWriter, to_table
@@ -63,6 +67,17 @@ class SkimSettings:
     lumi_mask: str | None = None
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What is made of a range of entries: columns, cutflow, identities, generator weights."""
+
+    columns: SkimColumns
+    flow: Cutflow
+    identities: Identities
+    start: int
+    weights: NDArray[Any] | None = None
+
+
 def skim_chunk(
     chunk: Chunk,
     analysis: Analysis,
@@ -70,6 +85,7 @@ def skim_chunk(
     events: Path,
     cutflow: Path,
     provenance: Mapping[str, Any],
+    identities: Path | None = None,
 ) -> Cutflow:
     """Select the events of a chunk and write their columns and the cutflow.
 
@@ -84,7 +100,10 @@ def skim_chunk(
     events, cutflow
         Parquet and JSON files to write; neither appears unless both are complete.
     provenance
-        Stored in both files.
+        Stored in the files.
+    identities
+        Parquet file to write with the identity of every event read
+        (:mod:`taipan.skim.identities`), or None.
 
     Returns
     -------
@@ -94,27 +113,33 @@ def skim_chunk(
     Raises
     ------
     TaipanError
-        If the file is missing, damaged, empty or lacks a branch, or a column has NaN; names the
-        file, the entries and the branch.
+        If the file is missing, damaged, empty or lacks a branch, a value that is read is NaN or
+        infinite, or a generator weight is absurd; names the file, the entries and the branch.
     """
     began = time.perf_counter()
     parts: list[Cutflow] = []
     step = _flat_steps if settings.kind == "skims" else _nano_steps
-    with EventWriter(events, analysis.columns, provenance) as writer:
-        for record, flow in step(chunk, analysis, settings):
+    meter = SpreadMeter()
+    with (
+        EventWriter(events, analysis.columns, provenance) as writer,
+        IdentityWriter(identities, provenance) as listed,
+    ):
+        for made in step(chunk, analysis, settings):
             try:
-                writer.write(to_table(record, analysis.columns))
+                writer.write(to_table(made.columns, analysis.columns))
             except TaipanError as error:
                 raise TaipanError(f"{chunk}: {error}") from error
-            parts.append(flow)
+            listed.write(made.identities)
+            parts.append(made.flow)
+            if made.weights is not None:
+                meter.add(made.weights, made.start)
+        spread = meter.result()
+        refuse_absurd(chunk.path, spread, spread.median)
         merged = merge_cutflows(parts)
+        part = _describe_part(chunk, analysis, settings, merged.cuts[0], spread)
         write_json(
             cutflow,
-            {
-                **merged.to_dict(),
-                "part": _describe_part(chunk, analysis, settings, merged.cuts[0]).to_dict(),
-                "provenance": dict(provenance),
-            },
+            {**merged.to_dict(), "part": part.to_dict(), "provenance": dict(provenance)},
         )
     seconds = time.perf_counter() - began
     first, last = merged.cuts[0], merged.cuts[-1]
@@ -167,7 +192,9 @@ def _needed(analysis: Analysis, is_data: bool) -> tuple[str, ...]:
     return (*analysis.trigger_branches, *analysis.branches, *simulation)
 
 
-def _describe_part(chunk: Chunk, analysis: Analysis, settings: SkimSettings, read: Cut) -> Part:
+def _describe_part(
+    chunk: Chunk, analysis: Analysis, settings: SkimSettings, read: Cut, spread: WeightSpread
+) -> Part:
     """Describe what was read, for the checks over all parts of a dataset."""
     tree, start, stop = _open_tree(chunk)
     name = chunk.name or chunk.path.name
@@ -185,6 +212,7 @@ def _describe_part(chunk: Chunk, analysis: Analysis, settings: SkimSettings, rea
         generated=None if settings.is_data else read_generated(directory, chunk.path),
         branches=describe_branches(tree, needed, analysis.alternatives, chunk.path),
         weighted=_is_weighted(tree, analysis, settings),
+        weights=spread,
     )
 
 
@@ -247,22 +275,24 @@ def _read_events(
     return EventBlock.from_columns(columns, passed[first:stop])
 
 
-def _nano_steps(
-    chunk: Chunk, analysis: Analysis, settings: SkimSettings
-) -> Iterator[tuple[Any, Cutflow]]:
+def _nano_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Iterator[_Step]:
     tree, start, stop = _open_tree(chunk)
     wanted = analysis.branches + (() if settings.is_data else analysis.simulation_branches)
     tree = map_branches(tree, analysis.trigger_branches + wanted, analysis.alternatives, chunk.path)
     weighted = _is_weighted(tree, analysis, settings)
     certified = _read_lumi_mask(settings.lumi_mask) if settings.is_data else None
+    telling = telling_branches(analysis, settings.is_data)
     for low in range(start, stop, settings.step_events):
         high = min(low + settings.step_events, stop)
         stage_one = analysis.trigger_branches + (("genWeight",) if weighted else ())
-        stage_one += LUMI_BRANCHES if certified else ()
-        first = _read(tree, stage_one, low, high, chunk)
+        stage_one += (LUMI_BRANCHES if certified else ()) + telling
+        first = _read(tree, tuple(dict.fromkeys(stage_one)), low, high, chunk)
         weights = first["genWeight"] if weighted else np.ones(high - low, np.float32)
-        if not np.isfinite(weights).all():
-            raise TaipanError(f"{chunk.path}: genWeight is NaN or infinite in {low} to {high}")
+        if not np.isfinite(weights).all():  # of every event, as each counts in the normalisation
+            raise TaipanError(
+                f"{chunk.path}: genWeight is NaN or infinite in {low} to {high} (every weight must "
+                "be a finite number; mend the file, or take it out of the list)"
+            )
         flow = [count("all", weights)]
         passed = analysis.preselect(first, settings.envelope)
         if certified:
@@ -270,15 +300,25 @@ def _nano_steps(
             good = certified(*(values.astype(np.uint32) for values in numbers))
             flow.append(count("certified", weights[good]))
             passed = passed & good
-        events = _read_events(tree, wanted, low, passed, chunk)
+        known = {name: values[passed] for name, values in first.items() if name in wanted}
+        later = tuple(name for name in wanted if name not in known)
+        events = _read_events(tree, later, low, passed, chunk).with_scalars(**known)
         if weighted:
             events = events.with_scalars(genWeight=weights[passed])
+        entries = low + np.flatnonzero(passed)
+        require_finite(chunk.path, events.columns(), entries)
         record, cuts = analysis.select(events, settings.envelope, settings.is_data)
         kept = weights[passed]
+        chosen = np.zeros(high - low, dtype=bool)
+        chosen[np.flatnonzero(passed)[cuts[-1][1]] if cuts else passed] = True
+        identities = identify_events(
+            first, record, chosen, weights, analysis, is_data=settings.is_data
+        )
         flow.append(count("trigger", kept))
         flow += [count(name, kept[mask]) for name, mask in cuts]
         logger.info("entries %d to %d: %d of %d kept", low, high, flow[-1].events, high - low)
-        yield record, Cutflow(settings.dataset, tuple(flow))
+        made = Cutflow(settings.dataset, tuple(flow))
+        yield _Step(record, made, identities, low, weights if weighted else None)
 
 
 def _read_lumi_mask(path: str | None) -> Callable[..., Any] | None:
@@ -310,9 +350,7 @@ def _is_lumi_mask(content: Any) -> bool:
     )
 
 
-def _flat_steps(
-    chunk: Chunk, analysis: Analysis, settings: SkimSettings
-) -> Iterator[tuple[Any, Cutflow]]:
+def _flat_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Iterator[_Step]:
     if analysis.flat is None:
         raise TaipanError(f"analysis '{analysis.name}' cannot read flat ntuples")
     tree, start, stop = _open_tree(chunk)
@@ -320,7 +358,9 @@ def _flat_steps(
     for low in range(start, stop, settings.step_events):
         high = min(low + settings.step_events, stop)
         arrays = _read(tree, analysis.flat_branches, low, high, chunk)
+        require_finite(chunk.path, arrays, np.arange(low, high))
         record = analysis.flat(arrays, settings.is_data)
         ones = np.ones(high - low)
         cuts: tuple[Cut, ...] = (count("all", ones), count("pair", ones))
-        yield record, Cutflow(settings.dataset, cuts)
+        identities = identify_kept(record, ones, analysis, is_data=settings.is_data)
+        yield _Step(record, Cutflow(settings.dataset, cuts), identities, low)

@@ -13,6 +13,7 @@ from taipan.errors import BadFileError, ChecksumError
 from taipan.remote.fetch import Expected, check_size, verify_content
 from taipan.remote.mirrors import RemoteFile
 from taipan.skim.cutflow import Cutflow
+from taipan.skim.identities import IdentityWriter
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 from taipan.skim.storage import EventWriter
 
@@ -29,6 +30,7 @@ def skim_verified(
     *,
     expected: Expected,
     on_bad_file: str,
+    identities: Path | None = None,
 ) -> Cutflow | None:
     """Verify the file of a chunk, then select its events, or leave the chunk out if it is damaged.
 
@@ -37,7 +39,7 @@ def skim_verified(
 
     Parameters
     ----------
-    chunk, analysis, settings, events, cutflow, provenance
+    chunk, analysis, settings, events, cutflow, provenance, identities
         As for :func:`taipan.skim.run.skim_chunk`.
     expected
         Size and checksums of the catalogue.
@@ -62,13 +64,15 @@ def skim_verified(
     """
     try:
         _verify(chunk, expected)
-        return skim_chunk(chunk, analysis, settings, events, cutflow, provenance)
+        return skim_chunk(chunk, analysis, settings, events, cutflow, provenance, identities)
     except BadFileError as error:
         if on_bad_file == "fail":
             raise
         logger.warning("skipped: %s", error)
         reason = str(error).replace(str(chunk.path), chunk.path.name)  # wherever it lies
         _write_skipped(chunk, analysis, settings, events, cutflow, provenance, reason)
+        with IdentityWriter(identities, provenance):
+            pass
         return None
 
 

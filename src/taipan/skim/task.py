@@ -85,15 +85,17 @@ class SkimTask:
         )
 
 
-def run_task(task: SkimTask, events: Path, cutflow: Path) -> Cutflow | None:
+def run_task(
+    task: SkimTask, events: Path, cutflow: Path, identities: Path | None = None
+) -> Cutflow | None:
     """Verify the file and select the events of its chunk.
 
     Parameters
     ----------
     task
         What to do.
-    events, cutflow
-        Files to write.
+    events, cutflow, identities
+        Files to write; the last is not written if None.
 
     Returns
     -------
@@ -118,6 +120,7 @@ def run_task(task: SkimTask, events: Path, cutflow: Path) -> Cutflow | None:
             describe("skim", task.parameters, [] if task.path is None else [task.path]),
             expected=task.expected,
             on_bad_file=task.on_bad_file,
+            identities=identities,
         )
 
 

@@ -231,7 +231,7 @@ def check_yields(
     ------
     TaipanError
         If no event passes the cut of a region, or the Σw of a simulated sample in a fitted region
-        is not positive; names them.
+        with events there is not positive; names them.
     """
     counted = [
         item
@@ -245,7 +245,9 @@ def check_yields(
                 f"regions.{region}.cut: '{definition.cut}': no event of any process passes it"
             )
         for item in here:
-            if item.process in samples and definition.role != "estimate" and not item.value > 0.0:
+            is_fitted = item.process in samples and definition.role != "estimate"
+            # without any event it is left out of the model there
+            if is_fitted and item.stat and not item.value > 0.0:
                 raise TaipanError(
                     f"sample {item.process}, region {region}: Σw = {item.value:.6g}; the yield of "
                     "a simulated process must be positive"

@@ -16,7 +16,7 @@ from taipan.config.model import Observable, Region, Sample
 from taipan.errors import TaipanError
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import region_masks, sample_masks
+from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import NOMINAL, Variation, is_data_driven, varied_regions
 
 logger = logging.getLogger(__name__)
@@ -381,6 +381,10 @@ class _Filler:
 
     def _applies(self, variation: Variation | None, sample: str, region: str) -> bool:
         samples, name = self._settings.samples, self._events.name
+        if not self._events.is_data and not belongs_to(
+            samples[sample], region, self._settings.regions
+        ):
+            return False
         own = self._events.is_data or name in samples[sample].datasets
         if variation is None:
             return own
