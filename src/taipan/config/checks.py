@@ -18,7 +18,7 @@ from taipan.config.check_coverage import check_coverage
 from taipan.config.check_decorrelation import check_decorrelation
 from taipan.config.check_samples import check_confined
 from taipan.config.check_skim import check_luminosity, check_skim
-from taipan.config.check_source import check_results, check_source, existing_part, source_key
+from taipan.config.check_source import check_results, check_source, existing_part
 from taipan.config.check_systematics import check_systematics
 from taipan.config.check_training import check_training
 from taipan.config.check_weights import check_weights
