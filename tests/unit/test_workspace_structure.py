@@ -237,3 +237,29 @@ def test_choice_of_regions_checks_the_workspace_first():
     del workspace["observations"]
     with pytest.raises(FitError, match="'observations' is a required property"):
         keep_regions(workspace, ["sr"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "at a bound: mu = 10 (bounds -5, 10); widen the bounds"),
+        (["--lenient"], "than at the best fit (10), which its bounds [-5, 10] hold; widen them"),
+    ],
+)
+def test_signal_strength_above_its_bound_is_named(options, message, tmp_path, capfd):
+    """With --lenient the bound was called a local minimum."""
+    workspace = make_workspace()
+    workspace["observations"][0]["data"] = [155.0, 300.0]
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(workspace))
+    assert main(["fit", str(path), "--limit", *options]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_negative_asimov_data_name_region_and_bin(tmp_path, capfd):
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(make_workspace()))
+    assert main(["fit", str(path), "--asimov", "--mu", "-200"]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "data of region sr, bin 1 is negative (-1940)" in line

@@ -108,9 +108,15 @@ class Profile:
             start = self._known[nearest][0] + slope * (mu - nearest)
             minimum = find_minimum(self.model, self.data, start=start, fixed={poi: mu})
             if minimum.nll < self.best.nllr - DEEPER:
+                low, high = self.model.parameters.lower[poi], self.model.parameters.upper[poi]
+                reason = (
+                    "which is a local minimum"
+                    if low < self.mu_hat < high
+                    else f"which its bounds [{low:g}, {high:g}] hold; widen them"
+                )
                 raise FitError(
                     f"-ln L is lower at {self.model.parameters.names[poi]} = {mu:.4g} than at the "
-                    f"best fit ({self.mu_hat:.4g}), which is a local minimum"
+                    f"best fit ({self.mu_hat:.4g}), {reason}"
                 )
             self._known[mu] = (minimum.values, minimum.nll)
         return self._known[mu]
