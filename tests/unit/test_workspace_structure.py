@@ -242,7 +242,7 @@ def test_choice_of_regions_checks_the_workspace_first():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "at a bound: mu = 10 (bounds -5, 10); widen the bounds"),
+        ([], "mu = 10 (bounds -5, 10): the best fit lies beyond the bound; widen the bounds"),
         (["--lenient"], "than at the best fit (10), which its bounds [-5, 10] hold; widen them"),
     ],
 )
