@@ -20,6 +20,7 @@ from taipan.inference.impacts import rank_parameters
 from taipan.inference.profile import Profile, interval, significance, upper_limit
 from taipan.inference.scan import scan
 from taipan.inference.toy_limit import toy_limit
+from taipan.inference.toys import pseudo_experiments
 
 MU = {"name": "mu", "type": "normfactor", "data": None}
 
@@ -321,3 +322,9 @@ def test_two_equally_deep_minima_that_disagree_are_refused():
     deeper = compile_model(one_sided)
     best = fit(deeper, deeper.observed)
     assert best.values[deeper.parameters.index("bent")] == pytest.approx(2.0, abs=0.1)
+
+
+def test_toys_of_less_than_nothing_are_refused_with_their_bin():
+    model = compile_model(zero_observed(bounds=(-10.0, 20.0)))
+    with pytest.raises(FitError, match=r"toys with mu = -0.3: region sr, bin 0 would expect -0.1"):
+        pseudo_experiments(model, -0.3, 1, np.random.default_rng(1))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.inference.errors import EmptyBinError, NegativeBinError
-from taipan.inference.model import CompiledModel
+from taipan.inference.model import CompiledModel, name_bin
 from taipan.inference.poisson import LARGEST_FLOOR, SLACK
 
 Array = npt.NDArray[np.float64]
@@ -45,10 +45,7 @@ def find_empty_bin(model: CompiledModel, values: Array, data: Array) -> EmptyBin
     if not touched.any():
         return None
     place = int(np.argmax(touched))
-    region, bins = next(
-        (name, bins) for name, bins in model.regions.items() if bins.start <= place < bins.stop
-    )
-    where = f"region {region}, bin {place - bins.start}"
+    where = name_bin(model.regions, place)
     if counts[place] > 0.0:
         return EmptyBinError(
             f"{where}: nothing is predicted where the data are {counts[place]:.6g}"

@@ -157,7 +157,7 @@ def _crossing(tested: Array, cls: Array, alpha: float) -> float:
     if not len(beyond) or beyond[0] == 0:
         raise FitError(
             f"CLs of toys runs from {cls[0]:.3g} to {cls[-1]:.3g} for signal strengths "
-            f"{tested[0]:.3g} to {tested[-1]:.3g} and does not cross {alpha:.3g}"
+            f"{tested[0]:.3g} to {tested[-1]:.3g} and does not cross {alpha:.3g}; take more toys"
         )
     j = int(beyond[0])
     upper, lower = np.log(cls[j - 1]), np.log(max(cls[j], 1e-6))

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.inference.batch import Fits, fit_many
+from taipan.inference.errors import FitError
 from taipan.inference.minima import DEEPER
-from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.model import CompiledModel, compile_model, name_bin
+from taipan.inference.poisson import SLACK
 
 logger = logging.getLogger(__name__)
 
@@ -170,12 +172,24 @@ def draw_data(
     if randomise == "parameters":
         constrained = parameters.constrained & ~parameters.fixed
         drawn = np.clip(rng.normal(truth, parameters.sigma), parameters.lower, parameters.upper)
-        counts = rng.poisson(model.expected(np.where(constrained, drawn, truth)))
+        counts = rng.poisson(_rates(model, np.where(constrained, drawn, truth)))
         return np.concatenate([counts, model.expected_auxiliary(truth)])
     expectation = model.expected_auxiliary(truth)
     counted = model.auxiliary_factor > 0
     gaussian = rng.normal(expectation, parameters.sigma[model.auxiliary])
     poisson = rng.poisson(np.where(counted, expectation, 0.0))
     return np.concatenate(
-        [rng.poisson(model.expected(truth)), np.where(counted, poisson, gaussian)]
+        [rng.poisson(_rates(model, truth)), np.where(counted, poisson, gaussian)]
     ).astype(np.float64)
+
+
+def _rates(model: CompiledModel, truth: Array) -> Array:
+    """Give the expected counts; those that only rounding has left below zero are zero."""
+    rates = model.expected(truth)
+    if rates.min() < -SLACK:
+        place = int(np.argmin(rates))
+        raise FitError(
+            f"toys with {model.parameters.names[model.poi]} = {truth[model.poi]:.4g}: "
+            f"{name_bin(model.regions, place)} would expect {rates[place]:.3g} events"
+        )
+    return np.maximum(rates, 0.0)
