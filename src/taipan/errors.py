@@ -6,8 +6,9 @@ import errno
 
 from taipan.clean_text import clean
 
+_OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _OF_THE_SYSTEM = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM),
+    *(*_OF_WRITING, errno.EIO, errno.EACCES, errno.EPERM),
     *(errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.ESTALE),
 }
 """Errors of files that are no bugs: no room, no permission, no such name, a disk that fails."""
@@ -55,8 +56,6 @@ def explain_system_error(error: BaseException) -> str | None:
     if not isinstance(error, OSError) or error.errno not in _OF_THE_SYSTEM:
         return None
     reason = (error.strerror or str(error)).splitlines()[0]
-    return clean(
-        f"cannot use {error.filename}: {reason}"
-        if error.filename
-        else f"cannot read or write a file: {reason}"
-    )
+    if error.filename:
+        return clean(f"cannot use {error.filename}: {reason}")
+    return f"cannot {'write' if error.errno in _OF_WRITING else 'read or write a file'}: {reason}"

@@ -111,7 +111,7 @@ def test_full_disk_is_one_line_whatever_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("disk", "train: error: cannot read or write a file: File too large"),
+        ("disk", "train: error: cannot write: File too large"),
         ("memory", "train: error: there is not enough memory"),
         ("permission", "train: error: cannot use events/a.parquet: Permission denied"),
     ],

@@ -32,6 +32,7 @@ from taipan.datasets import (
     total_luminosity,
     used_datasets,
 )
+from taipan.dry_run import plan_without_writing
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
 from taipan.nn.weights.transform import STORED
@@ -49,10 +50,17 @@ except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
 
 
-onstart:
-    # not before: a dry run only looks
+def refuse_unwritable():
+    """Stop a run whose results cannot be written; a dry run only looks."""
     for problem in check_access(CONFIG, writes=True):
         raise WorkflowError(f"The configuration is not valid.\n{problem}")
+
+
+plan_without_writing(refuse_unwritable)
+
+
+onstart:
+    refuse_unwritable()
 
 
 # For scripts that read remote files; not a parameter of theirs, see there.
