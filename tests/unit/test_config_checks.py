@@ -952,6 +952,15 @@ def test_file_of_two_datasets_of_data_is_refused(skims):
     )
 
 
+def test_numbers_far_beyond_any_quantity_are_refused():
+    """An edge at -1e300 passed the check."""
+    edges = {"control_plots": {"pt_1": {"binning": [-1e300, 50, 100]}}}
+    with pytest.raises(ValidationError, match="greater than or equal to -1000000000"):
+        check(edges)
+    (line,) = problems({"fit": {"poi_range": [-1e300, 5]}})
+    assert line == "fit.poi_range[0]: -1e+300 is too large (at most 1e+09 in size)"
+
+
 def test_running_period_must_be_that_of_data_with_a_luminosity(skims):
     own = {"files": ["link.root"], "is_data": True, "generated_events": 100, "same_period": "Data"}
     (skims / "link.root").touch()

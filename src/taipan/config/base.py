@@ -11,6 +11,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+LARGEST_NUMBER = 1e9
+"""Value of a quantity or parameter beyond which it is a slip; differences would lose all digits."""
+Bounded = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
 Url = Annotated[str, Field(pattern=r"^(https?|roots?)://[^\s/]+.*$")]
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.config.base import LARGEST_NUMBER
 from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
 from taipan.config.check_decorrelation import check_decorrelation
@@ -309,6 +310,9 @@ def _check_fit(config: Config) -> Problems:
     if len(fit.poi) != 1:
         yield f"fit.poi: {len(fit.poi)} parameters of interest; exactly one is allowed"
     low, high = fit.poi_range
+    for i, bound in enumerate(fit.poi_range):
+        if abs(bound) > LARGEST_NUMBER:
+            yield f"fit.poi_range[{i}]: {bound:g} is too large (at most {LARGEST_NUMBER:g} in size)"
     if not low < 1.0 < high:
         yield (
             f"fit.poi_range: [{low:g}, {high:g}] must increase and contain 1, the value expected "

@@ -12,7 +12,17 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from taipan.config.adversary import Adversary, AdversaryScan, Decorrelation
-from taipan.config.base import Fraction, Host, Name, NonNegative, Place, Positive, Strict, Url
+from taipan.config.base import (
+    Bounded,
+    Fraction,
+    Host,
+    Name,
+    NonNegative,
+    Place,
+    Positive,
+    Strict,
+    Url,
+)
 
 
 class Mismodelling(Strict):
@@ -503,7 +513,7 @@ class Coverage(Strict):
     batches: Annotated[int, Field(ge=1)] = Field(
         4, description="Jobs that they are divided into (a divisor of `experiments`)."
     )
-    mu_range: tuple[float, float] = Field(
+    mu_range: tuple[Bounded, Bounded] = Field(
         (0.0, 3.0), description="Range of the injected signal strengths, drawn uniformly."
     )
 
@@ -662,7 +672,7 @@ class TransferFactor(Strict):
 class Categorical(Strict):
     """A feature whose values are categories, without order or distance."""
 
-    values: list[float] = Field(min_length=2, description="Its categories.")
+    values: list[Bounded] = Field(min_length=2, description="Its categories.")
     encoding: Literal["one_hot", "embedding"] = Field(
         "one_hot",
         description="`one_hot`: an input for each category; `embedding`: half as many trained "
@@ -675,7 +685,7 @@ class Observable(Strict):
 
     label: str = Field(description="Axis label.")
     unit: str = Field("", description="Unit on the axis, empty if it has none.")
-    binning: list[float] = Field(min_length=2, description="Bin edges, strictly increasing.")
+    binning: list[Bounded] = Field(min_length=2, description="Bin edges, strictly increasing.")
 
 
 class Measurement(Strict):
@@ -691,7 +701,7 @@ class Measurement(Strict):
         None, description="Region of same sign (samples estimated with `same_sign` only)."
     )
     quantity: Name = Field(description="Quantity that the ratio depends on.")
-    binning: list[float] = Field(
+    binning: list[Bounded] = Field(
         min_length=3, description="Bin edges, strictly increasing; the edge bins hold for beyond."
     )
 
