@@ -1,0 +1,72 @@
+"""Smoothing of templates against least squares of NumPy and numbers worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from taipan.templates.smooth import smooth_353qh, smooth_variation
+
+
+def local_line(values: np.ndarray, weights: np.ndarray, place: int, reach: int) -> float:
+    """Value at `place` of the line through its neighbours, by `numpy.polyfit`."""
+    distance = np.abs(np.arange(len(values)) - place)
+    width = np.sort(distance)[reach - 1] + 1.0
+    tricube = np.clip(1.0 - (distance / width) ** 3, 0.0, None) ** 3
+    chosen = tricube * weights > 0.0
+    slope, offset = np.polyfit(
+        np.arange(len(values))[chosen], values[chosen], 1, w=np.sqrt(tricube * weights)[chosen]
+    )
+    return float(slope * place + offset)
+
+
+def test_bins_that_are_known_well_count_more() -> None:
+    """A bin counts with its effective number of events, not with the inverse."""
+    nominal = np.array([400.0, 300.0, 200.0, 100.0, 50.0])
+    variances = np.array([40.0, 900.0, 30.0, 500.0, 2.0])
+    varied = nominal * np.array([1.02, 1.20, 1.00, 0.70, 0.95])
+    effective = nominal**2 / variances
+    ratio = [local_line(varied / nominal, effective, i, 3) for i in range(5)]
+    expected = nominal * ratio
+    expected *= varied.sum() / expected.sum()
+    found = smooth_variation(nominal, variances, varied, "lowess")
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert found.sum() == pytest.approx(varied.sum())
+    # the badly known second bin is drawn to its neighbours
+    assert found[1] / nominal[1] < 1.05
+
+
+def test_smoothing_never_makes_a_bin_negative() -> None:
+    nominal = np.full(6, 100.0)
+    varied = np.array([300.0, 220.0, 110.0, 20.0, 0.0, 0.0])
+    plain = [local_line(varied / nominal, np.ones(6), i, 4) for i in range(6)]
+    assert min(plain) < 0.0  # the line falls below zero
+    found = smooth_variation(nominal, nominal, varied, "lowess")
+    assert found.min() == 0.0
+    assert found.sum() == pytest.approx(varied.sum())
+
+
+def test_running_medians_by_hand() -> None:
+    """Worked out line by line.
+
+    Values 1 9 4 2 8 3 7. Medians of 3 inside: 4 4 4 3 7. Ends: median(4, 1, 3·4 - 2·4 = 4) = 4 and
+    median(7, 7, 3·7 - 2·3 = 15) = 7. So 4 4 4 4 3 7 7. Medians of 5 inside: 4 4 4; next to the
+    ends medians of 3: 4 and median(3, 7, 7) = 7. So 4 4 4 4 4 7 7. Medians of 3 change nothing,
+    no valley or top is flat, and Hanning gives 4 4 4 4 4.75 6.25 7.
+    What was taken away is smoothed alike and added back.
+    """
+    values = np.array([1.0, 9.0, 4.0, 2.0, 8.0, 3.0, 7.0])
+    first = np.array([4.0, 4.0, 4.0, 4.0, 4.75, 6.25, 7.0])
+    # rest: -3 5 0 -2 3.25 -3.25 0; medians of 3 inside: 0 0 0 -2 0; ends: median(0, -3, 0) = 0
+    # and median(0, 0, 3·0 - 2·(-2) = 4) = 0: 0 0 0 0 -2 0 0; medians of 5: 0 0 0, next to the
+    # ends 0 and median(-2, 0, 0) = 0: all zero
+    np.testing.assert_allclose(smooth_353qh(values), first)
+
+
+def test_step_is_rounded_by_means_alone() -> None:
+    """A step is rounded, and of what is left nothing is smooth."""
+    values = np.array([0.0, 0.0, 0.0, 0.0, 10.0, 10.0, 10.0, 10.0, 10.0])
+    # 353QH of it: Hanning alone rounds the step to 2.5 and 7.5; the rest is 0 0 0 -2.5 2.5 0 0 0 0,
+    # whose medians of 3 are 0 0 0 0 0 0 0 0 0
+    expected = [0.0, 0.0, 0.0, 2.5, 7.5, 10.0, 10.0, 10.0, 10.0]
+    np.testing.assert_allclose(smooth_353qh(values), expected)
