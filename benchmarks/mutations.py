@@ -5,7 +5,7 @@
 Each mutation of `benchmarks/mutations/*.yaml` replaces one expression or statement of a function.
 It is found by module, function and code, not by line: one that is not found, or found more than
 once, is an error. The tests that it names run on a private copy of the project, never on the
-working tree, first without the mutation: they must pass there. They must fail with it.
+working tree. One must fail with the mutation, and that one must pass without it.
 
 A server imports the heavy libraries once; each run of the tests is a fork of it. The package itself
 is imported anew each time.
@@ -19,6 +19,7 @@ import compileall
 import importlib
 import json
 import os
+import py_compile
 import re
 import shlex
 import shutil
@@ -27,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +40,8 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 LISTS = ROOT / "benchmarks" / "mutations"
+RECORD = LISTS / "outcome.json"
+"""Outcome of the last campaign; the test that killed a mutation there is tried first."""
 COPIED = ("src", "scripts", "workflow", "config", "tests", "benchmarks", "envs", "profiles")
 FILES = ("Snakefile", "pyproject.toml", "requirements.lock", "run", "Containerfile", "README.md")
 HEAVY = (
@@ -71,7 +75,7 @@ class Mutation:
     which
         Of several places with the same code, the one meant, from 1; 0: there is only one.
     tests
-        Arguments of pytest that select the tests which should see it.
+        Files of tests, or single tests, which should see it; the quickest first.
     sample
         Whether it belongs to the sample that runs with every change.
     equivalent
@@ -202,7 +206,7 @@ class Copy:
         for name in FILES:
             shutil.copy2(ROOT / name, self.path / name)
         # compared by content: of two versions made within a second, Python would take the old one
-        mode = __import__("py_compile").PycInvalidationMode.CHECKED_HASH
+        mode = py_compile.PycInvalidationMode.CHECKED_HASH
         compileall.compile_dir(self.path / "src", quiet=1, invalidation_mode=mode)
         self._log = (folder / "server.log").open("w")
         self._server = subprocess.Popen(
@@ -292,36 +296,65 @@ def _run_tests(arguments: Sequence[str], folder: Path) -> None:
         os._exit(status)
 
 
-def try_mutations(copy: Copy, mutations: Sequence[Mutation], passed: set[str]) -> Iterator[Outcome]:
-    """Try mutations one after the other.
+class Trial:
+    """Tries mutations on a copy of the project.
 
-    `passed` holds the selections of tests that are known to pass without mutation.
+    Parameters
+    ----------
+    copy
+        Where the tests run.
+    killers
+        Name of a mutation → the test that killed it before, which is tried first.
     """
-    for mutation in mutations:
-        key = shlex.join(mutation.tests)
+
+    def __init__(self, copy: Copy, killers: Mapping[str, str]) -> None:
+        self._copy, self._killers = copy, killers
+        self._passed: dict[str, bool] = {}
+
+    def run(self, mutation: Mutation) -> Outcome:
+        """Run the tests of a mutation with it, until one fails that passes without it.
+
+        Raises
+        ------
+        MutationError
+            If a test fails without the mutation, too, or the tests cannot run with it.
+        """
         start = time.perf_counter()
-        if key not in passed:
-            answer = copy.run(mutation.tests)
-            if answer["status"]:
+        known = self._killers.get(mutation.name)
+        status, killer = "survived", ""
+        for selection in (*filter(None, [known]), *mutation.tests):
+            answer = self._run_mutated(mutation, selection)
+            # one that is known may have another name by now
+            if answer["status"] == 0 or (selection == known and answer["status"] != 1):
+                continue
+            if answer["status"] == -signal.SIGKILL:
+                status = "undecided"
+                break
+            if answer["status"] != 1:
                 raise MutationError(
-                    f"{mutation.name}: `pytest {key}` does not pass without the mutation "
-                    f"(status {answer['status']}):\n{answer['output']}"
+                    f"{mutation.name}: {selection} does not run with it (status "
+                    f"{answer['status']}):\n{answer['output']}"
                 )
-            passed.add(key)
-        path = copy.path / mutation.file
+            if not self._passes(answer["failed"]):
+                raise MutationError(f"{mutation.name}: {answer['failed']} fails without it, too")
+            status, killer = "killed", answer["failed"]
+            break
+        return Outcome(mutation, status, killer, time.perf_counter() - start)
+
+    def _passes(self, test: str) -> bool:
+        """Tell whether a test passes without a mutation; each is run once."""
+        if test not in self._passed:
+            self._passed[test] = self._copy.run((test,))["status"] == 0
+        return self._passed[test]
+
+    def _run_mutated(self, mutation: Mutation, selection: str) -> dict[str, Any]:
+        path = self._copy.path / mutation.file
         source = path.read_text(encoding="utf-8")
         try:
             path.write_text(mutate(source, mutation), encoding="utf-8")
-            answer = copy.run(mutation.tests)
+            return self._copy.run((selection,))
         finally:
             path.write_text(source, encoding="utf-8")
-        status = {0: "survived", 1: "killed", -signal.SIGKILL: "undecided"}.get(answer["status"])
-        if status is None:
-            raise MutationError(
-                f"{mutation.name}: the tests do not run with it (status {answer['status']}):\n"
-                f"{answer['output']}"
-            )
-        yield Outcome(mutation, status, answer["failed"], time.perf_counter() - start)
 
 
 def list_missing(mutations: Sequence[Mutation], sources: Mapping[str, str]) -> list[str]:
@@ -335,39 +368,37 @@ def list_missing(mutations: Sequence[Mutation], sources: Mapping[str, str]) -> l
     return found
 
 
-def run_campaign(mutations: Sequence[Mutation], workers: int, output: Path | None) -> int:
+def run_campaign(
+    mutations: Sequence[Mutation], workers: int, output: Path | None, killers: Mapping[str, str]
+) -> int:
     """Try all mutations, write what became of them, and give the number of those not killed."""
-    import threading
-
     sources = {item.file: (ROOT / item.file).read_text(encoding="utf-8") for item in mutations}
     missing = list_missing(mutations, sources)  # before minutes are spent
     if missing:
         raise MutationError("\n".join(missing))
-    # mutations with the same tests go to the same worker, which then needs to pass them once
+    # mutations with the same tests go to the same worker, which needs to pass them once
     order = sorted(mutations, key=lambda item: item.tests)
     share = -(-len(order) // workers)
-    parts = [order[i * share : (i + 1) * share] for i in range(workers)]
     outcomes: list[Outcome] = []
     errors: list[str] = []
 
     def work(part: Sequence[Mutation]) -> None:
         with tempfile.TemporaryDirectory(prefix="taipan-mutations-") as folder:
             copy = Copy(Path(folder))
-            passed: set[str] = set()
+            trial = Trial(copy, killers)
             for mutation in part:
                 try:
-                    for outcome in try_mutations(copy, [mutation], passed):
-                        outcomes.append(outcome)
-                        print(
-                            f"{outcome.status:9} {outcome.seconds:6.1f} s  {mutation.name}"
-                            f"  [{outcome.killer}]",
-                            flush=True,
-                        )
+                    found = trial.run(mutation)
                 except MutationError as error:
                     errors.append(str(error))
                     print(f"error: {error}", flush=True)
+                    continue
+                outcomes.append(found)
+                line = f"{found.status:9} {found.seconds:6.1f} s  {mutation.name}  [{found.killer}]"
+                print(line, flush=True)
             copy.close()
 
+    parts = [order[i * share : (i + 1) * share] for i in range(workers)]
     threads = [threading.Thread(target=work, args=(part,)) for part in parts if part]
     for thread in threads:
         thread.start()
@@ -429,7 +460,8 @@ def main() -> int:
     ]
     if not mutations:
         parser.error(f"--only {options.only!r}: no mutation has it in its name or file")
-    return int(run_campaign(mutations, options.workers, options.output) > 0)
+    killers = json.loads(RECORD.read_text(encoding="utf-8"))["killers"] if RECORD.exists() else {}
+    return int(run_campaign(mutations, options.workers, options.output, killers) > 0)
 
 
 if __name__ == "__main__":

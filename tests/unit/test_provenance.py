@@ -82,3 +82,11 @@ def test_unknown_module_and_file_are_named(tmp_path: Path) -> None:
         code_version("taipan.nothing")
     with pytest.raises(TaipanError, match="cannot read .*absent"):
         hash_file(tmp_path / "absent")
+
+
+def test_hash_of_a_content_has_its_values_and_not_their_order() -> None:
+    """Two files with the same keys in another order are the same parameters."""
+    one = provenance.hash_content({"a": 1, "b": [1.5, {"d": 2, "c": 3}]})
+    assert one == provenance.hash_content({"b": [1.5, {"c": 3, "d": 2}], "a": 1})
+    for other in ({"a": 2}, {"b": [1.5, {"d": 2, "c": 4}]}, {"b": [{"d": 2, "c": 3}, 1.5]}):
+        assert one != provenance.hash_content({"a": 1, "b": [1.5, {"d": 2, "c": 3}], **other})

@@ -204,3 +204,42 @@ def test_identity_of_flat_events_has_all_of_the_pair_and_the_missing_momentum() 
         arrays = {**base, name: np.array([1.0, 1.5], np.float32)}
         first, second = ANALYSIS.flat(arrays, True)["event_hash"]
         assert first != second, name
+
+
+def test_soft_jets_are_unclustered_momentum() -> None:
+    """Jets of 14 and 16 GeV, both scaled; that below 15 GeV leaves the missing momentum alone."""
+    columns = {
+        "Jet_pt": np.array([[14.0], [16.0]], np.float32),
+        "Jet_eta": np.zeros((2, 1), np.float32),
+        "Jet_phi": np.zeros((2, 1), np.float32),
+        "Jet_mass": np.ones((2, 1), np.float32),
+        **{f"{kind}_eta": np.full((2, 1), 2.0, np.float32) for kind in ("Muon", "Tau")},
+        **{f"{kind}_phi": np.full((2, 1), 2.0, np.float32) for kind in ("Muon", "Tau")},
+        "MET_pt": np.full(2, 50.0, np.float32),
+        "MET_phi": np.zeros(2, np.float32),
+    }
+    shifted = ANALYSIS.shifts["jet_pt"].function(columns, 0.5)
+    assert shifted["Jet_pt"][:, 0].tolist() == [21.0, 24.0]
+    assert shifted["MET_pt"].tolist() == [50.0, 42.0]
+    # the same jets of another event, next to a muon, are none that balance anything
+    other = {**columns, "Jet_pt": columns["Jet_pt"].copy(), "Muon_eta": np.zeros((2, 1))}
+    other["Muon_phi"] = np.zeros((2, 1))
+    again = ANALYSIS.shifts["jet_pt"].function(other, 0.5)
+    assert again["MET_pt"].tolist() == [50.0, 50.0]
+
+
+def test_jets_that_the_source_does_not_list_are_counted() -> None:
+    """Flat files list two jets at most, and say how many there were."""
+    columns = {
+        **{f"Jet_{name}": np.full((1, 2), 40.0, np.float32) for name in ("pt", "mass", "btag")},
+        "Jet_eta": np.array([[2.0, -2.0]]),
+        "Jet_phi": np.array([[1.5, -1.5]]),
+        "PV_npvs": np.array([15]),
+        "MET_pt": np.array([20.0]),
+        "MET_phi": np.array([0.4]),
+        "n_jets_unstored": np.array([3]),
+    }
+    for kind, thing in (("Muon", MUON), ("Tau", TAU)):
+        columns |= {f"{kind}_{name}": np.array([[value]]) for name, value in thing.items()}
+        columns[f"{kind}_genuine"] = np.array([[1.0]])
+    assert ANALYSIS.compute(columns)["njets"].tolist() == [5]

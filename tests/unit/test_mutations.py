@@ -1,0 +1,231 @@
+"""The campaign of mutations: its lists fit the source, and its verdicts are honest."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.mutations import (
+    LISTS,
+    ROOT,
+    Mutation,
+    MutationError,
+    Outcome,
+    Trial,
+    list_missing,
+    mutate,
+    read_mutations,
+    summarise,
+)
+
+SOURCE = """
+def first(x):
+    return x > 1  # é
+
+
+class Thing:
+    def first(self, x):
+        if x > 1:
+            x += 2
+        return [x > 1, x]
+"""
+RULES = """
+rule one:
+    params:
+        seed=derive_seed(SEED,
+            "one"),
+
+
+rule two:
+    params:
+        seed=derive_seed(SEED, "one"),
+"""
+SEEN_LATE = {
+    "score is not updated after a shift",
+    "probability of the signal in place of the ratio",
+    "selection of a fold does not rescale",
+    "dropped fold is ignored",
+    "factor on the squares of weights is inverted",
+    "blinded data are listed",
+    "vertex weights without cross sections",
+    "training has a constant seed",
+    "tau charge is not asked for",
+    "shift of three prongs moves one prong",
+    "every jet has the same smearing",
+    "weights of the smoothing are inverted",
+    "overflow of the residual is lost",
+    "variance grows with the square of the luminosity",
+    "events are not resampled",
+    "tolerance of the comparison is ten times larger",
+}
+"""Faults that all tests once passed."""
+
+
+def mutation(find: str, put: str, function: str = "", **more: Any) -> Mutation:
+    return Mutation("m", more.pop("file", "m.py"), function, find, put, ("t.py",), **more)
+
+
+def test_every_mutation_is_found_in_the_source_and_names_tests_that_exist() -> None:
+    mutations = read_mutations()
+    sources = {item.file: (ROOT / item.file).read_text(encoding="utf-8") for item in mutations}
+    assert list_missing(mutations, sources) == []
+    tests = {word for item in mutations for word in item.tests if word.startswith("tests/")}
+    assert [name for name in sorted(tests) if not (ROOT / name.split("::")[0]).exists()] == []
+    assert len([item for item in mutations if not item.equivalent]) >= 150
+    assert {item.name for item in mutations} >= SEEN_LATE
+
+
+def test_sample_is_small_and_of_every_list() -> None:
+    mutations = read_mutations()
+    sample = [item for item in mutations if item.sample]
+    assert 8 <= len(sample) <= 16
+    assert not any("tests/workflow" in word for item in sample for word in item.tests)
+    assert len(list(LISTS.glob("*.yaml"))) >= 3
+
+
+def test_code_is_found_in_its_function_wherever_that_stands() -> None:
+    found = mutate(SOURCE, mutation("x > 1", "x >= 1", "first"))
+    assert found == SOURCE.replace("return x > 1  #", "return (x >= 1)  #")
+    moved = "# new\n\n" + SOURCE.replace("x > 1", "x>1")
+    assert "return (x >= 1)" in mutate(moved, mutation("x > 1", "x >= 1", "first"))
+    found = mutate(SOURCE, mutation("x += 2", "pass", "Thing.first"))
+    assert found == SOURCE.replace("x += 2", "pass")
+    found = mutate(SOURCE, mutation("x > 1", "True", "Thing.first", which=2))
+    assert found == SOURCE.replace("[x > 1, x]", "[(True), x]")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"find": "x > 2"}, "m.py, first: 'x > 2': not found"),
+        ({"function": "second"}, "not found; the mutation must follow the code"),
+        ({"function": "Thing.first"}, "found 2 times; `which` says the one meant"),
+        ({"function": ""}, "found 3 times"),
+        ({"which": 2}, "found 1 times"),
+        ({"put": "x > 1"}, "changes nothing"),
+        ({"put": "x >"}, "invalid syntax"),
+    ],
+)
+def test_mutation_that_is_not_what_it_says_is_an_error(
+    changed: dict[str, Any], message: str
+) -> None:
+    item = mutation(**{"find": "x > 1", "put": "x < 1", "function": "first", **changed})
+    with pytest.raises(MutationError, match=message.replace("(", r"\(")):
+        mutate(SOURCE, item)
+    assert list_missing([item], {"m.py": SOURCE}) != []
+
+
+def test_rules_are_found_by_name_whatever_the_white_space() -> None:
+    item = mutation('derive_seed(SEED, "one")', "1", "one", file="m.smk")
+    found = mutate(RULES, item)
+    assert found.count("seed=1,") == 1
+    assert found.index("seed=1,") < found.index("rule two")
+    with pytest.raises(MutationError, match="not found"):
+        mutate(RULES, mutation('derive_seed(SEED, "two")', "1", "one", file="m.smk"))
+
+
+class StandIn:
+    """Answers for the copy of the project: statuses of its runs, one after the other."""
+
+    last_output = "why"
+
+    def __init__(self, path: Path, statuses: Sequence[int]) -> None:
+        self.path, self._statuses = path, list(statuses)
+        self.seen: list[tuple[str, ...]] = []
+        (path / "m.py").write_text(SOURCE, encoding="utf-8")
+
+    def run(self, tests: Sequence[str]) -> dict[str, Any]:
+        self.seen.append((self.source, *tests))
+        status = self._statuses.pop(0)
+        return {"status": status, "failed": "t.py::a" if status == 1 else "", "output": "why"}
+
+    @property
+    def source(self) -> str:
+        return (self.path / "m.py").read_text(encoding="utf-8")
+
+
+ITEM = mutation("x > 1", "x < 1", "first")
+MUTATED = mutate(SOURCE, ITEM)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "verdict", "runs"),
+    [
+        ([1, 0], "killed", [(MUTATED, "t.py"), (SOURCE, "t.py::a")]),
+        ([0], "survived", [(MUTATED, "t.py")]),
+        ([-signal.SIGKILL], "undecided", [(MUTATED, "t.py")]),
+    ],
+)
+def test_killer_fails_with_the_mutation_and_passes_without(
+    tmp_path: Path, statuses: list[int], verdict: str, runs: list[tuple[str, str]]
+) -> None:
+    copy: Any = StandIn(tmp_path, statuses)
+    found = Trial(copy, {}).run(ITEM)
+    assert found.status == verdict
+    assert found.killer == ("t.py::a" if verdict == "killed" else "")
+    assert copy.seen == runs
+    assert copy.source == SOURCE
+
+
+@pytest.mark.parametrize(
+    ("statuses", "runs"),
+    [
+        ([1, 0], [(MUTATED, "k"), (SOURCE, "t.py::a")]),
+        # it kills no more, or does not exist: all tests are tried
+        ([0, 1, 0], [(MUTATED, "k"), (MUTATED, "t.py"), (SOURCE, "t.py::a")]),
+        ([4, 1, 0], [(MUTATED, "k"), (MUTATED, "t.py"), (SOURCE, "t.py::a")]),
+    ],
+)
+def test_killer_of_the_last_campaign_is_tried_first(
+    tmp_path: Path, statuses: list[int], runs: list[tuple[str, str]]
+) -> None:
+    copy: Any = StandIn(tmp_path, statuses)
+    assert Trial(copy, {"m": "k"}).run(ITEM).status == "killed"
+    assert copy.seen == runs
+
+
+@pytest.mark.parametrize(
+    ("statuses", "message"),
+    [
+        ([1, 1], "t.py::a fails without it, too"),
+        ([2], "does not run with it"),
+        ([5], r"does not run with it \(status 5\)"),
+    ],
+)
+def test_tests_that_fail_anyway_or_cannot_run_kill_nothing(
+    tmp_path: Path, statuses: list[int], message: str
+) -> None:
+    copy: Any = StandIn(tmp_path, statuses)
+    with pytest.raises(MutationError, match=message):
+        Trial(copy, {}).run(ITEM)
+    assert copy.source == SOURCE
+
+
+def test_summary_counts_what_was_not_killed() -> None:
+    items = [
+        ("a", "killed", ""),
+        ("b", "survived", ""),
+        ("c", "undecided", ""),
+        ("d", "survived", "the same number"),
+        ("e", "killed", "claimed to be the same"),
+    ]
+    outcomes = [
+        Outcome(
+            Mutation(name, f"{name}.py", "", "x", "y", ("t",), equivalent=reason),
+            status,
+            "t::k" if status == "killed" else "",
+            1.0,
+        )
+        for name, status, reason in items
+    ]
+    found = summarise(outcomes, ["broken"])
+    assert (found["mutations"], found["killed"]) == (5, 1)
+    assert found["survivors"] == ["b", "c"]
+    assert found["equivalent"] == {"d": "the same number", "e": "claimed to be the same"}
+    assert found["refuted"] == ["e"]
+    assert found["errors"] == ["broken"]
+    assert found["by_file"]["a.py"] == [1, 1]
+    assert found["by_file"]["b.py"] == [0, 1]
