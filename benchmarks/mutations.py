@@ -1,6 +1,6 @@
 """How many deliberate faults the tests see: mutations of the source, and the tests that kill them.
 
-    python benchmarks/mutations.py [--sample] [--only TEXT] [--workers 2] [--output FILE]
+    python benchmarks/mutations.py [--sample] [--only TEXT] [--record FILE [--again]] [--report]
 
 Each mutation of `benchmarks/mutations/*.yaml` replaces one expression or statement of a function.
 It is found by module, function and code, not by line: one that is not found, or found more than
@@ -16,10 +16,12 @@ from __future__ import annotations
 import argparse
 import ast
 import compileall
+import gc
 import importlib
 import json
 import os
 import py_compile
+import queue
 import re
 import shlex
 import shutil
@@ -45,13 +47,35 @@ RECORD = LISTS / "outcome.json"
 COPIED = ("src", "scripts", "workflow", "config", "tests", "benchmarks", "envs", "profiles")
 FILES = ("Snakefile", "pyproject.toml", "requirements.lock", "run", "Containerfile", "README.md")
 HEAVY = (
-    *("numpy", "scipy.stats", "scipy.optimize", "awkward", "uproot", "hist", "pyarrow.parquet"),
-    *("XRootD.client", "pydantic", "yaml", "pyhf", "matplotlib.pyplot", "mplhep", "onnxruntime"),
-    *("onnx", "correctionlib", "jax", "tensorflow", "keras", "snakemake.api", "coffea"),
+    *(
+        "numpy",
+        "scipy.stats",
+        "scipy.optimize",
+        "awkward",
+        "uproot",
+        "hist",
+        "pyarrow.parquet",
+        "pyarrow.compute",
+    ),
+    *("XRootD.client", "pydantic", "yaml", "pyhf", "matplotlib.pyplot", "mplhep"),
+    *(
+        "onnxruntime",
+        "onnx",
+        "correctionlib",
+        "jax",
+        "tensorflow",
+        "keras",
+        "snakemake.api",
+        "coffea",
+    ),
     *("requests", "iminuit", "sklearn.metrics"),
 )
 LIMIT = 600.0
 """Seconds for the tests of one mutation; one that takes longer is undecided, not killed."""
+
+
+BATCH = 10
+"""Mutations whose killers are run without them at the same time."""
 
 
 class MutationError(Exception):
@@ -244,6 +268,8 @@ def serve(project: Path) -> None:
     for name in HEAVY:
         importlib.import_module(name)
     assert "taipan" not in sys.modules
+    gc.collect()
+    gc.freeze()  # what is there stays; no fork looks through it
     for line in sys.stdin:
         with tempfile.TemporaryDirectory(prefix="taipan-mutation-") as folder:
             child = os.fork()
@@ -312,12 +338,12 @@ class Trial:
         self._passed: dict[str, bool] = {}
 
     def run(self, mutation: Mutation) -> Outcome:
-        """Run the tests of a mutation with it, until one fails that passes without it.
+        """Run the tests of a mutation with it, until one fails.
 
         Raises
         ------
         MutationError
-            If a test fails without the mutation, too, or the tests cannot run with it.
+            If the tests cannot run with it.
         """
         start = time.perf_counter()
         known = self._killers.get(mutation.name)
@@ -327,25 +353,29 @@ class Trial:
             # one that is known may have another name by now
             if answer["status"] == 0 or (selection == known and answer["status"] != 1):
                 continue
-            if answer["status"] == -signal.SIGKILL:
-                status = "undecided"
-                break
-            if answer["status"] != 1:
+            if answer["status"] not in (1, -signal.SIGKILL):
                 raise MutationError(
                     f"{mutation.name}: {selection} does not run with it (status "
                     f"{answer['status']}):\n{answer['output']}"
                 )
-            if not self._passes(answer["failed"]):
-                raise MutationError(f"{mutation.name}: {answer['failed']} fails without it, too")
-            status, killer = "killed", answer["failed"]
+            status = "killed" if answer["status"] == 1 else "undecided"
+            killer = answer["failed"] if status == "killed" else ""
             break
         return Outcome(mutation, status, killer, time.perf_counter() - start)
 
-    def _passes(self, test: str) -> bool:
-        """Tell whether a test passes without a mutation; each is run once."""
-        if test not in self._passed:
-            self._passed[test] = self._copy.run((test,))["status"] == 0
-        return self._passed[test]
+    def verify(self, outcomes: Sequence[Outcome]) -> list[Outcome | MutationError]:
+        """Let the tests that killed mutations pass without them, or take an outcome back."""
+        new = list({i.killer: None for i in outcomes if i.killer and i.killer not in self._passed})
+        if new and self._copy.run(new)["status"] == 0:
+            self._passed |= dict.fromkeys(new, True)
+        found: list[Outcome | MutationError] = []
+        for item in outcomes:
+            if item.killer and item.killer not in self._passed:
+                self._passed[item.killer] = self._copy.run([item.killer])["status"] == 0
+            fails = bool(item.killer) and not self._passed[item.killer]
+            text = f"{item.mutation.name}: {item.killer} fails without it, too"
+            found.append(MutationError(text) if fails else item)
+        return found
 
     def _run_mutated(self, mutation: Mutation, selection: str) -> dict[str, Any]:
         path = self._copy.path / mutation.file
@@ -368,77 +398,88 @@ def list_missing(mutations: Sequence[Mutation], sources: Mapping[str, str]) -> l
     return found
 
 
-def run_campaign(
-    mutations: Sequence[Mutation], workers: int, output: Path | None, killers: Mapping[str, str]
-) -> int:
-    """Try all mutations, write what became of them, and give the number of those not killed."""
-    sources = {item.file: (ROOT / item.file).read_text(encoding="utf-8") for item in mutations}
-    missing = list_missing(mutations, sources)  # before minutes are spent
-    if missing:
-        raise MutationError("\n".join(missing))
-    # mutations with the same tests go to the same worker, which needs to pass them once
-    order = sorted(mutations, key=lambda item: item.tests)
-    share = -(-len(order) // workers)
-    outcomes: list[Outcome] = []
-    errors: list[str] = []
+Record = dict[str, dict[str, str]]
+"""Name of a mutation → its ``file``, ``status`` and ``killer``, and why it is ``equivalent``."""
 
-    def work(part: Sequence[Mutation]) -> None:
+
+def read_record(path: Path = RECORD) -> Record:
+    """Read the outcome of earlier campaigns, if there were any."""
+    if not path.exists():
+        return {}
+    found: Record = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def run_campaign(
+    mutations: Sequence[Mutation], workers: int, known: Record
+) -> Iterator[Outcome | MutationError]:
+    """Try mutations on copies of the project, and give each outcome when it is there."""
+    waiting: queue.SimpleQueue[Mutation] = queue.SimpleQueue()
+    for item in mutations:
+        waiting.put(item)
+    found: queue.SimpleQueue[Outcome | MutationError] = queue.SimpleQueue()
+    killers = {name: item["killer"] for name, item in known.items() if item["killer"]}
+
+    def work() -> None:
         with tempfile.TemporaryDirectory(prefix="taipan-mutations-") as folder:
             copy = Copy(Path(folder))
             trial = Trial(copy, killers)
-            for mutation in part:
+            outcomes: list[Outcome] = []
+            while not waiting.empty():
                 try:
-                    found = trial.run(mutation)
+                    outcomes.append(trial.run(waiting.get_nowait()))
+                except queue.Empty:  # the other was quicker
+                    break
                 except MutationError as error:
-                    errors.append(str(error))
-                    print(f"error: {error}", flush=True)
-                    continue
-                outcomes.append(found)
-                line = f"{found.status:9} {found.seconds:6.1f} s  {mutation.name}  [{found.killer}]"
-                print(line, flush=True)
+                    found.put(error)
+                if len(outcomes) >= BATCH:
+                    _put_all(found, trial.verify(outcomes))
+                    outcomes = []
+            _put_all(found, trial.verify(outcomes))
             copy.close()
 
-    parts = [order[i * share : (i + 1) * share] for i in range(workers)]
-    threads = [threading.Thread(target=work, args=(part,)) for part in parts if part]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    place = {item.name: i for i, item in enumerate(mutations)}
-    outcomes.sort(key=lambda item: place[item.mutation.name])
-    record = summarise(outcomes, errors)
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(
-        f"{record['mutations']} mutations: {record['killed']} killed, "
-        f"{len(record['survivors'])} not, {len(record['equivalent'])} equivalent; "
-        f"{len(errors)} errors"
-    )
-    return len(record["survivors"]) + len(errors)
+    for _ in range(min(workers, len(mutations))):
+        threading.Thread(target=work, daemon=True).start()
+    for _ in mutations:
+        yield found.get()
 
 
-def summarise(outcomes: Sequence[Outcome], errors: Sequence[str]) -> dict[str, Any]:
-    """Give the numbers and lists of a campaign as plain values."""
-    counted = [item for item in outcomes if not item.mutation.equivalent]
-    killed = [item for item in counted if item.status == "killed"]
-    return {
-        "mutations": len(outcomes),
-        "killed": len(killed),
-        "survivors": [i.mutation.name for i in counted if i.status != "killed"],
-        "equivalent": {
-            i.mutation.name: i.mutation.equivalent for i in outcomes if i.mutation.equivalent
-        },
-        "refuted": [i.mutation.name for i in outcomes if i.mutation.equivalent and i.killer],
-        "errors": list(errors),
-        "by_file": {
-            file: [
-                sum(i.mutation.file == file for i in killed),
-                sum(i.mutation.file == file for i in outcomes),
-            ]
-            for file in sorted({i.mutation.file for i in outcomes})
-        },
-        "killers": {i.mutation.name: i.killer for i in killed},
-    }
+def _put_all(target: queue.SimpleQueue[Any], items: Sequence[Any]) -> None:
+    for item in items:
+        target.put(item)
+
+
+def describe(outcome: Outcome) -> dict[str, str]:
+    """Give what is recorded of a mutation."""
+    item = outcome.mutation
+    found = {"file": item.file, "status": outcome.status, "killer": outcome.killer}
+    return {**found, "equivalent": item.equivalent} if item.equivalent else found
+
+
+def summarise(record: Record) -> str:
+    """Give the numbers of a record as a table, and what was not killed as a list."""
+    lines = [
+        "| where | mutations | killed | equivalent | not killed |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    groups = sorted({_group(item["file"]) for item in record.values()})
+    for group in (*groups, "all"):
+        items = [i for i in record.values() if group in ("all", _group(i["file"]))]
+        same = [i for i in items if "equivalent" in i and i["status"] != "killed"]
+        killed = [i for i in items if i["status"] == "killed"]
+        rest = len(items) - len(killed) - len(same)
+        name = group if group == "all" else f"`{group}`"
+        lines.append(f"| {name} | {len(items)} | {len(killed)} | {len(same)} | {rest} |")
+    for name, item in record.items():
+        if item["status"] != "killed":
+            reason = item.get("equivalent", f"{item['status']}, and not shown to be equivalent")
+            lines.append(f"- *{name}* (`{item['file']}`): {reason}")
+    return "\n".join(lines)
+
+
+def _group(file: str) -> str:
+    parts = Path(file).parts
+    return "/".join(parts[:3] if parts[0] == "src" else parts[:1])
 
 
 def main() -> int:
@@ -446,22 +487,50 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--sample", action="store_true", help="those that run with every change")
     parser.add_argument("--only", default="", help="those whose name or file has this text")
+    parser.add_argument("--again", action="store_true", help="those that were killed, too")
     parser.add_argument("--workers", type=int, default=2, help="copies at work at the same time")
-    parser.add_argument("--output", type=Path, help="JSON file of the outcome")
+    parser.add_argument("--record", type=Path, help=f"file of outcomes, such as {RECORD.name}")
+    parser.add_argument("--report", action="store_true", help="show the record, and run nothing")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve is not None:
         serve(options.serve)
         return 0
+    record = read_record(options.record or RECORD)
+    if options.report:
+        print(summarise(record))
+        return 0
+    everything = read_mutations()
+    done = [] if options.record is None or options.again else record
     mutations = [
         item
-        for item in read_mutations()
-        if (item.sample or not options.sample) and options.only in f"{item.name} {item.file}"
+        for item in everything
+        if (item.sample or not options.sample)
+        and options.only in f"{item.name} {item.file}"
+        and not (item.name in done and record[item.name]["status"] == "killed")
     ]
     if not mutations:
         parser.error(f"--only {options.only!r}: no mutation has it in its name or file")
-    killers = json.loads(RECORD.read_text(encoding="utf-8"))["killers"] if RECORD.exists() else {}
-    return int(run_campaign(mutations, options.workers, options.output, killers) > 0)
+    sources = {item.file: (ROOT / item.file).read_text(encoding="utf-8") for item in mutations}
+    missing = list_missing(mutations, sources)
+    if missing:
+        raise SystemExit("\n".join(missing))
+    wrong = 0
+    for found in run_campaign(mutations, options.workers, record):
+        if isinstance(found, MutationError):
+            wrong += 1
+            print(f"error: {found}", flush=True)
+            continue
+        name = found.mutation.name
+        wrong += found.status != "killed" and not found.mutation.equivalent
+        print(f"{found.status:9} {found.seconds:6.1f} s  {name}  [{found.killer}]", flush=True)
+        record[name] = describe(found)
+        if options.record is not None:
+            kept = {i.name: record[i.name] for i in everything if i.name in record}
+            text = json.dumps(kept, indent=1, ensure_ascii=False)
+            options.record.write_text(text + "\n", encoding="utf-8")
+    print(f"{len(mutations)} mutations, {wrong} not killed or in error")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":

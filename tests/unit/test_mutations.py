@@ -15,6 +15,7 @@ from benchmarks.mutations import (
     MutationError,
     Outcome,
     Trial,
+    describe,
     list_missing,
     mutate,
     read_mutations,
@@ -163,7 +164,9 @@ def test_killer_fails_with_the_mutation_and_passes_without(
     tmp_path: Path, statuses: list[int], verdict: str, runs: list[tuple[str, str]]
 ) -> None:
     copy: Any = StandIn(tmp_path, statuses)
-    found = Trial(copy, {}).run(ITEM)
+    trial = Trial(copy, {})
+    (found,) = trial.verify([trial.run(ITEM)])
+    assert isinstance(found, Outcome)
     assert found.status == verdict
     assert found.killer == ("t.py::a" if verdict == "killed" else "")
     assert copy.seen == runs
@@ -173,10 +176,10 @@ def test_killer_fails_with_the_mutation_and_passes_without(
 @pytest.mark.parametrize(
     ("statuses", "runs"),
     [
-        ([1, 0], [(MUTATED, "k"), (SOURCE, "t.py::a")]),
+        ([1], [(MUTATED, "k")]),
         # it kills no more, or does not exist: all tests are tried
-        ([0, 1, 0], [(MUTATED, "k"), (MUTATED, "t.py"), (SOURCE, "t.py::a")]),
-        ([4, 1, 0], [(MUTATED, "k"), (MUTATED, "t.py"), (SOURCE, "t.py::a")]),
+        ([0, 1], [(MUTATED, "k"), (MUTATED, "t.py")]),
+        ([4, 1], [(MUTATED, "k"), (MUTATED, "t.py")]),
     ],
 )
 def test_killer_of_the_last_campaign_is_tried_first(
@@ -187,19 +190,30 @@ def test_killer_of_the_last_campaign_is_tried_first(
     assert copy.seen == runs
 
 
+def test_killers_are_run_without_mutation_together_and_once(tmp_path: Path) -> None:
+    """Where one fails, each is run alone to find it."""
+    outcomes = [Outcome(ITEM, "killed", name, 1.0) for name in ("a", "b", "a")]
+    copy: Any = StandIn(tmp_path, [0])
+    trial = Trial(copy, {})
+    assert trial.verify(outcomes) == trial.verify(outcomes) == outcomes
+    assert copy.seen == [(SOURCE, "a", "b")]
+    copy = StandIn(tmp_path, [1, 0, 1])
+    one, two, three = Trial(copy, {}).verify(outcomes)
+    assert copy.seen == [(SOURCE, "a", "b"), (SOURCE, "a"), (SOURCE, "b")]
+    assert one == three == outcomes[0]
+    assert str(two) == "m: b fails without it, too"
+
+
 @pytest.mark.parametrize(
-    ("statuses", "message"),
+    "status",
     [
-        ([1, 1], "t.py::a fails without it, too"),
-        ([2], "does not run with it"),
-        ([5], r"does not run with it \(status 5\)"),
+        2,  # interrupted: a module cannot be imported
+        5,  # no test was found
     ],
 )
-def test_tests_that_fail_anyway_or_cannot_run_kill_nothing(
-    tmp_path: Path, statuses: list[int], message: str
-) -> None:
-    copy: Any = StandIn(tmp_path, statuses)
-    with pytest.raises(MutationError, match=message):
+def test_tests_that_cannot_run_kill_nothing(tmp_path: Path, status: int) -> None:
+    copy: Any = StandIn(tmp_path, [status])
+    with pytest.raises(MutationError, match=rf"does not run with it \(status {status}\)"):
         Trial(copy, {}).run(ITEM)
     assert copy.source == SOURCE
 
@@ -212,20 +226,17 @@ def test_summary_counts_what_was_not_killed() -> None:
         ("d", "survived", "the same number"),
         ("e", "killed", "claimed to be the same"),
     ]
-    outcomes = [
-        Outcome(
-            Mutation(name, f"{name}.py", "", "x", "y", ("t",), equivalent=reason),
-            status,
-            "t::k" if status == "killed" else "",
-            1.0,
-        )
-        for name, status, reason in items
+    record = {}
+    for name, status, reason in items:
+        file = f"src/taipan/x/{name}.py" if name < "d" else "scripts/y.py"
+        item = Mutation(name, file, "", "x", "y", ("t",), equivalent=reason)
+        killer = "t::k" if status == "killed" else ""
+        record[name] = describe(Outcome(item, status, killer, 1.0))
+    assert summarise(record).splitlines()[2:] == [
+        "| `scripts` | 2 | 1 | 1 | 0 |",
+        "| `src/taipan/x` | 3 | 1 | 0 | 2 |",
+        "| all | 5 | 2 | 1 | 2 |",
+        "- *b* (`src/taipan/x/b.py`): survived, and not shown to be equivalent",
+        "- *c* (`src/taipan/x/c.py`): undecided, and not shown to be equivalent",
+        "- *d* (`scripts/y.py`): the same number",
     ]
-    found = summarise(outcomes, ["broken"])
-    assert (found["mutations"], found["killed"]) == (5, 1)
-    assert found["survivors"] == ["b", "c"]
-    assert found["equivalent"] == {"d": "the same number", "e": "claimed to be the same"}
-    assert found["refuted"] == ["e"]
-    assert found["errors"] == ["broken"]
-    assert found["by_file"]["a.py"] == [1, 1]
-    assert found["by_file"]["b.py"] == [0, 1]
