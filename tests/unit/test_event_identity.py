@@ -43,3 +43,15 @@ def test_every_event_has_one_fold_in_range(event: int, run: int, folds: int) -> 
         np.array([run], dtype=np.uint64), np.array([1]), np.array([event], dtype=np.uint64)
     )
     assert 0 <= assign_folds(value, folds)[0] < folds
+
+
+def test_hash_of_columns_tells_floats_apart_that_round_alike() -> None:
+    """By their bits: 0.25 and 0.5 are other events, as 1 and -1 are."""
+    values = np.array([0.25, 0.5, 0.75, 1.0, -1.0], dtype=np.float32)
+    assert len(set(hash_columns([values]).tolist())) == 5
+
+
+def test_fold_is_the_remainder_of_the_hash() -> None:
+    hashes = [0, 1, 7, 2**32 + 1, 2**63 + 5, 2**64 - 1]
+    found = assign_folds(np.array(hashes, dtype=np.uint64), 3).tolist()
+    assert found == [value % 3 for value in hashes]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
 import pytest
 
+from taipan.analyses import shifts
 from taipan.analyses.htautau import ANALYSIS, TAU_MODES, TRIGGER
 from taipan.event_block import EventBlock, Lists
 from taipan.event_identity import hash_event_numbers
@@ -243,3 +245,47 @@ def test_jets_that_the_source_does_not_list_are_counted() -> None:
         columns |= {f"{kind}_{name}": np.array([[value]]) for name, value in thing.items()}
         columns[f"{kind}_genuine"] = np.array([[1.0]])
     assert ANALYSIS.compute(columns)["njets"].tolist() == [5]
+
+
+def test_jets_of_a_pair_that_a_shift_has_changed_are_counted_anew() -> None:
+    """At +5 % the better isolated tau, at 19.5 GeV, passes; the jet beside it counts no more."""
+    taus = {
+        "pt": [30.0, 19.5], "eta": [-0.5, 1.0], "phi": [3.0, -2.0], "mass": [1.0, 1.0],
+        "charge": [-1.0, -1.0], "relIso_all": [0.2, 0.05], "decayMode": [1.0, 1.0],
+        "genuine": [1.0, 1.0],
+    }  # fmt: skip
+    columns = {
+        **{f"Muon_{name}": np.array([[float(value)]]) for name, value in MUON.items()},
+        "Muon_genuine": np.array([[1.0]]),
+        **{f"Tau_{name}": np.array([values]) for name, values in taus.items()},
+        **{f"Jet_{name}": np.full((1, 2), 40.0) for name in ("pt", "mass", "btag")},
+        "Jet_eta": np.array([[-0.5, 1.0]]),
+        "Jet_phi": np.array([[2.9, -2.1]]),
+        "PV_npvs": np.array([15]),
+        "MET_pt": np.array([20.0]),
+        "MET_phi": np.array([0.4]),
+        "n_jets_unstored": np.array([0]),
+    }
+    nominal = ANALYSIS.compute(columns)
+    assert (nominal["pt_2"][0], nominal["njets"][0], nominal["jphi_1"][0]) == (30.0, 1, -2.1)
+    shifted = ANALYSIS.shifts["tau_pt"].function(columns, 0.05)
+    unchanged = frozenset(name for name, values in shifted.items() if values is columns[name])
+    assert ANALYSIS.recompute is not None
+    for found in (ANALYSIS.compute(shifted), ANALYSIS.recompute(shifted, nominal, unchanged)):
+        assert found["pt_2"][0] == pytest.approx(19.5 * 1.05)
+        assert (found["njets"][0], found["jphi_1"][0]) == (1, 2.9)
+
+
+def test_jets_that_are_gone_are_not_taken_for_others_at_their_place() -> None:
+    """The last answer is kept under the address of its jets, which others may get later."""
+    columns = {
+        "Jet_pt": np.array([[40.0]]),
+        **{f"Jet_{name}": np.zeros((1, 1)) for name in ("eta", "phi")},
+        **{
+            f"{kind}_{name}": np.ones((1, 1)) for kind in ("Muon", "Tau") for name in ("eta", "phi")
+        },
+    }
+    gone = np.array([[10.0]])
+    shifts._LAST[id(columns["Jet_pt"])] = (weakref.ref(gone), np.array([[False]]))
+    assert shifts._isolated_jets(columns).tolist() == [[True]]
+    assert shifts._isolated_jets(columns).tolist() == [[True]]
