@@ -58,7 +58,7 @@ FUNCTIONS = {
         ("select_fold", "divide_estimate"),
     ),
     "src/taipan/nn/data.py": (
-        "tests/unit/test_nn_data.py",
+        "tests/unit/test_training_events.py tests/unit/test_nn_data.py",
         ("split_folds", "TrainingSet.totals"),
     ),
     "src/taipan/nn/conditions.py": (

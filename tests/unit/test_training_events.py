@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from taipan.config.model import Region, Sample
+from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.weights import EventWeights
 from taipan.nn.collect import CollectSettings, collect_training_set, collect_weights
+from taipan.nn.data import split_folds
 from tests.tiny_analysis import ANALYSIS
 
 FACTOR = 1.5
@@ -73,3 +75,43 @@ def test_weights_of_the_regions_are_those_of_their_samples() -> None:
     assert sorted(found["high"]["jets"]) == pytest.approx([-4.5, -0.375, 1.5])
     assert found["low"]["bkg"].tolist() == [3.0]
     assert "jets" not in found["low"]
+
+
+def test_every_network_of_a_fold_is_stopped_by_another_fold() -> None:
+    """Network j of fold i stops by fold (i + j) mod 4 and is trained on the two that are left."""
+    folds = np.array([0, 1, 2, 3])
+    identifiers = np.arange(4, dtype=np.uint64)
+    for fold in range(4):
+        for turn in (1, 2, 3):
+            split = split_folds(folds, identifiers, fold, 4, turn)
+            stops = (fold + turn) % 4
+            assert np.flatnonzero(split.held_out).tolist() == [fold]
+            assert np.flatnonzero(split.validation).tolist() == [stops]
+            assert np.flatnonzero(split.training).tolist() == sorted({0, 1, 2, 3} - {fold, stops})
+    for turn in (0, 4):
+        with pytest.raises(TaipanError, match=f"network {turn} of a fold, 4 folds: allowed are 1"):
+            split_folds(folds, identifiers, 0, 4, turn)
+
+
+def test_with_two_folds_a_quarter_of_the_other_fold_stops_each_network() -> None:
+    """Four networks, four quarters that share no event."""
+    rng = np.random.default_rng(3)
+    folds = rng.integers(0, 2, 8000)
+    identifiers = rng.integers(0, 2**63, 8000).astype(np.uint64)
+    quarters = []
+    for turn in (1, 2, 3, 4):
+        split = split_folds(folds, identifiers, 1, 2, turn)
+        assert (split.held_out == (folds == 1)).all()
+        assert (split.training ^ split.validation ^ split.held_out).all()
+        assert split.validation.sum() == pytest.approx(1000, abs=130)
+        quarters.append(split.validation)
+    assert (np.sum(quarters, axis=0) == (folds == 0)).all()
+
+
+def test_expected_events_of_a_part_are_those_of_the_whole() -> None:
+    """Four of seven events hold Σw = 0.5 + 2 - 4.5 + 1.5 = -0.5, of which the signal has 0.5."""
+    found = collect_training_set(DATASETS, ANALYSIS, SETTINGS, FACTOR)
+    chosen = np.isin(found.features[:, 0], [0.0, 10.0, 11.0, 21.0])
+    signal, background = found.totals(chosen)
+    assert signal == pytest.approx(0.5 * 7.0 / 4.0)
+    assert background == pytest.approx(-1.0 * 7.0 / 4.0)
