@@ -66,7 +66,7 @@ FUNCTIONS = {
         ("compare_values",),
     ),
     "src/taipan/nn/metrics/weights.py": (
-        "tests/unit/test_metrics.py",
+        "tests/unit/test_metrics_by_hand.py",
         ("weighted_mean",),
     ),
     "src/taipan/templates/combine.py": (
