@@ -82,7 +82,7 @@ FUNCTIONS = {
         "tests/unit/test_treatment.py tests/unit/test_likelihood.py",
         ("split_variation", "rate_size"),
     ),
-    "src/taipan/inference/toy_limit.py": ("tests/unit/test_toy_limit.py", ("_cls",)),
+    "src/taipan/inference/toy_limit.py": ("tests/unit/test_toy_limit.py", ("_cls", "_as_far")),
     "src/taipan/coverage/score.py": (
         "tests/unit/test_coverage_score.py",
         ("measure_coverage", "shrink"),

@@ -126,7 +126,7 @@ def grid(rate: float, auxiliary: float, size: int) -> list[list[float]]:
 
 def test_toys_have_the_cls_of_pyhf(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same toys, every count in its proportion, with the statistic q̃ of pyhf; to 3 %."""
-    size = 1500
+    size = 800
     workspace = uncertain_model()
     model = compile_model(workspace)
     profile = Profile(model, model.observed)
