@@ -179,3 +179,18 @@ def test_statistic_of_counts_is_that_of_its_definition(mu: float) -> None:
         best = max(n, BACKGROUND)
         expected = 0.0 if n > tested else 2.0 * (tested - best - n * np.log(tested / best))
         assert value == pytest.approx(expected, rel=1e-6, abs=1e-6), n
+
+
+def test_ratio_of_the_shares_of_toys_that_are_as_far() -> None:
+    """Two of four with signal, three of four without; no toy at all is beyond 9."""
+    signal, null = np.array([0.0, 1.0, 5.0, 6.0]), np.array([2.0, 5.0, 7.0, 8.0])
+    assert module._cls(5.0, signal, null) == pytest.approx(2.0 / 3.0)
+    assert module._cls(9.0, signal, null) == 0.0
+
+
+@pytest.mark.parametrize("observed", [0.3, 1.0, 250.0])
+def test_toy_with_the_statistic_of_the_data_but_for_rounding_is_as_far(observed: float) -> None:
+    """Rounding grows with the statistic, and is absolute for one below 1."""
+    rounding = module.SAME * max(1.0, observed)
+    toys = observed - rounding * np.array([-2.0, 0.0, 0.9, 1.1, 1.9])
+    assert module._as_far(toys, observed).tolist() == [True, True, True, False, False]
