@@ -50,11 +50,11 @@ FUNCTIONS = {
         ("delta_phi", "transverse_mass"),
     ),
     "src/taipan/events/weights.py": (
-        "tests/unit/test_event_weights.py tests/unit/test_scripts_by_hand.py",
+        "tests/unit/test_templates_by_hand.py tests/unit/test_scripts_by_hand.py",
         ("measure_vertex_weights", "weigh_events"),
     ),
     "src/taipan/events/load.py": (
-        "tests/unit/test_dropped_fold.py tests/unit/test_scripts_by_hand.py",
+        "tests/unit/test_templates_by_hand.py tests/unit/test_dropped_fold.py",
         ("select_fold", "divide_estimate"),
     ),
     "src/taipan/nn/data.py": (
@@ -66,23 +66,23 @@ FUNCTIONS = {
         ("compare_values",),
     ),
     "src/taipan/nn/metrics/weights.py": (
-        "tests/unit/test_metrics.py",
+        "tests/unit/test_metrics_by_hand.py",
         ("weighted_mean",),
     ),
     "src/taipan/templates/combine.py": (
-        "tests/unit/test_templates.py",
+        "tests/unit/test_templates_by_hand.py",
         ("measure_transfer_factor",),
     ),
-    "src/taipan/templates/repair.py": ("tests/unit/test_treatment.py", ("repair_values",)),
+    "src/taipan/templates/repair.py": ("tests/unit/test_templates_by_hand.py", ("repair_values",)),
     "src/taipan/likelihood/table.py": (
         "tests/unit/test_likelihood.py tests/unit/test_treatment.py",
         ("make_variation",),
     ),
     "src/taipan/likelihood/treatment.py": (
-        "tests/unit/test_treatment.py tests/unit/test_likelihood.py",
+        "tests/unit/test_templates_by_hand.py tests/unit/test_treatment.py",
         ("split_variation", "rate_size"),
     ),
-    "src/taipan/inference/toy_limit.py": ("tests/unit/test_toy_limit.py", ("_cls",)),
+    "src/taipan/inference/toy_limit.py": ("tests/unit/test_toy_limit.py", ("_cls", "_as_far")),
     "src/taipan/coverage/score.py": (
         "tests/unit/test_coverage_score.py",
         ("measure_coverage", "shrink"),

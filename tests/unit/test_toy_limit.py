@@ -126,7 +126,7 @@ def grid(rate: float, auxiliary: float, size: int) -> list[list[float]]:
 
 def test_toys_have_the_cls_of_pyhf(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same toys, every count in its proportion, with the statistic q̃ of pyhf; to 3 %."""
-    size = 1500
+    size = 800
     workspace = uncertain_model()
     model = compile_model(workspace)
     profile = Profile(model, model.observed)
@@ -162,3 +162,35 @@ def test_toys_have_the_cls_of_pyhf(monkeypatch: pytest.MonkeyPatch) -> None:
         shares.append(np.mean([statistic(toy) >= observed - 1e-6 for toy in toys[:number]]))
     assert 0.01 < shares[0] < shares[1] < 0.9
     assert found.cls[place] == pytest.approx(shares[0] / shares[1], rel=0.03)
+
+
+@pytest.mark.parametrize("mu", [0.5, 1.0, 2.0])
+def test_statistic_of_counts_is_that_of_its_definition(mu: float) -> None:
+    """q̃ compares with μ̂ between 0 and μ, with 0 below, and is zero above.
+
+    -ln L of n counts is r - n ln r but for a constant; μ̂ is where r = n.
+    """
+    profile = Profile(compile_model(counting_model(12.0)), np.array([12.0]))
+    counts = np.array([5.0, 8.0, 11.0, 13.0, 14.0, 15.0, 20.0, 30.0])
+    toys = module._Toys(profile, counts[:, None])
+    found = toys.statistic(mu, profile.conditional(mu)[0])
+    tested = mu * SIGNAL + BACKGROUND
+    for n, value in zip(counts, found, strict=True):
+        best = max(n, BACKGROUND)
+        expected = 0.0 if n > tested else 2.0 * (tested - best - n * np.log(tested / best))
+        assert value == pytest.approx(expected, rel=1e-6, abs=1e-6), n
+
+
+def test_ratio_of_the_shares_of_toys_that_are_as_far() -> None:
+    """Two of four with signal, three of four without; no toy at all is beyond 9."""
+    signal, null = np.array([0.0, 1.0, 5.0, 6.0]), np.array([2.0, 5.0, 7.0, 8.0])
+    assert module._cls(5.0, signal, null) == pytest.approx(2.0 / 3.0)
+    assert module._cls(9.0, signal, null) == 0.0
+
+
+@pytest.mark.parametrize("observed", [0.3, 1.0, 250.0])
+def test_toy_with_the_statistic_of_the_data_but_for_rounding_is_as_far(observed: float) -> None:
+    """Rounding grows with the statistic, and is absolute for one below 1."""
+    rounding = module.SAME * max(1.0, observed)
+    toys = observed - rounding * np.array([-2.0, 0.0, 0.9, 1.1, 1.9])
+    assert module._as_far(toys, observed).tolist() == [True, True, True, False, False]

@@ -77,20 +77,23 @@ def test_weights_of_the_regions_are_those_of_their_samples() -> None:
     assert "jets" not in found["low"]
 
 
-def test_every_network_of_a_fold_is_stopped_by_another_fold() -> None:
-    """Network j of fold i stops by fold (i + j) mod 4 and is trained on the two that are left."""
-    folds = np.array([0, 1, 2, 3])
-    identifiers = np.arange(4, dtype=np.uint64)
-    for fold in range(4):
-        for turn in (1, 2, 3):
-            split = split_folds(folds, identifiers, fold, 4, turn)
-            stops = (fold + turn) % 4
+@pytest.mark.parametrize("number", [3, 4, 5])
+def test_every_network_of_a_fold_is_stopped_by_another_fold(number: int) -> None:
+    """Network j of fold i stops by fold (i + j) mod k and is trained on those that are left."""
+    folds = np.arange(number)
+    identifiers = np.arange(number, dtype=np.uint64)
+    for fold in range(number):
+        for turn in range(1, number):
+            split = split_folds(folds, identifiers, fold, number, turn)
+            stops = (fold + turn) % number
             assert np.flatnonzero(split.held_out).tolist() == [fold]
             assert np.flatnonzero(split.validation).tolist() == [stops]
-            assert np.flatnonzero(split.training).tolist() == sorted({0, 1, 2, 3} - {fold, stops})
-    for turn in (0, 4):
-        with pytest.raises(TaipanError, match=f"network {turn} of a fold, 4 folds: allowed are 1"):
-            split_folds(folds, identifiers, 0, 4, turn)
+            left = sorted(set(range(number)) - {fold, stops})
+            assert np.flatnonzero(split.training).tolist() == left
+            assert split.turn == turn
+    for turn in (0, number):
+        with pytest.raises(TaipanError, match=f"network {turn} of a fold, {number} folds: allowed"):
+            split_folds(folds, identifiers, 0, number, turn)
 
 
 def test_with_two_folds_a_quarter_of_the_other_fold_stops_each_network() -> None:
