@@ -19,7 +19,7 @@ from taipan.skim.generator_weights import SpreadMeter, WeightSpread, typical_wei
 from taipan.skim.parts import GeneratedSums, Part, check_weights
 from taipan.skim.run import Chunk, skim_chunk
 from tests.conftest import skim_settings
-from tests.nanoaod_files import rewrite
+from tests.nanoaod_files import rewrite, to_v7
 from tests.unit.test_duplicates import write_flat
 
 Columns = dict[str, Any]
@@ -80,6 +80,31 @@ def test_value_that_is_not_finite_is_named_whatever_the_column(
         with pytest.raises(TaipanError, match=message):
             skim_chunk(chunk, ANALYSIS, skim_settings("DYJetsToLL"), *outputs, {})
     assert not (tmp_path / "e.parquet").exists()
+
+
+@pytest.mark.parametrize("name", ["Tau_rawIso", "Tau_chargedIso", "Tau_neutralIso"])
+@pytest.mark.parametrize("ntuple", [False, True])
+def test_value_that_is_not_finite_is_named_where_a_branch_is_derived_from_it(
+    root_file: Path, tmp_path: Path, name: str, ntuple: bool
+) -> None:
+    """An isolation below 0.8 GeV is false for a NaN: the tau was dropped without a word."""
+
+    def change(columns: Columns) -> None:
+        trigger = columns[TRIGGER]
+        to_v7(columns)
+        columns[TRIGGER] = trigger
+        spoil(name, np.nan)(columns)
+        del columns[TRIGGER]
+
+    file = tmp_path / "bad.root"
+    rewrite(root_file, file, change, ntuple=ntuple)
+    entry = uproot.open(file)["Events"].arrays(["marker"], entry_stop=1)["marker"][0]
+    # the isolation over the pT is a NaN, too
+    column = "Tau_rawIso" if name == "Tau_rawIso" else "Tau_relIso_all"
+    message = f"column '{column}' has 1 value NaN or infinite, the first in entry {entry} "
+    outputs = tmp_path / "e.parquet", tmp_path / "c.json"
+    with pytest.raises(TaipanError, match=message):
+        skim_chunk(Chunk(file), ANALYSIS, skim_settings("DYJetsToLL"), *outputs, {})
 
 
 @pytest.mark.parametrize("name", ["pt_1", "jpt_2", "iso_1"])

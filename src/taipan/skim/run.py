@@ -25,7 +25,7 @@ from taipan.skim.generator_weights import SpreadMeter, WeightSpread, refuse_absu
 from taipan.skim.identify import identify_events, identify_kept, telling_branches
 from taipan.skim.identities import Identities, IdentityWriter
 from taipan.skim.parts import GeneratedSums, Part, read_generated
-from taipan.skim.schema import choose_alternatives, describe_branches, map_branches
+from taipan.skim.schema import MappedTree, choose_alternatives, describe_branches, map_branches
 from taipan.skim.storage import EventWriter, to_table
 
 logger = logging.getLogger(__name__)
@@ -280,6 +280,9 @@ def _nano_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Ite
     wanted = analysis.branches + (() if settings.is_data else analysis.simulation_branches)
     tree = map_branches(tree, analysis.trigger_branches + wanted, analysis.alternatives, chunk.path)
     weighted = _is_weighted(tree, analysis, settings)
+    sources: tuple[str, ...] = ()
+    if isinstance(tree, MappedTree):
+        sources = tree.sources((*analysis.trigger_branches, *wanted))
     certified = _read_lumi_mask(settings.lumi_mask) if settings.is_data else None
     telling = telling_branches(analysis, settings.is_data)
     for low in range(start, stop, settings.step_events):
@@ -301,7 +304,8 @@ def _nano_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Ite
             flow.append(count("certified", weights[good]))
             passed = passed & good
         known = {name: values[passed] for name, values in first.items() if name in wanted}
-        later = tuple(name for name in wanted if name not in known)
+        # what is derived may hide a NaN: an isolation below 0.8 GeV is false for it
+        later = tuple(name for name in dict.fromkeys((*wanted, *sources)) if name not in known)
         events = _read_events(tree, later, low, passed, chunk).with_scalars(**known)
         if weighted:
             events = events.with_scalars(genWeight=weights[passed])

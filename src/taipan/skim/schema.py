@@ -99,6 +99,15 @@ class MappedTree:
         """Return the names of the branches, the analysis' among them."""
         return self._names
 
+    def sources(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Name the branches of the file that those of `names` which are derived come from."""
+        options = [self.chosen[name] for name in names if name in self.chosen]
+        return tuple(
+            dict.fromkeys(
+                branch for option in options if option.derive for branch in option.branches
+            )
+        )
+
     def arrays(self, names: Sequence[str], **options: Any) -> Any:
         """Read branches by the analysis' names as a record array; options as uproot's."""
         needed: dict[str, None] = {}
