@@ -6,9 +6,15 @@ import re
 from urllib.parse import unquote
 
 _USER = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://+)[^\s/?#'\"<>|]*@")
+# passwords whose special characters are not written as %XX: to a parser of URLs, they end the host
+_BROKEN_USER = re.compile(
+    r"(?i)\b([a-z][a-z0-9+.-]*:[/\\]+)[^\s/?#'\"<>|:@\[]*:(?!\s|\d+(?:[/?#\s'\",;)\]]|$))"
+    r"[^\s@]*(?:[^\S\n][^\s@/]+)?@(?:[^\s/@'\"]*@)*"
+)
 _SECRET = re.compile(
-    r"(?i)([?&;](?:[\w.-]*(?:token|secret|password|passwd|signature|credential|authz|auth|apikey"
-    r"|api_key)|sig|key)=)[^&;#\s'\",)]+"
+    r"(?i)([?&;#](?:[\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|signature|credential|auth"
+    r"|authz|authoris?z?ation|bearer|jwt|session(?:[_-]?id)?|ticket|api[_-]?key|access[_-]?key(?:id)?)"
+    r"|sig|key|pass|code)=)[^&;#\s'\",)]+"
 )
 # C0 and C1 without tab and newline; marks that change the order of what is read
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -31,7 +37,9 @@ def hide_credentials(text: str, *urls: str) -> str:
         for secret in (user, password, unquote(user), unquote(password)):
             if secret:
                 text = text.replace(secret, _HIDDEN)
-    return _SECRET.sub(rf"\g<1>{_HIDDEN}", _USER.sub(rf"\g<1>{_HIDDEN}@", text))
+    for users in (_USER, _BROKEN_USER):
+        text = users.sub(rf"\g<1>{_HIDDEN}@", text)
+    return _SECRET.sub(rf"\g<1>{_HIDDEN}", text)
 
 
 def strip_credentials(url: str) -> str:

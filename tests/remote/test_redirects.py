@@ -90,7 +90,10 @@ def servers() -> Iterator[Servers]:
         ("::", False), ("fe80::1", False), ("fe80::1%eth0", False), ("fc00::1", False),
         ("fd12::1", False), ("ff02::1", False), ("::ffff:127.0.0.1", False),
         ("::ffff:10.0.0.1", False), ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False),
-        ("::ffff:93.184.216.34", True),
+        ("::ffff:93.184.216.34", True), ("64:ff9b::5db8:d822", True), ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False), ("64:ff9b:1::7f00:1", False), ("fec0::1", False),
+        ("192.0.0.8", False), ("192.88.99.1", False), ("3fff::1", False), ("5f00::1", False),
+        ("2606:4700::5efe:7f00:1", False), ("2606:4700::200:5efe:a00:1", False),
     ],
 )  # fmt: skip
 def test_addresses_of_the_own_machine_and_network(address: str, public: bool) -> None:

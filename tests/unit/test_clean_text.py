@@ -23,11 +23,43 @@ from taipan.scripting import configure_logging
         ("h?X-Amz-Signature=ab12&X-Amz-Credential=k", "h?X-Amz-Signature=***&X-Amz-Credential=***"),
         ("https://host/a@b mail me@host.org", "https://host/a@b mail me@host.org"),
         ("mass > 3 and key=4", "mass > 3 and key=4"),
+        ("https://h:80/a@b, me@host.org", "https://h:80/a@b, me@host.org"),
+        ('["https://h:1094","a@b"]', '["https://h:1094","a@b"]'),
+        ("[https://[::1]:80/a@b]", "[https://[::1]:80/a@b]"),
     ],
 )
 def test_credentials_of_urls_are_hidden(text: str, expected: str) -> None:
     assert hide_credentials(text) == expected
     assert hide_credentials(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "s3/cr", "s3#cr", "s3?cr", "s3'cr", 's3"cr', "s3 cr", "s3<cr>|a", "/s3cr", "12s3cr/a",
+        "s3'c@r", "s3\\cr",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("scheme", ["https://", "root:///", "https:/", "https:\\\\"])
+def test_password_with_characters_that_a_url_does_not_have_is_hidden(
+    password: str, scheme: str
+) -> None:
+    """To a parser such a URL has another host, or none; to its writer it has a password."""
+    text = f"cannot read {scheme}me:{password}@host.org/a b, nor https://host.org:80/a@b"
+    hidden = f"cannot read {scheme}***@host.org/a b, nor https://host.org:80/a@b"
+    assert hide_credentials(text) == hidden
+    assert hide_credentials(hidden) == hidden
+    url = f"{scheme}me:{password}@host.org/a"
+    assert "s3" not in strip_credentials(url)
+    assert strip_credentials(url).endswith("host.org/a")
+
+
+@pytest.mark.parametrize(
+    "name", ["pass", "pwd", "jwt", "code", "session", "authorization", "bearer", "access_key"]
+)
+def test_secrets_of_a_query_are_hidden_by_their_names(name: str) -> None:
+    assert hide_credentials(f"https://h/a?n=1&{name}=s3") == f"https://h/a?n=1&{name}=***"
+    assert hide_credentials(f"https://h/a#{name}=s3") == f"https://h/a#{name}=***"
 
 
 def test_credentials_are_hidden_without_their_url() -> None:
