@@ -350,3 +350,27 @@ def test_tilde_is_the_home_folder_of_every_path(monkeypatch):
 def test_name_of_a_file_gets_a_suggestion(overrides, line):
     with pytest.raises(TaipanError, match=line.replace("?", r"\?")):
         load_catalogue(load_config(overrides, ROOT), ROOT)
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        "https://me:s3/cr@h.org/", "https://me:s3 cr@h.org/", "https://me:s3#cr@h.org/",
+        "https://me:s3@cr@h.org/", "https://me:s3'cr@h.org/", "https://me:s3\\cr@h.org/",
+        "https://h.org:99999/", "https://:@/x", "https://[h/x", "root://h//x y", "https://h/?n=1",
+    ],
+)  # fmt: skip
+def test_mirror_that_a_client_reads_in_another_way_is_refused(mirror):
+    """A password with a slash made the user name the host that was asked."""
+    with pytest.raises(TaipanError) as error:
+        load_config({"remote": {"mirrors": [mirror]}}, ROOT)
+    text = str(error.value)
+    assert text.startswith(("remote.mirrors[0]: 'http", "remote.mirrors[0]: 'ro"))
+    assert "is not the URL of a folder (https://HOST/FOLDER; special characters of" in text
+    assert "s3" not in text
+    assert "\n" not in text
+
+
+def test_mirrors_with_ports_and_escaped_passwords_pass():
+    mirrors = ["https://me:s3%2Fcr@h.org:8443/a@b/", "root://h.org//eos/x/", "http://[::1]:80/"]
+    assert list(load_config({"remote": {"mirrors": mirrors}}, ROOT).remote.mirrors) == mirrors
