@@ -21,6 +21,7 @@ from taipan.inference.profile import Profile, interval, significance, upper_limi
 from taipan.inference.scan import scan
 from taipan.inference.toy_limit import toy_limit
 from taipan.inference.toys import pseudo_experiments
+from tests.histfactory_oracle import Oracle
 
 MU = {"name": "mu", "type": "normfactor", "data": None}
 
@@ -328,3 +329,54 @@ def test_toys_of_less_than_nothing_are_refused_with_their_bin():
     model = compile_model(zero_observed(bounds=(-10.0, 20.0)))
     with pytest.raises(FitError, match=r"toys with mu = -0.3: region sr, bin 0 would expect -0.1"):
         pseudo_experiments(model, -0.3, 1, np.random.default_rng(1))
+
+
+def several_regions_without_events():
+    """Six empty bins in three regions; one variation has up and down on the same side."""
+    same_side = [
+        histosys("shape", [0.1872, 0.435], [0.1136, 0.3986]), normsys("shape", 0.9725, 0.868)
+    ]  # fmt: skip
+    regions = {
+        "a": {
+            "signal": ([0.1032, 0.2029, 0.2611], [MU, ("a", [0.01825, 0.03589, 0.04619])]),
+            "bkg": (
+                [0.5265, 0.506, 0.5344],
+                [normsys("shape", 1.036, 1.023), ("a", [0.2524, 0.2426, 0.2562])],
+            ),
+        },
+        "b": {"bkg": ([0.3197], [normsys("shape", 0.9587, 0.9841), ("b", [0.1205])])},
+        "c": {"bkg": ([0.1516, 0.419], [*same_side, ("c", [0.06882, 0.1902])])},
+    }
+    workspace = workspace_of({}, [], (-30.0, 30.0))
+    workspace["channels"], workspace["observations"] = [], []
+    for region, samples in regions.items():
+        listed = []
+        for name, (data, modifiers) in samples.items():
+            made = [
+                item
+                if isinstance(item, dict)
+                else {"name": f"stat_{item[0]}", "type": "staterror", "data": item[1]}
+                for item in modifiers
+            ]
+            listed.append({"name": name, "data": data, "modifiers": made})
+        workspace["channels"].append({"name": region, "samples": listed})
+        workspace["observations"].append({"name": region, "data": [0.0] * len(listed[0]["data"])})
+    return workspace
+
+
+def test_a_minimum_beyond_the_floor_of_an_empty_bin_is_not_missed():
+    """The starts that led there ended a little below zero events, and were passed over."""
+    workspace = several_regions_without_events()
+    model = compile_model(workspace)
+    profile = Profile(model, model.observed)
+    values, nllr = profile.conditional(-2.15)
+    oracle = Oracle(workspace)
+    place = [model.parameters.names.index(name) for name in oracle.names]
+    other = values[place].copy()
+    other[oracle.alphas] *= -1.0
+    deepest = oracle.minimise(mu=-2.15, starts=[np.array(oracle.start), values[place], other])
+    constants = float(model.saturated_nll(model.observed[None])[0])
+    assert nllr == pytest.approx(deepest - constants, abs=1e-4)
+    assert profile.rise(-2.15) == pytest.approx(2.0401, abs=1e-3)
+    low, _ = interval(profile)
+    assert low == pytest.approx(-2.1174, abs=2e-3)  # -2.098 by the other minimum

@@ -13,7 +13,7 @@ from taipan.inference.edges import find_empty_bin
 from taipan.inference.errors import EmptyBinError, FitError, NoMinimumError
 from taipan.inference.minimise import Minimum, minimise
 from taipan.inference.model import CompiledModel, name_bin
-from taipan.inference.stacked import descend_many
+from taipan.inference.stacked import Found, descend_many
 from taipan.inference.starts import list_starts
 
 Array = npt.NDArray[np.float64]
@@ -112,6 +112,9 @@ class _Search:
             good = np.flatnonzero(found.converged)
             nllr = found.nllr[good]
             if best is not None and (not len(good) or nllr.min() >= best.nll - DEEPER):
+                if (deeper := self._refine(found, best)) is not None:
+                    best = deeper
+                    continue
                 same = found.values[good[nllr <= best.nll + DEEPER]]
                 return self._confirmed(best, same, tried)
             deepest = found.values[good[np.argmin(nllr)]] if len(good) else None
@@ -120,6 +123,17 @@ class _Search:
             if best is None:
                 raise self.errors[0]
         raise FitError(f"the starts disagree: -ln L still falls after {tried} of them")
+
+    def _refine(self, found: Found, best: Minimum) -> Minimum | None:
+        """Lower the floor where it has led starts to less than the deepest minimum so far.
+
+        With the floor −ln L is at most what it is without, so no other start can end deeper.
+        """
+        below = ~found.converged & (found.nllr < best.nll - DEEPER)
+        ends = found.values[below][np.argsort(found.nllr[below])]
+        minima = [minimum for end in ends if (minimum := self._descend(end)) is not None]
+        lowest = min(minima, key=lambda minimum: minimum.nll, default=best)
+        return lowest if lowest.nll < best.nll - DEEPER else None
 
     def _confirmed(self, best: Minimum, same: Array, tried: int) -> tuple[Minimum, Array]:
         free = ~self.is_fixed
