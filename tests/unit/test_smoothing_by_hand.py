@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import numpy as np
 import pytest
 
@@ -70,3 +72,44 @@ def test_step_is_rounded_by_means_alone() -> None:
     # whose medians of 3 are 0 0 0 0 0 0 0 0 0
     expected = [0.0, 0.0, 0.0, 2.5, 7.5, 10.0, 10.0, 10.0, 10.0]
     np.testing.assert_allclose(smooth_353qh(values), expected)
+
+
+def plain_353qh(values: list[float]) -> list[float]:
+    """One pass in plain Python, after J. Friedman's description."""
+
+    def medians(given: list[float], length: int) -> list[float]:
+        half = length // 2
+        inside = range(half, len(given) - half)
+        return [
+            median(given[i - half : i + half + 1]) if i in inside else x
+            for i, x in enumerate(given)
+        ]
+
+    found = medians(values, 3)
+    first = median([found[1], found[0], 3.0 * found[1] - 2.0 * found[2]])
+    last = median([found[-2], found[-1], 3.0 * found[-2] - 2.0 * found[-3]])
+    found = [first, *found[1:-1], last]
+    fives = medians(found, 5)
+    fives[1], fives[-2] = median(found[:3]), median(found[-3:])
+    threes = medians(fives, 3)
+    bent = list(threes)
+    for i in range(2, len(threes) - 2):
+        before, after = threes[i - 2] - threes[i], threes[i + 2] - threes[i]
+        if threes[i - 1] == threes[i] == threes[i + 1] and before * after > 0.0:
+            side = -1 if abs(after) > abs(before) else 1
+            far, near = threes[i - 2 * side], threes[i + 2 * side]
+            bent[i] = -0.5 * far + threes[i] / 0.75 + near / 6.0
+            bent[i + side] = 0.5 * (near - far) + threes[i]
+    inside = zip(bent, bent[1:], bent[2:], strict=False)
+    return [bent[0], *(0.25 * a + 0.5 * b + 0.25 * c for a, b, c in inside), bent[-1]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_running_medians_are_applied_to_what_they_leave(seed: int) -> None:
+    """Twice: the second pass smooths the rest of the first and adds it back."""
+    rng = np.random.default_rng(seed)
+    values = 10.0 + np.sin(np.arange(24.0) / 3.0) * 4.0 + rng.normal(0.0, 1.0, 24)
+    first = np.array(plain_353qh(values.tolist()))
+    second = np.array(plain_353qh((values - first).tolist()))
+    assert np.abs(second).max() > 0.05
+    np.testing.assert_allclose(smooth_353qh(values), first + second, rtol=1e-12, atol=1e-12)

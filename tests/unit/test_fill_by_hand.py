@@ -1,0 +1,100 @@
+"""Histograms of a few events: missing values, weights and alternative samples, by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import correctionlib
+import hist
+import numpy as np
+import pytest
+
+from taipan.config.model import Observable, Region, Sample, Systematic
+from taipan.events.corrections import EventCorrection, write_corrections
+from taipan.events.load import DatasetEvents
+from taipan.events.variations import template_variations
+from taipan.events.weights import EventWeights
+from taipan.templates.fill import FillSettings, fill_dataset
+from taipan.templates.merge import Counts, find_merging
+from tests.tiny_analysis import ANALYSIS
+
+REGIONS = {
+    "high": Region(label="high", cut="y > 0", role="signal", same_sign="low"),
+    "low": Region(label="low", cut="y < 0"),
+}
+SAMPLES = {"sig": Sample(label="sig", role="signal", datasets=["S"])}
+OBSERVABLES = {"x": Observable(label="x", binning=[0.0, 1.0, 2.0])}
+
+
+def settings(**systematics: Systematic) -> FillSettings:
+    """One observable, x, with the corrections of `weight`."""
+    document = write_corrections({"w": ("x", [0.0, 1.0, 2.0], np.array([0.5, 3.0]))})
+    found = correctionlib.CorrectionSet.from_string(json.dumps(document))
+    corrections = {"w": EventCorrection("w", found["w"], ("x",), ("real",))}
+    variations = template_variations(systematics, REGIONS)
+    return FillSettings(SAMPLES, REGIONS, ("x",), OBSERVABLES, {}, variations, corrections)
+
+
+def dataset(name: str = "S") -> DatasetEvents:
+    columns: dict[str, Any] = {
+        "x": np.array([-1.0, 0.5, 1.5, 2.0, np.nan, 0.5]),
+        "y": np.array([1.0, 1.0, 1.0, 1.0, 1.0, -1.0]),
+    }
+    weights = EventWeights(np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0]), {})
+    return DatasetEvents(name, False, columns, weights, np.zeros(6, dtype=np.int64))
+
+
+def cell(histogram: hist.Hist, region: str, label: str) -> list[float]:
+    view = histogram[hist.loc("sig"), hist.loc(region), hist.loc(label), :]
+    return [float(x) for x in view.values(flow=True)]
+
+
+def test_values_below_above_and_missing_are_in_the_flow_bins() -> None:
+    """A missing value is above all edges: it has the bin of the largest score."""
+    found = fill_dataset(dataset(), ANALYSIS, settings(), None)[0]["x"]
+    assert cell(found, "high", "nominal") == [1.0, 2.0, 4.0, 8.0 + 16.0]
+    assert cell(found, "low", "nominal") == [0.0, 32.0, 0.0, 0.0]
+
+
+def test_alternative_weight_multiplies_the_nominal_one() -> None:
+    """½ below 1 and 3 above, beyond the edges as in the edge bins; 1 for a missing value."""
+    weight = Systematic(kind="weight", weight="w", samples=["sig"])
+    found = fill_dataset(dataset(), ANALYSIS, settings(v=weight), None)[0]["x"]
+    assert cell(found, "high", "v_up") == [0.5, 1.0, 12.0, 24.0 + 16.0]
+    assert cell(found, "low", "v_up") == [0.0, 16.0, 0.0, 0.0]
+    assert cell(found, "high", "nominal") == [1.0, 2.0, 4.0, 24.0]
+
+
+def test_alternative_sample_fills_its_variation_alone() -> None:
+    other = Systematic(kind="sample", samples=["sig"], datasets=["A"])
+    fill = settings(v=other)
+    found = fill_dataset(dataset("A"), ANALYSIS, fill, None)[0]["x"]
+    assert cell(found, "high", "v_up") == [1.0, 2.0, 4.0, 24.0]
+    assert cell(found, "high", "nominal") == [0.0] * 4
+    nominal = fill_dataset(replace(dataset(), name="S"), ANALYSIS, fill, None)[0]["x"]
+    assert list(nominal.axes["variation"]) == ["nominal"]
+    assert cell(nominal, "high", "nominal") == [1.0, 2.0, 4.0, 24.0]
+
+
+@pytest.mark.parametrize(("content", "starts"), [(-3.0, (0, 1)), (0.5, (0, 1, 2))])
+def test_bin_whose_background_is_negative_in_total_is_merged(
+    content: float, starts: tuple[int, ...]
+) -> None:
+    """An estimate may be negative, the sum of the backgrounds may not, however well it is known."""
+    small = np.full(3, 0.01)
+    nominal = {
+        "a": Counts(np.array([30.0, 20.0, 2.0]), small),
+        "estimate": Counts(np.array([5.0, 1.0, content]), small),
+    }
+    found = find_merging(
+        "r",
+        [0.0, 1.0, 2.0, 3.0],
+        nominal,
+        {},
+        backgrounds=["a", "estimate"],
+        min_effective_events=10.0,
+        may_be_negative=["estimate"],
+    )
+    assert found.starts == starts
