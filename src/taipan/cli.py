@@ -2,8 +2,8 @@
 
 import sys
 
-if __name__ == "__main__" and not sys.flags.safe_path:
-    del sys.path[0]  # the working directory: before anything is imported from it, even __future__
+if __name__ == "__main__" and not __package__ and not sys.flags.safe_path:
+    del sys.path[0]  # the folder of this file, which was run as a script: its modules are no others
 
 import argparse
 import os

@@ -81,6 +81,31 @@ def test_a_library_beside_a_workspace_does_not_run(
     assert traces(folder) == set()
 
 
+def entry_points() -> list[str]:
+    """Modules of the package that `python -m` runs."""
+    source = ROOT / "src"
+    return sorted(
+        ".".join(path.relative_to(source).with_suffix("").parts)
+        for path in (source / "taipan").rglob("*.py")
+        if '\nif __name__ == "__main__":' in path.read_text(encoding="utf-8")
+    )
+
+
+@pytest.mark.parametrize("module", entry_points())
+def test_a_library_in_the_working_folder_does_not_run_whatever_module_is_started(
+    folder: Path, module: str
+) -> None:
+    """The worker of a search, which is started by hand on other machines, ran `numpy.py`."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=folder, env=kept, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert traces(folder) == set()
+
+
 def test_processes_of_the_skim_do_not_run_a_library_beside_the_files(
     folder: Path, root_file: Path
 ) -> None:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Categorical, OvertrainingCondition, Training, Tuning
 from taipan.errors import TaipanError
+from taipan.import_path import drop_folder
 from taipan.nn.conditions import HIGHER_IS_BETTER
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.scripting import configure_logging
@@ -321,6 +322,11 @@ def main(folder: Path, threads: int) -> None:
 
 
 if __name__ == "__main__":
+    drop_folder()
+    if len(sys.argv) < 2:
+        sys.exit(
+            "python -m taipan.nn.tune_worker FOLDER [THREADS]: the folder of a search is missing"
+        )
     warnings.simplefilter("ignore", DeprecationWarning)  # keras-tuner asks for currentThread
     configure_logging()
     try:
