@@ -19,7 +19,8 @@ from taipan.atomic import read_json, write_json, write_text
 from taipan.checksums import file_digest, record_files, record_path
 from taipan.cli import main
 from taipan.config.load import load_catalogue, read_config
-from taipan.config.slices import hash_config
+from taipan.config.slices import hash_catalogue, hash_config
+from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.provenance_command import read_origin
 from taipan.reproduce import Bundle, command, compare, read_bundle, write_bundle
@@ -34,8 +35,9 @@ ROOT = Path(__file__).parents[2]
 def results(tmp_path: Path) -> Path:
     """Results of a run of the default configuration, made up."""
     folder = tmp_path / "results/htautau"
-    provenance = {"config": hash_config(read_config([], ROOT)), "code": "c0de",
-                  "packages": {"numpy": "2"}}  # fmt: skip
+    config = read_config([], ROOT)
+    provenance = {"config": hash_config(config), "code": "c0de", "packages": {"numpy": "2"},
+                  "catalogue": hash_catalogue(load_catalogue(config, ROOT))}  # fmt: skip
     summary = {"provenance": provenance, "seconds": {"fit": 1.0},
                "expected": {"mu_hat": 1.0, "interval": [0.5, 1.5]}}  # fmt: skip
     summary["result_sha256"] = hash_result(summary)
@@ -279,6 +281,22 @@ def test_bundle_whose_results_were_changed_is_not_read(
                     archive.writestr(entry, content)
         with pytest.raises(TaipanError, match=f"results/{name} (was changed|is missing)"):
             read_bundle(other)
+
+
+def test_catalogue_that_was_edited_after_the_run_is_not_bundled(
+    results: Path, tmp_path: Path
+) -> None:
+    """The bundle held a cross section that had made none of its numbers."""
+    config = read_config([], ROOT)
+    catalogue = load_catalogue(config, ROOT)
+    content = catalogue.model_dump(mode="json")
+    content["datasets"]["DYJetsToLL"]["cross_section"]["value"] *= 1.01
+    edited = Catalogue.model_validate(content)
+    with pytest.raises(TaipanError, match=r"not made with config/datasets/fastsim.yaml as it is"):
+        write_bundle(tmp_path / "b.zip", config, edited, results, ROOT)
+    assert not (tmp_path / "b.zip").exists()
+    elsewhere = catalogue.model_copy(update={"mirrors": ["https://example.org/"]})
+    write_bundle(tmp_path / "b.zip", config, elsewhere, results, ROOT)
 
 
 def test_password_of_a_mirror_is_not_bundled(results: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from taipan.summary import (
 from taipan.summary.text import format_measurement, format_table, plain_label
 
 ROOT = Path(__file__).parents[2]
-IDENTITY = RunIdentity("fastsim", 2.0, 7, "0123", "4567", {"taipan": "0.1.0"})
+IDENTITY = RunIdentity("fastsim", 2.0, 7, "0123", "89ab", "4567", {"taipan": "0.1.0"})
 REGIONS = ("signal", "w_control", "ss_signal", "ss_w_control", "antiiso_os", "antiiso_ss")
 YIELDS = {
     "ggH": {"yield": 26.25, "stat": 0.23},
@@ -145,6 +145,7 @@ def test_numbers_are_those_of_the_fits(analysis_config: Config) -> None:
     assert summary["truth"]["mu"] == 1.0
     assert summary["provenance"] == {
         "config": "0123",
+        "catalogue": "89ab",
         "code": "4567",
         "packages": {"taipan": "0.1.0"},
     }
@@ -418,6 +419,7 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
                 "luminosity": 2.0,
                 "seed": 7,
                 "config_hash": "0123",
+                "catalogue_hash": "89ab",
                 "code": "4567",
             },
             summary=str(tmp_path / f"{name}.json"),

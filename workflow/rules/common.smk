@@ -22,7 +22,7 @@ from taipan.config.check_coverage import check_strengths
 from taipan.config.check_decorrelation import OWN
 from taipan.config.checks import check_access, check_config
 from taipan.config.load import check_files, load_catalogue, load_config
-from taipan.config.slices import hash_config, slice_config
+from taipan.config.slices import hash_catalogue, hash_config, slice_config
 from taipan.datasets import (
     chunk_size,
     mirrors_of,

@@ -51,6 +51,7 @@ def run_identity(wildcards):
         "luminosity": total_luminosity(CONFIG, CATALOGUE),
         "seed": SEED,
         "config_hash": hash_config(CONFIG),
+        "catalogue_hash": hash_catalogue(CATALOGUE),
         "code": code_version(*sorted(scripts), analysis=CONFIG.module),
     }
 

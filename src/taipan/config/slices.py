@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter
 
 from taipan.config.model import Config
 from taipan.provenance import hash_content
+
+if TYPE_CHECKING:
+    from taipan.datasets import Catalogue
 
 # Where files lie and who reads which part of them does not change a result.
 _JOBS = {"chunk_minutes", "events_per_second", "chunk_events", "executor", "dask_scheduler"}
@@ -28,6 +31,11 @@ _PLACES: dict[str, Any] = {
 def hash_config(config: Config) -> str:
     """Hash of everything in the configuration that can change a result."""
     return hash_content(config.model_dump(mode="json", exclude=_PLACES))
+
+
+def hash_catalogue(catalogue: Catalogue) -> str:
+    """Hash of a dataset catalogue without its mirrors: where files come from changes no result."""
+    return hash_content(catalogue.model_dump(mode="json", exclude={"mirrors"}))
 
 
 def slice_config(config: Config, *keys: str) -> dict[str, Any]:

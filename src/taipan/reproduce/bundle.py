@@ -24,7 +24,7 @@ from taipan.checksums import file_digest
 from taipan.clean_text import strip_credentials
 from taipan.config.load import ANALYSES, CATALOGUES, RUN_FILE
 from taipan.config.model import Config, Run
-from taipan.config.slices import hash_config
+from taipan.config.slices import hash_catalogue, hash_config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.limits import refuse_unpacked
@@ -102,6 +102,11 @@ def write_bundle(
         raise TaipanError(
             f"{results / COMPARED[0]} was made with configuration {made_with}, this one is {mine}; "
             "give the overlays of that run (--configfile, --config)"
+        )
+    if summary["provenance"].get("catalogue") != hash_catalogue(catalogue):
+        raise TaipanError(
+            f"{results / COMPARED[0]} was not made with {CATALOGUES / catalogue.name}.yaml as it "
+            "is now; undo the change there, or run again before you bundle"
         )
     others = _other_files(results)
     found = verify_run(results, root, COMPARED, others)

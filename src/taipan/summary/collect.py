@@ -32,8 +32,8 @@ class RunIdentity:
         Integrated luminosity of the analysed data in fb⁻¹.
     seed
         The one seed of the configuration.
-    config_hash, code
-        Hashes of the configuration and of the modules that make the numbers.
+    config_hash, catalogue_hash, code
+        Hashes of the configuration, of the catalogue and of the modules that make the numbers.
     packages
         Name → version.
     """
@@ -42,6 +42,7 @@ class RunIdentity:
     luminosity: float
     seed: int
     config_hash: str
+    catalogue_hash: str
     code: str
     packages: Mapping[str, str]
 
@@ -118,6 +119,7 @@ def summarise(
         "seed": run.seed,
         "provenance": {
             "config": run.config_hash,
+            "catalogue": run.catalogue_hash,
             "code": run.code,
             "packages": dict(run.packages),
         },
