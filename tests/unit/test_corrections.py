@@ -113,6 +113,22 @@ def test_absurd_weight_of_a_correction_is_named(tmp_path: Path) -> None:
             correction.evaluate(quantities)
 
 
+def test_correction_that_is_zero_for_all_events_is_named(tmp_path: Path) -> None:
+    """The sample vanished from the templates of the variation without a word."""
+    document = write_corrections({"w": ("pt", [0.0, 20.0, 40.0], np.array([0.0, 1.0]))})
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(document))
+    correction = read_correction("w", Weight(file=str(path)), QUANTITIES)
+    momenta = np.full(12, 10.0)
+    with pytest.raises(TaipanError, match=r"^weights.w: the correction gives 0 for all of 12 ev"):
+        correction.evaluate({"passes": np.ones(12, bool), "pt": momenta})
+    few = correction.evaluate({"passes": np.ones(9, bool), "pt": momenta[:9]})
+    assert few.tolist() == [0.0] * 9
+    momenta[3] = 30.0
+    some = correction.evaluate({"passes": np.ones(12, bool), "pt": momenta})
+    assert some.sum() == some[3] == 1.0
+
+
 @pytest.mark.parametrize("content", [{}, {"file": "a", "measure": {}}])
 def test_a_weight_has_one_source(content: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"either `file` or `measure`|Field required"):

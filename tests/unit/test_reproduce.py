@@ -297,6 +297,11 @@ def test_catalogue_that_was_edited_after_the_run_is_not_bundled(
     assert not (tmp_path / "b.zip").exists()
     elsewhere = catalogue.model_copy(update={"mirrors": ["https://example.org/"]})
     write_bundle(tmp_path / "b.zip", config, elsewhere, results, ROOT)
+    summary = read_json(results / "summary.json")
+    del summary["provenance"]["catalogue"]
+    write_json(results / "summary.json", summary)
+    with pytest.raises(TaipanError, match="does not say which catalogue it was made with"):
+        write_bundle(tmp_path / "c.zip", config, catalogue, results, ROOT)
 
 
 def test_password_of_a_mirror_is_not_bundled(results: Path, tmp_path: Path) -> None:

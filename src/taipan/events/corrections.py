@@ -24,6 +24,8 @@ Array = NDArray[Any]
 
 SMALLEST, LARGEST = 0.2, 5.0
 """Bounds of a measured ratio: beyond them a bin has too few events to say anything."""
+_SOME = 10
+"""Events of which a correction may not refuse all; a few may well be those that it vetoes."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,14 @@ class EventCorrection:
 
 
 def _refuse_absurd(name: str, weights: Array) -> None:
-    """Refuse a weight far above the median: one such event would outweigh the sample."""
+    """Refuse a weight far above the median, which outweighs the sample, and nothing but zeros."""
     sizes = np.abs(weights[weights != 0.0])
     if not len(sizes):
+        if len(weights) >= _SOME:
+            raise TaipanError(
+                f"weights.{name}: the correction gives 0 for all of {len(weights)} events, so that "
+                "nothing would be left of them (mend its file, or its inputs)"
+            )
         return
     median, largest = float(np.median(sizes)), float(sizes.max())
     if largest > LARGEST_RATIO * median:

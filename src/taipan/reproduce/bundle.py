@@ -103,7 +103,12 @@ def write_bundle(
             f"{results / COMPARED[0]} was made with configuration {made_with}, this one is {mine}; "
             "give the overlays of that run (--configfile, --config)"
         )
-    if summary["provenance"].get("catalogue") != hash_catalogue(catalogue):
+    if "catalogue" not in summary["provenance"]:
+        raise TaipanError(
+            f"{results / COMPARED[0]} does not say which catalogue it was made with, because an "
+            "older version made it; run again before you bundle"
+        )
+    if summary["provenance"]["catalogue"] != hash_catalogue(catalogue):
         raise TaipanError(
             f"{results / COMPARED[0]} was not made with {CATALOGUES / catalogue.name}.yaml as it "
             "is now; undo the change there, or run again before you bundle"
