@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[1]
 LISTS = ROOT / "benchmarks" / "mutations"
 RECORD = LISTS / "outcome.json"
 """Outcome of the last campaign; the test that killed a mutation there is tried first."""
-COPIED = ("src", "scripts", "workflow", "config", "tests", "benchmarks", "envs", "profiles")
+COPIED = ("src", "scripts", "workflow", "config", "tests", "benchmarks", "docs", "envs", "profiles")
 FILES = ("Snakefile", "pyproject.toml", "requirements.lock", "run", "Containerfile", "README.md")
 HEAVY = (
     *(

@@ -39,6 +39,11 @@ def test_numbers_without_error_have_no_significance() -> None:
     assert compare_values("bce", 0.5, 0.6, 0.0).sigma == 0.0
 
 
+def test_events_are_as_hard_as_others_where_nothing_is_said() -> None:
+    found = compare_values("bce", 0.5, 0.6, 0.05)
+    assert (found.offset, found.ratio) == (0.0, pytest.approx(1.2))
+
+
 @pytest.mark.parametrize(
     ("ratio", "sigma", "exceeds"),
     [

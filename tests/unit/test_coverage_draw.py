@@ -12,7 +12,7 @@ from taipan.analyses.htautau import ANALYSIS
 from taipan.analysis import Shift
 from taipan.config.model import Region, Sample, Systematic
 from taipan.coverage.draw import Binning, SameSign, SampleEvents, Universe
-from taipan.coverage.truth import Truth
+from taipan.coverage.truth import Truth, rate_factor
 
 NUMBER = 4000
 EDGES = np.array([0.0, 1.0, 2.0, 3.0])
@@ -185,3 +185,30 @@ def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: U
         np.abs(drawn.mean(axis=0) - universe.expected(truth, same_sign)["signal"]) < 4 * error
     )
     np.testing.assert_allclose(drawn.std(axis=0), np.sqrt(variance), rtol=0.12)
+
+
+def test_simulation_is_resampled_as_its_events_allow(universe: Universe) -> None:
+    """The control region has no estimate: its yield varies by √Σw², and by nothing without."""
+    same_sign = SameSign({"signal": DATA}, {"qcd": {"signal": DATA}}, TRANSFER)
+    truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), 0.0)
+    weights = [p.weights[(p.columns["os"] == -2.0)] for p in universe.events]
+    total = sum(float(w.sum()) for w in weights)
+    spread = sum(float((w**2).sum()) for w in weights) ** 0.5
+    rng = np.random.default_rng(9)
+    drawn = np.array([universe.expected(truth, same_sign, rng)["control"] for _ in range(400)])
+    assert drawn.mean() == pytest.approx(total, abs=4.0 * spread / 20.0)
+    # the spread of 400 numbers is known to 3.5 %
+    assert drawn.std() == pytest.approx(spread, rel=0.15)
+    assert universe.expected(truth, same_sign)["control"] == pytest.approx([total])
+
+
+@pytest.mark.parametrize(
+    ("pull", "symmetric", "asymmetric"), [(2.0, 1.21, 1.44), (-2.0, 0.81, 0.49), (0.0, 1.0, 1.0)]
+)
+def test_true_rate_is_a_power_of_the_factor_on_its_side(
+    pull: float, symmetric: float, asymmetric: float
+) -> None:
+    one = Systematic(kind="rate", size=0.1, samples=["W"])
+    other = Systematic(kind="rate", up=0.2, down=-0.3, samples=["W"])
+    assert rate_factor(one, pull) == pytest.approx(symmetric)
+    assert rate_factor(other, pull) == pytest.approx(asymmetric)

@@ -32,8 +32,8 @@ def test_too_many_intervals_fail_as_too_few_do(held: int, passed: bool) -> None:
 
 
 def test_shrunk_intervals_have_seventy_percent_of_the_length() -> None:
-    low, high = shrink(np.array([1.0]), np.array([0.0]), np.array([3.0]))
-    assert (low[0], high[0]) == pytest.approx((0.3, 2.4))
+    low, high = shrink(np.array([1.0]), np.array([-1.0]), np.array([4.0]))
+    assert (low[0], high[0]) == pytest.approx((-0.4, 3.1))
 
 
 def test_score_is_that_of_the_challenge() -> None:

@@ -23,8 +23,9 @@ from taipan.events.variations import (
     with_partners,
 )
 from taipan.events.weights import EventWeights
+from taipan.expressions import parse_expression
 from taipan.normalisation import normalise
-from taipan.skim.cutflow import Cut, Cutflow
+from taipan.skim.cutflow import Cut, Cutflow, merge_cutflows
 from tests.tiny_analysis import ANALYSIS
 
 REGIONS = {
@@ -157,3 +158,37 @@ def test_data_are_not_scaled_and_simulation_is_by_its_cross_section() -> None:
     for lost in ({"S": 49}, {"S": 51}, {}):
         with pytest.raises(TaipanError, match="'S': 600 events read, .* expected"):
             normalise(catalogue, flows, expected, 2.0, lost=lost)
+
+
+@pytest.mark.parametrize(
+    ("cut", "passes"),
+    [
+        ("x > 1", [False, False, True]),
+        ("x >= 1", [False, True, True]),
+        ("x < 1", [True, False, False]),
+        ("x <= 1", [True, True, False]),
+        ("x == 1", [False, True, False]),
+        ("x != 1", [True, False, True]),
+        ("not x > 1", [True, True, False]),
+        ("0.5 < x <= 1", [False, True, False]),
+        ("x > 1 or x < 1", [True, False, True]),
+        ("x >= 1 and x <= 1", [False, True, False]),
+        ("abs(x - 1) > 0.4 and -x > -2", [True, False, True]),
+        ("2 * x + 1 >= 3 / 1 - 0", [False, True, True]),
+    ],
+)
+def test_cut_at_its_very_value(cut: str, passes: list[bool]) -> None:
+    found = parse_expression(cut).evaluate({"x": np.array([0.5, 1.0, 1.5])})
+    assert found.tolist() == passes
+
+
+def test_cutflows_of_chunks_add_events_weights_and_squares() -> None:
+    parts = [
+        Cutflow("S", (Cut("all", 3, 1.0, 11.0), Cut("pair", 1, -2.0, 4.0))),
+        Cutflow("S", (Cut("all", 2, 5.0, 13.0), Cut("pair", 2, 5.0, 13.0))),
+    ]
+    merged = merge_cutflows(parts)
+    assert [(c.name, c.events, c.sumw, c.sumw2) for c in merged.cuts] == [
+        ("all", 5, 6.0, 24.0),
+        ("pair", 3, 3.0, 17.0),
+    ]

@@ -40,11 +40,11 @@ def test_error_of_the_ratio_has_data_samples_and_other_processes() -> None:
 
 
 def test_bins_with_too_few_simulated_events_are_joined_from_the_upper_edge() -> None:
-    """10 effective events are wanted: the last bin has 4, the last two have 10.2 together."""
+    """10 effective events are wanted: the last bin has 8, the last two have 33 together."""
     data = (np.full(3, 100.0), np.full(3, 100.0))
     zero = (np.zeros(3), np.zeros(3))
-    samples = (np.full(3, 100.0), np.array([100.0, 1600.0, 2500.0]))
-    assert samples[0][2] ** 2 / samples[1][2] == 4.0
+    samples = (np.full(3, 100.0), np.array([100.0, 400.0, 1250.0]))
+    assert samples[0][2] ** 2 / samples[1][2] == 8.0
     found = measure_residual(data, samples, zero, EDGES, "side")
     assert found.edges == (0.0, 1.0, 3.0)
     with pytest.raises(TaipanError, match="region 'side' has too few events"):

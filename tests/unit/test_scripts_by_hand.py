@@ -203,10 +203,10 @@ def test_uncertainty_of_chosen_edges_has_the_statistics_of_the_final_templates(
     assert found["sigma"] == pytest.approx(information**-0.5, rel=1e-6)
 
 
-def test_bins_that_are_worth_nothing_are_joined(tmp_path: Path, inputs: dict[str, Any]) -> None:
-    """With 70 background events wanted in a bin there is room for both, with 120 for one."""
-    assert optimise(tmp_path, inputs, min_background=70.0)["edges"] == [0.0, 0.5, 1.0]
-    assert optimise(tmp_path, inputs, min_background=120.0)["edges"] == [0.0, 1.0]
+def test_bins_hold_the_background_that_is_wanted(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    """The lower bin has 106.9 background events and 11.2 of signal, which do not count."""
+    assert optimise(tmp_path, inputs, min_background=106.0)["edges"] == [0.0, 0.5, 1.0]
+    assert optimise(tmp_path, inputs, min_background=110.0)["edges"] == [0.0, 1.0]
 
 
 @pytest.fixture

@@ -94,6 +94,19 @@ def test_generator_weights_reach_cutflow_and_events(tmp_path: Path) -> None:
     assert (kept < 0).mean() == pytest.approx(0.2, abs=0.05)
 
 
+def test_data_count_one_each_whatever_the_file_holds(tmp_path: Path) -> None:
+    """A file of collision data with a branch of generator weights is read without it."""
+    from taipan.fastsim import write_dataset
+
+    path = tmp_path / "nlo.root"
+    settings = fastsim_settings(events={"DYToTauTau_NLO": 800})
+    write_dataset("DYToTauTau_NLO", path, settings, seed=3)
+    assert uproot.open(path)["Events/genWeight"].array(library="np").min() == -1.0
+    events, flow = skim(path, tmp_path, is_data=True)
+    assert all(cut.sumw == cut.events == cut.sumw2 for cut in flow.cuts)
+    assert set(read_events([events], ANALYSIS.columns)["genWeight"]) == {1.0}
+
+
 @pytest.fixture(scope="module")
 def data_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from taipan.fastsim import write_dataset

@@ -7,9 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from taipan.config.model import Systematic
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.weights import EventWeights, VertexWeights, measure_vertex_weights, weigh_events
+from taipan.likelihood.binning import _quantiles
+from taipan.likelihood.modifiers import _rate_factors
 from taipan.likelihood.table import Variation
 from taipan.likelihood.treatment import rate_size, split_variation
 from taipan.templates.combine import measure_transfer_factor
@@ -113,3 +116,27 @@ def test_fold_of_little_weight_and_of_one_event() -> None:
     empty = divide_estimate(nothing, 0, inside=True).estimate
     assert empty is not None
     assert len(empty) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "factors"),
+    [
+        ({"size": 0.1}, (1.1, 0.9)),
+        ({"up": 0.1}, (1.1, 0.9)),
+        ({"up": 0.1, "down": -0.3}, (1.1, 0.7)),
+        ({"up": -0.2, "down": 0.05}, (0.8, 1.05)),
+    ],
+)
+def test_factors_of_a_rate_at_one_standard_deviation(
+    given: dict[str, float], factors: tuple[float, float]
+) -> None:
+    """Where only `up` is given, `down` is its mirror image."""
+    found = _rate_factors("r", Systematic(kind="rate", samples=["a"], **given))
+    assert found == pytest.approx(factors)
+
+
+def test_bins_of_equal_signal() -> None:
+    """Half of the signal lies in the last of five fine bins; a negative bin counts nothing."""
+    assert _quantiles(np.array([1.0, 1.0, 1.0, 1.0, 4.0]), 2) == [0, 4]
+    assert _quantiles(np.array([4.0, 1.0, 1.0, 1.0, 1.0]), 2) == [0, 1]
+    assert _quantiles(np.array([2.0, -9.0, 2.0, 2.0, 2.0]), 4) == [0, 1, 3, 4]
