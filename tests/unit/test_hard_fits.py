@@ -12,13 +12,14 @@ import pyhf
 import pytest
 
 from taipan.cli import main
-from taipan.inference import FitError, compile_model, fit
+from taipan.inference import FitError, compile_model, fit, minima
 from taipan.inference.batch import fit_many
 from taipan.inference.blinding import refuse_bounds
 from taipan.inference.goodness import goodness_of_fit
 from taipan.inference.impacts import rank_parameters
 from taipan.inference.profile import Profile, interval, significance, upper_limit
 from taipan.inference.scan import scan
+from taipan.inference.stacked import descend_many
 from taipan.inference.toy_limit import toy_limit
 from taipan.inference.toys import pseudo_experiments
 from tests.histfactory_oracle import Oracle
@@ -380,3 +381,75 @@ def test_a_minimum_beyond_the_floor_of_an_empty_bin_is_not_missed():
     assert profile.rise(-2.15) == pytest.approx(2.0401, abs=1e-3)
     low, _ = interval(profile)
     assert low == pytest.approx(-2.1174, abs=2e-3)  # -2.098 by the other minimum
+
+
+def test_a_background_of_free_size_in_an_empty_bin_is_held_with_the_signal():
+    """One of the two could grow as the other falls; both are at zero, and neither can fall."""
+    workspace = workspace_of(
+        {
+            "signal": ([3.0], [MU]),
+            "bkg": ([0.8], [{"name": "size", "type": "normfactor", "data": None}]),
+        },
+        [0.0],
+        (0.0, 10.0),
+    )
+    model = compile_model(workspace)
+    profile = Profile(model, model.observed)
+    assert profile.best.values == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert profile.sigma == pytest.approx(1.0 / 6.0, abs=1e-9)
+    assert interval(profile) == pytest.approx((0.0, 1.0 / 6.0), abs=1e-5)
+    # Asimov data have no events, so q = q_A = 2sμ, and CLs = Φ(−√q)/Φ(0) = 0.05 at √q = 1.95996
+    assert upper_limit(profile, 0.95).observed == pytest.approx(1.95996**2 / 6.0, abs=1e-4)
+    # without the bound on the signal nothing tells them apart
+    workspace["measurements"][0]["config"]["parameters"][0]["bounds"] = [[-10.0, 10.0]]
+    free = compile_model(workspace)
+    with pytest.raises(FitError, match="no minimum found"):
+        fit(free, free.observed)
+
+
+def test_asimov_data_have_no_events_where_only_rounding_is_predicted():
+    """A size of 10⁻²⁵ fitted to an empty control region made data that nothing can explain."""
+    workspace = workspace_of({"signal": ([3.0], [MU])}, [0.0])
+    size = {"name": "size", "type": "normfactor", "data": None}
+    workspace["channels"][0]["samples"].append({"name": "bkg", "data": [0.8], "modifiers": [size]})
+    control = {"name": "bkg", "data": [20.0], "modifiers": [size]}
+    workspace["channels"].append({"name": "cr", "samples": [control]})
+    workspace["observations"].append({"name": "cr", "data": [0.0]})
+    model = compile_model(workspace)
+    data = model.asimov(np.array([0.0, 2.4e-25])[[model.poi, 1 - model.poi]])
+    assert data.tolist() == [0.0, 0.0]
+    limit = upper_limit(Profile(model, model.observed), 0.95).observed
+    assert limit == pytest.approx(1.95996**2 / 6.0, abs=1e-4)
+
+
+def bent_a_little(observed):
+    """Up and down are 0.1 Poisson errors above the nominal background, in one bin."""
+    return workspace_of(
+        {
+            "signal": ([0.0, 100.0], [MU]),
+            "bkg": ([10000.0, 10000.0], [histosys("bent", [10010.0, 1e4], [10010.0, 1e4])]),
+        },
+        observed,
+    )
+
+
+@pytest.mark.parametrize(("events", "starts"), [(10010.0, 1), (9700.0, 1), (10300.0, 4)])
+def test_further_starts_follow_the_residuals_of_a_variation_bent_a_little(
+    events, starts, monkeypatch
+):
+    """Only data above the background gain by moving it, to either side: two minima from 3σ on."""
+    model = compile_model(bent_a_little([events, 10050.0]))
+    assert (len(model.shape.bent), model.shape.strongly) == (1, 0)
+    rows = []
+
+    def counted(model, data, start, held):
+        rows.append(len(start))
+        return descend_many(model, data, start, held)
+
+    monkeypatch.setattr(minima, "descend_many", counted)
+    best = fit(model, model.observed)
+    assert max(rows) == starts
+    assert best.values[model.poi] == pytest.approx(0.5, abs=1e-6)
+    # −ln L has the curvature 1 + (1 − n/λ)·d²λ/dα² there, with d²λ/dα² = 15/8·20
+    pull = abs(best.values[model.parameters.index("bent")])
+    assert (pull > 0.1) == (1.0 + (1.0 - events / 1e4) * 15.0 / 8.0 * 20.0 < 0.0)

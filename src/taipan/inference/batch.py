@@ -17,8 +17,8 @@ from taipan.inference.errors import FitError
 from taipan.inference.fit import fit
 from taipan.inference.minima import DEEPER, find_minimum
 from taipan.inference.model import CompiledModel
-from taipan.inference.stacked import Found, descend_many
-from taipan.inference.starts import mirror_pulls
+from taipan.inference.stacked import CHUNK_NUMBERS, Found, descend_many
+from taipan.inference.starts import find_straight, mirror_pulls
 
 logger = logging.getLogger(__name__)
 
@@ -98,9 +98,14 @@ def fit_many(model: CompiledModel, data: Array, start: Array, *, fixed: Mask | N
 def _try_other_starts(
     model: CompiledModel, data: Array, start: Array, held: Mask, found: Found
 ) -> None:
-    """Start again with opposite pulls; what does not lead to the same minimum is fitted alone."""
+    """Start again with opposite pulls where a second minimum is possible.
+
+    What does not lead to the same minimum is fitted alone.
+    """
     parameters = model.parameters
     good = np.flatnonzero(found.converged)
+    if model.shape.is_nearly_straight:
+        good = good[~_find_straight(model, data[good], found.values[good])]
     if not len(good):
         return
     other = mirror_pulls(found.values[good], parameters.initial, parameters.constrained)
@@ -109,6 +114,20 @@ def _try_other_starts(
     again = descend_many(model, data[good], other, held[good])
     same = again.converged & (np.abs(again.nllr - found.nllr[good]) <= DEEPER)
     found.converged[good[~same]] = False
+
+
+def _find_straight(model: CompiledModel, data: Array, values: Array) -> Mask:
+    """Tell which minima leave no room for another one, few at a time."""
+    parameters, counts = model.parameters, data[:, : model.n_bins]
+    size = max(1, len(model.yields.alphas) * len(model.yields.nominal), values.shape[1] ** 2)
+    chunk = max(1, CHUNK_NUMBERS // size)
+    straight = np.zeros(len(values), dtype=np.bool_)
+    for first in range(0, len(values), chunk):
+        rows = slice(first, first + chunk)
+        straight[rows] = find_straight(
+            model.yields, values[rows], parameters.initial, parameters.sigma, counts[rows]
+        )
+    return straight
 
 
 def _fit_alone(

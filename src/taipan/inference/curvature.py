@@ -54,7 +54,9 @@ class Curvature:
         profiled = float(self.hessian[self.poi] @ self.follow(covariance))
         if not self.at_edge:
             return one_sided_sigma(self.slope, profiled)
-        along = 1.0 / np.sqrt(profiled) if profiled > 0.0 else 0.0
+        # where others can take its place in that bin, what is left is rounding
+        is_real = profiled > MIN_EIGENVALUE * self.hessian[self.poi, self.poi]
+        along = 1.0 / np.sqrt(profiled) if is_real else 0.0
         return max(one_sided_sigma(self.slope, self.own), along)
 
 

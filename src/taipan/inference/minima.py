@@ -14,7 +14,7 @@ from taipan.inference.errors import EmptyBinError, FitError, NoMinimumError
 from taipan.inference.minimise import Minimum, minimise
 from taipan.inference.model import CompiledModel, name_bin
 from taipan.inference.stacked import Found, descend_many
-from taipan.inference.starts import list_starts
+from taipan.inference.starts import Shape, find_straight, list_starts
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -104,7 +104,10 @@ class _Search:
         best = self._descend(self.first)
         tried = 1
         for _ in range(MAX_ROUNDS):
-            starts = self._starts(self.first if best is None else best.values)
+            shape = self._shape(best)
+            starts = self._starts(self.first if best is None else best.values, shape)
+            if best is not None and shape.is_simple:
+                starts = starts[:1]  # the second one confirms the first
             tried += len(starts)
             data = np.broadcast_to(self.data, (len(starts), len(self.data)))
             held = np.broadcast_to(self.is_fixed, starts.shape)
@@ -146,17 +149,28 @@ class _Search:
 
     def _confirm_alone(self, best: Minimum) -> Minimum | None:
         """Try the starts one by one, with all that a single fit does to converge."""
-        for start in self._starts(best.values):
+        for start in self._starts(best.values, self.model.shape):
             other = self._descend(start)
             if other is not None and abs(other.nll - best.nll) <= DEEPER:
                 return other
         return None
 
-    def _starts(self, centre: Array) -> Array:
+    def _shape(self, best: Minimum | None) -> Shape:
+        """Give what is known of the minima; a model bent a little may be simple for these data."""
+        model, shape = self.model, self.model.shape
+        if best is None or shape.may_vanish or len(shape.bent) == shape.strongly:
+            return shape
+        parameters, counts = model.parameters, self.data[: model.n_bins]
+        straight = find_straight(
+            model.yields, best.values[None], parameters.initial, parameters.sigma, counts[None]
+        )
+        return replace(shape, bent=shape.bent[: shape.strongly]) if straight[0] else shape
+
+    def _starts(self, centre: Array, shape: Shape) -> Array:
         parameters = self.model.parameters
         points = list_starts(
             centre, parameters.initial, parameters.sigma,
-            parameters.constrained, self.model.poi, self.model.shape,
+            parameters.constrained, self.model.poi, shape,
         )  # fmt: skip
         clipped = np.clip(np.stack(list(points)), parameters.lower, parameters.upper)
         return np.where(self.is_fixed, self.first, clipped)

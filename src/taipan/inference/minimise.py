@@ -32,6 +32,8 @@ MAX_STEPS = 60
 MAX_HALVINGS = 60
 # Rounding error of a sum of ~1e5 in 64 bits, relative to the sum.
 NOISE = 1e-14
+# Eigenvalue of the Hessian, scaled to a unit diagonal, of a direction without curvature.
+FLAT = 1e-9
 # Rounding error of a number in 64 bits.
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -132,6 +134,45 @@ def held_by_bounds(values: Array, gradient: Array, lower: Array, upper: Array) -
     return np.asarray(((values <= lower) & (gradient > 0)) | ((values >= upper) & (gradient < 0)))
 
 
+def find_corner(
+    values: Array, gradient: Array, hessian: Array, free: Mask, limits: tuple[Array, Array]
+) -> Mask:
+    """Tell which parameters are held by their bounds although none of them has a gradient.
+
+    Without data, two yields that share a bin are both zero at the minimum, and the Hessian does not
+    tell them apart: one could grow as the other falls. Their bounds forbid it. That is so only if
+    every direction without curvature crosses a bound, both ways.
+    """
+    side = np.where(values <= limits[0], 1.0, np.where(values >= limits[1], -1.0, 0.0))
+    side[gradient**2 > MAX_EDM * np.abs(np.diag(hessian))] = 0.0
+    nothing = np.zeros(len(values), dtype=np.bool_)
+    block = hessian[np.ix_(free, free)]
+    scale = np.sqrt(np.abs(np.diag(block)))
+    if not ((side != 0.0) & free).any() or not scale.all():
+        return nothing
+    eigenvalues, vectors = np.linalg.eigh(block / np.outer(scale, scale))
+    flat = vectors[:, eigenvalues < FLAT] / scale[:, None]
+    flat /= np.abs(flat).max(initial=1e-300)
+    inwards = side[free][:, None] * flat
+    elsewhere = np.abs(flat[side[free] == 0.0]).max(initial=0.0)
+    if not flat.size or elsewhere > 1e-3 or _points_inside(inwards):
+        return nothing
+    nothing[np.flatnonzero(free)[np.abs(flat).max(axis=1) > 1e-3]] = True
+    return nothing
+
+
+def _points_inside(directions: Array) -> bool:
+    """Tell whether a combination of the columns is nowhere negative, and not zero."""
+    total = directions.sum(axis=0)
+    found = scipy.optimize.linprog(
+        -total,
+        A_ub=np.vstack([-directions, total]),
+        b_ub=np.append(np.full(len(directions), 1e-6), 1.0),
+        bounds=(None, None),
+    )
+    return not found.success or -found.fun > 0.1
+
+
 def _newton(
     objective: Objective, start: Array, limits: tuple[Array, Array, Mask], events: float
 ) -> Minimum:
@@ -146,6 +187,8 @@ def _newton(
         held = held_by_bounds(values, gradient, lower, upper) & ~fixed
         free = ~(held | fixed)
         step, damped = newton_step(hessian, gradient, free)
+        if damped and (corner := find_corner(values, gradient, hessian, free, limits[:2])).any():
+            step, damped = newton_step(hessian, gradient, free & ~corner)
         edm = np.inf if damped else float(-0.5 * gradient @ step)
         if edm <= MAX_EDM:
             # the last step is too short to change the Hessian, but it makes estimates exact

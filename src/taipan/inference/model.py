@@ -228,10 +228,10 @@ class CompiledModel:
     def asimov(self, values: Array) -> Array:
         """Give the data vector that equals its expectation under the parameters `values`.
 
-        A bin that rounding has left below zero has no events.
+        A bin that only rounding keeps from zero has no events.
         """
         expected = self.expected(values)
-        counts = np.where((expected < 0.0) & (expected > -SLACK), 0.0, expected)
+        counts = np.where(np.abs(expected) < SLACK, 0.0, expected)
         return np.concatenate([counts, self.expected_auxiliary(values)])
 
     def expected_auxiliary(self, values: Array) -> Array:

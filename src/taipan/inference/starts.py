@@ -24,6 +24,11 @@ Mask = npt.NDArray[np.bool_]
 # units of the Poisson error: q = √(Σ c²/λ). The Hessian along it is at least 1 - 1.9·r·q, with r
 # the length of the residuals in standard deviations, so for r < 5 it stays positive below.
 BENT = 0.1
+# Below this q a variation moves the residuals by less than 0.25 standard deviations at 2σ: the two
+# minima see nearly the same ones. So those at one minimum tell whether there can be another: the
+# Hessian has to stay positive, by far, with the bend that they see.
+STRONGLY_BENT = 0.25
+LEAST_BEND = -0.3
 # A rate may vanish if a variation of 3σ takes it below this part of itself.
 LEAST_PART = 0.05
 FAR = 3.0
@@ -40,12 +45,20 @@ class Shape:
     ----------
     bent
         Parameters that can have a minimum on either side, the most bent first.
+    strongly
+        How many of them are bent so much that this is judged without the data.
     may_vanish
         A rate comes near zero within 3σ of a parameter, or a template has a negative bin.
     """
 
     bent: tuple[int, ...] = ()
+    strongly: int = 0
     may_vanish: bool = False
+
+    @property
+    def is_nearly_straight(self) -> bool:
+        """True if the data decide whether there can be a second minimum."""
+        return bool(self.bent) and self.strongly == 0 and not self.may_vanish
 
     @property
     def is_simple(self) -> bool:
@@ -93,7 +106,40 @@ def judge_shape(yields: Yields, initial: Array, sigma: Array, lower: Array, poi:
         lowest = np.minimum(np.minimum(far_down, far_up), np.minimum(down, up))
         may_vanish |= bool((lowest < LEAST_PART * here).any())
     order = np.argsort(-bend, kind="stable")
-    return Shape(tuple(int(yields.alphas[i]) for i in order if bend[i] > BENT), may_vanish)
+    return Shape(
+        bent=tuple(int(yields.alphas[i]) for i in order if bend[i] > BENT),
+        strongly=int((bend > STRONGLY_BENT).sum()),
+        may_vanish=may_vanish,
+    )
+
+
+def find_straight(
+    yields: Yields, values: Array, initial: Array, sigma: Array, counts: Array
+) -> Mask:
+    """Tell for which minima the residuals leave no room for another one, shape ``(T,)``.
+
+    −ln L bends along the interpolating parameters by Σ(1 - n/λ)·d²λ. It is looked at where the
+    interpolation is bent most, at the nominal values.
+
+    Parameters
+    ----------
+    yields, initial, sigma
+        As for :func:`judge_shape`.
+    values
+        Parameters at the minima, shape ``(T, n)``.
+    counts
+        Events in each bin, shape ``(T, B)``.
+    """
+    alphas = yields.alphas
+    centre = values.copy()
+    centre[:, alphas] = initial[alphas]
+    rates = yields.total(values)
+    positive = (rates > 0.0).all(axis=1)
+    weights = 1.0 - counts / np.where(rates > 0.0, rates, 1.0)
+    bend = yields.weighted_curvature(yields.derivatives(centre), centre, weights)
+    unit = np.outer(sigma[alphas], sigma[alphas])
+    lowest = np.linalg.eigvalsh(unit * bend[:, alphas[:, None], alphas])[:, 0]
+    return np.asarray(positive & (lowest > LEAST_BEND))
 
 
 def mirror_pulls(values: Array, initial: Array, constrained: Mask) -> Array:
