@@ -453,3 +453,17 @@ def test_further_starts_follow_the_residuals_of_a_variation_bent_a_little(
     # −ln L has the curvature 1 + (1 − n/λ)·d²λ/dα² there, with d²λ/dα² = 15/8·20
     pull = abs(best.values[model.parameters.index("bent")])
     assert (pull > 0.1) == (1.0 + (1.0 - events / 1e4) * 15.0 / 8.0 * 20.0 < 0.0)
+
+
+@pytest.mark.parametrize(
+    "option", [["--limit"], ["--impacts"], ["--compatibility"], ["--toys", "5"]]
+)
+def test_what_a_background_fit_cannot_give_is_refused_not_left_out(option, tmp_path, capsys):
+    path = tmp_path / "workspace.json"
+    path.write_text(json.dumps(zero_observed()))
+    assert main(["fit", str(path), "--mode", "background", *option]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"taipan: error: {option[0]}: ")
+    assert printed.err.count("\n") == 1
+    assert "--mode background" in printed.err
+    assert not printed.out

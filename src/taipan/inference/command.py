@@ -264,6 +264,14 @@ def _check(options: argparse.Namespace) -> None:
         check_submission_name(options.hepdata)
     if options.asimov and options.mode not in (None, "asimov"):
         raise TaipanError(f"--asimov contradicts --mode {options.mode}")
+    if options.mode == "background":
+        for option in ("limit", "impacts", "compatibility"):
+            if getattr(options, option):
+                raise TaipanError(
+                    f"--{option}: needs a fitted signal strength (--mode background holds it at 0)"
+                )
+        if options.toys and not options.gof:
+            raise TaipanError("--toys: with --mode background they need --gof")
     if options.toys < 0:
         raise TaipanError(f"--toys: {options.toys} is not a number of pseudo-experiments (≥ 0)")
     if not 0.0 < options.level < 1.0:
