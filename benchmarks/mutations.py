@@ -6,80 +6,40 @@ Each mutation of `benchmarks/mutations/*.yaml` replaces one expression or statem
 It is found by module, function and code, not by line: one that is not found, or found more than
 once, is an error. The tests that it names run on a private copy of the project, never on the
 working tree. One must fail with the mutation, and that one must pass without it.
-
-A server imports the heavy libraries once; each run of the tests is a fork of it. The package itself
-is imported anew each time.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import compileall
-import gc
-import importlib
 import json
-import os
-import py_compile
 import queue
 import re
 import shlex
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import textwrap
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.mutated_project import Copy, MutationError
+
 ROOT = Path(__file__).parents[1]
 LISTS = ROOT / "benchmarks" / "mutations"
 RECORD = LISTS / "outcome.json"
 """Outcome of the last campaign; the test that killed a mutation there is tried first."""
-COPIED = ("src", "scripts", "workflow", "config", "tests", "benchmarks", "docs", "envs", "profiles")
-FILES = ("Snakefile", "pyproject.toml", "requirements.lock", "run", "Containerfile", "README.md")
-HEAVY = (
-    *(
-        "numpy",
-        "scipy.stats",
-        "scipy.optimize",
-        "awkward",
-        "uproot",
-        "hist",
-        "pyarrow.parquet",
-        "pyarrow.compute",
-    ),
-    *("XRootD.client", "pydantic", "yaml", "pyhf", "matplotlib.pyplot", "mplhep"),
-    *(
-        "onnxruntime",
-        "onnx",
-        "correctionlib",
-        "jax",
-        "tensorflow",
-        "keras",
-        "snakemake.api",
-        "coffea",
-    ),
-    *("requests", "iminuit", "sklearn.metrics"),
-)
-LIMIT = 600.0
-"""Seconds for the tests of one mutation; one that takes longer is undecided, not killed."""
-
-
 BATCH = 10
 """Mutations whose killers are run without them at the same time."""
-
-
-class MutationError(Exception):
-    """A mutation that cannot be made, or tests that prove nothing."""
 
 
 @dataclass(frozen=True)
@@ -166,12 +126,21 @@ def mutate(source: str, mutation: Mutation) -> str:
     mutated = (content[:start] + put.encode() + content[stop:]).decode()
     if not mutation.file.endswith(".smk"):
         try:
-            changed = ast.dump(ast.parse(mutated)) != ast.dump(ast.parse(source))
+            ast.parse(mutated)
         except SyntaxError as error:
             raise MutationError(f"{place}: {error}") from error
-        if not changed:
+        if _dump(mutation.put) == _dump(mutation.find):
             raise MutationError(f"{place}: changes nothing")
     return mutated
+
+
+@cache
+def _parse(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+def _dump(code: str) -> str:
+    return ast.dump(ast.parse(textwrap.dedent(code)))
 
 
 def _find_code(source: str, mutation: Mutation) -> tuple[list[tuple[int, int]], str]:
@@ -185,7 +154,7 @@ def _find_code(source: str, mutation: Mutation) -> tuple[list[tuple[int, int]], 
         starts.append(starts[-1] + len(line))
     spans = {
         (starts[n.lineno - 1] + n.col_offset, starts[n.end_lineno - 1] + n.end_col_offset)
-        for scope in _scopes(ast.parse(source), mutation.function)
+        for scope in _scopes(_parse(source), mutation.function)
         for n in ast.walk(scope)
         if isinstance(n, type(node)) and ast.dump(n) == target
     }
@@ -217,109 +186,6 @@ def _find_text(source: str, mutation: Mutation) -> list[tuple[int, int]]:
         for start, stop in blocks
         for match in re.finditer(wanted, source[start:stop])
     ]
-
-
-class Copy:
-    """A private copy of the project, in which a server runs tests."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "project"
-        for name in COPIED:
-            ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-            shutil.copytree(ROOT / name, self.path / name, ignore=ignored)
-        for name in FILES:
-            shutil.copy2(ROOT / name, self.path / name)
-        # compared by content: of two versions made within a second, Python would take the old one
-        mode = py_compile.PycInvalidationMode.CHECKED_HASH
-        compileall.compile_dir(self.path / "src", quiet=1, invalidation_mode=mode)
-        self._log = (folder / "server.log").open("w")
-        self._server = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve()), "--serve", str(self.path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
-            env={**os.environ, "PYTHONPATH": str(self.path / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )  # fmt: skip
-
-    def run(self, tests: Sequence[str]) -> dict[str, Any]:
-        """Run tests in a fork of the server."""
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps(list(tests)) + "\n")
-        self._server.stdin.flush()
-        line = self._server.stdout.readline()
-        if not line:
-            raise MutationError(f"the server ended; see {self._log.name}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """End the server."""
-        assert self._server.stdin is not None
-        self._server.stdin.close()
-        self._server.wait()
-        self._log.close()
-
-
-def serve(project: Path) -> None:
-    """Answer each line, the arguments of pytest, with what became of the tests."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    os.chdir(project)
-    sys.path[:] = [str(project), *(p for p in sys.path if p != str(Path(__file__).parent))]
-    for name in HEAVY:
-        importlib.import_module(name)
-    assert "taipan" not in sys.modules
-    gc.collect()
-    gc.freeze()  # what is there stays; no fork looks through it
-    for line in sys.stdin:
-        with tempfile.TemporaryDirectory(prefix="taipan-mutation-") as folder:
-            child = os.fork()
-            if child == 0:
-                _run_tests(json.loads(line), Path(folder))
-            answer = _wait(child, Path(folder))
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
-
-
-def _wait(child: int, folder: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + LIMIT
-    while not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-        if time.monotonic() > deadline:
-            os.killpg(child, signal.SIGKILL)
-        time.sleep(0.02)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    failed = folder / "failed"
-    return {
-        "status": status,
-        "failed": failed.read_text(encoding="utf-8") if failed.exists() else "",
-        "output": (folder / "output").read_text(encoding="utf-8", errors="replace")[-1500:],
-    }
-
-
-def _run_tests(arguments: Sequence[str], folder: Path) -> None:
-    """Run pytest in this process, and end it."""
-    status = 70
-    try:
-        os.setpgid(0, 0)
-        output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        sys.dont_write_bytecode = True
-
-        import pytest
-
-        class Recorder:
-            def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-                if report.failed and not (folder / "failed").exists():
-                    (folder / "failed").write_text(report.nodeid, encoding="utf-8")
-
-        own = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--assert=plain"]
-        own.append(f"--basetemp={folder / 'base'}")
-        status = int(pytest.main([*own, *arguments], plugins=[Recorder()]))
-    except BaseException:  # the child must never go on as a server
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        os._exit(status)
 
 
 class Trial:
@@ -470,6 +336,7 @@ def summarise(record: Record) -> str:
         rest = len(items) - len(killed) - len(same)
         name = group if group == "all" else f"`{group}`"
         lines.append(f"| {name} | {len(items)} | {len(killed)} | {len(same)} | {rest} |")
+    lines.append("")
     for name, item in record.items():
         if item["status"] != "killed":
             reason = item.get("equivalent", f"{item['status']}, and not shown to be equivalent")
@@ -491,11 +358,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="copies at work at the same time")
     parser.add_argument("--record", type=Path, help=f"file of outcomes, such as {RECORD.name}")
     parser.add_argument("--report", action="store_true", help="show the record, and run nothing")
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve is not None:
-        serve(options.serve)
-        return 0
     record = read_record(options.record or RECORD)
     if options.report:
         print(summarise(record))

@@ -31,6 +31,13 @@ def test_too_many_intervals_fail_as_too_few_do(held: int, passed: bool) -> None:
     assert measure_coverage(np.zeros(1000), high - 2.0, high, 0.6827).passed is passed
 
 
+def test_coverage_away_by_exactly_what_is_allowed_passes() -> None:
+    """Four of four where half are promised: (1 - ½)/√(¼/4) = 2 standard deviations."""
+    found = measure_coverage(np.zeros(4), -np.ones(4), np.ones(4), 0.5)
+    assert found.deviation == 2.0
+    assert found.passed
+
+
 def test_shrunk_intervals_have_seventy_percent_of_the_length() -> None:
     low, high = shrink(np.array([1.0]), np.array([-1.0]), np.array([4.0]))
     assert (low[0], high[0]) == pytest.approx((-0.4, 3.1))

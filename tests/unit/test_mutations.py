@@ -19,6 +19,7 @@ from benchmarks.mutations import (
     list_missing,
     mutate,
     read_mutations,
+    read_record,
     summarise,
 )
 
@@ -236,7 +237,22 @@ def test_summary_counts_what_was_not_killed() -> None:
         "| `scripts` | 2 | 1 | 1 | 0 |",
         "| `src/taipan/x` | 3 | 1 | 0 | 2 |",
         "| all | 5 | 2 | 1 | 2 |",
+        "",
         "- *b* (`src/taipan/x/b.py`): survived, and not shown to be equivalent",
         "- *c* (`src/taipan/x/c.py`): undecided, and not shown to be equivalent",
         "- *d* (`scripts/y.py`): the same number",
     ]
+
+
+def test_record_is_of_these_mutations_and_nearly_all_are_killed() -> None:
+    """At least 97 %, the rest equivalent; the page that shows the record is up to date."""
+    mutations, record = read_mutations(), read_record()
+    assert list(record) == [item.name for item in mutations]
+    counted = [record[item.name] for item in mutations if not item.equivalent]
+    killed = [item for item in counted if item["status"] == "killed"]
+    assert len(killed) >= 0.97 * len(counted)
+    assert {record[name]["status"] for name in SEEN_LATE} == {"killed"}
+    refuted = [i.name for i in mutations if i.equivalent and record[i.name]["status"] == "killed"]
+    assert refuted == []
+    text = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
+    assert summarise(record) in text
