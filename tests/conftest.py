@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,15 @@ def skim_settings(dataset: str, **changes: object) -> SkimSettings:
         "step_events": 100_000,
     }
     return SkimSettings(**{**settings, **changes})
+
+
+@pytest.fixture(autouse=True)
+def own_logger() -> Iterator[None]:
+    """Leave the logger as it was: commands and scripts set it for their process."""
+    logger = logging.getLogger("taipan")
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = before
 
 
 @pytest.fixture(scope="session")
