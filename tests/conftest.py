@@ -51,9 +51,10 @@ def skim_settings(dataset: str, **changes: object) -> SkimSettings:
 def own_logger() -> Iterator[None]:
     """Leave the logger as it was: commands and scripts set it for their process."""
     logger = logging.getLogger("taipan")
-    before = logger.handlers, logger.level, logger.propagate
+    level, propagate, handlers = logger.level, logger.propagate, list(logger.handlers)
     yield
-    logger.handlers, logger.level, logger.propagate = before
+    logger.setLevel(level)
+    logger.propagate, logger.handlers = propagate, handlers
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import warnings
 from typing import Any
 
@@ -31,15 +30,6 @@ from tests.synthetic_templates import (
 )
 
 SIGNAL, BACKGROUND = 30.0, 900.0
-
-
-@pytest.fixture(autouse=True)
-def quiet_afterwards():
-    logger = logging.getLogger("taipan")
-    before = (logger.level, logger.propagate, list(logger.handlers))
-    yield
-    logger.setLevel(before[0])
-    logger.propagate, logger.handlers = before[1], before[2]
 
 
 def make_workspace(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,6 @@ from taipan.inference.robust import combine_robustly, largest_distance
 from tests.public_models import public_models
 
 MODELS = public_models()
-
-
-@pytest.fixture(autouse=True)
-def quiet_afterwards():
-    logger = logging.getLogger("taipan")
-    before = (logger.level, logger.propagate, list(logger.handlers))
-    yield
-    logger.setLevel(before[0])
-    logger.propagate, logger.handlers = before[1], before[2]
 
 
 def write(path: Path, content: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import re
 
 import numpy as np
@@ -33,15 +32,6 @@ from tests.made_up_models import make_workspace
 from tests.public_models import MU, public_models
 
 MODELS = public_models()
-
-
-@pytest.fixture(autouse=True)
-def quiet_afterwards():
-    logger = logging.getLogger("taipan")
-    before = (logger.level, logger.propagate, list(logger.handlers))
-    yield
-    logger.setLevel(before[0])
-    logger.propagate, logger.handlers = before[1], before[2]
 
 
 @pytest.fixture(scope="module")

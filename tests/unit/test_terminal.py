@@ -18,9 +18,7 @@ from taipan.errors import TaipanError
 from taipan.export.names import make_file_names
 from taipan.terminal import CLOSED_PIPE, escape_controls, fold_symbols
 from tests.conftest import ROOT
-from tests.unit.test_workspace_structure import make_workspace, quiet_afterwards
-
-__all__ = ["quiet_afterwards"]
+from tests.unit.test_workspace_structure import make_workspace
 
 COMMAND = "import sys; from taipan.cli import main; sys.exit(main())"
 

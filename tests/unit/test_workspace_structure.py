@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,15 +15,6 @@ from taipan.inference.read import keep_regions
 from tests.public_models import MU
 
 Workspace = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def quiet_afterwards():
-    logger = logging.getLogger("taipan")
-    before = (logger.level, logger.propagate, list(logger.handlers))
-    yield
-    logger.setLevel(before[0])
-    logger.propagate, logger.handlers = before[1], before[2]
 
 
 def make_workspace() -> Workspace:
