@@ -13,6 +13,7 @@ from typing import Any
 
 from taipan.analysis import load_analysis
 from taipan.analysis_choice import find_analysis, trusted_module
+from taipan.clean_text import escape_controls
 from taipan.combine_command import add_combine_commands
 from taipan.config import document
 from taipan.config.checks import check_config, fitted_regions
@@ -28,7 +29,6 @@ from taipan.suggestions import SuggestingParser
 from taipan.terminal import (
     CLOSED_PIPE,
     drop_closed_pipes,
-    escape_controls,
     flush_streams,
     prepare_streams,
 )

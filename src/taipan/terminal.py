@@ -26,7 +26,6 @@ _SYMBOLS = {
     "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "–": "-", "—": "-", "•": "*",
     "λ": "lambda", "Λ": "Lambda", "ϵ": "epsilon", "ϕ": "phi", "µ": "mu",
 }  # fmt: skip
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @contextlib.contextmanager
@@ -60,11 +59,6 @@ def _fold(character: str) -> str:
         return letter.lower() if size == "SMALL" else letter.capitalize()
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     return plain or character.encode("ascii", "backslashreplace").decode()
-
-
-def escape_controls(text: str) -> str:
-    """Write control codes as such; a name in a file must not move the cursor or clear a line."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def takes_symbols(stream: TextIO | None = None) -> bool:

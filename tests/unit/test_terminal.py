@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from taipan.atomic import read_json, write_json
+from taipan.clean_text import escape_controls
 from taipan.cli import main
 from taipan.errors import TaipanError
 from taipan.export.names import make_file_names
-from taipan.terminal import CLOSED_PIPE, escape_controls, fold_symbols
+from taipan.terminal import CLOSED_PIPE, fold_symbols
 from tests.conftest import ROOT
 from tests.unit.test_workspace_structure import make_workspace
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from taipan.terminal import escape_controls, fold_symbols
+from taipan.clean_text import escape_controls
+from taipan.terminal import fold_symbols
 
 # Rows of impacts that a terminal shows; the file has all.
 SHOWN_IMPACTS = 15
