@@ -467,3 +467,26 @@ def test_what_a_background_fit_cannot_give_is_refused_not_left_out(option, tmp_p
     assert printed.err.count("\n") == 1
     assert "--mode background" in printed.err
     assert not printed.out
+
+
+def test_a_limit_is_given_where_only_the_outer_band_does_not_exist(tmp_path, capsys):
+    """γ of 0.28 ± scales the signal, too: √(2ΔlnL) never exceeds 1/0.28 = 3.57, however large μ.
+
+    The expected limit at +2σ needs √(2ΔlnL) = Φ⁻¹(1 - 0.05·Φ(2)) + 2 = 3.66.
+    """
+    workspace = workspace_of(
+        {
+            "signal": ([20.0], [MU, staterror([5.6])]),
+            "bkg": ([180.0], [staterror([55.7])]),
+        },
+        [180.0],  # as expected without signal, so the limit is the median one
+        (0.0, 50.0),
+    )
+    path, out = tmp_path / "workspace.json", tmp_path / "out.json"
+    path.write_text(json.dumps(workspace))
+    assert main(["fit", str(path), "--limit", "--out", str(out)]) == 0
+    limit = json.loads(out.read_text(), parse_constant=pytest.fail)["limit"]
+    assert limit["band"][-1] is None
+    assert sorted(limit["band"][:4]) == limit["band"][:4]
+    assert limit["observed"] == pytest.approx(limit["band"][2], rel=1e-3)
+    assert "expected" in capsys.readouterr().out

@@ -41,7 +41,7 @@ from taipan.inference.impacts import (
 from taipan.inference.model import CompiledModel, compile_model
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
 from taipan.inference.read import keep_regions
-from taipan.inference.result import describe_correlation, describe_parameters
+from taipan.inference.result import describe_correlation, describe_parameters, without_nan
 from taipan.inference.scan import scan
 from taipan.inference.size import check_fits
 from taipan.inference.table import print_result
@@ -217,13 +217,13 @@ def _limits(result: dict[str, Any], profile: Profile, options: argparse.Namespac
     if not options.limit:
         return
     asymptotic = upper_limit(profile, options.level)
-    result["limit"] = asdict(asymptotic) | {"band": list(asymptotic.band)}
+    result["limit"] = asdict(asymptotic) | {"band": without_nan(asymptotic.band)}
     if options.toys:
         rng = np.random.default_rng(derive_seed(options.seed, "limit"))
         toys = toy_limit(profile, options.level, options.toys, rng)
         result["limit_toys"] = {
             **asdict(toys.limit),
-            "band": [None if value != value else value for value in toys.limit.band],
+            "band": without_nan(toys.limit.band),
             "toys": toys.toys,
             "tested": toys.tested.tolist(),
             "cls": toys.cls.tolist(),

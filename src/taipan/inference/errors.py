@@ -32,3 +32,7 @@ class NoMinimumError(FitError):
     def __init__(self, message: str, values: npt.NDArray[np.float64]) -> None:
         super().__init__(message)
         self.values = values
+
+
+class UnreachedError(FitError):
+    """The likelihood stays too flat for a limit, however large the signal strength."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import scipy.optimize
 from scipy.stats import norm
 
-from taipan.inference.errors import EmptyBinError, FitError, NegativeBinError
+from taipan.inference.errors import EmptyBinError, FitError, NegativeBinError, UnreachedError
 from taipan.inference.fit import FitResult, fit
 from taipan.inference.minima import DEEPER, find_minimum
 from taipan.inference.model import CompiledModel
@@ -44,7 +44,8 @@ class Limit:
     observed
         Limit from the data that were fitted.
     band
-        Expected limits if there is no signal, at -2, -1, 0, +1 and +2 standard deviations.
+        Expected limits if there is no signal, at -2, -1, 0, +1 and +2 standard deviations; NaN
+        where the likelihood stays too flat for one.
     """
 
     level: float
@@ -256,22 +257,32 @@ def upper_limit(profile: Profile, level: float) -> Limit:
     precision = ROOT_PRECISION * asimov.sigma
     # Expected CLs at n standard deviations: Φ(-(√q_A - n))/Φ(n) = α, solved for √q_A.
     roots = [float(norm.isf(alpha * norm.cdf(n)) + n) for n in BAND]
-    band = [
-        _solve(
-            asimov,
-            lambda mu, root=root: asimov.root_rise(mu, 0.0) - root,  # type: ignore[misc]
-            0.0,
-            root * asimov.sigma,
-            precision,
+    band = [_expected(asimov, root, precision) for root in roots]
+    if np.isnan(band[BAND.index(0.0)]):
+        raise UnreachedError(
+            "expected limit: without signal the likelihood stays too flat to exclude any signal "
+            "strength, because the uncertainty of the signal grows with it"
         )
-        for root in roots
-    ]
     start = max(reference, 1e-3 * asimov.sigma)
     # μ ≤ μ̂ has q̃ = 0 and CLs = 1, so the limit lies above
     observed = _solve(
         profile, excess_of_cls, start, start + float(norm.isf(alpha)) * asimov.sigma, precision
     )
     return Limit(level, observed, tuple(band))
+
+
+def _expected(asimov: Profile, root: float, precision: float) -> float:
+    """Find the signal strength at which √(2ΔlnL) of the Asimov data is `root`; NaN if nowhere."""
+    try:
+        return _solve(
+            asimov,
+            lambda mu: asimov.root_rise(mu, 0.0) - root,
+            0.0,
+            root * asimov.sigma,
+            precision,
+        )
+    except UnreachedError:
+        return float("nan")
 
 
 def _solve(
@@ -294,7 +305,7 @@ def _solve(
         if np.sign(value) != sign:
             return _bracketed(profile, function, inner, outer, precision)
         inner, outer = outer, outer + 0.5 * (outer - start)
-    raise FitError(f"profile likelihood does not reach the wanted level up to {outer:.4g}")
+    raise UnreachedError(f"profile likelihood does not reach the wanted level up to {outer:.4g}")
 
 
 def _bracketed(

@@ -122,6 +122,11 @@ def describe_parameters(model: CompiledModel, data: Array, best: FitResult) -> l
     return described
 
 
+def without_nan(values: Sequence[float]) -> list[float | None]:
+    """Give numbers for JSON, None for those that do not exist."""
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
 def describe_correlation(model: CompiledModel, best: FitResult) -> dict[str, Any]:
     """Give the correlation matrix of the parameters that were free, with their names."""
     free = np.flatnonzero(best.sigma > 0)
@@ -168,7 +173,7 @@ def _result(
             "level": limit.level,
             "observed": limit.observed,
             "expected": limit.band[2],
-            "expected_band": list(limit.band),
+            "expected_band": without_nan(limit.band),
         },
         "converged": True,
         "nll": best.nll,

@@ -73,7 +73,8 @@ def toy_limit(profile: Profile, level: float, toys: int, rng: np.random.Generato
         If fits fail, or CLs does not cross 1 - level within the strengths tested.
     """
     guess = upper_limit(profile, level)
-    low, high = min(guess.observed, guess.band[0]), max(guess.observed, guess.band[-1])
+    limits = [guess.observed, *guess.band]
+    low, high = float(np.nanmin(limits)), float(np.nanmax(limits))
     tested = np.linspace(SPAN[0] * low, SPAN[1] * high, POINTS)
     model = profile.model
     background = profile.conditional(0.0)[0]
