@@ -55,6 +55,7 @@ def own_logger() -> Iterator[None]:
     yield
     logger.setLevel(level)
     logger.propagate, logger.handlers = propagate, handlers
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -45,9 +45,8 @@ def test_oracle_is_pyhfs_likelihood():
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_random_models_agree_with_minuit_or_are_refused_by_name(part):
-    logging.disable(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)  # undone by the fixture own_logger
     refused = compare_models(np.random.default_rng([7, part]), MODELS)
-    logging.disable(logging.NOTSET)
     assert all("\n" not in message for message in refused)
     assert len(refused) <= 0.06 * MODELS, refused
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from taipan.inference.edges import find_empty_bin
-from taipan.inference.errors import EmptyBinError, FitError, NoMinimumError
+from taipan.inference.errors import EmptyBinError, FitError, NegativeBinError, NoMinimumError
 from taipan.inference.minimise import Minimum, minimise
 from taipan.inference.model import CompiledModel, name_bin
 from taipan.inference.stacked import Found, descend_many
@@ -23,6 +23,9 @@ Mask = npt.NDArray[np.bool_]
 DEEPER = 1e-6
 # Floors of the expected yields that are tried in turn, in units of the model's.
 FLOORS = (1.0, 1e-3, 1e-6, 1e-9)
+# Events at which a bin without data is held first, where signal and background can cancel in it.
+# The valley along λ = 0 is wide there, so that Newton's method can follow its turns.
+GENTLE_FLOORS = (1e-1, 1e-3)
 # Rounds of starts around ever deeper minima, before the fit is given up.
 MAX_ROUNDS = 4
 
@@ -99,6 +102,8 @@ class _Search:
     def __init__(self, model: CompiledModel, data: Array, is_fixed: Mask, first: Array) -> None:
         self.model, self.data, self.is_fixed, self.first = model, data, is_fixed, first
         self.errors: list[FitError] = []
+        empty = data[: model.n_bins] == 0.0
+        self.may_cancel = bool(model.shape.may_vanish and empty.any())
 
     def run(self) -> tuple[Minimum, Array]:
         best = self._descend(self.first)
@@ -111,7 +116,7 @@ class _Search:
             tried += len(starts)
             data = np.broadcast_to(self.data, (len(starts), len(self.data)))
             held = np.broadcast_to(self.is_fixed, starts.shape)
-            found = descend_many(self.model, data, starts, held)
+            found = self._descend_all(starts, data, held)
             good = np.flatnonzero(found.converged)
             nllr = found.nllr[good]
             if best is not None and (not len(good) or nllr.min() >= best.nll - DEEPER):
@@ -126,6 +131,20 @@ class _Search:
             if best is None:
                 raise self.errors[0]
         raise FitError(f"the starts disagree: -ln L still falls after {tried} of them")
+
+    def _descend_all(self, starts: Array, data: Array, held: Mask) -> Found:
+        """Descend from all starts; those that Newton's method has not finished go on alone."""
+        model = self.model
+        if self.may_cancel:
+            for gentle in _make_gentle(model, self.data):
+                ends = descend_many(gentle, data, starts, held).values
+                starts = np.where(np.isfinite(ends).all(axis=1)[:, None], ends, starts)
+        found = descend_many(model, data, starts, held)
+        for row in np.flatnonzero(np.isnan(found.nllr)):
+            if (alone := self._descend(found.values[row])) is not None:
+                found.values[row], found.nllr[row] = alone.values, alone.nll
+                found.converged[row] = True
+        return found
 
     def _refine(self, found: Found, best: Minimum) -> Minimum | None:
         """Lower the floor where it has led starts to less than the deepest minimum so far.
@@ -178,8 +197,24 @@ class _Search:
     def _descend(self, start: Array) -> Minimum | None:
         try:
             return _descend(self.model, self.data, start, self.is_fixed)
+        except (NoMinimumError, NegativeBinError) as error:
+            if self.may_cancel and (found := self._follow_valley(start)) is not None:
+                return found
+            self.errors.append(error)
         except FitError as error:
             self.errors.append(error)
+        return None
+
+    def _follow_valley(self, start: Array) -> Minimum | None:
+        """Descend along bins that come to nothing, held there gently at first."""
+        for gentle in _make_gentle(self.model, self.data):
+            try:
+                start = _minimise(gentle, self.data, start, self.is_fixed).values
+            except NoMinimumError as error:
+                start = error.values
+        try:
+            return _descend(self.model, self.data, start, self.is_fixed)
+        except FitError:
             return None
 
 
@@ -197,6 +232,12 @@ def _descend(model: CompiledModel, data: Array, start: Array, is_fixed: Mask) ->
             return minimum
         start, problem = values, found
     raise problem
+
+
+def _make_gentle(model: CompiledModel, data: Array) -> Iterator[CompiledModel]:
+    empty = data[: model.n_bins] == 0.0
+    for floor in GENTLE_FLOORS:
+        yield replace(model, floor=np.where(empty, floor, model.floor), largest_floor=floor)
 
 
 def _minimise(model: CompiledModel, data: Array, start: Array, is_fixed: Mask) -> Minimum:

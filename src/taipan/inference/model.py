@@ -26,7 +26,7 @@ from taipan.bin_statistics import (
 from taipan.inference.check import check_workspace
 from taipan.inference.errors import FitError
 from taipan.inference.histfactory import Yields, read_yields
-from taipan.inference.poisson import SLACK, poisson_terms, saturated_terms
+from taipan.inference.poisson import LARGEST_FLOOR, SLACK, poisson_terms, saturated_terms
 from taipan.inference.read import Opened, numpy_backend, open_workspace
 from taipan.inference.starts import Shape, judge_shape
 from taipan.inference.structure import unknown_observations
@@ -118,6 +118,8 @@ class CompiledModel:
     floor
         Yields below which −ln L is continued, shape ``(B,)``; see
         :func:`taipan.inference.poisson.poisson_terms`.
+    largest_floor
+        Largest floor of a bin without data.
     shape
         Whether −ln L may have several minima.
     notes
@@ -135,6 +137,7 @@ class CompiledModel:
     floor: Array
     shape: Shape
     notes: tuple[str, ...] = ()
+    largest_floor: float = LARGEST_FLOOR
 
     @property
     def n_bins(self) -> int:
@@ -166,7 +169,9 @@ class CompiledModel:
             Shapes ``(T,)``, ``(T, n)`` and ``(T, n, n)``.
         """
         found = self.yields.derivatives(values)
-        terms, slope, curvature = poisson_terms(data[:, : self.n_bins], found.yields, self.floor)
+        terms, slope, curvature = poisson_terms(
+            data[:, : self.n_bins], found.yields, self.floor, self.largest_floor
+        )
         gradient = (found.slopes @ slope[:, :, None])[:, :, 0]
         hessian = (found.slopes * curvature[:, None]) @ found.slopes.swapaxes(1, 2)
         hessian += self.yields.weighted_curvature(found, values, slope)
@@ -177,7 +182,9 @@ class CompiledModel:
 
     def nllr_many(self, values: Array, data: Array) -> Array:
         """Give what :meth:`evaluate_many` gives first, without derivatives."""
-        terms, _, _ = poisson_terms(data[:, : self.n_bins], self.yields.total(values), self.floor)
+        terms, _, _ = poisson_terms(
+            data[:, : self.n_bins], self.yields.total(values), self.floor, self.largest_floor
+        )
         return np.asarray(terms.sum(axis=1) + self._auxiliary_terms(values, data)[0])
 
     def saturated_nll(self, data: Array) -> Array:

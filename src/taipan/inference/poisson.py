@@ -19,7 +19,9 @@ LARGEST_FLOOR = 1e-6
 SLACK = 1e-8
 
 
-def poisson_terms(counts: Array, rates: Array, floor: Array) -> tuple[Array, Array, Array]:
+def poisson_terms(
+    counts: Array, rates: Array, floor: Array, largest: float = LARGEST_FLOOR
+) -> tuple[Array, Array, Array]:
     """Give λ − n + n·ln(n/λ) of each count n, and two derivatives by the rate λ.
 
     Negative templates or a negative signal strength can make a rate negative, where no Poisson
@@ -32,6 +34,8 @@ def poisson_terms(counts: Array, rates: Array, floor: Array) -> tuple[Array, Arr
     counts, rates, floor
         Arrays that broadcast to one shape. `floor` is positive; −∞ in a bin without data stands for
         the term itself, whatever the sign of the rate.
+    largest
+        Largest floor of a bin without data. A large one is a gentle slope to a minimum at λ = 0.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def poisson_terms(counts: Array, rates: Array, floor: Array) -> tuple[Array, Arr
         The values and their first and second derivatives by the rate.
     """
     seen = counts > 0.0
-    least = np.where(seen, floor, np.minimum(floor, LARGEST_FLOOR))
+    least = np.where(seen, floor, np.minimum(floor, largest))
     safe = np.maximum(rates, least)
     slope = np.where(seen, (safe - counts) / np.where(seen, safe, 1.0), 1.0)
     # without data the term is λ itself: the parabola holds λ = 0 with the force of one event
