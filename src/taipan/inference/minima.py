@@ -138,7 +138,8 @@ class _Search:
         if self.may_cancel:
             for gentle in _make_gentle(model, self.data):
                 ends = descend_many(gentle, data, starts, held).values
-                starts = np.where(np.isfinite(ends).all(axis=1)[:, None], ends, starts)
+                usable = np.asarray(np.isfinite(ends)).all(axis=1)
+                starts = np.where(np.expand_dims(usable, 1), ends, starts)
         found = descend_many(model, data, starts, held)
         for row in np.flatnonzero(np.isnan(found.nllr)):
             if (alone := self._descend(found.values[row])) is not None:
