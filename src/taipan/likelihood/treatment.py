@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Systematic, Templates
+from taipan.likelihood.merge import Counts
+from taipan.likelihood.smooth import SMALLEST_NUMBER, smooth_variation
 from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
-from taipan.templates.merge import Counts
-from taipan.templates.smooth import SMALLEST_NUMBER, smooth_variation
 
 Array = npt.NDArray[np.float64]
 Part = Literal["rate", "shape"]
