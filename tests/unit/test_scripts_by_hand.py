@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from taipan.atomic import read_json, write_json
-from taipan.config.model import Binning, Templates
+from taipan.config.sections.templates import Binning, Templates
 from taipan.errors import TaipanError
 from taipan.templates.fill import empty_histogram
 from taipan.templates.store import read_histograms, write_histograms
@@ -212,7 +212,7 @@ def test_bins_hold_the_background_that_is_wanted(tmp_path: Path, inputs: dict[st
 @pytest.fixture
 def templates(tmp_path: Path) -> str:
     """A histogram with 10 ± 3 background and 7 data events in each of two regions."""
-    from taipan.config.model import Observable
+    from taipan.config.sections.observables import Observable
 
     observable = Observable(label="score", binning=[0.0, 0.5, 1.0])
     histogram = empty_histogram(

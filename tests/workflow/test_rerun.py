@@ -193,7 +193,7 @@ def test_words_of_scripts_and_configuration_keys_re_run_nothing(project: Project
     for path in (project.path / "scripts").glob("*.py"):
         text = path.read_text(encoding="utf-8")
         path.write_text("# a remark\n" + text.replace('"""', '"""Better: ', 1), encoding="utf-8")
-    model = project.path / "src/taipan/config/model.py"
+    model = project.path / "src/taipan/config/sections/fastsim.py"
     edit(model, 'description="Signal strength injected', 'description="The signal strength put')
     assert project.planned() == {}
 
