@@ -94,7 +94,7 @@ def test_copied_project_re_runs_nothing(
     target.mkdir()
     subprocess.run([*command, f"{project.path}/.", str(target)], check=True)
     assert Project(target).planned() == {}
-    edit(target / "scripts/fit.py", "write_json(\n", "print()\n    write_json(\n")
+    edit(target / "src/taipan/stages/fit.py", "write_json(\n", "print()\n    write_json(\n")
     assert set(Project(target).planned()) == AFTER_FIT
 
 
@@ -115,7 +115,11 @@ class TestFreshClone:
         assert set(planned) == AFTER_FIT
 
     def test_changed_script_is_noticed(self, clone: Project) -> None:
-        edit(clone.path / "scripts/skim.py", "    path = None", "    print()\n    path = None")
+        edit(
+            clone.path / "src/taipan/stages/skim.py",
+            "    path = None",
+            "    print()\n    path = None",
+        )
         assert set(clone.planned()) == SKIM
 
     def test_changed_module_is_noticed(self, clone: Project) -> None:
