@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taipan.config.model import Systematic, Templates
+from taipan.config.sections.systematics import Systematic
+from taipan.config.sections.templates import Templates
 from taipan.likelihood.merge import Counts
 from taipan.likelihood.smooth import SMALLEST_NUMBER, smooth_variation
 from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
