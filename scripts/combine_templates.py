@@ -1,4 +1,4 @@
-"""Add the datasets' histograms and estimate QCD."""
+"""Add the datasets' histograms and fill the sample estimated from data."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Measure the opposite-sign/same-sign factor of the QCD background."""
+"""Measure the factor of the sample that is estimated from data."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -20,6 +20,7 @@ from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.decorrelation import CheckSettings, check_networks
+from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.load import DatasetEvents
@@ -32,7 +33,7 @@ from taipan.nn.scorer import FoldScorer
 from taipan.nn.tune import apply_best
 from taipan.nn.weights.store import read_weights
 from taipan.seeds import derive_seed
-from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
+from taipan.templates.combine import add_datasets, add_estimate
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from taipan.templates.residual import KIND, add_residuals
 
@@ -112,9 +113,9 @@ def measure_point(
     measured = (files.normalisation, files.pileup)
     datasets = open_datasets(files.events, *measured, analysis, settings.training.folds)
     transfer = read_json(files.transfer_factor)
-    factor = None if transfer is None else float(transfer["value"])
+    estimate = read_estimate(settings.samples, transfer)
     area = train_point(
-        datasets, analysis, settings, factor or 0.0, seed, models, record, files, threads
+        datasets, analysis, settings, estimate, seed, models, record, files, threads
     )
     scorer = FoldScorer(models, settings.features, threads)
     sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
@@ -122,7 +123,7 @@ def measure_point(
         datasets,
         analysis,
         CheckSettings.of(settings, derive_seed(seed, "judge")),
-        factor,
+        estimate,
         {"network": scorer.score},
     )
     found = {
@@ -142,7 +143,7 @@ def train_point(
     datasets: Sequence[DatasetEvents],
     analysis: Analysis,
     settings: Config,
-    transfer_factor: float,
+    estimate: MeasuredEstimate | None,
     seed: int,
     models: Sequence[Path],
     record: Path,
@@ -153,14 +154,14 @@ def train_point(
 
     Parameters
     ----------
-    datasets, analysis, settings, transfer_factor
+    datasets, analysis, settings, estimate
         As of :func:`~taipan.nn.inputs.collect_training_events`.
     seed, models, record, threads
         As of :func:`measure_point`.
     files
         Gives the weights of the loss and the hyperparameters found, if there are any.
     """
-    training_set, opponents = collect_training_events(datasets, analysis, settings, transfer_factor)
+    training_set, opponents = collect_training_events(datasets, analysis, settings, estimate)
     training, used, transformed = settings.training, (True,) * len(settings.features), None
     if files is not None and files.best is not None:
         training, used = apply_best(files.best, training, settings.features)
@@ -203,7 +204,7 @@ def _at_strength(settings: Config, strength: float) -> Config:
         simulated = [
             name
             for name, item in settings.samples.items()
-            if item.estimate == "simulation" and item.role == "background"
+            if item.is_simulated and item.role == "background"
         ]
         systematics[RESIDUAL] = Systematic.model_validate(
             {"kind": KIND, "region": adversary.control_sample.region, "samples": simulated}
@@ -222,7 +223,7 @@ def _expect(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Give the expected σ(μ) with and without the residual, and the residual itself."""
     name = settings.fit.observable
-    variations = template_variations(settings.systematics, settings.regions)
+    variations = template_variations(settings.systematics, settings.samples)
     templates, records = fill_templates(
         datasets, analysis, settings, shapes, scorer, variations, transfer
     )
@@ -263,7 +264,7 @@ def fill_templates(
     variations
         Of the systematics.
     transfer
-        Record of the opposite-sign/same-sign factor, None if nothing is estimated.
+        Record of what was measured for the estimate of a sample, None if all are simulated.
 
     Returns
     -------
@@ -308,7 +309,7 @@ def estimate_from_data(
     variations: Sequence[Variation],
     transfer: Mapping[str, Any] | None,
 ) -> tuple[hist.Hist, dict[str, Any]]:
-    """Add what is taken from data: control residuals and same-sign estimate.
+    """Add what is taken from data: control residuals and the estimate of a sample.
 
     Parameters
     ----------
@@ -318,11 +319,7 @@ def estimate_from_data(
         As of :func:`fill_templates`, which see also for what is returned.
     """
     name = settings.fit.observable
-    factor = read_transfer_factor(transfer)
-    filled, records = add_residuals(
-        {name: total}, settings.samples, settings.regions, variations, factor
-    )
-    if factor is None:
-        return filled[name], records
     samples, regions = settings.samples, settings.regions
-    return add_same_sign(filled[name], samples, regions, variations, factor), records
+    estimate = read_estimate(samples, transfer)
+    filled, records = add_residuals({name: total}, samples, regions, variations, estimate)
+    return add_estimate(filled[name], samples, regions, variations, estimate), records

@@ -60,8 +60,8 @@ def _check_measurement(
     sample = config.samples.get(measure.sample)
     if sample is None:
         yield unknown(f"{path}.sample", measure.sample, "sample", config.samples)
-    elif (sample.estimate == "same_sign") != (measure.denominator is not None):
+    elif sample.is_simulated == (measure.denominator is not None):
         yield (
-            f"{path}.denominator: {measure.denominator!r}; a sample estimated with same_sign "
-            "needs it, a simulated one takes none"
+            f"{path}.denominator: {measure.denominator!r}; a sample estimated from data needs it, "
+            "a simulated one takes none"
         )

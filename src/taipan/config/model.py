@@ -22,7 +22,7 @@ from taipan.config.sections.input_selection import InputSelection
 from taipan.config.sections.observables import Categorical, Observable
 from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.pileup import Pileup
-from taipan.config.sections.regions import Region, TransferFactor
+from taipan.config.sections.regions import Region
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.skim import Skim
@@ -98,9 +98,6 @@ class Config(Run):
     data: list[str] = Field(min_length=1, description="Datasets of collision data.")
     samples: dict[Name, Sample] = Field(min_length=1, description="Samples in stacking order.")
     regions: dict[Name, Region] = Field(min_length=1, description="Regions.")
-    transfer_factor: TransferFactor | None = Field(
-        None, description="Regions of the opposite-sign/same-sign factor."
-    )
     features: list[str] = Field(min_length=1, description="Inputs of the network, in order.")
     categorical: dict[Name, Categorical] = Field(
         default_factory=dict, description="Features that are categories; the rest is continuous."

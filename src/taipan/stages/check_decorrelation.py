@@ -9,6 +9,7 @@ from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.slices import restore_slice
 from taipan.decorrelation import CheckSettings, check_networks
+from taipan.estimates.registry import read_estimate
 from taipan.events.inputs import open_datasets
 from taipan.nn.scorer import FoldScorer
 from taipan.plotting.decorrelation import decorrelation_numbers, score_figure, tail_figure
@@ -58,12 +59,11 @@ def check_decorrelation(
         name: FoldScorer(paths, settings.features, threads) for name, paths in networks.items()
     }
     folds = len(next(iter(networks.values())))
-    transfer = read_json(transfer_factor)
     result = check_networks(
         open_datasets(events, normalisation, pileup, analysis, folds),
         analysis,
         CheckSettings.of(settings, seed),
-        None if transfer is None else float(transfer["value"]),
+        read_estimate(settings.samples, read_json(transfer_factor)),
         {name: scorer.score for name, scorer in scorers.items()},
     )
     write_json(record, result)

@@ -42,7 +42,7 @@ def histogram(
         settings.features,
         apply_edges(settings.observables, edges),
         settings.control_plots,
-        template_variations(settings.systematics, settings.regions),
+        template_variations(settings.systematics, settings.samples),
         read_corrections(settings.weights, analysis.quantities, shapes),
     )
     blocks = stream_dataset(

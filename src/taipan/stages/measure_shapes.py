@@ -8,6 +8,7 @@ from typing import Any
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.slices import restore_slice
+from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import write_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.shapes import count_events, measure_weight
@@ -40,10 +41,10 @@ def measure_shapes(
             settings.regions,
             analysis,
         )
-        transfer = read_json(transfer_factor)
-        factor = None if transfer is None else float(transfer["value"])
+        samples, regions = settings.samples, settings.regions
+        estimate = read_estimate(samples, read_json(transfer_factor))
         for name, item in measurements.items():
-            values = measure_weight(name, item, counts, settings.samples, settings.regions, factor)
+            values = measure_weight(name, item, counts, samples, regions, estimate)
             logger.info("%s: %s", name, ", ".join(f"{value:.3f}" for value in values))
             measured[name] = (item.quantity, item.binning, values)
     write_json(output, write_corrections(measured))

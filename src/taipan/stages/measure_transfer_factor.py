@@ -1,4 +1,4 @@
-"""Measure the opposite-sign/same-sign factor of the QCD background."""
+"""Measure the factor of the sample that is estimated from data."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from taipan.analysis import load_analysis
 from taipan.atomic import write_json
 from taipan.config.slices import restore_slice
+from taipan.estimates.registry import MeasuredEstimate, find_estimate
 from taipan.events.expected import SampleSums, check_samples
 from taipan.events.inputs import open_datasets
 from taipan.events.selection import region_masks, sample_masks
-from taipan.templates.combine import measure_transfer_factor
 
 logger = logging.getLogger("taipan.measure_transfer_factor")
 
@@ -30,9 +30,8 @@ def measure(
     All events are at hand here and no network is trained yet, so the samples are checked, too.
     """
     settings = restore_slice(config)
-    regions, analysis = settings.transfer_factor, load_analysis(settings.module)
-    measured = (regions.numerator, regions.denominator) if regions is not None else ()
-    totals = {name: np.zeros(2) for name in measured}
+    found, analysis = find_estimate(settings.samples), load_analysis(settings.module)
+    totals = {name: np.zeros(2) for name in (found[1].measured_in if found else ())}
     chosen = {name: settings.regions[name] for name in totals}
     sums = SampleSums(settings.samples, settings.regions)
     for dataset in open_datasets(events, normalisation, pileup, analysis, folds=2):
@@ -47,10 +46,13 @@ def measure(
                 totals[region] += (-weights.sum(), (weights**2).sum())
     for line in check_samples(sums):
         logger.warning("%s", line)
-    if regions is None:
+    if found is None:
         write_json(output, None)
         return
-    above, below = ((float(pair[0]), float(pair[1])) for pair in totals.values())
-    factor = measure_transfer_factor(above, below, (regions.numerator, regions.denominator))
-    logger.info("OS/SS factor %.3f ± %.3f", factor.value, factor.stat)
-    write_json(output, factor.to_dict())
+    yields = {name: (float(pair[0]), float(pair[1])) for name, pair in totals.items()}
+    estimate = MeasuredEstimate(*found, found[1].measure(yields))
+    for region in found[1].sources:
+        factor = estimate.factor(region)
+        sigma = factor * estimate.relative_uncertainty(region)
+        logger.info("%s in %s: factor %.3f ± %.3f", estimate.sample, region, factor, sigma)
+    write_json(output, estimate.record)

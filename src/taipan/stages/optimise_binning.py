@@ -14,11 +14,12 @@ from taipan.config.slices import restore_slice
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.load import divide_estimate, select_fold
+from taipan.estimates.registry import read_estimate
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
 from taipan.nn.scorer import FoldScorer
-from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
+from taipan.templates.combine import add_datasets, add_estimate
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 
 logger = logging.getLogger("taipan.optimise_binning")
@@ -52,7 +53,7 @@ def optimise_binning(
     settings = restore_slice(config)
     binning, analysis = settings.templates.binning, load_analysis(settings.module)
     observables = fine_observables(settings)
-    variations = template_variations(settings.systematics, settings.regions)
+    variations = template_variations(settings.systematics, settings.samples)
     corrections = read_corrections(settings.weights, analysis.quantities, shapes)
     fill = FillSettings(
         settings.samples,
@@ -73,18 +74,17 @@ def optimise_binning(
     processes = [*settings.samples, DATA]
     total = add_datasets(parts, observables, processes, list(settings.regions), labels)
     measured = read_json(transfer_factor)
-    factor = read_transfer_factor(measured)
-    if factor is not None:
-        total = {
-            name: add_same_sign(item, settings.samples, settings.regions, variations, factor)
-            for name, item in total.items()
-        }
+    estimate = read_estimate(settings.samples, measured)
+    total = {
+        name: add_estimate(item, settings.samples, settings.regions, variations, estimate)
+        for name, item in total.items()
+    }
     signals = [name for name, item in settings.samples.items() if item.role == "signal"]
     (region,) = [name for name, item in settings.regions.items() if item.role == "signal"]
     chosen_edges = {}
     for name, histogram in total.items():
         workspace = build_fine_workspace(histogram, settings, name, measured)
-        # the templates have all folds but the one used here, of simulation and same-sign data
+        # the templates have all folds but the one used here, of simulation and the sources of an estimate
         model = linearise(workspace, region, signals, 1.0 / (len(models) - 1))
         signal = sum(
             histogram[{"process": sample, "region": region, "variation": NOMINAL}].values()

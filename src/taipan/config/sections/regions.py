@@ -1,4 +1,4 @@
-"""Keys of selections of events: `regions`, `transfer_factor`."""
+"""Keys of selections of events: `regions`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from taipan.config.base import Name, Strict
+from taipan.config.base import Strict
 
 
 class Region(Strict):
@@ -17,15 +17,5 @@ class Region(Strict):
     role: Literal["signal", "control", "estimate"] = Field(
         "estimate",
         description="`signal` and `control` regions are fitted (they must be disjoint); "
-        "`estimate` regions feed data-driven estimates.",
+        "`estimate` regions feed estimates from data.",
     )
-    same_sign: Name | None = Field(
-        None, description="Region with the same cuts and equal charges (QCD estimate)."
-    )
-
-
-class TransferFactor(Strict):
-    """Measured opposite-sign/same-sign factor of the QCD estimate."""
-
-    numerator: Name = Field(description="Region of opposite sign in which it is measured.")
-    denominator: Name = Field(description="Region of same sign in which it is measured.")
