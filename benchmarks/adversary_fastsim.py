@@ -294,7 +294,7 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
     from taipan.analysis import load_analysis
     from taipan.atomic import read_json
     from taipan.config.load import load_config
-    from taipan.config.model import Systematic
+    from taipan.config.sections.systematics import Systematic
     from taipan.nn.scorer import FoldScorer
     from taipan.seeds import derive_seed
 

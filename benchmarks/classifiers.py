@@ -36,7 +36,8 @@ import numpy as np
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json
 from taipan.config.load import read_config
-from taipan.config.model import Config, Training
+from taipan.config.model import Config
+from taipan.config.sections.training import Training
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.variations import NOMINAL, template_variations

@@ -30,7 +30,7 @@ import uproot
 
 from taipan.analyses.htautau import ANALYSIS
 from taipan.config.load import load_catalogue, read_config
-from taipan.config.model import Skim
+from taipan.config.sections.skim import Skim
 from taipan.datasets import chunk_size, plan_chunks
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 

@@ -44,7 +44,8 @@ def make_events(events: int) -> Any:
 
 
 def settings(trials: int, epochs: int, whole: bool = False) -> tuple[Any, Any]:
-    from taipan.config.model import Training, Tuning
+    from taipan.config.sections.training import Training
+    from taipan.config.sections.tuning import Tuning
 
     network = {"networks": 1, "activation": "relu", "l2": 0.01}
     stop = {"epochs": epochs, "patience": epochs, "overtraining_patience": epochs}
@@ -57,7 +58,7 @@ def settings(trials: int, epochs: int, whole: bool = False) -> tuple[Any, Any]:
 
 
 def measure_own(events: int, trials: int, epochs: int, whole: bool = False) -> tuple[float, float]:
-    from taipan.config.model import Overtraining
+    from taipan.config.sections.overtraining import Overtraining
     from taipan.nn.tune import search_hyperparameters
 
     logging.disable(logging.INFO)

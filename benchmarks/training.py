@@ -108,7 +108,7 @@ def make_events(events: int) -> tuple[Any, Any, Any, np.random.Generator]:
 
 
 def prepare_compiled(events: int, dropout: float, threads: int) -> Epoch:
-    from taipan.config.model import Training
+    from taipan.config.sections.training import Training
     from taipan.nn.engine import Engine, prepare_tensorflow
     from taipan.nn.model import build_network
 
@@ -125,7 +125,7 @@ def prepare_together(events: int, dropout: float, networks: int) -> Epoch:
     """Train networks of different folds at the same time, as the rule `train` does."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from taipan.config.model import Training
+    from taipan.config.sections.training import Training
     from taipan.nn.engine import Engine, prepare_tensorflow
     from taipan.nn.model import build_network
 
@@ -181,7 +181,7 @@ def measure_folds(events: int, epochs: int, folds: int) -> dict[str, Any]:
     graph as the one of k folds does, and without that.
     """
     started = time.process_time()
-    from taipan.config.model import Training
+    from taipan.config.sections.training import Training
     from taipan.nn import train
     from taipan.nn.data import TrainingSet, split_folds
 
@@ -251,7 +251,7 @@ def main() -> None:
     options = parser.parse_args()
     load = os.getloadavg()[0]
     if options.folds:
-        from taipan.config.model import Training
+        from taipan.config.sections.training import Training
 
         found = []
         for epochs in (options.epochs, Training().epochs):

@@ -1,20 +1,12 @@
 """Download one file of the dataset catalogue."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taipan.remote.fetch import RECEIPT, Expected, fetch_file
-from taipan.remote.mirrors import Patience
 from taipan.scripting import run_script
+from taipan.stages.fetch import fetch
 
 if TYPE_CHECKING:
     snakemake: Any
-
-
-def fetch(remote: dict[str, Any], expected: dict[str, Any], receipt: str) -> None:
-    """Fetch the file of a `receipt` from the mirrors; it must be as `expected`."""
-    target, patience = Path(receipt.removesuffix(RECEIPT)), Patience.from_config(remote)
-    fetch_file(target, remote["mirrors"], Expected(**expected), patience)
 
 
 if __name__ == "__main__":

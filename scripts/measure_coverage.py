@@ -1,39 +1,12 @@
 """Judge the coverage that was measured; the report of it stays whatever the verdict is."""
 
-import logging
 from typing import TYPE_CHECKING, Any
 
-from taipan.atomic import read_json
-from taipan.errors import TaipanError
 from taipan.scripting import run_script
+from taipan.stages.measure_coverage import measure_coverage
 
 if TYPE_CHECKING:
     snakemake: Any
-
-logger = logging.getLogger("taipan.measure_coverage")
-
-
-def measure_coverage(report: str) -> None:
-    """Say how often the intervals hold the truth.
-
-    Raises
-    ------
-    TaipanError
-        If that is not as promised within two binomial standard deviations, or if intervals that are
-        too short by 30 % would have passed.
-    """
-    found = read_json(report)
-    lines = [
-        f"{100 * item['level']:.4g} %: found {100 * item['fraction']:.2f} % of {found['n']} "
-        f"({item['deviation']:+.1f} binomial σ)"
-        for item in found["intervals"]
-    ]
-    for line in lines:
-        logger.info(line)
-    if not found["passed"]:
-        raise TaipanError(f"{report}: the intervals do not cover: {'; '.join(lines)}")
-    if not found["has_power"]:
-        raise TaipanError(f"{report}: {found['n']} pseudo-experiments are too few to tell")
 
 
 if __name__ == "__main__":

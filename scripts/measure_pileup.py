@@ -1,52 +1,12 @@
 """Measure the vertex weights of the simulation."""
 
-import logging
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from taipan.analysis import load_analysis
-from taipan.atomic import read_json, write_json
-from taipan.events.weights import NO_VERTEX_WEIGHTS, measure_vertex_weights
-from taipan.normalisation import from_dict
 from taipan.scripting import local_files, run_script
-from taipan.skim.storage import read_events
+from taipan.stages.measure_pileup import measure_pileup
 
 if TYPE_CHECKING:
     snakemake: Any
-
-logger = logging.getLogger("taipan.measure_pileup")
-
-
-def measure_pileup(
-    events: dict[str, list[str]],
-    normalisation: str,
-    enabled: bool,
-    max_weight: float,
-    module: str,
-    output: str,
-) -> None:
-    """Write the ratio of data to simulation for each number of vertices."""
-    weights = NO_VERTEX_WEIGHTS
-    if enabled:
-        norms = from_dict(read_json(normalisation))
-        columns = [c for c in load_analysis(module).columns if c.name in ("PV_npvs", "genWeight")]
-        read = {name: read_events(paths, columns) for name, paths in events.items()}
-        data = [read[name]["PV_npvs"] for name in read if norms[name].is_data]
-        simulation = {name: item for name, item in read.items() if not norms[name].is_data}
-        # summed as float32, the total depends on the order of the events
-        simulated = [
-            item["genWeight"].astype(np.float64) * norms[name].scale
-            for name, item in simulation.items()
-        ]
-        weights = measure_vertex_weights(
-            np.concatenate(data),
-            np.concatenate([item["PV_npvs"] for item in simulation.values()]),
-            np.concatenate(simulated),
-            max_weight,
-        )
-    logger.info("%d vertex bins, weights up to %.2f", len(weights.ratio), max(weights.ratio))
-    write_json(output, {"enabled": enabled, "ratio": list(weights.ratio)})
 
 
 if __name__ == "__main__":

@@ -2,38 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from taipan.atomic import read_json
-from taipan.config.slices import restore_slice
-from taipan.plotting.style import save_figure
-from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
 from taipan.scripting import run_script
-from taipan.templates.store import read_histograms
+from taipan.stages.plot_systematics import plot_systematics
 
 if TYPE_CHECKING:
     snakemake: Any
-
-
-def plot_systematics(
-    templates: str,
-    workspace: str,
-    record: str,
-    config: dict[str, Any],
-    observable: str,
-    header: dict[str, Any],
-    outputs: dict[str, str],
-) -> None:
-    """Write ``systematics_<observable>`` as PDF, PNG and JSON."""
-    settings = restore_slice(config)
-    numbers = systematic_numbers(
-        read_histograms(templates)[observable],
-        (observable, settings.observables[observable]),
-        settings.samples,
-        settings.regions,
-        settings.systematics,
-        header,
-        FittedModel(read_json(workspace), read_json(record), settings.templates.plot == "all"),
-    )
-    save_figure(systematic_figure(numbers), outputs, numbers)
 
 
 if __name__ == "__main__":

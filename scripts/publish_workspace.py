@@ -1,18 +1,12 @@
 """Copy the main workspace to where readers look for it."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taipan.atomic import write_text
 from taipan.scripting import run_script
+from taipan.stages.publish_workspace import publish_workspace
 
 if TYPE_CHECKING:
     snakemake: Any
-
-
-def publish_workspace(workspace: str, published: str) -> None:
-    """Copy a file, to the byte."""
-    write_text(published, Path(workspace).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -1,30 +1,12 @@
 """Skim one chunk of a dataset."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taipan.remote.fetch import RECEIPT
 from taipan.scripting import run_script
-from taipan.skim.task import SkimTask, run_task
+from taipan.stages.skim import skim
 
 if TYPE_CHECKING:
     snakemake: Any
-
-
-def skim(
-    file: str | None,
-    task: dict[str, Any],
-    code: str,
-    remote: dict[str, Any],
-    events: str,
-    cutflow: str,
-    identities: str,
-) -> None:
-    """Select the events of a chunk of a local `file`, or if that is None of one on the mirrors."""
-    # a receipt is what a download leaves for Snakemake
-    path = None if file is None else Path(file.removesuffix(RECEIPT))
-    chunk = SkimTask.from_rule(task, path, code, remote)
-    run_task(chunk, Path(events), Path(cutflow), Path(identities))
 
 
 if __name__ == "__main__":

@@ -1,39 +1,12 @@
 """Skim all chunks of a dataset on a Dask cluster."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taipan.remote.fetch import RECEIPT
 from taipan.scripting import run_script
-from taipan.skim.executor import run_dask
-from taipan.skim.task import SkimTask
+from taipan.stages.skim_dataset import skim_dataset
 
 if TYPE_CHECKING:
     snakemake: Any
-
-
-def skim_dataset(
-    files: list[str],
-    tasks: list[dict[str, Any]],
-    code: str,
-    remote: dict[str, Any],
-    scheduler: str,
-    events: list[str],
-    cutflows: list[str],
-    identities: list[str],
-) -> None:
-    """Select the events of every chunk; `files` are those of the chunks, none if on mirrors."""
-    # the workers have working directories of their own
-    paths = [Path(file.removesuffix(RECEIPT)).resolve() for file in files]
-    sources: list[Path | None] = list(paths) if paths else [None] * len(tasks)
-    chunks = [
-        SkimTask.from_rule(task, path, code, remote)
-        for task, path in zip(tasks, sources, strict=True)
-    ]
-    outputs = [
-        (Path(a), Path(b), Path(c)) for a, b, c in zip(events, cutflows, identities, strict=True)
-    ]
-    run_dask(chunks, outputs, scheduler)
 
 
 if __name__ == "__main__":

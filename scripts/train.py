@@ -1,87 +1,12 @@
 """Train the networks of every fold and export an ONNX file a fold."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taipan.config.slices import restore_slice
-from taipan.nn.inputs import open_training_events
-from taipan.nn.train import train_network
-from taipan.nn.tune import apply_best
-from taipan.nn.weights.store import read_weights
 from taipan.scripting import local_files, run_script
+from taipan.stages.train import train
 
 if TYPE_CHECKING:
     snakemake: Any
-
-
-def train(
-    events: Mapping[str, Sequence[str]],
-    normalisation: str,
-    pileup: str,
-    transfer_factor: str,
-    config: Mapping[str, Any],
-    seed: int,
-    code: str,
-    threads: int,
-    weights: Sequence[str],
-    models: Sequence[str],
-    record: str,
-    checkpoints: str,
-    best: str | None,
-) -> None:
-    """Train the networks of k folds.
-
-    Parameters
-    ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor
-        JSON files of the rules of those names.
-    config
-        Sections `module`, `samples`, `regions`, `features`, `categorical`, `training` and the
-        conditions of `overtraining`.
-    seed
-        Seed of the training.
-    code
-        Version of the code, written into the models.
-    threads
-        Threads of TensorFlow.
-    weights
-        Parquet file of the weights of the loss, or none: the signed weights, or what
-        `training.negative_weights` makes of them without a stage of its own.
-    models
-        ONNX file of each fold to write.
-    record
-        JSON record to write (``docs/training.md``).
-    checkpoints
-        Folder from whose files a killed training goes on.
-    best
-        Values found by the search, which replace those of `training`; None without a search.
-    """
-    settings = restore_slice(config)
-    training_set, opponents = open_training_events(
-        events, normalisation, pileup, transfer_factor, settings
-    )
-    training, used = settings.training, (True,) * len(settings.features)
-    if best is not None:
-        training, used = apply_best(best, training, settings.features)
-    count = training.network_count
-    transformed = read_weights(weights[0], training_set, count) if weights else None
-    train_network(
-        training_set,
-        training,
-        seed,
-        [Path(path) for path in models],
-        Path(record),
-        provenance={"code": code},
-        threads=threads,
-        transformed=transformed,
-        conditions=settings.overtraining.conditions,
-        used=used,
-        checkpoints=Path(checkpoints),
-        opponents=opponents,
-    )
 
 
 if __name__ == "__main__":

@@ -1,58 +1,12 @@
 """Resample the training events to positive weights, by networks or by cells."""
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from taipan.atomic import write_json
-from taipan.config.slices import restore_slice
-from taipan.nn.inputs import open_training_set
-from taipan.nn.weights.store import write_weights
-from taipan.nn.weights.transform import transform_cells
 from taipan.scripting import local_files, run_script
+from taipan.stages.transform_weights import transform_weights
 
 if TYPE_CHECKING:
     snakemake: Any
-
-
-def transform_weights(
-    events: Mapping[str, Sequence[str]],
-    normalisation: str,
-    pileup: str,
-    transfer_factor: str,
-    config: Mapping[str, Any],
-    seed: int,
-    threads: int,
-    weights: str,
-    diagnostics: str,
-) -> None:
-    """Resample every network's training events.
-
-    Parameters
-    ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor
-        JSON files of the rules of those names.
-    config
-        Sections `module`, `samples`, `regions`, `features`, `categorical` and `training`.
-    seed
-        Seed of the networks.
-    threads
-        Threads of TensorFlow.
-    weights, diagnostics
-        Parquet and JSON files to write (``docs/negative_weights.md``).
-    """
-    settings = restore_slice(config)
-    training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
-    found: list[dict[str, Any]] = []
-    if settings.training.negative_weights == "cell":
-        resampled = transform_cells(training_set, settings.training)
-    else:
-        from taipan.nn.weights.learned import learn_weights  # TensorFlow: only where it is needed
-
-        resampled, found = learn_weights(training_set, settings.training, seed, threads)
-    write_weights(weights, training_set, resampled)
-    write_json(diagnostics, {"method": settings.training.negative_weights, "networks": found})
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from taipan.combine_command import add_combine_commands
 from taipan.config import document
 from taipan.config.checks import check_config, fitted_regions
 from taipan.config.load import ANALYSES, load_catalogue, read_config
-from taipan.config.model import Remote, Skim
+from taipan.config.sections.remote import Remote
+from taipan.config.sections.skim import Skim
 from taipan.datasets import total_luminosity
 from taipan.errors import TaipanError, explain_system_error
 from taipan.fit_command import add_fit_command

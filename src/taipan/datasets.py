@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from taipan.config.base import Name, Strict, Url
-from taipan.config.model import Config, Skim
+from taipan.config.model import Config
+from taipan.config.sections.skim import Skim
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0

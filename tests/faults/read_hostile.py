@@ -61,7 +61,7 @@ def read_onnx(path: Path, folder: Path) -> None:
 
 
 def read_corrections(path: Path, folder: Path) -> None:
-    from taipan.config.model import Weight
+    from taipan.config.sections.weights import Weight
     from taipan.events.corrections import read_correction
 
     read_correction("w", Weight(file=str(path)), ("pt",))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from benchmarks.adversary import make_toy
 
-from taipan.config.model import Training
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.adversary.events import (
     Opponent,
@@ -462,7 +462,8 @@ def _dataset(name: str, columns: dict[str, np.ndarray], weight: float | None) ->
 @pytest.fixture
 def collection() -> dict[str, Any]:
     """Data and two simulated datasets; regions of opposite and same sign at low and high m."""
-    from taipan.config.model import Region, Sample
+    from taipan.config.sections.regions import Region
+    from taipan.config.sections.samples import Sample
     from taipan.nn.collect import CollectSettings
 
     def columns(opposite: int, same_sign: int) -> dict[str, np.ndarray]:

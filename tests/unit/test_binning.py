@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taipan.config.model import Binning
+from taipan.config.sections.templates import Binning
 from taipan.likelihood import LikelihoodError, build_workspace
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.binning import LinearModel, linearise, optimise_edges

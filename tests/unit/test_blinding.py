@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from taipan.config.model import Config, Region
+from taipan.config.model import Config
+from taipan.config.sections.regions import Region
 from taipan.events.blinding import overlapping_signal
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from taipan.config.check_skim import check_skim
 from taipan.config.load import load_catalogue, load_config
-from taipan.config.model import Skim
+from taipan.config.sections.skim import Skim
 from taipan.datasets import Catalogue, ChunkPlan, Dataset, chunk_size, divide, plan_chunks
 
 ROOT = Path(__file__).parents[2]

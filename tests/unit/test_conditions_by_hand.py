@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from taipan.config.model import OvertrainingCondition
+from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.nn.conditions import Comparison, Part, compare, compare_values, significance
 
 

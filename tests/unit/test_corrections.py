@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.config.model import Measurement, Region, Sample, Weight
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
+from taipan.config.sections.weights import Measurement, Weight
 from taipan.errors import TaipanError
 from taipan.events.corrections import measured_ratio, read_correction, write_corrections
 from taipan.events.shapes import measure_weight

@@ -10,7 +10,9 @@ import pytest
 
 from taipan.analyses.htautau import ANALYSIS
 from taipan.analysis import Shift
-from taipan.config.model import Region, Sample, Systematic
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
+from taipan.config.sections.systematics import Systematic
 from taipan.coverage.draw import Binning, SameSign, SampleEvents, Universe
 from taipan.coverage.truth import Truth, rate_factor
 

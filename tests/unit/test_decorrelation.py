@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from taipan.config.model import DecorrelationCheck, Region, Sample
+from taipan.config.sections.decorrelation import DecorrelationCheck
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
 from taipan.decorrelation import (
     CheckSettings,
     ControlSample,

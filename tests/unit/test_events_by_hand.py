@@ -8,7 +8,10 @@ import correctionlib
 import numpy as np
 import pytest
 
-from taipan.config.model import Measurement, Region, Sample, Systematic
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
+from taipan.config.sections.systematics import Systematic
+from taipan.config.sections.weights import Measurement
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal

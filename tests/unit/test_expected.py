@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.config.model import Region, Sample
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.expected import SampleSums, check_samples
 from taipan.events.load import DatasetEvents, select_fold

@@ -11,7 +11,10 @@ import hist
 import numpy as np
 import pytest
 
-from taipan.config.model import Observable, Region, Sample, Systematic
+from taipan.config.sections.observables import Observable
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
+from taipan.config.sections.systematics import Systematic
 from taipan.events.corrections import EventCorrection, write_corrections
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import template_variations

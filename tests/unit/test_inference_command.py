@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from taipan.cli import main
-from taipan.config.model import Systematic
+from taipan.config.sections.systematics import Systematic
 from taipan.coverage.draw import Binning
 from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise
 from taipan.coverage.truth import draw_truth, rate_factor

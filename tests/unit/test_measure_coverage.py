@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,16 +12,11 @@ from scipy.special import ndtri
 from taipan.atomic import write_json
 from taipan.coverage.score import summarise
 from taipan.errors import TaipanError
-from tests.conftest import ROOT
+from taipan.stages.measure_coverage import measure_coverage
 
 
 def judge(report: Path) -> None:
-    spec = importlib.util.spec_from_file_location("measure", ROOT / "scripts/measure_coverage.py")
-    assert spec
-    assert spec.loader
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.measure_coverage(str(report))
+    measure_coverage(str(report))
 
 
 def write_report(path: Path, n: int, factor: float) -> Path:

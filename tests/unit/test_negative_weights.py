@@ -11,7 +11,8 @@ import pytest
 import uproot
 from benchmarks.negative_weights import make_toy
 
-from taipan.config.model import Training, WeightCheck
+from taipan.config.sections.training import Training
+from taipan.config.sections.weight_check import WeightCheck
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.data import TrainingSet, split_folds

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from taipan.config.model import Overtraining, OvertrainingCondition
+from taipan.config.sections.overtraining import Overtraining, OvertrainingCondition
 from taipan.nn import metrics
 from taipan.nn.conditions import (
     Part,

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taipan.config.model import Overtraining, Training, Tuning
+from taipan.config.sections.overtraining import Overtraining
+from taipan.config.sections.training import Training
+from taipan.config.sections.tuning import Tuning
 from taipan.errors import TaipanError
 from taipan.nn import confirm, train
 from taipan.nn.confirm import Candidate, combine_folds, decide

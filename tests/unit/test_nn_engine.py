@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from taipan.config.model import Training
+from taipan.config.sections.training import Training
 from taipan.nn import metrics
 from taipan.nn.engine import Engine
 from taipan.nn.model import build_network

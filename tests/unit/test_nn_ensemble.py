@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taipan.config.model import Overtraining
+from taipan.config.sections.overtraining import Overtraining
 from taipan.nn import metrics
 from taipan.nn.data import split_folds, split_networks
 from taipan.nn.engine import Engine

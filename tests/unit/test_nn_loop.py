@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taipan.config.model import Categorical, Overtraining, OvertrainingCondition, Training
+from taipan.config.sections.observables import Categorical
+from taipan.config.sections.overtraining import Overtraining, OvertrainingCondition
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.conditions import Part, find_fired

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from taipan.config.model import Overtraining
+from taipan.config.sections.overtraining import Overtraining
 from taipan.errors import TaipanError
 from taipan.nn import overtraining
 from taipan.nn.data import TrainingSet, split_folds

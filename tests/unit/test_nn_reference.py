@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taipan.config.model import Overtraining
+from taipan.config.sections.overtraining import Overtraining
 from taipan.nn.conditions import Part, compare, find_fired
 from taipan.nn.reference import fit_reference
 

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from taipan.config.model import InputSelection, Training
+from taipan.config.sections.input_selection import InputSelection
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.data import TrainingSet
 from taipan.nn.select import select_inputs

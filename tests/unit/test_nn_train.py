@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from taipan.config.model import Training
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics, train
 from taipan.nn.data import Standardisation, TrainingSet, split_folds

@@ -16,13 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.config.model import (
-    Overtraining,
-    OvertrainingCondition,
-    SearchSpace,
-    Training,
-    Tuning,
-)
+from taipan.config.sections.overtraining import Overtraining, OvertrainingCondition
+from taipan.config.sections.training import Training
+from taipan.config.sections.tuning import SearchSpace, Tuning
 from taipan.errors import TaipanError
 from taipan.nn import tune, tune_worker
 from taipan.nn.data import TrainingSet

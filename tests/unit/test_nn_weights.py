@@ -12,7 +12,8 @@ import pytest
 from benchmarks.negative_weights import TOY, make_toy, measure_toy
 
 from taipan.atomic import read_json
-from taipan.config.model import Categorical, Training
+from taipan.config.sections.observables import Categorical
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.data import TrainingSet, split_folds

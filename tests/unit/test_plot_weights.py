@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from benchmarks.negative_weights import make_toy
 
-from taipan.config.model import Training
+from taipan.config.sections.training import Training
 from taipan.nn.data import split_folds
 from taipan.nn.weights.distributions import describe_distributions
 from taipan.nn.weights.transform import loss_weights

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from taipan.atomic import read_json
-from taipan.config.model import Config, Observable, Sample
+from taipan.config.model import Config
+from taipan.config.sections.observables import Observable
+from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.likelihood import build_workspace
 from taipan.plotting.control import control_figure, control_numbers

@@ -8,7 +8,8 @@ import hist
 import numpy as np
 import pytest
 
-from taipan.config.model import Config, Systematic
+from taipan.config.model import Config
+from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_workspace

@@ -6,7 +6,10 @@ import hist
 import numpy as np
 import pytest
 
-from taipan.config.model import Observable, Region, Sample, Systematic
+from taipan.config.sections.observables import Observable
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
+from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.events.variations import template_variations
 from taipan.templates.fill import empty_histogram

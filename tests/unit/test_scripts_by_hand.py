@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,25 +12,19 @@ import numpy as np
 import pytest
 
 from taipan.atomic import read_json, write_json
-from taipan.config.model import Binning, Templates
+from taipan.config.sections.templates import Binning, Templates
 from taipan.errors import TaipanError
 from taipan.templates.fill import empty_histogram
 from taipan.templates.store import read_histograms, write_histograms
 from tests.tiny_analysis import write_events, write_network
 
-ROOT = Path(__file__).parents[2]
 HASHES = np.arange(9)  # fold of event i: i mod 3
 X = [-0.5, -0.5, -0.5, 1.0, 1.0, 1.0, -2.5, -2.5, -2.5]
 Y = [1, -1, 1, -1, 1, -1, 1, -1, 1]
 
 
-def load_script(name: str) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(name, ROOT / f"scripts/{name}.py")
-    assert specification is not None
-    assert specification.loader is not None
-    script = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(script)
-    return script
+def load_stage(name: str) -> ModuleType:
+    return importlib.import_module(f"taipan.stages.{name}")
 
 
 def definitions(**more: Any) -> dict[str, Any]:
@@ -92,7 +86,7 @@ def fill(
     weights = np.ones(9) if dataset == "Data" else np.arange(1.0, 10.0)
     events = write_events(folder / "e.parquet", event_hash=HASHES, genWeight=weights, x=X, y=Y)
     write_json(folder / "edges.json", {"nn_score": {"edges": [0.0, 0.5, 1.0]}})
-    load_script("histogram").histogram(
+    load_stage("histogram").histogram(
         dataset=dataset,
         events=[events],
         edges=str(folder / "edges.json"),
@@ -173,7 +167,7 @@ def optimise(
         fit={"reference": None},
     )
     write_json(folder / "factor.json", None)
-    load_script("optimise_binning").optimise_binning(
+    load_stage("optimise_binning").optimise_binning(
         events=events,
         transfer_factor=str(folder / "factor.json"),
         config=config,
@@ -212,7 +206,7 @@ def test_bins_hold_the_background_that_is_wanted(tmp_path: Path, inputs: dict[st
 @pytest.fixture
 def templates(tmp_path: Path) -> str:
     """A histogram with 10 ± 3 background and 7 data events in each of two regions."""
-    from taipan.config.model import Observable
+    from taipan.config.sections.observables import Observable
 
     observable = Observable(label="score", binning=[0.0, 0.5, 1.0])
     histogram = empty_histogram(
@@ -233,7 +227,7 @@ def templates(tmp_path: Path) -> str:
 def test_list_of_yields_has_no_data_of_blinded_regions(
     templates: str, tmp_path: Path, blinded: tuple[str, ...]
 ) -> None:
-    load_script("list_yields").write_yields(templates, blinded, str(tmp_path / "yields.csv"))
+    load_stage("list_yields").write_yields(templates, blinded, str(tmp_path / "yields.csv"))
     lines = ["region,process,yield,stat"]
     for region in ("high", "low"):
         lines.append(f"{region},bkg,10.0,3.0")
@@ -255,7 +249,7 @@ def test_vertex_weights_count_simulation_by_cross_section(tmp_path: Path, enable
         "Data": [write_events(tmp_path / "D.parquet", PV_npvs=[0, 0, 0, 1, 2, 2, 2])],
     }
     write_json(tmp_path / "norm.json", normalisation(S=0.5, B=2.0, Data=None))
-    load_script("measure_pileup").measure_pileup(
+    load_stage("measure_pileup").measure_pileup(
         events=events,
         normalisation=str(tmp_path / "norm.json"),
         enabled=enabled,
@@ -275,7 +269,7 @@ def test_vertex_weights_count_simulation_by_cross_section(tmp_path: Path, enable
 def test_gate_stops_when_it_fails_and_is_told_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passed: bool, action: str, stops: bool
 ) -> None:
-    script = load_script("check_overtraining")
+    script = load_stage("check_overtraining")
     condition = {"name": "auc_gap", "fold": 0, "value": 0.2, "limit": 0.1, "sigma": 5.0}
     verdict = {
         "passed": passed,

@@ -231,6 +231,6 @@ class TestBadInput:
 
 
 def test_envelope_is_that_of_the_default_configuration() -> None:
-    from taipan.config.model import Skim
+    from taipan.config.sections.skim import Skim
 
     assert Skim().envelope == ENVELOPE

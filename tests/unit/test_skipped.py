@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,20 +11,11 @@ import pytest
 from taipan.errors import TaipanError
 from taipan.skim.parts import GeneratedSums, Part
 from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
+from taipan.stages import normalise as stage
 from tests.unit.test_normalisation import catalogue, flow
 
-ROOT = Path(__file__).parents[2]
 NAME, DATA = "DYJetsToLL", "Run2012B_TauPlusX"
 EXPECTED: dict[str, int | None] = {NAME: 1000, DATA: 400}
-
-
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("normalise", ROOT / "scripts/normalise.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def skipped(dataset: str, start: int, stop: int | None) -> Skipped:
@@ -103,7 +92,7 @@ def run_script(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, 
         "table": str(folder / "cutflow.csv"),
         "skipped": str(folder / "skipped.json"),
     }
-    script().normalise_datasets(**{**arguments, **changes})
+    stage.normalise_datasets(**{**arguments, **changes})
     names = ("normalisation.json", "skipped.json")
     first, second = (json.loads((folder / n).read_text(encoding="utf-8")) for n in names)
     return first, second

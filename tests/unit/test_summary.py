@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from taipan.config.model import Config
 from taipan.config.slices import slice_config
 from taipan.errors import TaipanError
+from taipan.stages.summarize import summarize
 from taipan.summary import (
     RunIdentity,
     RunResults,
@@ -26,7 +26,6 @@ from taipan.summary import (
 )
 from taipan.summary.text import format_measurement, format_table, plain_label
 
-ROOT = Path(__file__).parents[2]
 IDENTITY = RunIdentity("fastsim", 2.0, 7, "0123", "89ab", "4567", {"taipan": "0.1.0"})
 REGIONS = ("signal", "w_control", "ss_signal", "ss_w_control", "antiiso_os", "antiiso_ss")
 YIELDS = {
@@ -377,11 +376,6 @@ def test_labels_lose_their_latex() -> None:
 
 
 def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Config) -> None:
-    spec = importlib.util.spec_from_file_location("summarize", ROOT / "scripts/summarize.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     results = found()
     files = {
         "fit": results.fit,
@@ -403,7 +397,7 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
     (tmp_path / "yields.csv").write_text("\n".join(["region,process,yield,stat", *rows]) + "\n")
     written = []
     for name in ("first", "second"):
-        script.summarize(
+        summarize(
             fit=str(tmp_path / "fit.json"),
             reference=str(tmp_path / "reference.json"),
             records=[str(tmp_path / "record.json")],

@@ -15,7 +15,11 @@ import numpy as np
 import pytest
 
 from taipan.analyses.htautau import ANALYSIS
-from taipan.config.model import Config, Observable, Region, Sample, Systematic
+from taipan.config.model import Config
+from taipan.config.sections.observables import Observable
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
+from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.events.corrections import EventCorrection, read_correction, write_corrections
 from taipan.events.load import DatasetEvents, divide_estimate, load_dataset

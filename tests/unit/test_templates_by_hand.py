@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from taipan.config.model import Systematic
+from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.weights import EventWeights, VertexWeights, measure_vertex_weights, weigh_events

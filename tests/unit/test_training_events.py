@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taipan.config.model import Region, Sample
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.weights import EventWeights

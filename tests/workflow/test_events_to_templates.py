@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
+import importlib
 from pathlib import Path
 from types import ModuleType
 
@@ -26,18 +26,13 @@ from taipan.skim.storage import read_events
 from taipan.templates.combine import add_datasets, add_same_sign, list_yields, read_transfer_factor
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from taipan.templates.store import read_histograms
-from tests.project import RESULTS, ROOT, SMOKE, Project
+from tests.project import RESULTS, SMOKE, Project
 
 pytestmark = pytest.mark.workflow
 
 
-def load_script(name: str) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(name, ROOT / f"scripts/{name}.py")
-    assert specification is not None
-    assert specification.loader is not None
-    script = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(script)
-    return script
+def load_stage(name: str) -> ModuleType:
+    return importlib.import_module(f"taipan.stages.{name}")
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +71,11 @@ def test_order_of_files_and_events_changes_nothing(
     # corrections are measured anew, each from events in another order
     pileup, transfer, shapes = (tmp_path / f"{n}.json" for n in ("pileup", "transfer", "shapes"))
     used = (config.pileup.enabled, config.pileup.max_weight, config.module)
-    load_script("measure_pileup").measure_pileup(permuted, normalisation, *used, pileup)
-    load_script("measure_transfer_factor").measure(
+    load_stage("measure_pileup").measure_pileup(permuted, normalisation, *used, pileup)
+    load_stage("measure_transfer_factor").measure(
         permuted, normalisation, pileup, content, transfer
     )
-    load_script("measure_shapes").measure_shapes(
+    load_stage("measure_shapes").measure_shapes(
         permuted, normalisation, pileup, transfer, content, shapes
     )
     ratios = [read_json(p)["ratio"] for p in (results / "corrections/pileup.json", pileup)]

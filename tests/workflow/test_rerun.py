@@ -94,7 +94,7 @@ def test_copied_project_re_runs_nothing(
     target.mkdir()
     subprocess.run([*command, f"{project.path}/.", str(target)], check=True)
     assert Project(target).planned() == {}
-    edit(target / "scripts/fit.py", "write_json(\n", "print()\n    write_json(\n")
+    edit(target / "src/taipan/stages/fit.py", "write_json(\n", "print()\n    write_json(\n")
     assert set(Project(target).planned()) == AFTER_FIT
 
 
@@ -115,7 +115,11 @@ class TestFreshClone:
         assert set(planned) == AFTER_FIT
 
     def test_changed_script_is_noticed(self, clone: Project) -> None:
-        edit(clone.path / "scripts/skim.py", "    path = None", "    print()\n    path = None")
+        edit(
+            clone.path / "src/taipan/stages/skim.py",
+            "    path = None",
+            "    print()\n    path = None",
+        )
         assert set(clone.planned()) == SKIM
 
     def test_changed_module_is_noticed(self, clone: Project) -> None:
@@ -193,7 +197,7 @@ def test_words_of_scripts_and_configuration_keys_re_run_nothing(project: Project
     for path in (project.path / "scripts").glob("*.py"):
         text = path.read_text(encoding="utf-8")
         path.write_text("# a remark\n" + text.replace('"""', '"""Better: ', 1), encoding="utf-8")
-    model = project.path / "src/taipan/config/model.py"
+    model = project.path / "src/taipan/config/sections/fastsim.py"
     edit(model, 'description="Signal strength injected', 'description="The signal strength put')
     assert project.planned() == {}
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json
-from taipan.config.model import Config, Systematic
+from taipan.config.model import Config
+from taipan.config.sections.systematics import Systematic
 from taipan.decorrelation import CheckSettings, check_networks
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.analysis import Analysis
-from taipan.config.adversary import Adversary, ControlSample
 from taipan.config.fields import unknown
 from taipan.config.model import Config
+from taipan.config.sections.adversary import Adversary, ControlSample
 
 Problems = Iterator[str]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from taipan.config.model import Config, Coverage
+from taipan.config.model import Config
+from taipan.config.sections.coverage import Coverage
 
 
 def check_coverage(config: Config) -> Iterator[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from taipan.config.fields import unknown
-from taipan.config.model import Config, Sample
+from taipan.config.model import Config
+from taipan.config.sections.samples import Sample
 
 
 def check_confined(config: Config) -> Iterator[str]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from taipan.analysis import Analysis
 from taipan.config.check_decorrelation import check_control_region
 from taipan.config.fields import unknown
-from taipan.config.model import Config, Systematic
+from taipan.config.model import Config
+from taipan.config.sections.systematics import Systematic
 from taipan.datasets import Catalogue
 
 WEIGHTS = ("pileup",)

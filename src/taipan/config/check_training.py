@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.config.fields import unknown
-from taipan.config.model import Config, most_networks
+from taipan.config.model import Config
+from taipan.config.sections.training import most_networks
 
 Problems = Iterator[str]
 

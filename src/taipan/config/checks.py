@@ -24,7 +24,9 @@ from taipan.config.check_systematics import check_systematics
 from taipan.config.check_training import check_training
 from taipan.config.check_weights import check_weights
 from taipan.config.fields import unknown
-from taipan.config.model import Config, Observable, Region
+from taipan.config.model import Config
+from taipan.config.sections.observables import Observable
+from taipan.config.sections.regions import Region
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.expressions import Expression, parse_expression, provably_disjoint

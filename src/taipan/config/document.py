@@ -27,7 +27,7 @@ _Section = tuple[str, tuple[str, ...], list[_Key]]
 _WIDTH = 100
 _HEADER = """\
 # yaml-language-server: $schema=config.schema.json
-# Default of every run key, generated from src/taipan/config/model.py by `taipan config write`.
+# Default of every run key, generated from src/taipan/config/sections by `taipan config write`.
 # To change some of them, write only those into a file of your own (config/examples has some) and
 # add `--configfile FILE` to the Snakemake command.
 """

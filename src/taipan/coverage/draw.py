@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
-from taipan.config.model import Config, Systematic
+from taipan.config.model import Config
+from taipan.config.sections.systematics import Systematic
 from taipan.coverage.truth import Truth, rate_factor
 from taipan.errors import TaipanError
 from taipan.events.corrections import EventCorrection

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taipan.config.model import Systematic
+from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 
 EVENT_KINDS = ("rate", "weight", "kinematic")

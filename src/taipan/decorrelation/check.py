@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
-from taipan.config.model import Config, DecorrelationCheck
+from taipan.config.model import Config
+from taipan.config.sections.decorrelation import DecorrelationCheck
 from taipan.decorrelation.adversary import fresh_adversary
 from taipan.decorrelation.correlation import measure_dependence
 from taipan.decorrelation.events import CLASSES, EventSettings, JudgedEvents, Scorer, collect_events

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
-from taipan.config.model import Region, Sample
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks
 from taipan.nn.collect import CollectSettings, weigh_samples

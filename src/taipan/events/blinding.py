@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from taipan.config.model import Region
+from taipan.config.sections.regions import Region
 from taipan.expressions import parse_expression, provably_disjoint
 
 

@@ -14,7 +14,7 @@ import correctionlib
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import Weight
+from taipan.config.sections.weights import Weight
 from taipan.errors import TaipanError
 from taipan.limits import LARGEST as LARGEST_FILE
 from taipan.limits import refuse_size

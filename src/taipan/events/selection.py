@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import Region, Sample
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
 from taipan.expressions import parse_expression
 
 Array = NDArray[Any]

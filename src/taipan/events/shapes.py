@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
-from taipan.config.model import Measurement, Region, Sample
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
+from taipan.config.sections.weights import Measurement
 from taipan.errors import TaipanError
 from taipan.events.corrections import measured_ratio
 from taipan.events.load import DatasetEvents

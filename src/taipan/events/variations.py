@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from taipan.config.model import Region, Sample, Systematic
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
+from taipan.config.sections.systematics import Systematic
 
 NOMINAL = "nominal"
 DIRECTIONS = {"up": 1.0, "down": -1.0}

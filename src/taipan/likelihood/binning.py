@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from taipan.config.model import Binning
+from taipan.config.sections.templates import Binning
 from taipan.likelihood.asimov import linear_sigma
 from taipan.likelihood.errors import LikelihoodError
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taipan.config.model import Config, Systematic
+from taipan.config.model import Config
+from taipan.config.sections.systematics import Systematic
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
 from taipan.likelihood.templates import RegionTemplates, acts_in

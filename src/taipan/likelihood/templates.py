@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from taipan.config.model import Config, Systematic
+from taipan.config.model import Config
+from taipan.config.sections.systematics import Systematic
 from taipan.events.selection import belongs_to
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.same_sign import find_subtracted, list_directions

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taipan.config.model import Systematic, Templates
+from taipan.config.sections.systematics import Systematic
+from taipan.config.sections.templates import Templates
 from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
 from taipan.templates.merge import Counts
 from taipan.templates.smooth import SMALLEST_NUMBER, smooth_variation

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import OvertrainingCondition
+from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.nn import metrics
 
 FloatArray = NDArray[np.float64]
@@ -99,7 +99,7 @@ def compare(metric: str, train: Part, unseen: Part) -> Comparison:
     Parameters
     ----------
     metric
-        A metric of :class:`~taipan.config.model.OvertrainingCondition`.
+        A metric of :class:`~taipan.config.sections.overtraining.OvertrainingCondition`.
     train, unseen
         The two parts, with no event in common.
 
@@ -139,8 +139,8 @@ def compare_paired(metric: str, seen: Part, unseen: Part) -> Comparison:
     Parameters
     ----------
     metric
-        A metric of :class:`~taipan.config.model.OvertrainingCondition`, not a test of Kolmogorov
-        and Smirnov.
+        A metric of :class:`~taipan.config.sections.overtraining.OvertrainingCondition`, not a
+        test of Kolmogorov and Smirnov.
     seen, unseen
         The same events in the same order. The error is that of the events' differences; for σ(μ),
         which is no mean, as if the two were independent.

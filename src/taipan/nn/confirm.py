@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.atomic import replacing
-from taipan.config.model import Training
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.conditions import Part, compare_paired, measure_gain
 from taipan.nn.data import Split, check_split, split_folds

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import TWO_FOLD_PARTS, Categorical, Training, most_networks
+from taipan.config.sections.observables import Categorical
+from taipan.config.sections.training import TWO_FOLD_PARTS, Training, most_networks
 from taipan.errors import TaipanError
 
 BACKGROUND, SIGNAL = 0, 1

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from taipan.config.model import Training
+from taipan.config.sections.training import Training
 from taipan.nn.conditions import Part
 from taipan.nn.model import Network, initialise
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import OvertrainingCondition, Training
+from taipan.config.sections.overtraining import OvertrainingCondition
+from taipan.config.sections.training import Training
 from taipan.nn.conditions import HIGHER_IS_BETTER, compare_values
 
 History = dict[str, list[float]]

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import OvertrainingCondition, Training
+from taipan.config.sections.overtraining import OvertrainingCondition
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.checkpoint import Checkpoint, Saved

@@ -20,7 +20,8 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
-from taipan.config.model import Categorical, Training
+from taipan.config.sections.observables import Categorical
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.data import Standardisation
 from taipan.seeds import derive_seed

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import Overtraining
+from taipan.config.sections.overtraining import Overtraining
 from taipan.nn import metrics
 from taipan.nn.conditions import Part, compare, significance
 from taipan.nn.data import CLASSES, TrainingSet, split_folds

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from taipan.config.model import InputSelection, OvertrainingCondition, Training
+from taipan.config.sections.input_selection import InputSelection
+from taipan.config.sections.overtraining import OvertrainingCondition
+from taipan.config.sections.training import Training
 from taipan.nn import metrics
 from taipan.nn.data import FloatArray, TrainingSet, split_folds
 from taipan.nn.engine import prepare_tensorflow

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import InputSelection
+from taipan.config.sections.input_selection import InputSelection
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.data import TrainingSet

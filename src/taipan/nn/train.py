@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.atomic import write_json
-from taipan.config.model import OvertrainingCondition, Training
+from taipan.config.sections.overtraining import OvertrainingCondition
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.adversary.engine import AdversarialEngine

@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.atomic import read_json, write_json, write_text
-from taipan.config.model import OvertrainingCondition, Training, Tuning
+from taipan.config.sections.overtraining import OvertrainingCondition
+from taipan.config.sections.training import Training
+from taipan.config.sections.tuning import Tuning
 from taipan.errors import TaipanError
 from taipan.nn.data import TrainingSet, check_split, split_folds
 from taipan.nn.tune_worker import Search, result_path, write_search

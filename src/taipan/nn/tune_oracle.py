@@ -17,7 +17,8 @@ import keras_tuner
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
 from taipan.atomic import write_text
-from taipan.config.model import Training, Tuning
+from taipan.config.sections.training import Training
+from taipan.config.sections.tuning import Tuning
 from taipan.nn.tune_space import build_space
 from taipan.nn.tune_worker import FIRST
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import keras_tuner
 
-from taipan.config.model import SearchSpace, Training
+from taipan.config.sections.training import Training
+from taipan.config.sections.tuning import SearchSpace
 
 CHOICES = ("layers", "units", "activation", "batch_size", "schedule")
 RANGES = ("dropout", "l2", "learning_rate")

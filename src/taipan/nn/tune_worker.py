@@ -23,7 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.atomic import read_json, write_json
-from taipan.config.model import Categorical, OvertrainingCondition, Training, Tuning
+from taipan.config.sections.observables import Categorical
+from taipan.config.sections.overtraining import OvertrainingCondition
+from taipan.config.sections.training import Training
+from taipan.config.sections.tuning import Tuning
 from taipan.errors import TaipanError
 from taipan.import_path import drop_folder
 from taipan.nn.conditions import HIGHER_IS_BETTER

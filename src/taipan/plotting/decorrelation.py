@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from taipan.config.model import Region
+from taipan.config.sections.regions import Region
 from taipan.plotting.stack import mark_outside
 from taipan.plotting.style import CYCLE, add_header, house_style, inch_margins, new_figure
 

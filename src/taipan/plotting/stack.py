@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from taipan.config.model import Sample
+from taipan.config.sections.samples import Sample
 from taipan.plotting.style import SIGNAL, with_unit
 
 Array = NDArray[np.float64]

@@ -14,7 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from taipan.config.model import Observable, Region, Sample, Systematic
+from taipan.config.sections.observables import Observable
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
+from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.likelihood.table import Sides, Table, read_table

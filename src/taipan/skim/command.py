@@ -11,7 +11,8 @@ from pathlib import Path
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.clean_text import strip_credentials
-from taipan.config.model import Remote, Skim
+from taipan.config.sections.remote import Remote
+from taipan.config.sections.skim import Skim
 from taipan.datasets import chunk_size, divide, identify_file
 from taipan.errors import TaipanError
 from taipan.provenance import code_version, describe

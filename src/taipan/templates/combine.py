@@ -11,7 +11,9 @@ import hist
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import Observable, Region, Sample
+from taipan.config.sections.observables import Observable
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, Variation, is_data_driven, varied_regions
 from taipan.templates.fill import DATA, empty_histogram

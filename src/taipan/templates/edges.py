@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from taipan.atomic import read_json
-from taipan.config.model import Observable
+from taipan.config.sections.observables import Observable
 from taipan.errors import TaipanError
 
 

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
-from taipan.config.model import Observable, Region, Sample
+from taipan.config.sections.observables import Observable
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from taipan.config.model import Region, Sample
+from taipan.config.sections.regions import Region
+from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, Variation
 from taipan.templates.combine import TransferFactor, add_same_sign

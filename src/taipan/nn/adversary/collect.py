@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
-from taipan.config.adversary import ControlSample
-from taipan.config.model import Training
+from taipan.config.sections.adversary import ControlSample
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks

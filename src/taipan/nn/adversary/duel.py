@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from taipan.config.adversary import Adversary
-from taipan.config.model import Training
+from taipan.config.sections.adversary import Adversary
+from taipan.config.sections.training import Training
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.adversary.networks import (
     DECILES,

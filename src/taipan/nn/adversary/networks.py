@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from taipan.config.adversary import Adversary
+from taipan.config.sections.adversary import Adversary
 from taipan.nn.model import BoundedLogit, activation_of
 
 DECILES = 10

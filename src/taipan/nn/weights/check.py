@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import Training, WeightCheck
+from taipan.config.sections.training import Training
+from taipan.config.sections.weight_check import WeightCheck
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.data import FloatArray, Split, TrainingSet, network_name, split_networks

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import Training
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn import metrics
 from taipan.nn.data import FloatArray, TrainingSet, measure_spread, uniform_hash

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.model import Training
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.data import FloatArray, TrainingSet, split_networks
 from taipan.nn.weights.cells import cell_points, resample_cells

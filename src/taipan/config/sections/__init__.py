@@ -1,0 +1,1 @@
+"""One file for each section of the configuration: keys, types, defaults, units and meanings."""

@@ -1,0 +1,40 @@
+"""Keys of the statistical model: `fit`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from taipan.config.base import Fraction, Name, Strict
+
+
+class FitRegion(Strict):
+    """What is fitted in one region."""
+
+    region: Name = Field(description="Name of the region.")
+    observable: Name | Literal["yield"] = Field(
+        description="Observable, or `yield` for a single bin."
+    )
+
+
+class Fit(Strict):
+    """The statistical model and what is computed from it."""
+
+    unblind: bool = Field(False, description="Use the data of the signal regions.")
+    poi: list[Name] = Field(
+        default_factory=lambda: ["mu"], description="Parameter of interest (exactly one)."
+    )
+    poi_range: tuple[float, float] = Field(
+        (-20.0, 40.0), description="Bounds of the parameter of interest."
+    )
+    observable: Name = Field("nn_score", description="Observable of the signal regions.")
+    reference: Name | None = Field(
+        "m_vis", description="Observable of the reference fit, absent for none."
+    )
+    free_normalisations: dict[Name, Name] = Field(
+        default_factory=dict,
+        description="Normalisation factors that float without constraint: parameter → sample.",
+    )
+    mc_statistics: bool = Field(True, description="One parameter per bin for Σw² (staterror).")
+    confidence_level: Fraction = Field(0.95, description="Level of the upper limit.")

@@ -1,0 +1,14 @@
+"""Keys of the pile-up correction: `pileup`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from taipan.config.base import Positive, Strict
+
+
+class Pileup(Strict):
+    """Correction of the simulated number of primary vertices to the one seen in data."""
+
+    enabled: bool = Field(True, description="Apply the correction to the nominal weights.")
+    max_weight: Positive = Field(3.0, description="Largest weight given to an event.")

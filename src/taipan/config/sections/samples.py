@@ -1,0 +1,45 @@
+"""Keys of what is stacked and fitted: `samples`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from taipan.config.base import Name, Strict
+
+
+class Sample(Strict):
+    """A physics process: what is stacked in a plot and fitted."""
+
+    label: str = Field("", description="Name on plots (LaTeX allowed); the sample's if empty.")
+    colour: str = Field("#bdbdbd", pattern=r"^#[0-9a-fA-F]{6}$", description="Colour on plots.")
+    role: Literal["signal", "background"] = Field("background", description="Class it belongs to.")
+    datasets: list[str] = Field(
+        default_factory=list, description="Simulated datasets of the catalogue that make it up."
+    )
+    select: str | None = Field(
+        None, description="Cut that picks this sample's events out of its datasets."
+    )
+    estimate: Literal["simulation", "same_sign"] = Field(
+        "simulation",
+        description="`simulation`, or `same_sign`: data minus simulation in the region's "
+        "`same_sign` partner, times the measured opposite-sign/same-sign factor.",
+    )
+
+    regions: list[Name] | None = Field(
+        None,
+        min_length=1,
+        description="Fitted regions whose model the sample belongs to; all if absent. It is left "
+        "out of the others, of the training too; estimates subtract it everywhere.",
+    )
+
+    @model_validator(mode="after")
+    def _datasets_match_estimate(self) -> Sample:
+        if self.estimate == "simulation" and not self.datasets:
+            raise ValueError("a simulated sample needs at least one entry in `datasets`")
+        if self.estimate == "same_sign" and self.datasets:
+            raise ValueError("a data-driven sample takes no `datasets`")
+        if self.estimate == "same_sign" and self.regions is not None:
+            raise ValueError("a data-driven sample takes no `regions`: it is all that is left")
+        return self

@@ -1,0 +1,138 @@
+"""Keys of the networks and of the weights that they are trained with: `training`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from taipan.config.base import Name, NonNegative, Positive, Strict
+from taipan.config.sections.adversary import Adversary, Decorrelation
+
+
+class Refinement(Strict):
+    """Networks that learn weights from the features (`refine` and `resample`)."""
+
+    parts: Annotated[int, Field(ge=2, le=20)] = Field(
+        3,
+        description="The training events are divided into so many parts; an event's weight comes "
+        "from a network trained on the other parts.",
+    )
+    hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
+        default_factory=lambda: [64, 64], min_length=1, description="Units of each hidden layer."
+    )
+    l2: NonNegative = Field(1e-4, description="L2 penalty on the kernels.")
+    batch_size: Annotated[int, Field(ge=1)] = Field(512, description="Events per training step.")
+    learning_rate: Positive = Field(1e-3, description="Learning rate of Adam.")
+    epochs: Annotated[int, Field(ge=1)] = Field(60, description="Largest number of epochs.")
+    patience: Annotated[int, Field(ge=1)] = Field(
+        10,
+        description="Epochs without a better Brier score of the events held out for it (a quarter "
+        "of those trained on) before training stops.",
+    )
+
+
+class Cells(Strict):
+    """Cell resampling (`cell`)."""
+
+    components: Annotated[int, Field(ge=1)] = Field(
+        6,
+        description="Neighbours are near in so many leading principal components of the "
+        "standardised features.",
+    )
+    max_radius: Positive | None = Field(
+        None,
+        description="Largest radius of a cell, in standard deviations of a feature; weights of a "
+        "cell that is still negative there are left as they are. Null: no limit.",
+    )
+
+
+TWO_FOLD_PARTS = 4
+"""Parts of the other fold where there are two: each stops one network."""
+
+
+def most_networks(folds: int) -> int:
+    """Give the largest number of networks of a fold: what stops them must differ."""
+    return folds - 1 if folds > 2 else TWO_FOLD_PARTS
+
+
+class Training(Strict):
+    """The k-fold network."""
+
+    region: Name = Field("signal", description="Region whose events are trained on.")
+    folds: Annotated[int, Field(ge=2, le=20)] = Field(
+        5, description="Number of folds k; each network is applied only to the fold it never saw."
+    )
+    networks: Annotated[int, Field(ge=1, le=19)] = Field(
+        4,
+        description="Networks of a fold, less than `folds` (with two folds up to 4). Each is "
+        "stopped early by other events, and the score is that of their mean logit.",
+    )
+    hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
+        default_factory=lambda: [64, 64],
+        min_length=1,
+        description="Units of each hidden layer.",
+    )
+    activation: Literal["relu", "gelu", "silu", "elu", "tanh"] = Field(
+        "gelu", description="Activation of the hidden layers."
+    )
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.2, description="Dropout after each hidden layer."
+    )
+    l2: NonNegative = Field(5e-4, description="L2 penalty on the kernels.")
+    logit_bound: Positive | None = Field(
+        6.0,
+        description="Bound c of the logit, z → c·tanh(z/c): the loss stays bounded below. Null: no "
+        "bound, for comparison; training stops once its loss is negative or |logit| > 50.",
+    )
+    batch_size: Annotated[int, Field(ge=1)] = Field(1024, description="Events per training step.")
+    learning_rate: Positive = Field(3e-3, description="Learning rate of Adam.")
+    epochs: Annotated[int, Field(ge=1)] = Field(100, description="Largest number of epochs.")
+    patience: Annotated[int, Field(ge=1)] = Field(
+        15, description="Epochs without a better validation metric before training stops."
+    )
+    early_stopping_metric: Literal["brier", "bounded_bce"] = Field(
+        "brier",
+        description="Metric of the validation fold that picks the best epoch; both are bounded "
+        "for signed weights.",
+    )
+    negative_weights: Literal["signed_bounded", "refine", "resample", "cell", "abs", "drop"] = (
+        Field(
+            "signed_bounded",
+            description="How events of negative weight are trained on: with their sign; with the "
+            "learned mean of the sign; by a learned or a nearest-neighbour resampling to positive "
+            "weights; with |w|; or not at all. The last two are biased, for comparison only.",
+        )
+    )
+    refinement: Refinement = Field(
+        default_factory=Refinement, description="Networks of `refine` and `resample`."
+    )
+    cells: Cells = Field(default_factory=Cells, description="Cells of `cell`.")
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        "cosine",
+        description="Learning rate by epoch: `constant`; `cosine` falls to zero at the last epoch; "
+        "`plateau` halves it after a third of `patience` without a better metric.",
+    )
+    overtraining_patience: Annotated[int, Field(ge=1)] = Field(
+        10, description="Consecutive overtrained epochs after which training stops."
+    )
+    selection: Literal["best_value", "best_fit"] = Field(
+        "best_value",
+        description="Epoch that is kept, among those not overtrained: the best metric, or the "
+        "best of smooth curves fitted to the histories.",
+    )
+    checkpoint_every: Annotated[int, Field(ge=0)] = Field(
+        10, description="Epochs between checkpoints, from which a killed training goes on; 0: none."
+    )
+    adversary: Adversary = Field(
+        default_factory=Adversary,
+        description="An adversary that tries to tell data from simulation by the score.",
+    )
+    decorrelate: list[Decorrelation] = Field(
+        default_factory=list, description="Quantities that the score must not depend on."
+    )
+
+    @property
+    def network_count(self) -> int:
+        """Number of networks of all folds."""
+        return self.folds * self.networks

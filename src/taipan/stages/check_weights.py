@@ -1,0 +1,69 @@
+"""Describe the event weights of samples and regions; judge those of the training, stop or warn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from taipan.atomic import read_json, write_json
+from taipan.config.slices import restore_slice
+from taipan.errors import TaipanError
+from taipan.nn.inputs import open_region_weights, open_training_set
+from taipan.nn.scorer import FoldScorer
+from taipan.nn.weights.check import check_weights as judge_weights
+from taipan.nn.weights.check import failure_message
+from taipan.nn.weights.store import read_weights
+from taipan.nn.weights.transform import loss_weights
+
+
+def check_weights(
+    inputs: Mapping[str, Any],
+    config: Mapping[str, Any],
+    threads: int,
+    weights: Sequence[str],
+    models: Sequence[str],
+    record: str,
+    diagnostics: str,
+    verdict: str,
+) -> None:
+    """Write diagnostics and verdict.
+
+    Parameters
+    ----------
+    inputs
+        `events` (dataset → Parquet files of the skim) and the JSON files `normalisation`, `pileup`
+        and `transfer_factor`.
+    config
+        Sections `module`, `samples`, `regions`, `features`, `training` and `weight_check`.
+    threads
+        Threads of a network.
+    weights
+        Parquet file of the weights of the loss, or none.
+    models, record
+        ONNX file of each fold and JSON record of the training.
+    diagnostics, verdict
+        JSON files to write (``docs/negative_weights.md``).
+
+    Raises
+    ------
+    TaipanError
+        If a condition fails and `weight_check.on_failure` is `stop`; both files are written first.
+    """
+    settings = restore_slice(config)
+    training_set = open_training_set(**inputs, settings=settings)
+    training = settings.training
+    stored = read_weights(weights[0], training_set, training.network_count) if weights else None
+    scorer = FoldScorer(models, training_set.names, threads)
+    described, judged = judge_weights(
+        training_set,
+        loss_weights(training_set, training, stored),
+        scorer.score(training_set.features, training_set.folds),
+        read_json(record),
+        open_region_weights(**inputs, settings=settings),
+        training,
+        settings.weight_check,
+    )
+    write_json(diagnostics, described)
+    write_json(verdict, judged)
+    if not judged["passed"] and judged["action"] == "stop":
+        raise TaipanError(failure_message(judged))

@@ -1,0 +1,134 @@
+"""Draw pseudo-data from the simulated events, with random signal strength and systematics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from taipan.analysis import load_analysis
+from taipan.atomic import read_json, write_json
+from taipan.config.model import Config
+from taipan.config.slices import restore_slice
+from taipan.coverage.draw import (
+    Binning,
+    SameSign,
+    Universe,
+    extreme_truths,
+    reach_of,
+    split_samples,
+)
+from taipan.coverage.truth import Truth, draw_truth
+from taipan.events.corrections import read_corrections
+from taipan.events.inputs import open_datasets
+from taipan.events.variations import is_data_driven
+from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
+from taipan.nn.scorer import FoldScorer
+from taipan.seeds import derive_seed
+from taipan.templates.merge import merge_values
+from taipan.templates.store import read_histograms
+
+logger = logging.getLogger("taipan.draw_pseudo_data")
+
+# What leaving out events far from the fitted regions may change, in Poisson standard deviations of
+# a bin: a shift of every bin by this much, all in one direction, moves an estimate by less.
+LARGEST_LOSS = 0.05
+
+
+def draw_pseudo_data(
+    events: Mapping[str, Sequence[str]],
+    models: list[str],
+    normalisation: str,
+    pileup: str,
+    shapes: str,
+    templates: str,
+    transfer: str,
+    record: str,
+    config: dict[str, Any],
+    observable: str,
+    seed: int,
+    batch: int,
+    threads: int,
+    pseudo_data: str,
+) -> None:
+    """Write the counts and the truth of one batch of pseudo-experiments.
+
+    Raises
+    ------
+    TaipanError
+        If a systematic cannot be applied to events.
+    """
+    coverage = config.pop("coverage")
+    settings = restore_slice(config)
+    analysis, merging = load_analysis(settings.module), read_json(record)["regions"]
+    loaded = open_datasets(events, normalisation, pileup, analysis, len(models))
+    scorer = FoldScorer(models, threads=threads, features=settings.features)
+    binning = Binning(
+        observable,
+        {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
+        frozenset(name for name, item in merging.items() if item["role"] == "control"),
+    )
+    table = read_table(read_histograms(templates)[observable], observable)
+    same_sign = read_same_sign(table, merging, settings, read_json(transfer))
+    corrections = read_corrections(settings.weights, analysis.quantities, shapes)
+    full = Universe(
+        split_samples(loaded, analysis, settings, corrections),
+        analysis, settings, binning, scorer.score,
+    )  # fmt: skip
+    near = Universe(
+        reach_of(full, extreme_truths(settings.systematics)),
+        analysis, settings, binning, scorer.score,
+    )  # fmt: skip
+    span = (float(coverage["mu_range"][0]), float(coverage["mu_range"][1]))
+    rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
+    loss = _loss(full, near, draw_truth(settings.systematics, span, rng), same_sign)
+    logger.info(
+        "%d of %d events are near a fitted region; loss %.2g σ",
+        *(sum(len(part.weights) for part in item.events) for item in (near, full)),
+        loss,
+    )
+    if loss > LARGEST_LOSS:
+        logger.info("that is more than %g σ: all events are used", LARGEST_LOSS)
+        near = full
+    truths, counts = [], []
+    for _ in range(coverage["experiments"] // coverage["batches"]):
+        truth = draw_truth(settings.systematics, span, rng)
+        expected = near.expected(truth, same_sign, rng)
+        counts.append(
+            {name: rng.poisson(np.maximum(y, 0.0)).tolist() for name, y in expected.items()}
+        )
+        truths.append({"mu": truth.mu, "pulls": truth.pulls, "transfer": truth.transfer})
+    write_json(pseudo_data, {"truths": truths, "counts": counts})
+
+
+def read_same_sign(
+    table: Table,
+    merging: Mapping[str, Any],
+    settings: Config,
+    transfer: Mapping[str, float],
+) -> SameSign:
+    """Take the same-sign data of the fit's bins, nominal and under data-driven weights."""
+    acting = [n for n, s in settings.systematics.items() if is_data_driven(s, settings.samples)]
+    counts: dict[str, dict[str, Any]] = {name: {} for name in (NOMINAL, *acting)}
+    for region, item in merging.items():
+        partner = settings.regions[region].same_sign
+        if partner is None:
+            continue
+        for name, by_region in counts.items():
+            # a weight that does not act in the partner has left its template empty
+            label = NOMINAL if name == NOMINAL else f"{name}_up"
+            values = table.counts(DATA, partner, label).values
+            if not values.any():
+                values = table.counts(DATA, partner).values
+            by_region[region] = merge_values(values, tuple(item["starts"]))
+    return SameSign(counts.pop(NOMINAL), counts, transfer)
+
+
+def _loss(full: Universe, near: Universe, truth: Truth, same_sign: SameSign) -> float:
+    complete, part = (item.expected(truth, same_sign) for item in (full, near))
+    return max(
+        float((np.abs(part[name] - complete[name]) / np.sqrt(complete[name])).max())
+        for name in complete
+    )

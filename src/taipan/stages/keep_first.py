@@ -1,0 +1,24 @@
+"""Write the events of a dataset without those that occur before."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from taipan.analysis import load_analysis
+from taipan.atomic import read_json
+from taipan.provenance import describe
+from taipan.skim.first import write_first
+
+logger = logging.getLogger("taipan.keep_first")
+
+
+def keep_first(dataset: str, events: list[str], repeats: str, module: str, output: str) -> None:
+    """Write the events of all chunks, those that `repeats` lists left out, to one file."""
+    rows = read_json(repeats)[dataset]
+    parameters = {"dataset": dataset, "module": module}
+    chunks = [(Path(path), dropped) for path, dropped in zip(events, rows, strict=True)]
+    write_first(
+        chunks, Path(output), load_analysis(module).columns, describe("keep_first", parameters, [])
+    )
+    logger.info("%s: %d events left out", dataset, sum(map(len, rows)))

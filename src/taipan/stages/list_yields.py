@@ -1,0 +1,24 @@
+"""List the nominal yields of every region and process."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection
+
+from taipan.atomic import write_text
+from taipan.templates.combine import list_yields
+from taipan.templates.fill import DATA
+from taipan.templates.store import read_histograms
+
+
+def write_yields(templates: str, blinded: Collection[str], yields: str) -> None:
+    """Write ``yields.csv``; the data of the regions `blinded` are left out."""
+    histogram = next(iter(read_histograms(templates).values()))
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["region", "process", "yield", "stat"])
+    for item in list_yields(histogram):
+        if item.process != DATA or item.region not in blinded:
+            table.writerow([item.region, item.process, item.value, item.stat])
+    write_text(yields, text.getvalue())

@@ -1,0 +1,17 @@
+"""Draw the cutflow of every dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taipan.atomic import read_json
+from taipan.plotting.cutflow import cutflow_figure, cutflow_numbers
+from taipan.plotting.style import save_figure
+
+
+def plot_cutflow(
+    cutflow: str, normalisation: str, header: dict[str, Any], outputs: dict[str, str]
+) -> None:
+    """Write ``cutflow`` as PDF, PNG and JSON."""
+    numbers = cutflow_numbers(read_json(cutflow), read_json(normalisation), header)
+    save_figure(cutflow_figure(numbers), outputs, numbers)

@@ -1,0 +1,34 @@
+"""Draw the training: learning curves, score distributions and ROC curve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taipan.atomic import read_json
+from taipan.plotting.style import save_figure
+from taipan.plotting.training import (
+    learning_figure,
+    learning_numbers,
+    roc_figure,
+    roc_numbers,
+    score_figure,
+    score_numbers,
+)
+
+FIGURES = ("learning_curves", "score", "roc")
+
+
+def plot_training(
+    record: str, verdict: str, header: dict[str, Any], outputs: dict[str, dict[str, str]]
+) -> None:
+    """Write the figures `learning_curves`, `score` and `roc`.
+
+    `outputs` maps each figure to the paths of its ``pdf``, ``png`` and ``json``.
+    """
+    curves = learning_numbers(read_json(record), header)
+    save_figure(learning_figure(curves), outputs["learning_curves"], curves)
+    checked = read_json(verdict)
+    scores = score_numbers(checked, header)
+    save_figure(score_figure(scores), outputs["score"], scores)
+    roc = roc_numbers(checked, header)
+    save_figure(roc_figure(roc), outputs["roc"], roc)

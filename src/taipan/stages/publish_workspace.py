@@ -1,0 +1,12 @@
+"""Copy the main workspace to where readers look for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from taipan.atomic import write_text
+
+
+def publish_workspace(workspace: str, published: str) -> None:
+    """Copy a file, to the byte."""
+    write_text(published, Path(workspace).read_text(encoding="utf-8"))

@@ -1,0 +1,47 @@
+"""Compare the strengths of the adversary and choose one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from taipan.adversary_scan.choose import choose_strength
+from taipan.atomic import read_json, write_json
+from taipan.config.slices import restore_slice
+from taipan.plotting.adversary import area_figure, judged_before_and_after, sigma_figure
+from taipan.plotting.decorrelation import decorrelation_numbers, score_figure
+from taipan.plotting.style import save_figure
+
+
+def scan_lambda(
+    points: Sequence[str],
+    config: Mapping[str, Any],
+    header: dict[str, Any],
+    choice: str,
+    figures: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Write the choice and its figures.
+
+    Parameters
+    ----------
+    points
+        JSON files of the rule `scan_point`.
+    config
+        Sections `regions`, `training` (its adversary) and `decorrelation`.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    choice
+        JSON file to write (``docs/adversary.md``).
+    figures
+        Figure → path of each of ``pdf``, ``png`` and ``json``.
+    """
+    settings = restore_slice(config)
+    found = [read_json(path) for path in points]
+    region = settings.training.adversary.control_sample.region
+    chosen = choose_strength(found, region, settings.decorrelation.efficiencies[0])
+    write_json(choice, chosen)
+    numbers = {"header": header, **chosen}
+    save_figure(area_figure(chosen, header), figures["scan_auc"], numbers)
+    save_figure(sigma_figure(chosen, header), figures["scan_sigma"], numbers)
+    judged = decorrelation_numbers(judged_before_and_after(found, chosen), settings.regions, header)
+    save_figure(score_figure(judged), figures["scan_scores"], judged["scores"])

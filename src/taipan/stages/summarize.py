@@ -1,0 +1,77 @@
+"""Put the results of a run together: summary.json and summary.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taipan.atomic import read_json, write_json, write_text
+from taipan.config.slices import restore_slice
+from taipan.provenance import package_versions
+from taipan.summary import (
+    RunIdentity,
+    RunResults,
+    read_gates,
+    read_seconds,
+    read_yields,
+    summarise,
+    to_markdown,
+)
+
+
+def summarize(
+    fit: str,
+    reference: str | None,
+    records: list[str],
+    gates: list[str],
+    yields: str,
+    transfer_factor: str,
+    truth: str | None,
+    skipped: list[str],
+    benchmarks: str,
+    config: dict[str, Any],
+    identity: dict[str, Any],
+    summary: str,
+    text: str,
+) -> None:
+    """Write the summary of a run.
+
+    Parameters
+    ----------
+    fit, reference
+        Results of the fit and of the reference fit (None if there is none).
+    records
+        Records written beside the workspaces.
+    gates
+        Verdicts; each gate has the name of its folder.
+    yields, transfer_factor
+        Outputs of the rules `combine_templates` and `measure_transfer_factor`.
+    truth
+        Truth record of the embedded simulation, None for real data.
+    skipped
+        Records of the chunks that the skim left out.
+    benchmarks
+        Folder of Snakemake's benchmark files.
+    config
+        Sections `analysis`, `title`, `regions` and `fit`.
+    identity
+        Catalogue, luminosity (fb⁻¹), seed and hashes of the run.
+    summary, text
+        Files to write: JSON and Markdown.
+    """
+    content = summarise(
+        restore_slice(config),
+        RunIdentity(**identity, packages=package_versions()),
+        RunResults(
+            fit=read_json(fit),
+            reference=None if reference is None else read_json(reference),
+            records=[read_json(path) for path in records],
+            gates=read_gates(gates),
+            yields=read_yields(yields),
+            transfer_factor=read_json(transfer_factor),
+            truth=None if truth is None else read_json(truth),
+            skipped=[read_json(path) for path in skipped],
+        ),
+        read_seconds(benchmarks),
+    )
+    write_json(summary, content)
+    write_text(text, to_markdown(content))
