@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from taipan.config.base import Name, Place, Strict
+from taipan.config.base import Name, Place, Positive, Strict
 from taipan.config.sections.adversary import AdversaryScan
 from taipan.config.sections.coverage import Coverage
 from taipan.config.sections.decorrelation import DecorrelationCheck
