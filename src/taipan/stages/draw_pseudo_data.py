@@ -24,10 +24,10 @@ from taipan.coverage.truth import Truth, draw_truth
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.variations import is_data_driven
+from taipan.likelihood.merge import merge_values
 from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
 from taipan.nn.scorer import FoldScorer
 from taipan.seeds import derive_seed
-from taipan.templates.merge import merge_values
 from taipan.templates.store import read_histograms
 
 logger = logging.getLogger("taipan.draw_pseudo_data")
