@@ -45,7 +45,7 @@ OPERATORS = {
 }
 KINEMATICS = "tests/unit/test_selection_by_hand.py tests/unit/test_shifted_score.py"
 FUNCTIONS = {
-    "src/taipan/kinematics.py": (
+    "src/taipan/columns/kinematics.py": (
         KINEMATICS,
         ("delta_phi", "transverse_mass"),
     ),
@@ -69,7 +69,7 @@ FUNCTIONS = {
         "tests/unit/test_metrics_by_hand.py",
         ("weighted_mean",),
     ),
-    "src/taipan/templates/combine.py": (
+    "src/taipan/estimates/ratio.py": (
         "tests/unit/test_templates_by_hand.py",
         ("measure_transfer_factor",),
     ),

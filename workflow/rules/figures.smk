@@ -7,9 +7,9 @@ DECORRELATION_FIGURES = ("decorrelation_scores", "decorrelation_tails")
 SCAN_FIGURES = ("scan_auc", "scan_sigma", "scan_scores")
 TUNING_FIGURES = ("tuning_trials", "tuning_importance")
 PLOT_HEADER = {
-    "label": "Taipan fastsim" if IS_FASTSIM else "CMS Open Data",
+    "label": CATALOGUE.label or CONFIG.experiment,
     "luminosity": total_luminosity(CONFIG, CATALOGUE),
-    "energy": 8.0,  # TeV, centre of mass, 2012
+    "energy": CONFIG.energy,
 }
 
 

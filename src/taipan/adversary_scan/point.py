@@ -114,9 +114,7 @@ def measure_point(
     datasets = open_datasets(files.events, *measured, analysis, settings.training.folds)
     transfer = read_json(files.transfer_factor)
     estimate = read_estimate(settings.samples, transfer)
-    area = train_point(
-        datasets, analysis, settings, estimate, seed, models, record, files, threads
-    )
+    area = train_point(datasets, analysis, settings, estimate, seed, models, record, files, threads)
     scorer = FoldScorer(models, settings.features, threads)
     sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
     judged = check_networks(

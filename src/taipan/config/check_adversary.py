@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from taipan.analysis import Analysis
 from taipan.config.fields import unknown
 from taipan.config.model import Config
-from taipan.estimates.registry import find_estimate
 from taipan.config.sections.adversary import Adversary, ControlSample
+from taipan.estimates.registry import find_estimate
 
 Problems = Iterator[str]
 

@@ -111,9 +111,7 @@ def check_networks(
     """
     control, classes = collect_events(datasets, analysis, settings.events, estimate, networks)
     result: dict[str, Any] = {
-        "regions": {
-            name: _describe(name, events, estimate) for name, events in control.items()
-        },
+        "regions": {name: _describe(name, events, estimate) for name, events in control.items()},
         "networks": {},
     }
     for label in networks:
@@ -130,9 +128,7 @@ def check_networks(
     return result
 
 
-def _describe(
-    name: str, events: JudgedEvents, estimate: MeasuredEstimate | None
-) -> dict[str, Any]:
+def _describe(name: str, events: JudgedEvents, estimate: MeasuredEstimate | None) -> dict[str, Any]:
     """Say what is compared in a region."""
     simulated = float(events.weights[~events.flags].sum())
     subtracted = estimate is not None and estimate.source(name) is not None

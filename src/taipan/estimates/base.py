@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.columns.expressions import parse_expression, provably_disjoint
 from taipan.config.base import Strict
 from taipan.config.fields import unknown
 from taipan.errors import TaipanError
-from taipan.expressions import parse_expression, provably_disjoint
 
 if TYPE_CHECKING:
     from taipan.config.model import Config

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any
 
 from numpy.typing import NDArray
 from pydantic import Field
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 elif len(METHODS) == 1:
     (AnyEstimate,) = METHODS
 else:
-    AnyEstimate = Annotated[Union[METHODS], Field(discriminator="method")]
+    AnyEstimate = Annotated[METHODS, Field(discriminator="method")]
 """Keys of ``samples.NAME.estimate``: those of the method that `method` names."""
 
 

@@ -11,10 +11,10 @@ from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.config.slices import restore_slice
+from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.load import divide_estimate, select_fold
-from taipan.estimates.registry import read_estimate
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
@@ -84,7 +84,7 @@ def optimise_binning(
     chosen_edges = {}
     for name, histogram in total.items():
         workspace = build_fine_workspace(histogram, settings, name, measured)
-        # the templates have all folds but the one used here, of simulation and the sources of an estimate
+        # the templates have all folds but the one used here, of simulation and of source data
         model = linearise(workspace, region, signals, 1.0 / (len(models) - 1))
         signal = sum(
             histogram[{"process": sample, "region": region, "variation": NOMINAL}].values()

@@ -15,8 +15,8 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
-from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
 from taipan.estimates.registry import MeasuredEstimate
+from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
 from taipan.templates.fill import DATA, empty_histogram
 
 logger = logging.getLogger(__name__)
@@ -172,9 +172,7 @@ def check_yields(
         with events there is not positive; names them.
     """
     counted = [
-        item
-        for item in yields
-        if item.process not in samples or samples[item.process].is_simulated
+        item for item in yields if item.process not in samples or samples[item.process].is_simulated
     ]
     for region, definition in regions.items():
         here = [item for item in counted if item.region == region]

@@ -16,11 +16,11 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
+from taipan.estimates.registry import find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
-from taipan.estimates.registry import find_sources
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]

@@ -24,7 +24,7 @@ class Sample(Strict):
     )
     estimate: AnyEstimate | None = Field(
         None,
-        description="How it is estimated from data, in place of simulated; see docs/systematics.md.",
+        description="How it is estimated from data; a sample without it is simulated.",
     )
     regions: list[Name] | None = Field(
         None,

@@ -12,7 +12,8 @@ class Measurement(Strict):
 
     sample: Name = Field(
         description="What the ratio is of. Simulated: data minus the other simulation over this "
-        "sample. Estimated from data: data minus simulation in `region` over the same in `denominator`."
+        "sample. Estimated from data: data minus simulation in `region` over the same in "
+        "`denominator`."
     )
     region: Name = Field(description="Region in which it is measured.")
     denominator: Name | None = Field(
