@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
 from taipan.config.base import LARGEST_NUMBER
 from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
@@ -29,7 +30,6 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
-from taipan.expressions import Expression, parse_expression, provably_disjoint
 
 SCORE = "nn_score"
 RESERVED_SAMPLES = ("data", "total", "signal", "background")
