@@ -141,6 +141,22 @@ def test_analysis_without_a_network_needs_nothing_of_the_training():
         check({"training": {"region": "nowhere"}})
 
 
+def test_observable_of_a_region_is_fitted_and_known():
+    check({"regions": {"cr": {"observable": "m"}, "sr": {"observable": "nn_score"}}})
+    check({"regions": {"cr": {"observable": "yield"}}})
+    assert problems({"regions": {"cr": {"observable": "mass"}}}) == [
+        "regions.cr.observable: 'mass' is not an observable (yield, nn_score, m)"
+    ]
+    (line,) = problems({"regions": {"ss_sr": {"observable": "m"}}})
+    assert line == (
+        "regions.ss_sr.observable: 'm': a region with role estimate is not fitted (signal, control)"
+    )
+    lines = problems({"regions": {"sr": {"observable": "m"}}})
+    assert lines == [
+        "fit.observable: 'nn_score' is fitted in no region; each has an observable of its own (m)"
+    ]
+
+
 def test_score_without_a_network_is_refused():
     assert problems({"features": [], "templates": {"binning": {"method": "merge"}}}) == [
         "observables.nn_score: without `features` there is no network to give it",
