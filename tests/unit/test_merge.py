@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taipan.nn.metrics import n_eff_of_sums
+from taipan.metrics import n_eff_of_sums
 from taipan.templates.merge import (
     Counts,
     MergeError,
