@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-from draw_pseudo_data import read_same_sign
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json
 from taipan.config.load import read_config
@@ -42,6 +40,7 @@ from taipan.inference.model import CompiledModel
 from taipan.inference.toys import fit_pseudo_data
 from taipan.likelihood.table import read_table
 from taipan.nn.scorer import FoldScorer
+from taipan.stages.draw_pseudo_data import read_same_sign
 from taipan.templates.store import read_histograms
 
 SPLITS = 4

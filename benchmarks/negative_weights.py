@@ -293,7 +293,7 @@ class Fastsim:
         ]  # fmt: skip
 
     def join(self, parts: Sequence[Events]) -> TrainingSet:
-        from taipan.event_identity import assign_folds
+        from taipan.columns.identity import assign_folds
 
         flags = (self.analysis.quantities[name].may_be_missing for name in self.config.features)
         identifiers = np.concatenate([part.identifiers for part in parts])

@@ -45,7 +45,7 @@ OPERATORS = {
 }
 KINEMATICS = "tests/unit/test_selection_by_hand.py tests/unit/test_shifted_score.py"
 FUNCTIONS = {
-    "src/taipan/kinematics.py": (
+    "src/taipan/columns/kinematics.py": (
         KINEMATICS,
         ("delta_phi", "transverse_mass"),
     ),
@@ -73,7 +73,7 @@ FUNCTIONS = {
         "tests/unit/test_templates_by_hand.py",
         ("measure_transfer_factor",),
     ),
-    "src/taipan/templates/repair.py": ("tests/unit/test_templates_by_hand.py", ("repair_values",)),
+    "src/taipan/likelihood/repair.py": ("tests/unit/test_templates_by_hand.py", ("repair_values",)),
     "src/taipan/likelihood/table.py": (
         "tests/unit/test_likelihood.py tests/unit/test_treatment.py",
         ("make_variation",),

@@ -130,6 +130,10 @@ class Catalogue(Strict):
         "folder `skims`; `nanoaod`: NanoAOD files in the folder `files` or on the mirrors."
     )
     description: str = Field(description="What the datasets are.")
+    label: str = Field(
+        "",
+        description="Who made the events, above every figure; the analysis' `experiment` if empty.",
+    )
     licence: str = Field(description="Licence of the datasets.")
     record: str | int | None = Field(
         None, description="Record of the CERN Open Data portal for the set as a whole."

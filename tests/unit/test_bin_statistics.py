@@ -18,7 +18,7 @@ from taipan.inference import FitError, compile_model, fit
 from taipan.inference.profile import Profile, interval
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.templates.merge import Counts, find_merging
+from taipan.likelihood.merge import Counts, find_merging
 from tests.hs3_evaluator import negative_log_likelihood
 from tests.public_models import MU, public_models
 from tests.synthetic_templates import (

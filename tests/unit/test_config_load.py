@@ -374,3 +374,11 @@ def test_mirror_that_a_client_reads_in_another_way_is_refused(mirror):
 def test_mirrors_with_ports_and_escaped_passwords_pass():
     mirrors = ["https://me:s3%2Fcr@h.org:8443/a@b/", "root://h.org//eos/x/", "http://[::1]:80/"]
     assert list(load_config({"remote": {"mirrors": mirrors}}, ROOT).remote.mirrors) == mirrors
+
+
+def test_figures_are_labelled_by_catalogue_and_analysis():
+    config = read_config([], ROOT)
+    assert (config.experiment, config.energy) == ("CMS Open Data", 8.0)
+    assert load_catalogue(config, ROOT).label == "Taipan fastsim"
+    reduced = config.model_copy(update={"catalogue": "cms-2012-reduced"})
+    assert load_catalogue(reduced, ROOT).label == ""

@@ -35,10 +35,10 @@ from taipan.skim.identities import (
 from taipan.skim.parts import GeneratedSums, Part, sum_generated
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.source import skim_verified
+from taipan.stages import normalise as stage
 from tests.conftest import fastsim_settings, skim_settings
 from tests.nanoaod_files import rewrite
 from tests.unit.test_normalisation import catalogue, flow
-from tests.unit.test_skipped import script
 
 Columns = dict[str, Any]
 BOTH = ["Run2012B_TauPlusX", "Run2012C_TauPlusX"]
@@ -219,7 +219,7 @@ def run_script(
         "skipped": str(folder / "skipped.json"),
         "identities": {item.dataset: [str(item.path)] for item in lists},
     }
-    script().normalise_datasets(**{**arguments, **changes})
+    stage.normalise_datasets(**{**arguments, **changes})
     content: dict[str, Any] = read_json(folder / "normalisation.json")
     return content
 

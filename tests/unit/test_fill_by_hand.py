@@ -19,8 +19,8 @@ from taipan.events.corrections import EventCorrection, write_corrections
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
+from taipan.likelihood.merge import Counts, find_merging
 from taipan.templates.fill import FillSettings, fill_dataset
-from taipan.templates.merge import Counts, find_merging
 from tests.tiny_analysis import ANALYSIS
 
 REGIONS = {

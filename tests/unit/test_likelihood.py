@@ -10,7 +10,7 @@ import pytest
 
 from taipan.inference import compile_model, fit
 from taipan.likelihood import LikelihoodError, build_workspace
-from taipan.templates.merge import MergeError
+from taipan.likelihood.merge import MergeError
 from tests.synthetic_templates import (
     EDGES,
     KINEMATIC,

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taipan.metrics import n_eff_of_sums
-from taipan.templates.merge import (
+from taipan.likelihood.merge import (
     Counts,
     MergeError,
     find_merging,
     merge_values,
 )
+from taipan.metrics import n_eff_of_sums
 
 
 def counts(values, variances=None):

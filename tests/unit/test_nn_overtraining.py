@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,6 @@ from taipan.nn import overtraining
 from taipan.nn.data import TrainingSet, split_folds
 
 LIMITS = Overtraining(min_ks_probability=1e-3, max_auc_gap=0.03, min_sigma=2.0)
-SCRIPT = Path(__file__).parents[2] / "scripts" / "check_overtraining.py"
 
 
 def make_set(n: int, seed: int, folds: int = 3) -> TrainingSet:
@@ -169,10 +168,7 @@ def test_verdict_holds_what_plots_need(check) -> None:
 def test_script_writes_the_verdict_and_stops_if_asked(
     check, on_failure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    specification = importlib.util.spec_from_file_location("check_overtraining", SCRIPT)
-    assert specification is not None
-    script = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(script)
+    script = importlib.import_module("taipan.stages.check_overtraining")
     settings = SimpleNamespace(overtraining=LIMITS.model_copy(update={"on_failure": on_failure}))
     monkeypatch.setattr(script, "restore_slice", lambda _: settings)
     monkeypatch.setattr(script, "open_training_set", lambda *_: make_set(3000, 2))

@@ -32,11 +32,18 @@ from taipan.plotting.parameters import (
 from taipan.plotting.stack import (
     describe_samples,
     divides_by_width,
+    is_stacked,
     poisson_interval,
     ratio_to,
     signal_factor,
 )
-from taipan.plotting.style import house_style, make_printable, new_figure, save_figure
+from taipan.plotting.style import (
+    add_header,
+    house_style,
+    make_printable,
+    new_figure,
+    save_figure,
+)
 from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
 from taipan.plotting.training import (
     learning_figure,
@@ -93,6 +100,13 @@ def test_ratio_has_no_value_where_nothing_is_predicted() -> None:
 )
 def test_signal_is_scaled_to_a_round_factor(signal: float, background: float, factor: int) -> None:
     assert signal_factor(signal, background) == factor
+
+
+def test_signal_above_a_fifth_of_the_background_is_stacked() -> None:
+    assert not is_stacked(20.0, 100.0)
+    assert is_stacked(20.1, 100.0)
+    assert is_stacked(1.0, 0.0)
+    assert not is_stacked(0.0, -1.0)
 
 
 def test_density_only_for_bins_of_different_width_with_a_unit() -> None:
@@ -273,6 +287,55 @@ def test_prefit_is_drawn_at_signal_strength_one() -> None:
     assert figure.axes[0].get_yscale() == "log"
     # 120 background events on 3 signal events: 5 × 3 < 120 / 5 < 10 × 3
     assert "Signal (μ = 1) × 5" in texts(figure)
+
+
+def test_large_signal_is_part_of_the_stack_and_has_no_factor() -> None:
+    result = fit_result()
+    for part in ("prefit", "postfit"):
+        content = result["observed"][part]["signal"]
+        content["samples"]["ggH"] = [30.0, 20.0]
+        content["total"] = [110.0, 60.0]
+    config = make_config()
+    numbers = fit_numbers(result, "prefit", SCORE, config.samples, config.regions, HEADER)
+    figure = fit_figure(numbers)
+    written = texts(figure)
+    assert "×" not in written
+    assert "ggH" in written
+    small = fit_figure(fitted("prefit"))
+    # the total, the signal's line and ZTT against the total, ZTT and ggH in the stack
+    assert "ggH" not in texts(small)
+    filled = [patch for patch in figure.axes[0].patches if patch.get_fill()]
+    heights = [np.nanmax(patch.get_data().values) for patch in filled]
+    assert max(heights[:2]) == pytest.approx(110.0)
+
+
+def test_figures_name_another_parameter_of_interest() -> None:
+    result = {**fit_result(), "poi": "ttbar_norm"}
+    config = make_config()
+    arguments = (SCORE, config.samples, config.regions, HEADER)
+    assert r"\hat{\mathrm{ttbar\_norm}} = -2.50" in texts(
+        fit_figure(fit_numbers(result, "postfit", *arguments))
+    )
+    assert "Signal (ttbar_norm = 1) × 5" in texts(
+        fit_figure(fit_numbers(result, "prefit", *arguments))
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "energy", "left", "right"),
+    [
+        ("CMS Open Data", 8.0, r"$\bf{CMS}$ $\it{Open\ Data}$   Prefit", "2 fb$^{-1}$ (8 TeV)"),
+        ("Taipan", None, r"$\bf{Taipan}$   Prefit", "2 fb$^{-1}$"),
+        ("", 13.0, "   Prefit", "2 fb$^{-1}$ (13 TeV)"),
+    ],
+)
+def test_header_claims_what_is_configured(
+    label: str, energy: float | None, left: str, right: str
+) -> None:
+    axes = new_figure(4.0, 3.0).add_subplot()
+    header = {"label": label, "luminosity": 2.0, "energy": energy}
+    add_header(axes, axes, header, "Prefit")
+    assert [text.get_text() for text in axes.texts] == [left, right]
 
 
 def test_blinded_fit_shows_no_data() -> None:

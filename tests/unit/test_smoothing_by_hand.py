@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from taipan.templates.smooth import smooth_353qh, smooth_variation
+from taipan.likelihood.smooth import smooth_353qh, smooth_variation
 
 
 def local_line(values: np.ndarray, weights: np.ndarray, place: int, reach: int) -> float:

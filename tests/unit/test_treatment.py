@@ -11,10 +11,10 @@ import pytest
 from taipan.inference import compile_model, fit
 from taipan.likelihood import LikelihoodError, build_workspace
 from taipan.likelihood.asimov import expected_sigma
+from taipan.likelihood.merge import Counts
 from taipan.likelihood.projection import project
-from taipan.templates.merge import Counts
-from taipan.templates.repair import repair_counts, repair_values
-from taipan.templates.smooth import smooth_353qh, smooth_lowess, smooth_variation
+from taipan.likelihood.repair import repair_counts, repair_values
+from taipan.likelihood.smooth import smooth_353qh, smooth_lowess, smooth_variation
 from tests.synthetic_templates import (
     TRANSFER,
     change_same_sign,

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from taipan.config.base import Name, Place, Strict
+from taipan.config.base import Name, Place, Positive, Strict
 from taipan.config.sections.adversary import AdversaryScan
 from taipan.config.sections.coverage import Coverage
 from taipan.config.sections.decorrelation import DecorrelationCheck
@@ -95,13 +95,25 @@ class Config(Run):
         description="Importable Python module with the object selection and derived quantities.",
     )
     title: str = Field(description="Title on the report.")
+    experiment: str = Field(
+        "",
+        description="Who took the data (`CMS Open Data`), above every figure; a catalogue that "
+        "names somebody else in `label` goes first.",
+    )
+    energy: Positive | None = Field(
+        None, description="Centre-of-mass energy in TeV, above every figure."
+    )
     data: list[str] = Field(min_length=1, description="Datasets of collision data.")
     samples: dict[Name, Sample] = Field(min_length=1, description="Samples in stacking order.")
     regions: dict[Name, Region] = Field(min_length=1, description="Regions.")
     transfer_factor: TransferFactor | None = Field(
         None, description="Regions of the opposite-sign/same-sign factor."
     )
-    features: list[str] = Field(min_length=1, description="Inputs of the network, in order.")
+    features: list[str] = Field(
+        default_factory=list,
+        description="Inputs of the network, in order. None: no network is trained, nothing is "
+        "tuned or gated, and an observable of the analysis is fitted directly.",
+    )
     categorical: dict[Name, Categorical] = Field(
         default_factory=dict, description="Features that are categories; the rest is continuous."
     )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.likelihood.errors import LikelihoodError
+from taipan.likelihood.merge import Counts
 from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
 from taipan.likelihood.templates import RegionTemplates, acts_in
 from taipan.likelihood.treatment import (
@@ -26,7 +27,6 @@ from taipan.likelihood.treatment import (
     split_variation,
     treat_variation,
 )
-from taipan.templates.merge import Counts
 
 logger = logging.getLogger(__name__)
 

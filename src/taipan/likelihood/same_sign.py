@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from taipan.config.model import Config
 from taipan.likelihood.errors import LikelihoodError
+from taipan.likelihood.merge import Counts
 from taipan.likelihood.table import DATA, Sides, Table, Variation, make_variation
-from taipan.templates.merge import Counts
 
 Array = npt.NDArray[np.float64]
 

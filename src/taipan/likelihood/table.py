@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.likelihood.errors import LikelihoodError
-from taipan.templates.merge import Counts
+from taipan.likelihood.merge import Counts
 
 Array = npt.NDArray[np.float64]
 Sides = Literal["both", "mirrored", "averaged"]

@@ -17,10 +17,10 @@ from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.events.selection import belongs_to
 from taipan.likelihood.errors import LikelihoodError
+from taipan.likelihood.merge import Counts, Merging, find_merging, merge_values
+from taipan.likelihood.repair import Repair, describe_repair, repair_counts, repair_values
 from taipan.likelihood.same_sign import find_subtracted, list_directions
 from taipan.likelihood.table import DATA, NOMINAL, Sides, Table, Variation, make_variation
-from taipan.templates.merge import Counts, Merging, find_merging, merge_values
-from taipan.templates.repair import Repair, describe_repair, repair_counts, repair_values
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from taipan.config.sections.systematics import Systematic
 from taipan.config.sections.templates import Templates
+from taipan.likelihood.merge import Counts
+from taipan.likelihood.smooth import SMALLEST_NUMBER, smooth_variation
 from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
-from taipan.templates.merge import Counts
-from taipan.templates.smooth import SMALLEST_NUMBER, smooth_variation
 
 Array = npt.NDArray[np.float64]
 Part = Literal["rate", "shape"]

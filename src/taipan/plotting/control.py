@@ -14,7 +14,13 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL
-from taipan.plotting.stack import describe_samples, draw_stack, legend_entries, signal_factor
+from taipan.plotting.stack import (
+    describe_samples,
+    draw_stack,
+    is_stacked,
+    legend_entries,
+    signal_factor,
+)
 from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
 from taipan.templates.fill import DATA
 
@@ -129,7 +135,7 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
         **inch_margins(figure, 0.7, 0.15, 0.5, 0.65),
     )
     signal = [name for name, item in samples.items() if item["role"] == "signal"]
-    factor = _region_factor(panels, signal)
+    factor, stacked = _draw_signal(panels, signal)
     heads = []
     for index, panel in enumerate(panels):
         cell = grid[index // columns, index % columns].subgridspec(
@@ -137,8 +143,9 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
         )
         main, ratio = figure.add_subplot(cell[0]), figure.add_subplot(cell[1])
         yields = np.sum([panel["samples"][name] for name in signal], axis=0) if signal else None
-        overlay = None if yields is None else {"yields": yields, "factor": factor}
-        draw_stack(main, ratio, panel, samples, overlay=overlay)
+        is_line = yields is not None and not stacked
+        overlay = {"yields": yields, "factor": factor} if is_line else None
+        draw_stack(main, ratio, panel, samples, overlay=overlay, stacked=stacked)
         main.text(
             0.97, 0.97, _outside_text(panel), transform=main.transAxes, ha="right", va="top",
             size=6.5, color="#444444",
@@ -149,7 +156,8 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
         samples,
         "Stat. uncertainty",
         data="Data" if seen else None,
-        signal=f"Signal × {factor}" if signal else None,
+        signal=f"Signal × {factor}" if signal and not stacked else None,
+        stacked=stacked,
     )
     figure.legend(
         handles=entries, loc="upper right", ncols=len(entries), columnspacing=1.2, borderpad=0.3
@@ -162,11 +170,12 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _region_factor(panels: list[dict[str, Any]], signal: list[str]) -> int:
-    """One factor for the page, from the region's total yields."""
+def _draw_signal(panels: list[dict[str, Any]], signal: list[str]) -> tuple[int, bool]:
+    """One factor for the page and whether signals are stacked, from the region's total yields."""
     first = panels[0]
     expected = float(np.sum([first["samples"][name] for name in signal])) if signal else 0.0
-    return signal_factor(expected, float(np.sum(first["total"])) - expected)
+    background = float(np.sum(first["total"])) - expected
+    return signal_factor(expected, background), is_stacked(expected, background)
 
 
 def _outside_text(panel: Mapping[str, Any]) -> str:

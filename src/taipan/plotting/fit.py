@@ -13,8 +13,14 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.likelihood.modifiers import SAME_SIGN
-from taipan.plotting.stack import describe_samples, draw_stack, legend_entries, signal_factor
-from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
+from taipan.plotting.stack import (
+    describe_samples,
+    draw_stack,
+    is_stacked,
+    legend_entries,
+    signal_factor,
+)
+from taipan.plotting.style import add_header, house_style, inch_margins, new_figure, write_parameter
 
 _WIDE, _NARROW, _HEIGHT = 5.2, 1.9, 4.6  # inches: a distribution, a single bin, both
 
@@ -115,6 +121,7 @@ def fit_numbers(
         "observable": result["observable"],
         "stage": stage,
         "kind": kind,
+        "poi": result["poi"],
         "mu": fitted["mu_hat"] if stage == "postfit" else 1.0,
         "mu_sigma": fitted["sigma"] if stage == "postfit" else None,
         "samples": describe_samples(samples),
@@ -153,11 +160,14 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
     )  # fmt: skip
     expected = float(np.sum(panels[0]["signal"]))
     factor = signal_factor(expected, float(np.sum(panels[0]["total"])) - expected)
+    stacked = any(_has_large_signal(panel) for panel in panels)
     tops = []
     for column, panel in enumerate(panels):
         main, ratio = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column])
-        overlay = {"yields": panel["signal"], "factor": factor} if any(panel["signal"]) else None
-        draw_stack(main, ratio, panel, samples, overlay=overlay, log=True)
+        overlay = None
+        if any(panel["signal"]) and not stacked:
+            overlay = {"yields": panel["signal"], "factor": factor}
+        draw_stack(main, ratio, panel, samples, overlay=overlay, stacked=stacked, log=True)
         main.text(0.04, 0.965, panel["region_label"], transform=main.transAxes, va="top")
         if panel["single_bin"]:
             ratio.set_xticks([])
@@ -169,7 +179,10 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
         samples,
         f"{numbers['stage'].capitalize()} uncertainty",
         data="Data" if panels[0]["data"] is not None else None,
-        signal=f"Signal (μ = 1) × {factor}" if expected > 0.0 else None,
+        signal=f"Signal ({_name_strength(numbers)} = 1) × {factor}"
+        if expected > 0.0 and not stacked
+        else None,
+        stacked=stacked,
     )
     figure.legend(
         handles=entries, loc="upper center", ncols=-(-len(entries) // 2), borderpad=0.2,
@@ -179,8 +192,18 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def _has_large_signal(panel: Mapping[str, Any]) -> bool:
+    signal = float(np.sum(panel["signal"]))
+    return is_stacked(signal, float(np.sum(panel["total"])) - signal)
+
+
+def _name_strength(numbers: Mapping[str, Any]) -> str:
+    return "μ" if numbers["poi"] == "mu" else str(numbers["poi"])
+
+
 def _title(numbers: Mapping[str, Any]) -> str:
     if numbers["stage"] == "prefit":
         return "Prefit"
-    text = rf"$\hat{{\mu}} = {numbers['mu']:.2f} \pm {numbers['mu_sigma']:.2f}$"
+    poi = write_parameter(numbers["poi"])
+    text = rf"$\hat{{{poi}}} = {numbers['mu']:.2f} \pm {numbers['mu_sigma']:.2f}$"
     return f"Postfit, {text}" + (", expected (blinded)" if numbers["kind"] == "expected" else "")

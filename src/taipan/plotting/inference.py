@@ -13,7 +13,16 @@ from matplotlib.patches import Patch
 from scipy.stats import norm
 
 from taipan.export.names import make_file_names
-from taipan.plotting.style import CYCLE, DOWN, UP, add_header, house_style, new_figure, save_figure
+from taipan.plotting.style import (
+    CYCLE,
+    DOWN,
+    UP,
+    add_header,
+    house_style,
+    new_figure,
+    save_figure,
+    write_parameter,
+)
 
 # Parameters that an impacts plot shows; the file of the result has all.
 SHOWN = 25
@@ -97,7 +106,7 @@ def impact_figure(numbers: Mapping[str, Any]) -> Figure:
         top.barh(places, after, height=0.75, color=colour, alpha=0.55, label=f"Impact, {label}")
     reach = max([1e-9, *(abs(v) for row in rows for v in (row["prefit"] or row["postfit"]))])
     top.set_xlim(-1.15 * reach, 1.15 * reach)
-    poi = r"\mu" if numbers["poi"] == "mu" else rf"\mathrm{{{numbers['poi']}}}".replace("_", r"\_")
+    poi = write_parameter(numbers["poi"])
     top.set_xlabel(rf"$\Delta\hat{{{poi}}}$")
     for place, row in zip(places, rows, strict=True):
         if row["pull"] is None:

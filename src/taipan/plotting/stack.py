@@ -77,6 +77,19 @@ def signal_factor(signal: float, background: float) -> int:
     return max([step for step in steps if step <= allowed], default=1)
 
 
+def is_stacked(signal: float, background: float) -> bool:
+    """Tell whether a signal is drawn in the stack: one above a fifth of the background.
+
+    A smaller one would not be seen there and is drawn as a line, scaled up.
+
+    Parameters
+    ----------
+    signal, background
+        Yields.
+    """
+    return signal > _SIGNAL_SHARE * max(background, 0.0)
+
+
 def divides_by_width(edges: Sequence[float], unit: str) -> bool:
     """Tell whether a panel shows a density: bins of different widths in a physical unit.
 
@@ -92,6 +105,7 @@ def draw_stack(
     samples: Mapping[str, Mapping[str, str]],
     *,
     overlay: Mapping[str, Any] | None = None,
+    stacked: bool = False,
     log: bool = False,
 ) -> None:
     """Draw the backgrounds as a stack, the total with its band, the data, and their ratio.
@@ -109,6 +123,8 @@ def draw_stack(
         Label, colour and role of each sample.
     overlay
         ``yields`` (n) and ``factor`` of a signal drawn as a line.
+    stacked
+        Whether signals are part of the stack.
     log
         Whether the axis of events is logarithmic.
     """
@@ -117,7 +133,7 @@ def draw_stack(
     scale = 1.0 / np.diff(edges) if density else np.ones(len(edges) - 1)
     above, below = np.zeros(len(scale)), np.zeros(len(scale))
     for name, style in samples.items():
-        if style["role"] == "signal" or name not in panel["samples"]:
+        if (style["role"] == "signal" and not stacked) or name not in panel["samples"]:
             continue
         values = np.asarray(panel["samples"][name]) * scale
         for base, part in ((above, np.maximum(values, 0.0)), (below, np.minimum(values, 0.0))):
@@ -171,14 +187,19 @@ def mark_outside(
 
 
 def legend_entries(
-    samples: Mapping[str, Mapping[str, str]], band: str, *, data: str | None, signal: str | None
+    samples: Mapping[str, Mapping[str, str]],
+    band: str,
+    *,
+    data: str | None,
+    signal: str | None,
+    stacked: bool = False,
 ) -> list[Any]:
-    """Make the handles of a legend that serves several panels."""
+    """Make the handles of a legend that serves several panels; `stacked`: signals, too."""
     handles: list[Any] = []
     if data is not None:
         handles.append(Line2D([], [], color="black", marker="o", ms=4, lw=1.0, label=data))
-    backgrounds = [item for item in samples.values() if item["role"] != "signal"]
-    handles += [Patch(color=item["colour"], label=item["label"]) for item in reversed(backgrounds)]
+    filled = [item for item in samples.values() if stacked or item["role"] != "signal"]
+    handles += [Patch(color=item["colour"], label=item["label"]) for item in reversed(filled)]
     if signal is not None:
         handles.append(Line2D([], [], color=SIGNAL, lw=1.3, label=signal))
     return [*handles, Patch(label=band, **_BAND)]

@@ -94,12 +94,13 @@ def add_header(left: Axes, right: Axes, header: Mapping[str, Any], text: str = "
     left, right
         First and last axes of the top row; may be the same.
     header
-        ``label`` (its first word is set bold), ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+        ``label`` (its first word is set bold; may be empty), ``luminosity`` in fb⁻¹, ``energy`` in
+        TeV, or None where it is not known.
     text
         Short text after the label.
     """
     first, _, rest = str(header["label"]).partition(" ")
-    label = f"$\\bf{{{first}}}$" + (
+    label = (f"$\\bf{{{first}}}$" if first else "") + (
         f" $\\it{{{rest.replace(' ', chr(92) + ' ')}}}$" if rest else ""
     )
     style = {
@@ -108,13 +109,19 @@ def add_header(left: Axes, right: Axes, header: Mapping[str, Any], text: str = "
         "annotation_clip": False,
     }
     left.annotate(f"{label}   {text}", (0, 1), (0, 5), size=1.1 * _SIZE, **style)
-    luminosity = f"{header['luminosity']:.4g} fb$^{{-1}}$ ({header['energy']:g} TeV)"
+    energy = "" if header["energy"] is None else f" ({header['energy']:g} TeV)"
+    luminosity = f"{header['luminosity']:.4g} fb$^{{-1}}${energy}"
     right.annotate(luminosity, (1, 1), (0, 5), ha="right", **style)
 
 
 def with_unit(label: str, unit: str) -> str:
     """Give the text of an axis, ``label (unit)``."""
     return f"{label} ({unit})" if unit else label
+
+
+def write_parameter(name: str) -> str:
+    """Write a parameter of the fit in mathematics, without the dollar signs."""
+    return r"\mu" if name == "mu" else rf"\mathrm{{{name}}}".replace("_", r"\_")
 
 
 def make_printable(figure: Figure) -> None:

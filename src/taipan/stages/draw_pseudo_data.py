@@ -24,10 +24,10 @@ from taipan.coverage.truth import Truth, draw_truth
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import open_datasets
 from taipan.events.variations import is_data_driven
+from taipan.likelihood.merge import merge_values
 from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
-from taipan.nn.scorer import FoldScorer
+from taipan.nn.scorer import open_scorer
 from taipan.seeds import derive_seed
-from taipan.templates.merge import merge_values
 from taipan.templates.store import read_histograms
 
 logger = logging.getLogger("taipan.draw_pseudo_data")
@@ -63,8 +63,8 @@ def draw_pseudo_data(
     coverage = config.pop("coverage")
     settings = restore_slice(config)
     analysis, merging = load_analysis(settings.module), read_json(record)["regions"]
-    loaded = open_datasets(events, normalisation, pileup, analysis, len(models))
-    scorer = FoldScorer(models, threads=threads, features=settings.features)
+    loaded = open_datasets(events, normalisation, pileup, analysis, max(len(models), 1))
+    scorer = open_scorer(models, settings.features, threads)
     binning = Binning(
         observable,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
@@ -75,11 +75,11 @@ def draw_pseudo_data(
     corrections = read_corrections(settings.weights, analysis.quantities, shapes)
     full = Universe(
         split_samples(loaded, analysis, settings, corrections),
-        analysis, settings, binning, scorer.score,
+        analysis, settings, binning, scorer,
     )  # fmt: skip
     near = Universe(
         reach_of(full, extreme_truths(settings.systematics)),
-        analysis, settings, binning, scorer.score,
+        analysis, settings, binning, scorer,
     )  # fmt: skip
     span = (float(coverage["mu_range"][0]), float(coverage["mu_range"][1]))
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))

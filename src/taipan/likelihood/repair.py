@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taipan.templates.merge import Counts
+from taipan.likelihood.merge import Counts
 
 Array = npt.NDArray[np.float64]
 
