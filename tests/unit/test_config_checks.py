@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from taipan.analysis import Analysis, Column, Quantity, Shift
 from taipan.config.check_coverage import check_strengths
-from taipan.config.checks import check_config, fitted_regions
+from taipan.config.check_fit import fitted_regions
+from taipan.config.checks import check_config
 from taipan.config.load import merge
 from taipan.config.model import Config
 from taipan.datasets import Catalogue

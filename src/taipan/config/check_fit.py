@@ -37,8 +37,12 @@ def check_fit(config: Config) -> Problems:
         name = getattr(fit, key)
         if name is not None and name not in config.observables:
             yield unknown(f"fit.{key}", name, "observable", config.observables)
-    fitted = {r.choose_observable(fit.observable) for r in fitted_regions(config).values()}
-    if fit.observable in config.observables and fit.observable not in fitted:
+    fitted = {
+        region.choose_observable(fit.observable)
+        for region in fitted_regions(config).values()
+        if not region.is_single_bin
+    }
+    if fitted and fit.observable in config.observables and fit.observable not in fitted:
         yield (
             f"fit.observable: '{fit.observable}' is fitted in no region; each has an observable of "
             f"its own ({', '.join(sorted(fitted))})"
