@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.training import Training
-from taipan.nn import metrics
 from taipan.nn.data import TrainingSet, split_folds
 
 Array = NDArray[Any]

@@ -107,10 +107,12 @@ def systematic_slice():
 
 def plot_outputs():
     """PNG files of every figure."""
-    names = ["cutflow", *TRAINING_FIGURES, *WEIGHT_FIGURES, "importance"]
-    if CONFIG.decorrelation.enabled:
+    names = ["cutflow"]
+    if HAS_NETWORK:
+        names += [*TRAINING_FIGURES, *WEIGHT_FIGURES, "importance"]
+    if HAS_NETWORK and CONFIG.decorrelation.enabled:
         names += DECORRELATION_FIGURES
-    if CONFIG.tuning.enabled:
+    if HAS_NETWORK and CONFIG.tuning.enabled:
         names += TUNING_FIGURES
     names += [f"{name}_{item}" for item in OBSERVABLES for name in FIT_FIGURES]
     if any(item.kind != "rate" for item in CONFIG.systematics.values()):

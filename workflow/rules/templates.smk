@@ -5,10 +5,9 @@ if CONFIG.templates.binning.method != "none":
     rule optimise_binning:
         """Choose the bin edges with the smallest expected uncertainty, on one fold."""
         input:
+            **GATES,
             events=nominal_events(),
             models=MODELS,
-            verdict=OVERTRAINING,
-            weights=WEIGHT_VERDICT,
             normalisation=NORMALISATION,
             pileup=PILEUP,
             transfer_factor=TRANSFER,
@@ -30,10 +29,9 @@ if CONFIG.templates.binning.method != "none":
 rule histogram:
     """Fill one dataset's histograms, all variations in one pass."""
     input:
+        **GATES,
         events=dataset_events,
         models=MODELS,
-        verdict=OVERTRAINING,
-        weights=WEIGHT_VERDICT,
         normalisation=dataset_normalisation,
         pileup=PILEUP,
         shapes=SHAPES,

@@ -106,7 +106,11 @@ class Config(Run):
     data: list[str] = Field(min_length=1, description="Datasets of collision data.")
     samples: dict[Name, Sample] = Field(min_length=1, description="Samples in stacking order.")
     regions: dict[Name, Region] = Field(min_length=1, description="Regions.")
-    features: list[str] = Field(min_length=1, description="Inputs of the network, in order.")
+    features: list[str] = Field(
+        default_factory=list,
+        description="Inputs of the network, in order. None: no network is trained, nothing is "
+        "tuned or gated, and an observable of the analysis is fitted directly.",
+    )
     categorical: dict[Name, Categorical] = Field(
         default_factory=dict, description="Features that are categories; the rest is continuous."
     )

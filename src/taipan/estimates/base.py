@@ -133,7 +133,7 @@ class Estimate(Strict, ABC):
                     "must confine one term (such as q_1 * q_2) to ranges without overlap"
                 )
         needed = [name for name, region in regions.items() if region.role != "estimate"]
-        if config.training.region in regions:
+        if config.features and config.training.region in regions:
             needed.append(config.training.region)
         for name in dict.fromkeys(needed):
             if name not in self.sources:

@@ -27,7 +27,7 @@ from taipan.events.inputs import open_datasets
 from taipan.events.variations import acts_on_estimate
 from taipan.likelihood.merge import merge_values
 from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
-from taipan.nn.scorer import FoldScorer
+from taipan.nn.scorer import open_scorer
 from taipan.seeds import derive_seed
 from taipan.templates.store import read_histograms
 
@@ -64,25 +64,31 @@ def draw_pseudo_data(
     coverage = config.pop("coverage")
     settings = restore_slice(config)
     analysis, merging = load_analysis(settings.module), read_json(record)["regions"]
-    loaded = open_datasets(events, normalisation, pileup, analysis, len(models))
-    scorer = FoldScorer(models, threads=threads, features=settings.features)
+    loaded = open_datasets(events, normalisation, pileup, analysis, max(len(models), 1))
+    scorer = open_scorer(models, settings.features, threads)
+
+    def fitted_in(region: str) -> str:
+        return settings.regions[region].choose_observable(observable)
+
     binning = Binning(
         observable,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
-        frozenset(name for name, item in merging.items() if item["role"] == "control"),
+        frozenset(name for name in merging if settings.regions[name].is_single_bin),
+        {name: chosen for name in merging if (chosen := fitted_in(name)) != observable},
     )
-    table = read_table(read_histograms(templates)[observable], observable)
+    histograms = read_histograms(templates)
+    tables = {name: read_table(histograms[fitted_in(name)], fitted_in(name)) for name in merging}
     estimate = read_estimate(settings.samples, read_json(transfer))
-    source_data = read_source_data(table, merging, settings, estimate)
+    source_data = read_source_data(tables, merging, settings, estimate)
     factors = () if estimate is None else estimate.method.parameters
     corrections = read_corrections(settings.weights, analysis.quantities, shapes)
     full = Universe(
         split_samples(loaded, analysis, settings, corrections),
-        analysis, settings, binning, scorer.score,
+        analysis, settings, binning, scorer,
     )  # fmt: skip
     near = Universe(
         reach_of(full, extreme_truths(settings.systematics)),
-        analysis, settings, binning, scorer.score,
+        analysis, settings, binning, scorer,
     )  # fmt: skip
     span = (float(coverage["mu_range"][0]), float(coverage["mu_range"][1]))
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
@@ -107,7 +113,7 @@ def draw_pseudo_data(
 
 
 def read_source_data(
-    table: Table,
+    tables: Mapping[str, Table],
     merging: Mapping[str, Any],
     settings: Config,
     estimate: MeasuredEstimate | None,
@@ -119,6 +125,7 @@ def read_source_data(
         source = None if estimate is None else estimate.source(region)
         if source is None:
             continue
+        table = tables[region]
         for name, by_region in counts.items():
             # a weight that does not act in the source has left its template empty
             label = NOMINAL if name == NOMINAL else f"{name}_up"

@@ -10,7 +10,7 @@ from taipan.config.slices import restore_slice
 from taipan.events.corrections import read_corrections
 from taipan.events.stream import stream_dataset
 from taipan.events.variations import template_variations
-from taipan.nn.scorer import FoldScorer
+from taipan.nn.scorer import open_scorer
 from taipan.templates.edges import apply_edges
 from taipan.templates.fill import FillSettings, fill_blocks
 from taipan.templates.store import write_histograms
@@ -35,7 +35,7 @@ def histogram(
     """Write the histograms of the observables and of the control plots."""
     settings = restore_slice(config)
     analysis = load_analysis(settings.module)
-    scorer = FoldScorer(models, threads=threads, features=settings.features)
+    scorer = open_scorer(models, settings.features, threads)
     fill = FillSettings(
         settings.samples,
         settings.regions,
@@ -46,9 +46,9 @@ def histogram(
         read_corrections(settings.weights, analysis.quantities, shapes),
     )
     blocks = stream_dataset(
-        dataset, events, normalisation, pileup, analysis, len(models), drop_fold=drop_fold
+        dataset, events, normalisation, pileup, analysis, max(len(models), 1), drop_fold=drop_fold
     )
-    filled, nominal = fill_blocks(blocks, analysis, fill, scorer.score)
+    filled, nominal = fill_blocks(blocks, analysis, fill, scorer)
     logger.info("%s: filled with %d variations", dataset, len(fill.variations))
     write_histograms(observables, filled)
     write_histograms(control, nominal)

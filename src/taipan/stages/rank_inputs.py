@@ -8,9 +8,9 @@ from typing import Any
 from taipan.config.slices import restore_slice
 from taipan.nn.inputs import open_training_set
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.selection import permutation_importance
 from taipan.plotting.style import save_figure
 from taipan.plotting.tuning import bar_figure, importance_numbers
+from taipan.search.importance import permutation_importance
 
 
 def rank_inputs(

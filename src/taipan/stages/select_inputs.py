@@ -8,11 +8,11 @@ from typing import Any
 from taipan.atomic import write_json
 from taipan.config.slices import restore_slice
 from taipan.nn.inputs import open_training_set
-from taipan.nn.select import select_inputs as eliminate_inputs
-from taipan.nn.selection import describe_selection
 from taipan.nn.weights.store import read_weights
 from taipan.plotting.style import save_figure
 from taipan.plotting.tuning import selection_figure
+from taipan.search.eliminate import select_inputs as eliminate_inputs
+from taipan.search.importance import describe_selection
 
 
 def select_inputs(

@@ -9,8 +9,8 @@ from typing import Any
 from taipan.config.slices import restore_slice
 from taipan.nn.inputs import open_training_events
 from taipan.nn.train import train_network
-from taipan.nn.tune import apply_best
 from taipan.nn.weights.store import read_weights
+from taipan.search.tune import apply_best
 
 
 def train(

@@ -8,8 +8,8 @@ from typing import Any
 
 from taipan.config.slices import restore_slice
 from taipan.nn.inputs import open_training_set
-from taipan.nn.tune import describe_best, search_hyperparameters, write_results
 from taipan.nn.weights.store import read_weights
+from taipan.search.tune import describe_best, search_hyperparameters, write_results
 
 
 def tune(
