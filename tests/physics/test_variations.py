@@ -118,7 +118,7 @@ def test_every_declared_variation_changes_every_sample_it_lists(
         for sample in variation.systematic.samples:
             changes = []
             for histogram in templates.values():
-                for region in varied_regions(config.regions):
+                for region in varied_regions(config.regions, config.samples):
                     if not variation.applies(sample, region):
                         continue
                     cell = histogram[hist.loc(sample), hist.loc(region), :, :]
