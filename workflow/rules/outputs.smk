@@ -9,7 +9,7 @@ def summary_inputs():
         "gates": [OVERTRAINING, WEIGHT_VERDICT],
         "yields": YIELDS,
         "transfer_factor": TRANSFER,
-        "plots": plot_outputs(),
+        "after": plot_outputs(),
         "skipped": [SKIPPED, *([SKIPPED_ALTERNATIVES] if ALTERNATIVES else [])],
     }
     if CONFIG.fit.reference:

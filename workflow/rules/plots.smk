@@ -7,7 +7,7 @@ rule plot_cutflow:
         cutflow=CUTFLOW,
         normalisation=NORMALISATION,
     output:
-        **figure("cutflow", "cutflow", "Selection", Figure="cutflow"),
+        **figures("plot_cutflow"),
     log:
         log_file("plot_cutflow"),
     benchmark:
@@ -23,7 +23,7 @@ rule plot_control:
     input:
         control=CONTROL,
     output:
-        **control_figures(),
+        **figures("plot_control", region=list(CONFIG.regions)),
     log:
         log_file("plot_control"),
     benchmark:
@@ -42,7 +42,7 @@ rule plot_training:
         record=TRAINING_RECORD,
         verdict=OVERTRAINING,
     output:
-        **training_figures(),
+        **figures("plot_training"),
     log:
         log_file("plot_training"),
     benchmark:
@@ -58,7 +58,7 @@ rule plot_weights:
     input:
         diagnostics=WEIGHTS,
     output:
-        **weight_figures(),
+        **figures("plot_weights"),
     log:
         log_file("plot_weights"),
     benchmark:
@@ -76,7 +76,7 @@ rule plot_tuning:
         trials=TRIALS,
         best=BEST_HPS,
     output:
-        **tuning_figures(),
+        **figures("plot_tuning"),
     log:
         log_file("plot_tuning"),
     benchmark:
@@ -93,7 +93,7 @@ rule rank_inputs:
         **TRAINING_INPUTS,
         models=MODELS,
     output:
-        **figure("importance", "importance", "Training", Figure="importance"),
+        **figures("rank_inputs"),
     log:
         log_file("rank_inputs"),
     benchmark:
@@ -114,19 +114,13 @@ rule plot_systematics:
         workspace=f"{OUT}/workspaces/{{observable}}.json",
         record=f"{OUT}/workspaces/{{observable}}_record.json",
     output:
-        **figure(
-            "systematics_{observable}",
-            "systematics",
-            "Systematic uncertainties",
-            Observable="{observable}",
-        ),
+        **figures("plot_systematics"),
     log:
         f"{OUT}/logs/plot_systematics/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/plot_systematics/{{observable}}.tsv"
     params:
         config=systematic_slice(),
-        observable="{observable}",
         header=PLOT_HEADER,
     script:
         "../../scripts/plot_systematics.py"
@@ -137,7 +131,7 @@ rule plot_fit:
     input:
         result=f"{OUT}/fit/{{observable}}.json",
     output:
-        **fit_figures(),
+        **figures("plot_fit"),
     log:
         f"{OUT}/logs/plot_fit/{{observable}}.log",
     benchmark:

@@ -85,7 +85,7 @@ if CONFIG.skim.duplicates == "first":
             events=dataset_skimmed,
             repeats=dataset_repeats,
         output:
-            f"{OUT}/events_once/{{dataset}}.parquet",
+            kept=f"{OUT}/events_once/{{dataset}}.parquet",
         log:
             f"{OUT}/logs/keep_first/{{dataset}}.log",
         benchmark:
