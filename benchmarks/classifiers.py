@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from taipan import metrics
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json
 from taipan.config.load import read_config
@@ -43,13 +44,12 @@ from taipan.events.inputs import SkimmedEvents
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.nn import metrics
 from taipan.nn.conditions import Part, compare
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.inputs import TrainingInputs, open_training_set
 from taipan.nn.overtraining import Scorer, check_scorer
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.tune import apply_best
+from taipan.search.tune import apply_best
 from taipan.seeds import derive_seed
 from taipan.templates.combine import TransferFactor, add_datasets, add_same_sign
 from taipan.templates.fill import DATA, SCORE, FillSettings, fill_dataset
@@ -80,7 +80,7 @@ Settings = tuple[Training, tuple[bool, ...]]
 
 def best_trial(results: Path, config: Config) -> tuple[int, Settings]:
     """Number and values of the best trial, whether or not the search has taken it."""
-    from taipan.nn.tune_space import FEATURES, to_training
+    from taipan.search.space import FEATURES, to_training
 
     number = read_json(results / "tuning/best_hps.json")["trial"]
     with (results / "tuning/trials.csv").open(encoding="utf-8", newline="") as file:

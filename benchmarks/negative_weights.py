@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.training import Training
-from taipan.nn import metrics
 from taipan.nn.data import TrainingSet, split_folds
 
 Array = NDArray[Any]
@@ -293,7 +293,7 @@ class Fastsim:
         ]  # fmt: skip
 
     def join(self, parts: Sequence[Events]) -> TrainingSet:
-        from taipan.event_identity import assign_folds
+        from taipan.columns.identity import assign_folds
 
         flags = (self.analysis.quantities[name].may_be_missing for name in self.config.features)
         identifiers = np.concatenate([part.identifiers for part in parts])

@@ -45,7 +45,7 @@ OPERATORS = {
 }
 KINEMATICS = "tests/unit/test_selection_by_hand.py tests/unit/test_shifted_score.py"
 FUNCTIONS = {
-    "src/taipan/kinematics.py": (
+    "src/taipan/columns/kinematics.py": (
         KINEMATICS,
         ("delta_phi", "transverse_mass"),
     ),
@@ -65,7 +65,7 @@ FUNCTIONS = {
         "tests/unit/test_conditions_by_hand.py",
         ("compare_values",),
     ),
-    "src/taipan/nn/metrics/weights.py": (
+    "src/taipan/metrics/weights.py": (
         "tests/unit/test_metrics_by_hand.py",
         ("weighted_mean",),
     ),

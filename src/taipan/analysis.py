@@ -14,8 +14,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from taipan.columns.event_block import EventBlock, Lists
 from taipan.errors import TaipanError
-from taipan.event_block import EventBlock, Lists
 from taipan.import_path import allow_module, project_folder
 
 Columns = Mapping[str, NDArray[Any]]

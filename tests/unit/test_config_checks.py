@@ -124,6 +124,31 @@ def test_valid_configuration_passes():
     check()
 
 
+CUT_BASED = {
+    "features": [],
+    "observables": {"nn_score": {"label": "m", "binning": [0, 1]}, "m": {"binning": [0, 50]}},
+    "training": {"region": "nowhere"},
+    "fit": {"observable": "m", "reference": None},
+}
+
+
+def test_analysis_without_a_network_needs_nothing_of_the_training():
+    content = merge(CONTENT, CUT_BASED)
+    del content["observables"]["nn_score"]
+    config = Config.model_validate(content)
+    check_config(config, Catalogue.model_validate(CATALOGUE), ANALYSIS)
+    with pytest.raises(TaipanError, match="training.region: 'nowhere' is not a region"):
+        check({"training": {"region": "nowhere"}})
+
+
+def test_score_without_a_network_is_refused():
+    assert problems({"features": [], "templates": {"binning": {"method": "merge"}}}) == [
+        "observables.nn_score: without `features` there is no network to give it",
+        "templates.binning.method: 'merge' sets a fold of the network's events aside; without "
+        "`features` there is none (none)",
+    ]
+
+
 def test_fitted_regions_are_signal_and_control():
     assert list(fitted_regions(Config.model_validate(CONTENT))) == ["sr", "cr"]
 

@@ -10,8 +10,8 @@ import pytest
 import uproot
 
 from taipan.analysis import Column
+from taipan.columns.event_block import EventBlock, Lists, Objects, pair_up
 from taipan.errors import TaipanError
-from taipan.event_block import EventBlock, Lists, Objects, pair_up
 from taipan.skim.columns import read_columns
 from taipan.skim.storage import to_table
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taipan.event_identity import assign_folds, hash_columns, hash_event_numbers
+from taipan.columns.identity import assign_folds, hash_columns, hash_event_numbers
 
 
 def test_fold_depends_on_the_event_alone() -> None:

@@ -8,6 +8,7 @@ import correctionlib
 import numpy as np
 import pytest
 
+from taipan.columns.expressions import parse_expression
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.systematics import Systematic
@@ -26,7 +27,6 @@ from taipan.events.variations import (
     with_partners,
 )
 from taipan.events.weights import EventWeights
-from taipan.expressions import parse_expression
 from taipan.normalisation import normalise
 from taipan.skim.cutflow import Cut, Cutflow, merge_cutflows
 from tests.tiny_analysis import ANALYSIS

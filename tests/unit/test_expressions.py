@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taipan.columns.expressions import parse_expression, provably_disjoint
 from taipan.errors import TaipanError
-from taipan.expressions import parse_expression, provably_disjoint
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taipan.columns.identity import assign_folds
 from taipan.errors import TaipanError
-from taipan.event_identity import assign_folds
 from taipan.nn.data import TrainingSet, split_folds, standardisation
 
 FOLDS = 3

@@ -12,11 +12,11 @@ import pytest
 
 from taipan.analyses.htautau import ANALYSIS
 from taipan.analysis import Columns
+from taipan.columns.identity import assign_folds
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.systematics import Systematic
-from taipan.event_identity import assign_folds
 from taipan.events.load import DatasetEvents, load_dataset
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.events.weights import EventWeights

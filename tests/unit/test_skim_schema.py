@@ -13,9 +13,9 @@ import pytest
 
 from taipan.analyses.htautau import ANALYSIS
 from taipan.analyses.htautau_branches import ALTERNATIVES
-from taipan.analyses.nanoaod import any_of, at_least, has_bits
 from taipan.analysis import Alternative, Columns
 from taipan.atomic import read_json
+from taipan.columns.working_points import any_of, at_least, has_bits
 from taipan.errors import TaipanError
 from taipan.skim.cutflow import Cutflow
 from taipan.skim.run import Chunk, skim_chunk

@@ -253,7 +253,7 @@ def test_real_data_have_no_truth(analysis_config: Config) -> None:
     text = to_markdown(summary)
     assert summary["truth"] is None
     assert "Injected" not in text
-    assert "## Gates\n\nNone." in text
+    assert "## Gates\n\nNone: no network is trained" in text
     assert "## Time\n\nNot recorded." in text
 
 

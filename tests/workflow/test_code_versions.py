@@ -86,4 +86,4 @@ def test_what_bins_the_score_waits_for_both_gates(rule: str) -> None:
     """Choosing the edges once did not wait for the gate on the weights."""
     inputs = rules()[rule].split("output:")[0]
     assert "models=MODELS" in inputs
-    assert "after=[OVERTRAINING, WEIGHT_VERDICT," in inputs
+    assert "after=[*GATES," in inputs

@@ -76,7 +76,8 @@ config["unrecorded"] = {
 OUT = f"{CONFIG.results}/{CONFIG.analysis}"
 IS_FASTSIM = CATALOGUE.kind == "fastsim"
 SEED = CONFIG.seed
-FOLDS = range(CONFIG.training.folds)
+HAS_NETWORK = bool(CONFIG.features)
+FOLDS = range(CONFIG.training.folds if HAS_NETWORK else 0)
 OBSERVABLES = [CONFIG.fit.observable] + (
     [CONFIG.fit.reference] if CONFIG.fit.reference else []
 )
@@ -194,6 +195,7 @@ TRANSFORMED_WEIGHTS = (
     else []
 )
 OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"
+GATES = [OVERTRAINING, WEIGHT_VERDICT] if HAS_NETWORK else []
 EDGES = f"{OUT}/templates/binning.json"
 TEMPLATES = f"{OUT}/templates/templates.zip"
 CONTROL = f"{OUT}/templates/control.zip"

@@ -47,10 +47,12 @@ def systematic_slice():
 
 def plotted_stages():
     """Stages whose figures a complete run has."""
-    names = ["plot_cutflow", "plot_training", "plot_weights", "rank_inputs"]
-    if CONFIG.decorrelation.enabled:
+    names = ["plot_cutflow"]
+    if HAS_NETWORK:
+        names += ["plot_training", "plot_weights", "rank_inputs"]
+    if HAS_NETWORK and CONFIG.decorrelation.enabled:
         names.append("check_decorrelation")
-    if CONFIG.tuning.enabled:
+    if HAS_NETWORK and CONFIG.tuning.enabled:
         names.append("plot_tuning")
     names.append("plot_fit")
     if any(item.kind != "rate" for item in CONFIG.systematics.values()):

@@ -6,7 +6,7 @@ def summary_inputs():
     files = {
         "fit": f"{OUT}/fit/{CONFIG.fit.observable}.json",
         "records": [f"{OUT}/workspaces/{name}_record.json" for name in OBSERVABLES],
-        "gates": [OVERTRAINING, WEIGHT_VERDICT],
+        "gates": GATES,
         "yields": YIELDS,
         "transfer_factor": TRANSFER,
         "after": plot_outputs(),

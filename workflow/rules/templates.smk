@@ -11,7 +11,7 @@ if CONFIG.templates.binning.method != "none":
             pileup=PILEUP,
             transfer_factor=TRANSFER,
             shapes=SHAPES,
-            after=[OVERTRAINING, WEIGHT_VERDICT, *correction_files()],
+            after=[*GATES, *correction_files()],
         output:
             edges=EDGES,
         log:
@@ -34,7 +34,7 @@ rule histogram:
         pileup=PILEUP,
         shapes=SHAPES,
         edges=chosen_edges(),
-        after=[OVERTRAINING, WEIGHT_VERDICT, *correction_files()],
+        after=[*GATES, *correction_files()],
     output:
         observables=f"{OUT}/templates/datasets/{{dataset}}.zip",
         control=f"{OUT}/templates/datasets/{{dataset}}_control.zip",

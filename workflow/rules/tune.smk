@@ -1,9 +1,5 @@
 """Search for the hyperparameters of the network."""
 
-
-include: "figures.smk"
-
-
 TRAINING_INPUTS = {
     "events": nominal_events(),
     "normalisation": NORMALISATION,

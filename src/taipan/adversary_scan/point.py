@@ -14,6 +14,7 @@ from typing import Any
 import hist
 import numpy as np
 
+from taipan import metrics
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
@@ -24,11 +25,10 @@ from taipan.events.load import DatasetEvents
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.nn import metrics
 from taipan.nn.inputs import TrainingInputs, collect_training_events
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.tune import apply_best
 from taipan.nn.weights.store import read_weights
+from taipan.search.tune import apply_best
 from taipan.seeds import derive_seed
 from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
 from taipan.templates.fill import DATA, FillSettings, fill_dataset

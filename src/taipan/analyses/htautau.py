@@ -19,7 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analyses.htautau_branches import ALTERNATIVES
-from taipan.analyses.shifts import (
+from taipan.analysis import Analysis, Column, Columns, Quantity, Shift, SkimColumns
+from taipan.columns.event_block import EventBlock, Lists, Objects, pair_up
+from taipan.columns.identity import hash_columns, hash_event_numbers
+from taipan.columns.kinematics import (
+    cartesian,
+    delta_phi,
+    delta_r,
+    invariant_mass,
+    transverse_mass,
+)
+from taipan.columns.shifts import (
     CONE,
     SOFT_JET_PT,
     shift_jets,
@@ -28,16 +38,6 @@ from taipan.analyses.shifts import (
     shift_taus,
     shift_unclustered,
     smear_jets,
-)
-from taipan.analysis import Analysis, Column, Columns, Quantity, Shift, SkimColumns
-from taipan.event_block import EventBlock, Lists, Objects, pair_up
-from taipan.event_identity import hash_columns, hash_event_numbers
-from taipan.kinematics import (
-    cartesian,
-    delta_phi,
-    delta_r,
-    invariant_mass,
-    transverse_mass,
 )
 
 Array = NDArray[Any]

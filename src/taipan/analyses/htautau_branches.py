@@ -13,8 +13,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from taipan.analyses.nanoaod import any_of, at_least, has_bits
 from taipan.analysis import Alternative, Alternatives
+from taipan.columns.working_points import any_of, at_least, has_bits
 
 TIGHT_ISOLATION = 0.8
 """GeV: combined isolation of a tight tau in 2012 (CMS, arXiv:1510.07488; the same number in CMSSW,

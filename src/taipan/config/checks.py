@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
 from taipan.config.base import LARGEST_NUMBER
 from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
@@ -29,7 +30,6 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
-from taipan.expressions import Expression, parse_expression, provably_disjoint
 
 SCORE = "nn_score"
 RESERVED_SAMPLES = ("data", "total", "signal", "background")
@@ -69,8 +69,8 @@ def check_config(
         *_check_regions(config, analysis),
         *_check_same_sign(config),
         *_check_features(config, analysis),
-        *check_training(config),
-        *check_adversary(config, analysis),
+        *(check_training(config) if config.features else ()),
+        *(check_adversary(config, analysis) if config.features else ()),
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
@@ -80,7 +80,7 @@ def check_config(
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *check_coverage(config),
-        *check_decorrelation(config, analysis),
+        *(check_decorrelation(config, analysis) if config.features else ()),
         *check_results(config, catalogue),
         *check_access(config, writes=writes),
     ]
@@ -196,7 +196,7 @@ def _check_regions(config: Config, analysis: Analysis) -> Problems:
                 f"('{first.cut}'); both are fitted, so their cuts must confine one term (such as "
                 "mt_1) to ranges without overlap"
             )
-    if config.training.region not in regions:
+    if config.features and config.training.region not in regions:
         yield unknown("training.region", config.training.region, "region", regions)
 
 
@@ -227,7 +227,7 @@ def _check_same_sign(config: Config) -> Problems:
             "all of data minus simulation, which would count twice (one sample at most)"
         )
     needed = {**fitted_regions(config)}
-    if config.training.region in regions:
+    if config.features and config.training.region in regions:
         needed[config.training.region] = regions[config.training.region]
     for name, sample in config.samples.items():
         if sample.estimate != "same_sign":
@@ -271,6 +271,8 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
                         f"{path}.binning[{i + 1}]: {high:g} after {low:g}; edges must be strictly "
                         "increasing"
                     )
+            if name == SCORE and not config.features:
+                yield f"{path}: without `features` there is no network to give it"
             if name == SCORE and not (min(edges) >= 0.0 and max(edges) <= 1.0):
                 yield f"{path}.binning: {min(edges):g} to {max(edges):g} is not within 0 to 1"
 
@@ -288,6 +290,12 @@ def _check_envelope(config: Config, analysis: Analysis) -> Problems:
 def _check_binning(config: Config) -> Problems:
     binning = config.templates.binning
     if binning.method == "none":
+        return
+    if not config.features:
+        yield (
+            f"templates.binning.method: '{binning.method}' sets a fold of the network's events "
+            "aside; without `features` there is none (none)"
+        )
         return
     if binning.fold >= config.training.folds:
         yield (

@@ -110,7 +110,11 @@ class Config(Run):
     transfer_factor: TransferFactor | None = Field(
         None, description="Regions of the opposite-sign/same-sign factor."
     )
-    features: list[str] = Field(min_length=1, description="Inputs of the network, in order.")
+    features: list[str] = Field(
+        default_factory=list,
+        description="Inputs of the network, in order. None: no network is trained, nothing is "
+        "tuned or gated, and an observable of the analysis is fitted directly.",
+    )
     categorical: dict[Name, Categorical] = Field(
         default_factory=dict, description="Features that are categories; the rest is continuous."
     )

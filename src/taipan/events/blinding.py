@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from taipan.columns.expressions import parse_expression, provably_disjoint
 from taipan.config.sections.regions import Region
-from taipan.expressions import parse_expression, provably_disjoint
 
 
 def overlapping_signal(regions: Mapping[str, Region]) -> list[str]:

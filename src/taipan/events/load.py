@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
+from taipan.columns.identity import assign_folds
 from taipan.errors import TaipanError
-from taipan.event_identity import assign_folds
 from taipan.events.weights import EventWeights, VertexWeights, weigh_events
 from taipan.normalisation import Normalisation
 from taipan.skim.storage import read_events

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.columns.expressions import parse_expression
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.expressions import parse_expression
 
 Array = NDArray[Any]
 

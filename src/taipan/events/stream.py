@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
 from taipan.atomic import read_json
-from taipan.event_identity import assign_folds
+from taipan.columns.identity import assign_folds
 from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.weights import EventWeights, VertexWeights, weigh_events
 from taipan.normalisation import from_dict

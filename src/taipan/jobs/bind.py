@@ -7,7 +7,7 @@ stage may ask for `threads`, and for what changes no result and is therefore no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from taipan.errors import TaipanError
@@ -19,8 +19,12 @@ CODE = "code"
 """Parameter that every rule has: the hash of its code."""
 KINDS = ("pdf", "png", "json")
 """Files of a figure; outputs of a rule are named ``<figure>_<kind>``."""
+UNRECORDED = "unrecorded"
 
-_PLACES = {"input": "input", "output": "output", "params": "parameter", "wildcards": "wildcard"}
+_WORDS = {"input": "input", "output": "output", "params": "parameter", "wildcards": "wildcard"}
+
+Names = Mapping[str, Collection[str]]
+"""Names of what a rule has: of ``input``, ``output``, ``params`` and ``wildcards``."""
 
 
 def bind_job(stage: Callable[..., Any], job: Any) -> dict[str, Any]:
@@ -47,63 +51,91 @@ def bind_job(stage: Callable[..., Any], job: Any) -> dict[str, Any]:
     TaipanError
         If the rule lacks something, has something that the stage does not know, or has it twice.
     """
-    given = {place: dict(getattr(job, place).items()) for place in _PLACES}
-    arguments = list_arguments(stage)
+    given = {place: dict(getattr(job, place).items()) for place in _WORDS}
+    given[UNRECORDED] = job.config.get(UNRECORDED, {})
+    places = find_places(stage, job.rule, given)
+    for place in ("input", "output"):
+        if len(getattr(job, place)) > _count(given[place].values()):
+            raise TaipanError(f"rule {job.rule}: an {place} has no name")
     values = {}
-    for argument in arguments:
-        value = _find(argument, given, job)
-        if value is not REQUIRED:
-            values[argument.name] = value
-    _refuse_unknown(arguments, given, job)
+    for argument in list_arguments(stage):
+        name = argument.name
+        found = places[name]
+        if found == "threads":
+            values[name] = job.threads
+        elif found == "figures":
+            values[name] = collect_figures(given["output"])
+        elif found == "groups":
+            values[name] = local_files(given["params"][name], given["input"][name])
+        elif found:
+            values[name] = argument.convert(given[found][name])
+        elif argument.default is REQUIRED:
+            values[name] = None
     return pack(stage, values)
 
 
-def _find(argument: Argument, given: Mapping[str, Mapping[str, Any]], job: Any) -> Any:
-    name = argument.name
-    if name == "threads":
-        return job.threads
-    if argument.is_figures:
-        return collect_figures(given["output"])
-    places = [place for place, values in given.items() if name in values]
-    if argument.is_grouped and places == ["input", "params"]:
-        return local_files(given["params"][name], given["input"][name])
-    if len(places) > 1:
-        words = " and ".join(_PLACES[place] for place in places)
-        raise TaipanError(f"rule {job.rule}: {name} is {words} (one of them)")
-    if places and not argument.is_grouped:
-        return argument.convert(given[places[0]][name])
-    unrecorded = job.config.get("unrecorded", {})
-    if not places and name in unrecorded:
-        return argument.convert(unrecorded[name])
-    if argument.default is not REQUIRED:
-        return REQUIRED
-    if argument.may_be_absent:
-        return None
-    needed = "input and parameter" if argument.is_grouped else ", ".join(_PLACES.values())
-    raise TaipanError(f"rule {job.rule}: {name} is missing ({needed} of this name)")
+def find_places(stage: Callable[..., Any], rule: str, given: Names) -> dict[str, str]:
+    """Find where a rule has the arguments of its stage.
 
+    Parameters
+    ----------
+    stage
+        The function.
+    rule
+        Name of the rule.
+    given
+        What it has.
 
-def _refuse_unknown(
-    arguments: Sequence[Argument], given: Mapping[str, Mapping[str, Any]], job: Any
-) -> None:
-    """Refuse what the stage would never see, for instance because its name is misspelt."""
-    known = {argument.name for argument in arguments} | {AFTER, CODE}
-    if any(argument.is_figures for argument in arguments):
-        figures = collect_figures(given["output"])
-        known |= {f"{name}_{kind}" for name in figures for kind in KINDS}
+    Returns
+    -------
+    dict
+        Argument → ``input``, ``output``, ``params``, ``wildcards`` or ``unrecorded``; ``threads``,
+        ``figures`` and ``groups`` (input and parameter) for those; empty if it may be absent.
+
+    Raises
+    ------
+    TaipanError
+        As :func:`bind_job`.
+    """
+    arguments = list_arguments(stage)
+    found = {argument.name: _find_place(argument, rule, given) for argument in arguments}
+    known = {*found, AFTER, CODE}
+    if "figures" in found.values():
+        outputs = dict.fromkeys(given["output"], "")
+        known |= {f"{name}_{kind}" for name in collect_figures(outputs) for kind in KINDS}
     for place in ("input", "output", "params"):
         unknown = sorted(set(given[place]) - known)
         if unknown:
-            allowed = ", ".join(sorted(known - {AFTER, CODE}))
             raise TaipanError(
-                f"rule {job.rule}: the stage knows no {_PLACES[place]} '{unknown[0]}' ({allowed})"
+                f"rule {rule}: its stage knows no {_WORDS[place]} '{unknown[0]}' "
+                f"({', '.join(sorted(found))})"
             )
-        unnamed = len(getattr(job, place)) - _count(given[place].values())
-        if unnamed:
-            raise TaipanError(f"rule {job.rule}: {unnamed} {_PLACES[place]}s have no name")
+    return found
 
 
-def _count(values: Any) -> int:
+def _find_place(argument: Argument, rule: str, given: Names) -> str:
+    name = argument.name
+    if name == "threads":
+        return "threads"
+    if argument.is_figures:
+        return "figures"
+    places = [place for place in _WORDS if name in given[place]]
+    if argument.is_grouped and places == ["input", "params"]:
+        return "groups"
+    if len(places) > 1:
+        words = " and ".join(_WORDS[place] for place in places)
+        raise TaipanError(f"rule {rule}: {name} is {words} (one of them)")
+    if places and not argument.is_grouped:
+        return places[0]
+    if not places and name in given.get(UNRECORDED, ()):
+        return UNRECORDED
+    if argument.default is not REQUIRED or argument.may_be_absent:
+        return ""
+    needed = "input and parameter" if argument.is_grouped else ", ".join(_WORDS.values())
+    raise TaipanError(f"rule {rule}: {name} is missing ({needed} of this name)")
+
+
+def _count(values: Iterable[Any]) -> int:
     return sum(len(item) if isinstance(item, (list, tuple)) else 1 for item in values)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from uproot.interpretation.jagged import AsJagged
 from uproot.interpretation.numerical import AsDtype
 
-from taipan.event_block import Lists
+from taipan.columns.event_block import Lists
 
 Array = NDArray[Any]
 

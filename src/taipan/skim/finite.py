@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.columns.event_block import Lists
 from taipan.errors import TaipanError
-from taipan.event_block import Lists
 
 
 def require_finite(
@@ -27,7 +27,7 @@ def require_finite(
         File, for the message.
     columns
         Branch → values of the events that are used: shape (n,), or
-        :class:`~taipan.event_block.Lists`.
+        :class:`~taipan.columns.event_block.Lists`.
     entries
         Entry of each event in the file, shape (n,).
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, SkimColumns
-from taipan.event_block import Lists
-from taipan.event_identity import hash_columns
+from taipan.columns.event_block import Lists
+from taipan.columns.identity import hash_columns
 from taipan.skim.identities import Identities, number_rows
 
 Array = NDArray[Any]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, SkimColumns
 from taipan.atomic import read_json, write_json
+from taipan.columns.event_block import EventBlock
 from taipan.errors import BadFileError, TaipanError, UnreachableError
-from taipan.event_block import EventBlock
 from taipan.remote.mirrors import RemoteFile
 from taipan.remote.opening import brief, open_root
 from taipan.skim.columns import read_columns

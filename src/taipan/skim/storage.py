@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Column, Columns, SkimColumns
 from taipan.atomic import replacing
+from taipan.columns.event_block import Lists
 from taipan.errors import TaipanError
-from taipan.event_block import Lists
 from taipan.parquet import read_parquet
 
 _PROVENANCE = b"taipan"
@@ -51,7 +51,7 @@ def to_table(content: SkimColumns, columns: Sequence[Column]) -> pa.Table:
     Parameters
     ----------
     content
-        Name → array of shape (n,), or :class:`~taipan.event_block.Lists` of a jagged column.
+        Name → array of shape (n,), or :class:`~taipan.columns.event_block.Lists` if jagged.
     columns
         Columns of the table.
 

@@ -25,7 +25,7 @@ from taipan.events.inputs import SkimmedEvents
 from taipan.events.variations import is_data_driven
 from taipan.likelihood.merge import merge_values
 from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
-from taipan.nn.scorer import FoldScorer
+from taipan.nn.scorer import open_scorer
 from taipan.seeds import derive_seed
 from taipan.templates.store import read_histograms
 
@@ -58,8 +58,8 @@ def draw_pseudo_data(
         If a systematic cannot be applied to events.
     """
     analysis, merging = load_analysis(config.module), read_json(record)["regions"]
-    loaded = skimmed.open(analysis, len(models))
-    scorer = FoldScorer(models, threads=threads, features=config.features)
+    loaded = skimmed.open(analysis, max(len(models), 1))
+    scorer = open_scorer(models, config.features, threads)
     binning = Binning(
         observable,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
@@ -70,11 +70,11 @@ def draw_pseudo_data(
     corrections = read_corrections(config.weights, analysis.quantities, shapes)
     full = Universe(
         split_samples(loaded, analysis, config, corrections),
-        analysis, config, binning, scorer.score,
+        analysis, config, binning, scorer,
     )  # fmt: skip
     near = Universe(
         reach_of(full, extreme_truths(config.systematics)),
-        analysis, config, binning, scorer.score,
+        analysis, config, binning, scorer,
     )  # fmt: skip
     span = (float(config.coverage.mu_range[0]), float(config.coverage.mu_range[1]))
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))

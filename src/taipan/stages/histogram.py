@@ -10,7 +10,7 @@ from taipan.config.model import Config
 from taipan.events.corrections import read_corrections
 from taipan.events.stream import stream_dataset
 from taipan.events.variations import template_variations
-from taipan.nn.scorer import FoldScorer
+from taipan.nn.scorer import open_scorer
 from taipan.templates.edges import apply_edges
 from taipan.templates.fill import FillSettings, fill_blocks
 from taipan.templates.store import write_histograms
@@ -34,7 +34,7 @@ def histogram(
 ) -> None:
     """Write the histograms of the observables and of the control plots."""
     analysis = load_analysis(config.module)
-    scorer = FoldScorer(models, threads=threads, features=config.features)
+    scorer = open_scorer(models, config.features, threads)
     fill = FillSettings(
         config.samples,
         config.regions,
@@ -45,9 +45,9 @@ def histogram(
         read_corrections(config.weights, analysis.quantities, shapes),
     )
     blocks = stream_dataset(
-        dataset, events, normalisation, pileup, analysis, len(models), drop_fold=drop_fold
+        dataset, events, normalisation, pileup, analysis, max(len(models), 1), drop_fold=drop_fold
     )
-    filled, nominal = fill_blocks(blocks, analysis, fill, scorer.score)
+    filled, nominal = fill_blocks(blocks, analysis, fill, scorer)
     logger.info("%s: filled with %d variations", dataset, len(fill.variations))
     write_histograms(observables, filled)
     write_histograms(control, nominal)

@@ -9,9 +9,9 @@ from taipan.config.model import Config
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.nn.inputs import TrainingInputs, open_training_set
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.selection import permutation_importance
 from taipan.plotting.style import save_figure
 from taipan.plotting.tuning import bar_figure, importance_numbers
+from taipan.search.importance import permutation_importance
 
 FIGURES = (Figure("importance", "Training"),)
 

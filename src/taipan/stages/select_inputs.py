@@ -9,11 +9,11 @@ from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.nn.inputs import TrainingInputs, open_training_set
-from taipan.nn.select import select_inputs as eliminate_inputs
-from taipan.nn.selection import describe_selection
 from taipan.nn.weights.store import read_weights
 from taipan.plotting.style import save_figure
 from taipan.plotting.tuning import selection_figure
+from taipan.search.eliminate import select_inputs as eliminate_inputs
+from taipan.search.importance import describe_selection
 
 FIGURES = (Figure("selection", "Training"),)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from taipan.config.model import Config
 from taipan.nn.inputs import TrainingInputs, open_training_events
 from taipan.nn.train import train_network
-from taipan.nn.tune import apply_best
 from taipan.nn.weights.store import read_weights
+from taipan.search.tune import apply_best
 
 
 def train(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from taipan.config.model import Config
 from taipan.nn.inputs import TrainingInputs, open_training_set
-from taipan.nn.tune import describe_best, search_hyperparameters, write_results
 from taipan.nn.weights.store import read_weights
+from taipan.search.tune import describe_best, search_hyperparameters, write_results
 
 
 def tune(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.nn.metrics.weights import FloatArray, Floats, Labels, sum_of_weights
+from taipan.metrics.weights import FloatArray, Floats, Labels, sum_of_weights
 
 
 def normalised_histogram(

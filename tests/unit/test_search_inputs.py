@@ -9,8 +9,8 @@ from taipan.config.sections.input_selection import InputSelection
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.data import TrainingSet
-from taipan.nn.select import select_inputs
-from taipan.nn.selection import (
+from taipan.search.eliminate import select_inputs
+from taipan.search.importance import (
     Step,
     Value,
     choose_set,

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from taipan.atomic import write_json
 from taipan.errors import TaipanError
-from taipan.nn.tune_worker import CHIEF, PARENT, Search
+from taipan.search.worker import CHIEF, PARENT, Search
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def run_alone(search: Search, threads: int) -> Any:
     with warnings.catch_warnings():
         _ignore_warnings()
         from taipan.nn.engine import prepare_tensorflow
-        from taipan.nn.tune_worker import make_tuner
+        from taipan.search.worker import make_tuner
 
         prepare_tensorflow(threads)
         oracle = _open_oracle(search)
@@ -60,7 +60,7 @@ def run_workers(search: Search, workers: int, threads: int) -> Any:
     """Run all trials in worker processes.
 
     Workers on other machines that see the folder may join:
-    ``python -m taipan.nn.tune_worker FOLDER``.
+    ``python -m taipan.search.worker FOLDER``.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def run_workers(search: Search, workers: int, threads: int) -> Any:
 
 
 def _open_oracle(search: Search) -> Any:
-    from taipan.nn.tune_oracle import make_oracle
-    from taipan.nn.tune_space import from_training
+    from taipan.search.oracle import make_oracle
+    from taipan.search.space import from_training
 
     tuning = search.tuning
     first = from_training(search.training, tuning.space, search.events.names)
@@ -167,7 +167,7 @@ class Crew:
             "PYTHONSAFEPATH": "1",  # `-m` would look in the working directory first
             PARENT: str(os.getpid()),
         }
-        command = [sys.executable, "-m", "taipan.nn.tune_worker", str(self.folder)]
+        command = [sys.executable, "-m", "taipan.search.worker", str(self.folder)]
         process = subprocess.Popen(
             [*command, str(self.threads)], env=environment, stdout=log, stderr=log
         )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from taipan.analysis import Columns
-from taipan.kinematics import delta_r
+from taipan.columns.kinematics import delta_r
 
 Array = NDArray[Any]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taipan.nn.metrics.weights import (
+from taipan.metrics.weights import (
     FloatArray,
     Floats,
     Labels,

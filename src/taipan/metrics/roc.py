@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.nn.metrics.weights import FloatArray, Floats, Labels, sum_of_weights
+from taipan.metrics.weights import FloatArray, Floats, Labels, sum_of_weights
 
 
 def roc_curve(

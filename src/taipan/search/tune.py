@@ -25,12 +25,12 @@ from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
 from taipan.errors import TaipanError
 from taipan.nn.data import TrainingSet, check_split, split_folds
-from taipan.nn.tune_worker import Search, result_path, write_search
 from taipan.nn.weights.transform import order_events
 from taipan.provenance import hash_content
+from taipan.search.worker import Search, result_path, write_search
 
 if TYPE_CHECKING:
-    from taipan.nn.confirm import Decision
+    from taipan.search.confirm import Decision
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def search_hyperparameters(
         "search: %s, %d trials, %d workers, %d events", tuning.algorithm, tuning.trials, workers,
         len(events),
     )  # fmt: skip
-    from taipan.nn.tune_chief import run_alone, run_workers
+    from taipan.search.chief import run_alone, run_workers
 
     if workers == 1:
         oracle = run_alone(search, threads)
@@ -162,7 +162,7 @@ def search_hyperparameters(
 
 def _check_splits(search: Search) -> None:
     """Check all that would stop a training, before any starts."""
-    from taipan.nn.confirm import check_comparison
+    from taipan.search.confirm import check_comparison
 
     events = search.events
     split = split_folds(events.folds, events.identifiers, _HELD_OUT, search.training.folds)
@@ -171,8 +171,8 @@ def _check_splits(search: Search) -> None:
 
 
 def _confirm(search: Search, trials: list[Trial], threads: int) -> SearchResult:
-    from taipan.nn.confirm import Candidate, decide
-    from taipan.nn.tune_space import to_training
+    from taipan.search.confirm import Candidate, decide
+    from taipan.search.space import to_training
 
     best, names = best_trial(trials), search.events.names
     sets = search.tuning.space.feature_sets

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import chdtrc, kolmogorov
 
 from taipan.errors import TaipanError
-from taipan.nn.metrics.weights import FloatArray, Floats, Labels, n_eff, sum_of_weights
+from taipan.metrics.weights import FloatArray, Floats, Labels, n_eff, sum_of_weights
 
 _ROUNDING = 1e-12  # relative change of a weight that is none
 

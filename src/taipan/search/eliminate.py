@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from taipan import metrics
 from taipan.config.sections.input_selection import InputSelection
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
-from taipan.nn import metrics
 from taipan.nn.data import FloatArray, TrainingSet, split_folds
 from taipan.nn.engine import prepare_tensorflow
-from taipan.nn.selection import (
+from taipan.nn.train import FoldPlan, make_engine, train_fold
+from taipan.nn.weights.transform import order_events
+from taipan.search.importance import (
     Features,
     Step,
     Value,
@@ -24,8 +26,6 @@ from taipan.nn.selection import (
     mean_of,
     shuffle,
 )
-from taipan.nn.train import FoldPlan, make_engine, train_fold
-from taipan.nn.weights.transform import order_events
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def select_inputs(
     Returns
     -------
     list of Step
-        See :func:`~taipan.nn.selection.eliminate`.
+        See :func:`~taipan.search.importance.eliminate`.
 
     Raises
     ------

@@ -20,8 +20,9 @@ from taipan.config.sections.overtraining import Overtraining, OvertrainingCondit
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import SearchSpace, Tuning
 from taipan.errors import TaipanError
-from taipan.nn import tune, tune_worker
 from taipan.nn.data import TrainingSet
+from taipan.search import tune
+from taipan.search import worker as tune_worker
 
 CONDITIONS = [OvertrainingCondition(metric="bce"), OvertrainingCondition(metric="auc")]
 TRAINING = Training(
@@ -203,7 +204,7 @@ def test_killed_search_keeps_its_finished_trials(
 ) -> None:
     """SIGKILL of the process of the search while its third trial runs."""
     call = f"search_that_hangs(Path({str(tmp_path)!r}))"
-    program = f"from tests.unit.test_nn_tune import *; {call}"
+    program = f"from tests.unit.test_search_tune import *; {call}"
     process = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
     wait_for(lambda: (tmp_path / "hangs").exists() or process.poll() is not None)
     process.kill()
@@ -225,7 +226,7 @@ def test_search_killed_between_two_files_goes_on(
     made_up_done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The trial was written, the state that names it was not; and the other way round."""
-    from taipan.nn.tune_oracle import Durable
+    from taipan.search.oracle import Durable
 
     class KilledError(BaseException):
         pass
@@ -267,7 +268,7 @@ def test_worker_is_killed_and_another_process_joins(
     done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The chief's one worker is killed in its first trial; a process joins by chief.json."""
-    from taipan.nn import tune_chief
+    from taipan.search import chief as tune_chief
 
     joined: list[subprocess.Popen[bytes]] = []
 
@@ -279,7 +280,7 @@ def test_worker_is_killed_and_another_process_joins(
         (folder,) = tmp_path.glob("search-*")
         worker = find_writer(folder / "logs/worker0.log")
         os.kill(worker, signal.SIGSTOP)  # so that the other one has something left to do
-        command = [sys.executable, "-m", "taipan.nn.tune_worker", str(folder)]
+        command = [sys.executable, "-m", "taipan.search.worker", str(folder)]
         joined.append(subprocess.Popen(command))
         wait_for(lambda: signs_of_life(f"*-{joined[0].pid}"))
         os.kill(worker, signal.SIGKILL)
@@ -313,7 +314,7 @@ def test_killed_worker_and_killed_chief_lose_no_finished_trial(
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     tuning = TUNING.model_copy(update={"workers": 2, "trials": 6})
     call = f"search(Path({str(tmp_path)!r}), TUNING.model_copy(update=dict(workers=2, trials=6)))"
-    program = f"from tests.unit.test_nn_tune import *; {call}"
+    program = f"from tests.unit.test_search_tune import *; {call}"
     chief = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
     wait_for(lambda: finished() or chief.poll() is not None)
     os.kill(find_writer(min(logs())), signal.SIGKILL)
@@ -362,7 +363,7 @@ def find_writer(path: Path) -> int:
 def test_workers_that_keep_dying_end_the_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from taipan.nn import tune_chief
+    from taipan.search import chief as tune_chief
 
     monkeypatch.setattr(tune_chief.sys, "executable", "/bin/false")
     with pytest.raises(TaipanError, match="workers keep dying; worker"):
@@ -500,8 +501,8 @@ def test_no_trial_is_compared_with_a_first_one_that_is_not_the_configuration(
 
 @pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 def test_others_wait_for_the_first_trial_only_if_compared_with_it(tmp_path: Path) -> None:
-    from taipan.nn.tune_oracle import make_oracle
-    from taipan.nn.tune_space import from_training
+    from taipan.search.oracle import make_oracle
+    from taipan.search.space import from_training
 
     first = from_training(TRAINING, SPACE, ("a",))
     for first_check, status in ((2, "IDLE"), (0, "RUNNING")):

@@ -1,6 +1,6 @@
 """A worker of the search: runs trials that the chief hands out.
 
-``python -m taipan.nn.tune_worker FOLDER`` joins the search in FOLDER; the environment names the
+``python -m taipan.search.worker FOLDER`` joins the search in FOLDER; the environment names the
 chief as keras-tuner has it (``KERASTUNER_ORACLE_IP``, ``KERASTUNER_ORACLE_PORT``,
 ``KERASTUNER_TUNER_ID``), or FOLDER/chief.json does. Imports TensorFlow.
 """
@@ -178,7 +178,7 @@ def run_trial(
         If the training diverges or collapses.
     """
     from taipan.nn.train import FoldPlan, make_engine, train_fold
-    from taipan.nn.tune_space import FEATURES, from_training, to_training
+    from taipan.search.space import FEATURES, from_training, to_training
 
     settings = to_training(values, search.training)
     events, sets = search.events, search.tuning.space.feature_sets
@@ -310,7 +310,7 @@ def main(folder: Path, threads: int) -> None:
     if parent := os.environ.get(PARENT):
         threading.Thread(target=_follow, args=(int(parent),), daemon=True).start()
     from taipan.nn.engine import prepare_tensorflow
-    from taipan.nn.tune_oracle import make_oracle
+    from taipan.search.oracle import make_oracle
 
     if "KERASTUNER_ORACLE_IP" not in os.environ:
         chief = read_json(folder / CHIEF)
@@ -328,7 +328,7 @@ if __name__ == "__main__":
     drop_folder()
     if len(sys.argv) < 2:
         sys.exit(
-            "python -m taipan.nn.tune_worker FOLDER [THREADS]: the folder of a search is missing"
+            "python -m taipan.search.worker FOLDER [THREADS]: the folder of a search is missing"
         )
     warnings.simplefilter("ignore", DeprecationWarning)  # keras-tuner asks for currentThread
     configure_logging()

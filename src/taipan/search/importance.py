@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.input_selection import InputSelection
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 from taipan.nn.data import TrainingSet
 from taipan.nn.scorer import FoldScorer
 from taipan.seeds import derive_seed

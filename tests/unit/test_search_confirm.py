@@ -10,11 +10,12 @@ from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
 from taipan.errors import TaipanError
-from taipan.nn import confirm, train
-from taipan.nn.confirm import Candidate, combine_folds, decide
+from taipan.nn import train
 from taipan.nn.data import TrainingSet, split_folds
-from taipan.nn.tune_worker import Search
 from taipan.nn.weights.learned import weigh_training_events
+from taipan.search import confirm
+from taipan.search.confirm import Candidate, combine_folds, decide
+from taipan.search.worker import Search
 
 TRAINING = Training(
     networks=1, activation="relu", folds=4, hidden_layers=[16], dropout=0.0, learning_rate=1e-2,

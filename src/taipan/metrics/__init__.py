@@ -5,14 +5,14 @@ sum of weights is positive; batch-wise means and the usual library AUC are not. 
 uncertainties scale with n_eff = (Σw)²/Σw².
 """
 
-from taipan.nn.metrics.binned import (
+from taipan.metrics.binned import (
     asimov_sigma_mu,
     merge_bins,
     normalised_histogram,
     quantile_edges,
     sigma_mu,
 )
-from taipan.nn.metrics.losses import (
+from taipan.metrics.losses import (
     Calibration,
     bce,
     bce_with_terms,
@@ -20,7 +20,7 @@ from taipan.nn.metrics.losses import (
     brier_with_terms,
     calibration,
 )
-from taipan.nn.metrics.roc import (
+from taipan.metrics.roc import (
     Auc,
     auc,
     auc_monotone,
@@ -28,14 +28,14 @@ from taipan.nn.metrics.roc import (
     auc_with_uncertainty,
     roc_curve,
 )
-from taipan.nn.metrics.two_sample import (
+from taipan.metrics.two_sample import (
     TwoSample,
     chi2_test,
     ks_test,
     paired_chi2_test,
     scaled_chi2_test,
 )
-from taipan.nn.metrics.weights import (
+from taipan.metrics.weights import (
     describe_weights,
     mean_with_terms,
     n_eff,

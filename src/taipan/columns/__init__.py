@@ -1,0 +1,1 @@
+"""Events as columns: objects, quantities, expressions, shifts, identity and folds."""
