@@ -50,3 +50,9 @@ def build_workspace(
     )
     write_json(workspace, model)
     write_json(record, made)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(build_workspace)

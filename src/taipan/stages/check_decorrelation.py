@@ -70,3 +70,9 @@ def check_decorrelation(
     numbers = decorrelation_numbers(result, config.regions, header)
     save_figure(score_figure(numbers), figures["decorrelation_scores"], numbers["scores"])
     save_figure(tail_figure(numbers), figures["decorrelation_tails"], numbers["tails"])
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(check_decorrelation)

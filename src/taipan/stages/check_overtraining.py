@@ -43,3 +43,9 @@ def check_overtraining(
     write_json(verdict, result)
     if not result["passed"] and result["action"] == "stop":
         raise TaipanError(failure_message(result))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(check_overtraining)

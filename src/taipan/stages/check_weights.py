@@ -64,3 +64,9 @@ def check_weights(
     write_json(verdict, judged)
     if not judged["passed"] and judged["action"] == "stop":
         raise TaipanError(failure_message(judged))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(check_weights)

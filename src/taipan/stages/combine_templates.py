@@ -66,3 +66,9 @@ def combine_templates(
     for output, histograms in results.items():
         write_histograms(output, histograms)
     write_json(residuals, records)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(combine_templates)

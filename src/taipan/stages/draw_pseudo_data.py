@@ -127,3 +127,9 @@ def _loss(full: Universe, near: Universe, truth: Truth, same_sign: SameSign) -> 
         float((np.abs(part[name] - complete[name]) / np.sqrt(complete[name])).max())
         for name in complete
     )
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(draw_pseudo_data)

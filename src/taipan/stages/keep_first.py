@@ -23,3 +23,9 @@ def keep_first(dataset: str, events: Sequence[str], repeats: str, module: str, k
         chunks, Path(kept), load_analysis(module).columns, describe("keep_first", parameters, [])
     )
     logger.info("%s: %d events left out", dataset, sum(map(len, rows)))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(keep_first)

@@ -22,3 +22,9 @@ def list_yields(templates: str, blinded: Collection[str], yields: str) -> None:
         if item.process != DATA or item.region not in blinded:
             table.writerow([item.region, item.process, item.value, item.stat])
     write_text(yields, text.getvalue())
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(list_yields)

@@ -46,3 +46,9 @@ def measure_pileup(
         )
     logger.info("%d vertex bins, weights up to %.2f", len(weights.ratio), max(weights.ratio))
     write_json(pileup, {"enabled": config.pileup.enabled, "ratio": list(weights.ratio)})
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(measure_pileup)

@@ -43,3 +43,9 @@ def measure_shapes(
             logger.info("%s: %s", name, ", ".join(f"{value:.3f}" for value in values))
             measured[name] = (item.quantity, item.binning, values)
     write_json(shapes, write_corrections(measured))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(measure_shapes)

@@ -50,3 +50,9 @@ def measure_transfer_factor(
     factor = divide(above, below, (regions.numerator, regions.denominator))
     logger.info("OS/SS factor %.3f ± %.3f", factor.value, factor.stat)
     write_json(transfer_factor, factor.to_dict())
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(measure_transfer_factor)

@@ -117,3 +117,9 @@ def normalise(
     write_json(cutflow, {name: flow.to_dict() for name, flow in merged.items()})
     write_text(table, list_cuts(merged))
     write_json(normalisation, to_dict(found))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(normalise)

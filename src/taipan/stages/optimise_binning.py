@@ -96,3 +96,9 @@ def optimise_binning(
             **record,
         }
     write_json(edges, chosen_edges)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(optimise_binning)

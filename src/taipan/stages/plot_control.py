@@ -47,3 +47,9 @@ def plot_control(
             blinded=region in blinded,
         )
         save_figure(control_figure(numbers), figures[f"control_{region}"], numbers)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_control)

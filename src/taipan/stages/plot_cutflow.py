@@ -18,3 +18,9 @@ def plot_cutflow(
     """Write ``cutflow`` as PDF, PNG and JSON."""
     numbers = cutflow_numbers(read_json(cutflow), read_json(normalisation), header)
     save_figure(cutflow_figure(numbers), figures["cutflow"], numbers)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_cutflow)

@@ -45,3 +45,9 @@ def plot_fit(
     kind, fitted = fitted_result(content)
     impacts = impact_numbers({**fitted, "poi": content["poi"], "mode": kind}, header)
     save_figure(impact_figure(impacts), figures["impacts"], impacts)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_fit)

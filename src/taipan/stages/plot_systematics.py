@@ -34,3 +34,9 @@ def plot_systematics(
         FittedModel(read_json(workspace), read_json(record), config.templates.plot == "all"),
     )
     save_figure(systematic_figure(numbers), figures["systematics"], numbers)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_systematics)

@@ -32,3 +32,9 @@ def plot_training(record: str, verdict: str, header: dict[str, Any], figures: Fi
     save_figure(score_figure(scores), figures["score"], scores)
     roc = roc_numbers(checked, header)
     save_figure(roc_figure(roc), figures["roc"], roc)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_training)

@@ -22,3 +22,9 @@ def plot_tuning(trials: str, best: str, header: dict[str, Any], figures: FigureF
     label = "Share of the variance of the objective"
     figure = bar_figure(numbers["importance"], header, label, "Hyperparameters")
     save_figure(figure, figures["tuning_importance"], numbers)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_tuning)

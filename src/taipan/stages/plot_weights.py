@@ -35,3 +35,9 @@ def plot_weights(
     save_figure(distribution_figure(numbers), figures["weights"], numbers)
     save_figure(fraction_figure(numbers), figures["negative_fraction"], numbers)
     save_figure(closure_figure(numbers), figures["weight_closure"], numbers)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_weights)

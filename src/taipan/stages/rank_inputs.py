@@ -54,3 +54,9 @@ def rank_inputs(
     save_figure(
         bar_figure(numbers["importance"], header, label, "Inputs"), figures["importance"], numbers
     )
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(rank_inputs)

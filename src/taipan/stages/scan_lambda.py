@@ -51,3 +51,9 @@ def scan_lambda(
     save_figure(sigma_figure(chosen, header), figures["scan_sigma"], numbers)
     judged = decorrelation_numbers(judged_before_and_after(found, chosen), config.regions, header)
     save_figure(score_figure(judged), figures["scan_scores"], judged["scores"])
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(scan_lambda)

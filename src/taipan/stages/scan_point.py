@@ -49,3 +49,9 @@ def scan_point(
         threads,
     )
     write_json(point, found)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(scan_point)

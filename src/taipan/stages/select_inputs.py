@@ -65,3 +65,9 @@ def select_inputs(
     content = describe_selection(steps, config.input_selection, metric)
     save_figure(selection_figure(content, header), figures["selection"], content)
     write_json(selection, content)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(select_inputs)

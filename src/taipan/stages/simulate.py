@@ -11,3 +11,9 @@ from taipan.fastsim import FastsimSettings, write_dataset
 def simulate(dataset: str, settings: dict[str, Any], seed: int, file: str) -> None:
     """Write the ROOT file of a dataset."""
     write_dataset(dataset, Path(file), FastsimSettings(**settings), seed)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(simulate)

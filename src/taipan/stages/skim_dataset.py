@@ -33,3 +33,9 @@ def skim_dataset(
         (Path(a), Path(b), Path(c)) for a, b, c in zip(events, cutflows, identities, strict=True)
     ]
     run_dask(chunks, outputs, dask_scheduler)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(skim_dataset)

@@ -65,3 +65,9 @@ def summarise_coverage(
     numbers = {"report": found, "pulls": pulls}
     save_figure(coverage_figure(numbers), figures["coverage"], numbers)
     write_json(report, found)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(summarise_coverage)

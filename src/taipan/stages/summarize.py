@@ -76,3 +76,9 @@ def summarize(
     )
     write_json(summary, content)
     write_text(text, to_markdown(content))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(summarize)

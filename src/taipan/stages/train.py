@@ -71,3 +71,9 @@ def train(
         checkpoints=Path(checkpoints),
         opponents=opponents,
     )
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(train)

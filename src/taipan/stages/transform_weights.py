@@ -44,3 +44,9 @@ def transform_weights(
         resampled, found = learn_weights(training_set, config.training, seed, threads)
     write_weights(weights, training_set, resampled)
     write_json(diagnostics, {"method": config.training.negative_weights, "networks": found})
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(transform_weights)

@@ -59,3 +59,9 @@ def tune(
     )
     content = describe_best(found, config.tuning, seed, code)
     write_results((best, trials), found.trials, content)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(tune)
