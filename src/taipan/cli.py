@@ -16,7 +16,8 @@ from taipan.analysis_choice import find_analysis, trusted_module
 from taipan.clean_text import escape_controls
 from taipan.combine_command import add_combine_commands
 from taipan.config import document
-from taipan.config.checks import check_config, fitted_regions
+from taipan.config.check_fit import fitted_regions
+from taipan.config.checks import check_config
 from taipan.config.load import ANALYSES, load_catalogue, read_config
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.skim import Skim

@@ -28,7 +28,7 @@ def build_workspace(
     config
         Sections `samples`, `regions`, `systematics`, `templates` and `fit`.
     observable
-        Observable of the signal regions.
+        Observable of the fit: of the signal regions that name none of their own.
     workspace, record
         JSON files to write.
 
@@ -47,6 +47,7 @@ def build_workspace(
         config,
         observable,
         None if transfer_factor is None else read_json(transfer_factor),
+        histograms,
     )
     write_json(workspace, model)
     write_json(record, made)

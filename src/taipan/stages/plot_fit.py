@@ -34,9 +34,12 @@ def plot_fit(
 ) -> None:
     """Write the figures `prefit`, `postfit`, `pulls`, `correlation` and `impacts`."""
     content = read_json(result)
-    observable = config.observables[content["observable"]]
+    observables = config.observables
+    observable = observables[content["observable"]]
     for stage in ("prefit", "postfit"):
-        numbers = fit_numbers(content, stage, observable, config.samples, config.regions, header)
+        numbers = fit_numbers(
+            content, stage, observable, config.samples, config.regions, header, observables
+        )
         save_figure(fit_figure(numbers), figures[stage], numbers)
     pulls = pull_numbers(content, header)
     save_figure(pull_figure(pulls), figures["pulls"], pulls)

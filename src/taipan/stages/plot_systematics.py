@@ -24,14 +24,16 @@ def plot_systematics(
     figures: FigureFiles,
 ) -> None:
     """Write ``systematics_<observable>`` as PDF, PNG and JSON."""
+    histograms = read_histograms(templates)
     numbers = systematic_numbers(
-        read_histograms(templates)[observable],
+        histograms[observable],
         (observable, config.observables[observable]),
         config.samples,
         config.regions,
         config.systematics,
         header,
         FittedModel(read_json(workspace), read_json(record), config.templates.plot == "all"),
+        {name: (histograms[name], item) for name, item in config.observables.items()},
     )
     save_figure(systematic_figure(numbers), figures["systematics"], numbers)
 
