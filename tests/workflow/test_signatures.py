@@ -42,7 +42,7 @@ RUNS = {
     "dask": "skim: {executor: dask, dask_scheduler: 'tcp://localhost:1'}",
     "duplicates": "skim: {duplicates: first}",
     "refined": "training: {negative_weights: refine}",
-    "fetched": "catalogue: cms-2012-reduced\nremote: {access: fetch}",
+    "fetched": "catalogue: cms-2012-reduced\nfiles: downloads\nremote: {access: fetch}",
     "binned, tuned": "templates: {binning: {method: merge}}\ntuning: {enabled: true}",
 }
 
