@@ -14,10 +14,10 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
-from taipan.config.base import LARGEST_NUMBER
 from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
 from taipan.config.check_decorrelation import check_decorrelation
+from taipan.config.check_fit import check_fit, fitted_regions
 from taipan.config.check_samples import check_confined
 from taipan.config.check_skim import check_luminosity, check_skim
 from taipan.config.check_source import check_results, check_source, existing_part
@@ -27,7 +27,6 @@ from taipan.config.check_weights import check_weights
 from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
-from taipan.config.sections.regions import Region
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 
@@ -76,7 +75,7 @@ def check_config(
         *check_systematics(config, catalogue, analysis),
         *check_weights(config, analysis),
         *_check_binning(config),
-        *_check_fit(config),
+        *check_fit(config),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *check_coverage(config),
@@ -315,35 +314,6 @@ def _check_binning(config: Config) -> Problems:
         )
 
 
-def _check_fit(config: Config) -> Problems:
-    fit = config.fit
-    if len(fit.poi) != 1:
-        yield f"fit.poi: {len(fit.poi)} parameters of interest; exactly one is allowed"
-    low, high = fit.poi_range
-    for i, bound in enumerate(fit.poi_range):
-        if abs(bound) > LARGEST_NUMBER:
-            yield f"fit.poi_range[{i}]: {bound:g} is too large (at most {LARGEST_NUMBER:g} in size)"
-    if not low < 1.0 < high:
-        yield (
-            f"fit.poi_range: [{low:g}, {high:g}] must increase and contain 1, the value expected "
-            "in the standard model"
-        )
-    for key in ("observable", "reference"):
-        name = getattr(fit, key)
-        if name is not None and name not in config.observables:
-            yield unknown(f"fit.{key}", name, "observable", config.observables)
-    if fit.observable == fit.reference:
-        yield f"fit.reference: '{fit.reference}' is already fit.observable; set it to null for none"
-    floating: dict[str, str] = {}
-    for parameter, sample in fit.free_normalisations.items():
-        path = f"fit.free_normalisations.{parameter}"
-        if sample not in config.samples:
-            yield unknown(path, sample, "sample", config.samples)
-        elif sample in floating:
-            yield f"{path}: the normalisation of '{sample}' is already free ({floating[sample]})"
-        floating.setdefault(sample, parameter)
-
-
 def check_access(config: Config, *, writes: bool) -> Problems:
     """Check that results can be read and, if asked for, written."""
     existing = existing_part(Path(os.path.realpath(config.results)))
@@ -365,11 +335,6 @@ def _folders(folder: Path) -> list[Path]:
     if not os.access(folder, os.R_OK | os.X_OK):
         return [folder]
     return [folder, *(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())]
-
-
-def fitted_regions(config: Config) -> dict[str, Region]:
-    """Give the regions that enter the fit: those with role signal or control."""
-    return {name: r for name, r in config.regions.items() if r.role in ("signal", "control")}
 
 
 def _duplicates(path: str, names: Sequence[str]) -> Problems:

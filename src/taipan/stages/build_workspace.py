@@ -31,7 +31,7 @@ def build_workspace(
     config
         Sections `samples`, `regions`, `systematics`, `templates` and `fit`.
     observable
-        Observable of the signal regions.
+        Observable of the fit: of the signal regions that name none of their own.
     workspace, record
         JSON files to write.
 
@@ -50,6 +50,7 @@ def build_workspace(
         restore_slice(config),
         observable,
         None if transfer is None else read_json(transfer),
+        histograms,
     )
     write_json(workspace, model)
     write_json(record, made)

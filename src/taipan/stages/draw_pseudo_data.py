@@ -65,13 +65,19 @@ def draw_pseudo_data(
     analysis, merging = load_analysis(settings.module), read_json(record)["regions"]
     loaded = open_datasets(events, normalisation, pileup, analysis, max(len(models), 1))
     scorer = open_scorer(models, settings.features, threads)
+
+    def fitted_in(region: str) -> str:
+        return settings.regions[region].choose_observable(observable)
+
     binning = Binning(
         observable,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
-        frozenset(name for name, item in merging.items() if item["role"] == "control"),
+        frozenset(name for name in merging if settings.regions[name].is_single_bin),
+        {name: chosen for name in merging if (chosen := fitted_in(name)) != observable},
     )
-    table = read_table(read_histograms(templates)[observable], observable)
-    same_sign = read_same_sign(table, merging, settings, read_json(transfer))
+    histograms = read_histograms(templates)
+    tables = {name: read_table(histograms[fitted_in(name)], fitted_in(name)) for name in merging}
+    same_sign = read_same_sign(tables, merging, settings, read_json(transfer))
     corrections = read_corrections(settings.weights, analysis.quantities, shapes)
     full = Universe(
         split_samples(loaded, analysis, settings, corrections),
@@ -104,7 +110,7 @@ def draw_pseudo_data(
 
 
 def read_same_sign(
-    table: Table,
+    tables: Mapping[str, Table],
     merging: Mapping[str, Any],
     settings: Config,
     transfer: Mapping[str, float],
@@ -116,6 +122,7 @@ def read_same_sign(
         partner = settings.regions[region].same_sign
         if partner is None:
             continue
+        table = tables[region]
         for name, by_region in counts.items():
             # a weight that does not act in the partner has left its template empty
             label = NOMINAL if name == NOMINAL else f"{name}_up"

@@ -25,10 +25,16 @@ logger = logging.getLogger("taipan.optimise_binning")
 
 
 def fine_observables(settings: Config) -> dict[str, Any]:
-    """Give the observables with bins of equal width over the configured range."""
+    """Give the observables with bins of equal width over the configured range.
+
+    Those that a region names as its own keep their bins: they are not those of the signal region.
+    """
     number = settings.templates.binning.fine_bins + 1
+    own = {region.observable for region in settings.regions.values()}
     return {
-        name: item.model_copy(
+        name: item
+        if name in own
+        else item.model_copy(
             update={
                 "binning": np.linspace(item.binning[0], item.binning[-1], number).round(6).tolist()
             }
@@ -81,9 +87,13 @@ def optimise_binning(
         }
     signals = [name for name, item in settings.samples.items() if item.role == "signal"]
     (region,) = [name for name, item in settings.regions.items() if item.role == "signal"]
-    chosen_edges = {}
+    chosen_edges: dict[str, Any] = {}
+    own = {item.observable for item in settings.regions.values()}
     for name, histogram in total.items():
-        workspace = build_fine_workspace(histogram, settings, name, measured)
+        if name in own:
+            chosen_edges[name] = {"edges": observables[name].binning, "method": "none"}
+            continue
+        workspace = build_fine_workspace(histogram, settings, name, measured, total)
         # the templates have all folds but the one used here, of simulation and same-sign data
         model = linearise(workspace, region, signals, 1.0 / (len(models) - 1))
         signal = sum(

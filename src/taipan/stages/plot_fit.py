@@ -31,10 +31,11 @@ def plot_fit(
     """
     settings = restore_slice(config)
     content = read_json(result)
-    observable = settings.observables[content["observable"]]
+    observables = settings.observables
+    observable = observables[content["observable"]]
     for stage in ("prefit", "postfit"):
         numbers = fit_numbers(
-            content, stage, observable, settings.samples, settings.regions, header
+            content, stage, observable, settings.samples, settings.regions, header, observables
         )
         save_figure(fit_figure(numbers), outputs[stage], numbers)
     pulls = pull_numbers(content, header)

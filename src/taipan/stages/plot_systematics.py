@@ -22,13 +22,15 @@ def plot_systematics(
 ) -> None:
     """Write ``systematics_<observable>`` as PDF, PNG and JSON."""
     settings = restore_slice(config)
+    histograms = read_histograms(templates)
     numbers = systematic_numbers(
-        read_histograms(templates)[observable],
+        histograms[observable],
         (observable, settings.observables[observable]),
         settings.samples,
         settings.regions,
         settings.systematics,
         header,
         FittedModel(read_json(workspace), read_json(record), settings.templates.plot == "all"),
+        {name: (histograms[name], item) for name, item in settings.observables.items()},
     )
     save_figure(systematic_figure(numbers), outputs, numbers)
