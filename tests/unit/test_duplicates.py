@@ -17,7 +17,7 @@ import uproot
 
 from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.errors import TaipanError
 from taipan.normalisation import normalise
 from taipan.remote.fetch import Expected

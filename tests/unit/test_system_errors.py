@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.errors import TaipanError, explain_system_error
 
 LIMITED = """
