@@ -3,48 +3,49 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
 from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import write_corrections
-from taipan.events.inputs import open_datasets
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.shapes import count_events, measure_weight
 
 logger = logging.getLogger("taipan.measure_shapes")
 
 
 def measure_shapes(
-    events: dict[str, list[str]],
-    normalisation: str,
-    pileup: str,
+    skimmed: SkimmedEvents,
     transfer_factor: str,
-    config: dict[str, Any],
-    output: str,
+    config: Config,
+    shapes: str,
 ) -> None:
     """Write the measured weights as one correctionlib file."""
-    settings = restore_slice(config)
     measurements = {
         name: weight.measure
-        for name, weight in settings.weights.items()
+        for name, weight in config.weights.items()
         if weight.measure is not None
     }
     measured = {}
     if measurements:
-        analysis = load_analysis(settings.module)
+        analysis = load_analysis(config.module)
         counts = count_events(
-            open_datasets(events, normalisation, pileup, analysis, folds=2),
+            skimmed.open(analysis, folds=2),
             measurements,
-            settings.samples,
-            settings.regions,
+            config.samples,
+            config.regions,
             analysis,
         )
-        samples, regions = settings.samples, settings.regions
-        estimate = read_estimate(samples, read_json(transfer_factor))
+        estimate = read_estimate(config.samples, read_json(transfer_factor))
         for name, item in measurements.items():
-            values = measure_weight(name, item, counts, samples, regions, estimate)
+            values = measure_weight(name, item, counts, config.samples, config.regions, estimate)
             logger.info("%s: %s", name, ", ".join(f"{value:.3f}" for value in values))
             measured[name] = (item.quantity, item.binning, values)
-    write_json(output, write_corrections(measured))
+    write_json(shapes, write_corrections(measured))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(measure_shapes)
