@@ -1,9 +1,7 @@
-"""The command ``taipan provenance``: where any file of a run comes from."""
+"""Where any file of a run comes from."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,24 +9,11 @@ from typing import Any
 
 from taipan.atomic import read_json
 from taipan.checksums import record_path, verify_files
-from taipan.clean_text import clean
 from taipan.errors import TaipanError
 
 logger = logging.getLogger(__name__)
 
-_TEXT = "say where a file of a run comes from, and whether it is as it was written"
 _ONNX_PREFIX = "provenance."
-
-
-def add_provenance_command(commands: Any) -> None:
-    """Register ``provenance`` among the subcommands of ``taipan``."""
-    parser = commands.add_parser("provenance", help=_TEXT, description=_TEXT)
-    parser.set_defaults(run=_run)
-    parser.add_argument("file", type=Path, metavar="FILE")
-
-
-def _run(options: argparse.Namespace) -> None:
-    print(clean(json.dumps(read_origin(options.file), indent=1, ensure_ascii=False)))
 
 
 def read_origin(path: Path) -> dict[str, Any]:
