@@ -1,7 +1,7 @@
 """The selection of ``config/analyses/agc_ttbar`` again, in ROOT RDataFrame.
 
-It is written from the public specification of the Analysis Grand Challenge (version 1) and shares no
-code with Taipan, so that agreement means something. It needs ROOT, which ``envs/root.lock`` pins:
+It is written from the public specification of the Analysis Grand Challenge (version 1) and shares
+no code with Taipan, so that agreement means something. It needs ROOT, pinned in ``envs/root.lock``:
 
     .venv-root/bin/python benchmarks/agc_rdataframe.py FILE --output OUT.root
 
