@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.analysis import Analysis
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.adversary import Adversary, ControlSample
 from taipan.estimates.registry import find_estimate
+from taipan.suggestions import unknown
 
 Problems = Iterator[str]
 

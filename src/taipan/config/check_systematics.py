@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from taipan.analysis import Analysis
 from taipan.config.check_decorrelation import check_control_region
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.datasets import Catalogue
+from taipan.suggestions import unknown
 
 WEIGHTS = ("pileup",)
 """Weights that a systematic of kind `weight` may vary, besides those of the section `weights`."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.config.check_systematics import WEIGHTS
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.weights import Measurement
 from taipan.errors import TaipanError
 from taipan.events.corrections import read_correction
+from taipan.suggestions import unknown
 
 
 def check_weights(config: Config, analysis: Analysis) -> Iterator[str]:

@@ -24,11 +24,11 @@ from taipan.config.check_source import check_results, check_source, existing_par
 from taipan.config.check_systematics import check_systematics
 from taipan.config.check_training import check_training
 from taipan.config.check_weights import check_weights
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
+from taipan.suggestions import unknown
 
 SCORE = "nn_score"
 RESERVED_SAMPLES = ("data", "total", "signal", "background")

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from taipan.columns.expressions import parse_expression, provably_disjoint
 from taipan.config.base import Strict
-from taipan.config.fields import unknown
 from taipan.errors import TaipanError
+from taipan.suggestions import unknown
 
 if TYPE_CHECKING:
     from taipan.config.model import Config

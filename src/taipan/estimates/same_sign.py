@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from taipan.config.base import Name
-from taipan.config.fields import unknown
 from taipan.estimates.base import Estimate
 from taipan.estimates.ratio import measure_transfer_factor
+from taipan.suggestions import unknown
 
 if TYPE_CHECKING:
     from taipan.config.model import Config
