@@ -16,7 +16,6 @@ import numpy as np
 
 from taipan import metrics
 from taipan.analysis import Analysis, load_analysis
-from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.decorrelation import CheckSettings, check_networks
@@ -26,10 +25,9 @@ from taipan.events.load import DatasetEvents
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.nn.inputs import TrainingInputs, collect_training_events
+from taipan.nn.inputs import collect_training_events
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.weights.store import read_weights
-from taipan.search.tune import apply_best
+from taipan.search.setup import TrainingFiles, set_up_training
 from taipan.seeds import derive_seed
 from taipan.templates.combine import add_datasets, add_estimate
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
@@ -47,20 +45,14 @@ class Files:
 
     Attributes
     ----------
-    inputs
-        Events of the training, and what was measured for them.
+    training
+        Events, weights of the loss and what the search found.
     shapes
         JSON file of the rule ``measure_shapes``.
-    weights
-        Parquet file of the weights of the loss, or none.
-    best
-        Values found by the search for hyperparameters, or none.
     """
 
-    inputs: TrainingInputs
+    training: TrainingFiles
     shapes: str
-    weights: Sequence[str] = ()
-    best: str | None = None
 
 
 def measure_point(
@@ -104,10 +96,8 @@ def measure_point(
     """
     settings = _at_strength(settings, strength)
     analysis = load_analysis(settings.module)
-    datasets = files.inputs.skimmed.open(analysis, settings.training.folds)
-    transfer = read_json(files.inputs.transfer_factor)
-    estimate = read_estimate(settings.samples, transfer)
-    area = train_point(datasets, analysis, settings, estimate, seed, models, record, files, threads)
+    training_set, opponents = collect_training_events(datasets, analysis, settings, estimate)
+    setup = set_up_training(files, training_set, settings)
     scorer = FoldScorer(models, settings.features, threads)
     sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
     judged = check_networks(
@@ -138,7 +128,7 @@ def train_point(
     seed: int,
     models: Sequence[Path],
     record: Path,
-    files: Files | None = None,
+    files: TrainingFiles | None = None,
     threads: int = 1,
 ) -> float:
     """Train and export the networks; give the AUC, each event by the network that never saw it.
@@ -153,23 +143,19 @@ def train_point(
         Gives the weights of the loss and the hyperparameters found, if there are any.
     """
     training_set, opponents = collect_training_events(datasets, analysis, settings, estimate)
-    training, used, transformed = settings.training, (True,) * len(settings.features), None
-    if files is not None and files.best is not None:
-        training, used = apply_best(files.best, training, settings.features)
-    if files is not None and files.weights:
-        transformed = read_weights(files.weights[0], training_set, training.network_count)
+    setup = set_up_training(files, training_set, settings)
     from taipan.nn.train import train_network
 
     train_network(
         training_set,
-        training,
+        setup.training,
         seed,
         models,
         record,
         threads=threads,
-        transformed=transformed,
+        transformed=setup.transformed,
         conditions=settings.overtraining.conditions,
-        used=used,
+        used=setup.used,
         opponents=opponents,
     )
     scores = FoldScorer(models, settings.features, threads).score(
