@@ -157,39 +157,20 @@ def _fill_block(
     bins = _find_bins(nominal.quantities, nominal.regions, settings.control)
     filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
     for variation in relevant:
-        kind = variation.systematic.kind
-        if kind == "kinematic":
-            shift = analysis.shifts[variation.systematic.shift or ""]
-            size = variation.sign * (variation.systematic.size or 0.0)
-            shifted = shift.function(events.columns, size)
-            filler.fill(observables, filler.relocate(nominal, shifted), variation, weights)
-        elif kind == "weight":
-            varied = _alternative(events, variation, settings, nominal.quantities)
-            filler.fill(observables, nominal, variation, varied)
-        else:
-            filler.fill(observables, nominal, variation, weights)
-
-
-def _alternative(
-    events: DatasetEvents,
-    variation: Variation,
-    settings: FillSettings,
-    quantities: Mapping[str, Array],
-) -> Array:
-    """Weights under a weight variation."""
-    name = variation.systematic.weight or ""
-    if name in settings.corrections:
-        factor = settings.corrections[name].evaluate(quantities)
-        return factor if events.weights is None else events.weights.nominal * factor
-    if events.weights is None or name not in events.weights.alternatives:
-        raise TaipanError(f"{variation.name}: weight '{name}' is not applied to '{events.name}'")
-    return events.weights.alternatives[name]
+        systematic, found = variation.systematic, nominal
+        shifted = systematic.shift_columns(events.columns, analysis, variation.sign)
+        if shifted is not None:
+            found = filler.relocate(nominal, shifted)
+        varied = systematic.weigh_events(
+            events, nominal.quantities, settings.corrections, variation.name
+        )
+        filler.fill(observables, found, variation, weights if varied is None else varied)
 
 
 def _processes(dataset: str, settings: FillSettings) -> list[str]:
     own = [name for name, sample in settings.samples.items() if dataset in sample.datasets]
     for variation in settings.variations:
-        if dataset in (variation.systematic.datasets or ()):
+        if dataset in variation.systematic.alternatives:
             own += [name for name in variation.systematic.samples if name not in own]
     if not own:
         raise TaipanError(f"dataset '{dataset}' belongs to no sample and no systematic")
@@ -198,15 +179,15 @@ def _processes(dataset: str, settings: FillSettings) -> list[str]:
 
 def _concerns(variation: Variation, events: DatasetEvents, settings: FillSettings) -> bool:
     systematic = variation.systematic
-    if systematic.kind == "control_residual":
+    if not systematic.fills_events:
         return False  # made of filled histograms (taipan.templates.residual)
     if acts_on_estimate(systematic, settings.samples):
         nominal = any(events.name in sample.datasets for sample in settings.samples.values())
         return events.is_data or nominal
     if events.is_data:
         return False
-    if systematic.kind == "sample":
-        return events.name in (systematic.datasets or ())
+    if systematic.alternatives:
+        return events.name in systematic.alternatives
     return any(events.name in settings.samples[name].datasets for name in systematic.samples)
 
 
@@ -343,7 +324,7 @@ class _Filler:
         """List the samples that take events of this dataset, nominally or as an alternative."""
         name, samples = self._events.name, dict(self._settings.samples)
         for variation in self._settings.variations:
-            if name in (variation.systematic.datasets or ()):
+            if name in variation.systematic.alternatives:
                 for sample in variation.systematic.samples:
                     known = samples[sample]
                     datasets = [*known.datasets, name]
@@ -393,7 +374,7 @@ class _Filler:
         if acts_on_estimate(variation.systematic, samples):
             limits = variation.systematic.regions
             return own and region in self._sources and (limits is None or region in limits)
-        if variation.systematic.kind != "sample" and not own:
+        if not own and name not in variation.systematic.alternatives:
             return False
         return variation.applies(sample, region)
 
