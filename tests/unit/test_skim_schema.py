@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from taipan.analyses.htautau import ANALYSIS
-from taipan.analyses.htautau_branches import ALTERNATIVES
+from taipan.columns.nanoaod_2012 import ALTERNATIVES
 from taipan.analysis import Alternative, Columns
 from taipan.atomic import read_json
 from taipan.columns.working_points import any_of, at_least, has_bits
