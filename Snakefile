@@ -16,11 +16,19 @@ include: "workflow/rules/parameters.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/skim.smk"
 include: "workflow/rules/corrections.smk"
-include: "workflow/rules/tune.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/weights.smk"
-include: "workflow/rules/decorrelation.smk"
-include: "workflow/rules/adversary.smk"
+include: "workflow/rules/figures.smk"
+
+
+if HAS_NETWORK:
+
+    include: "workflow/rules/tune.smk"
+    include: "workflow/rules/train.smk"
+    include: "workflow/rules/weights.smk"
+    include: "workflow/rules/decorrelation.smk"
+    include: "workflow/rules/adversary.smk"
+    include: "workflow/rules/plots_training.smk"
+
+
 include: "workflow/rules/templates.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/coverage.smk"

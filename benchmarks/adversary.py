@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.training import Training
-from taipan.nn import metrics
 from taipan.nn.adversary.events import Opponent, OpponentEvents
 from taipan.nn.data import TrainingSet, split_folds
 

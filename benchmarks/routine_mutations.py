@@ -65,7 +65,7 @@ FUNCTIONS = {
         "tests/unit/test_conditions_by_hand.py",
         ("compare_values",),
     ),
-    "src/taipan/nn/metrics/weights.py": (
+    "src/taipan/metrics/weights.py": (
         "tests/unit/test_metrics_by_hand.py",
         ("weighted_mean",),
     ),

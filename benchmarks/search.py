@@ -59,7 +59,7 @@ def settings(trials: int, epochs: int, whole: bool = False) -> tuple[Any, Any]:
 
 def measure_own(events: int, trials: int, epochs: int, whole: bool = False) -> tuple[float, float]:
     from taipan.config.sections.overtraining import Overtraining
-    from taipan.nn.tune import search_hyperparameters
+    from taipan.search.tune import search_hyperparameters
 
     logging.disable(logging.INFO)
     training, tuning = settings(trials, epochs, whole)
@@ -76,7 +76,7 @@ def measure_plain(events: int, trials: int, epochs: int) -> tuple[float, float]:
     import keras_tuner
 
     from taipan.nn.data import split_folds
-    from taipan.nn.tune_space import build_space
+    from taipan.search.space import build_space
 
     training, tuning = settings(trials, epochs)
     data = make_events(events)

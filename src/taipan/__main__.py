@@ -17,7 +17,7 @@ def main() -> int:
         Exit status.
     """
     drop_folder()
-    from taipan.cli import main as run  # only now: it imports libraries
+    from taipan.cli.main import main as run  # only now: it imports libraries
 
     return run()
 

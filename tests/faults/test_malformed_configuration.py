@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taipan.analysis import load_analysis
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.config.checks import check_config
 from taipan.config.fields import KeyPath, format_path
 from taipan.config.load import load_catalogue, load_config, read_config

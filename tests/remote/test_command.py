@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from taipan.atomic import read_json
-from taipan.cli import main
+from taipan.cli.main import main
 from tests.remote.conftest import Served
 
 NAME = "DYJetsToLL.root"

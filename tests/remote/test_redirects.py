@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.errors import TaipanError, UnreachableError
 from taipan.remote.addresses import is_public
 from taipan.remote.fetch import Expected, fetch_file

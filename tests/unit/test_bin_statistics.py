@@ -12,7 +12,7 @@ import pyhf
 import pytest
 
 from taipan.bin_statistics import find_groups, list_restored, list_uncounted
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.export.hs3 import to_hs3
 from taipan.inference import FitError, compile_model, fit
 from taipan.inference.profile import Profile, interval

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.errors import TaipanError
 from taipan.inference import FitError, compile_model, fit
 from taipan.inference.combine import combine_workspaces

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from taipan.analysis import Analysis, Column, Quantity, Shift
 from taipan.config.check_coverage import check_strengths
-from taipan.config.checks import check_config, fitted_regions
+from taipan.config.check_fit import fitted_regions
+from taipan.config.checks import check_config
 from taipan.config.load import merge
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
@@ -122,6 +123,47 @@ def problems(change, **options):
 
 def test_valid_configuration_passes():
     check()
+
+
+CUT_BASED = {
+    "features": [],
+    "observables": {"nn_score": {"label": "m", "binning": [0, 1]}, "m": {"binning": [0, 50]}},
+    "training": {"region": "nowhere"},
+    "fit": {"observable": "m", "reference": None},
+}
+
+
+def test_analysis_without_a_network_needs_nothing_of_the_training():
+    content = merge(CONTENT, CUT_BASED)
+    del content["observables"]["nn_score"]
+    config = Config.model_validate(content)
+    check_config(config, Catalogue.model_validate(CATALOGUE), ANALYSIS)
+    with pytest.raises(TaipanError, match="training.region: 'nowhere' is not a region"):
+        check({"training": {"region": "nowhere"}})
+
+
+def test_observable_of_a_region_is_fitted_and_known():
+    check({"regions": {"cr": {"observable": "m"}, "sr": {"observable": "nn_score"}}})
+    check({"regions": {"cr": {"observable": "yield"}}})
+    assert problems({"regions": {"cr": {"observable": "mass"}}}) == [
+        "regions.cr.observable: 'mass' is not an observable (yield, nn_score, m)"
+    ]
+    (line,) = problems({"regions": {"ss_sr": {"observable": "m"}}})
+    assert line == (
+        "regions.ss_sr.observable: 'm': a region with role estimate is not fitted (signal, control)"
+    )
+    lines = problems({"regions": {"sr": {"observable": "m"}}})
+    assert lines == [
+        "fit.observable: 'nn_score' is fitted in no region; each has an observable of its own (m)"
+    ]
+
+
+def test_score_without_a_network_is_refused():
+    assert problems({"features": [], "templates": {"binning": {"method": "merge"}}}) == [
+        "observables.nn_score: without `features` there is no network to give it",
+        "templates.binning.method: 'merge' sets a fold of the network's events aside; without "
+        "`features` there is none (none)",
+    ]
 
 
 def test_fitted_regions_are_signal_and_control():

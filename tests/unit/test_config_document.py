@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.config.document import (
     BEGIN,
     default_text,

@@ -17,7 +17,7 @@ import uproot
 
 from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.errors import TaipanError
 from taipan.normalisation import normalise
 from taipan.remote.fetch import Expected
@@ -219,7 +219,7 @@ def run_script(
         "skipped": str(folder / "skipped.json"),
         "identities": {item.dataset: [str(item.path)] for item in lists},
     }
-    stage.normalise_datasets(**{**arguments, **changes})
+    stage.normalise(**{**arguments, **changes})
     content: dict[str, Any] = read_json(folder / "normalisation.json")
     return content
 

@@ -45,7 +45,7 @@ def test_workspace_that_is_too_large_is_refused_with_the_limit(tmp_path):
     path = tmp_path / "large.json"
     path.write_text(json.dumps(make_large_workspace(20_000, statistical=True)))
     code = f"""
-from taipan.cli import main
+from taipan.cli.main import main
 status = main(["fit", {str(path)!r}])
 {PEAK}
 print(status, peak() // 1024)

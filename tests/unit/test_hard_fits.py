@@ -11,7 +11,7 @@ import numpy as np
 import pyhf
 import pytest
 
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.inference import FitError, compile_model, fit, minima
 from taipan.inference.batch import fit_many
 from taipan.inference.blinding import refuse_bounds

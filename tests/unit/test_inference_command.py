@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.config.sections.systematics import Systematic
 from taipan.coverage.draw import Binning
 from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise

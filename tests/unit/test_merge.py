@@ -13,7 +13,7 @@ from taipan.likelihood.merge import (
     find_merging,
     merge_values,
 )
-from taipan.nn.metrics import n_eff_of_sums
+from taipan.metrics import n_eff_of_sums
 
 
 def counts(values, variances=None):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from taipan import metrics
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 
 
 def sample(n: int, seed: int, negative: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -204,10 +204,10 @@ def test_chi2_test_ignores_scale_and_empty_bins() -> None:
         metrics.chi2_test(np.array([3.0, 0.0]), np.array([3.0, 0]), np.array([2.0, 0]), b[:2] * 0)
 
 
-@pytest.mark.parametrize("module", ["data", "metrics", "scorer", "overtraining"])
+@pytest.mark.parametrize("module", ["nn.data", "metrics", "nn.scorer", "nn.overtraining"])
 def test_what_runs_after_training_does_not_import_tensorflow(module: str) -> None:
     code = (
-        f"import sys, taipan.nn.{module}; "
+        f"import sys, taipan.{module}; "
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

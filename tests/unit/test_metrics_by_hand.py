@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from taipan import metrics
 from taipan.errors import TaipanError
-from taipan.nn import metrics
-from taipan.nn.metrics.weights import n_eff, weighted_mean
+from taipan.metrics.weights import n_eff, weighted_mean
 
 
 def test_mean_of_signed_weights_and_its_error() -> None:

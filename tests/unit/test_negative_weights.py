@@ -11,10 +11,10 @@ import pytest
 import uproot
 from benchmarks.negative_weights import make_toy
 
+from taipan import metrics
 from taipan.config.sections.training import Training
 from taipan.config.sections.weight_check import WeightCheck
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.weights.cells import cell_points, resample_cells
 from taipan.nn.weights.check import check_weights, failure_message

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from taipan import metrics
 from taipan.config.sections.overtraining import Overtraining, OvertrainingCondition
-from taipan.nn import metrics
 from taipan.nn.conditions import (
     Part,
     compare,

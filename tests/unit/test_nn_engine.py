@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from taipan import metrics
 from taipan.config.sections.training import Training
-from taipan.nn import metrics
 from taipan.nn.engine import Engine
 from taipan.nn.model import build_network
 

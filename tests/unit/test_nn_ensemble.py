@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from taipan import metrics
 from taipan.config.sections.overtraining import Overtraining
-from taipan.nn import metrics
 from taipan.nn.data import split_folds, split_networks
 from taipan.nn.engine import Engine
 from taipan.nn.export import ModelCard, export_network

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from taipan import metrics
 from taipan.config.sections.observables import Categorical
 from taipan.config.sections.overtraining import Overtraining, OvertrainingCondition
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 from taipan.nn.conditions import Part, find_fired
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.engine import Engine, Events

@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 import pytest
 
+from taipan import metrics
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn import metrics, train
+from taipan.nn import train
 from taipan.nn.data import Standardisation, TrainingSet, split_folds
 from taipan.nn.engine import Engine
 from taipan.nn.export import ModelCard, export_network

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from benchmarks.negative_weights import TOY, make_toy, measure_toy
 
+from taipan import metrics
 from taipan.atomic import read_json
 from taipan.config.sections.observables import Categorical
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.engine import Engine
 from taipan.nn.model import build_network

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from taipan.errors import TaipanError
-from taipan.nn.selection import Value
 from taipan.plotting.style import save_figure
 from taipan.plotting.tuning import (
     bar_figure,
@@ -16,6 +15,7 @@ from taipan.plotting.tuning import (
     trials_figure,
     tuning_numbers,
 )
+from taipan.search.importance import Value
 
 HEADER = {"label": "Toy", "luminosity": 2.0, "energy": 8.0}
 BEST = {"objective": "brier", "trial": 0}

@@ -17,14 +17,14 @@ from onnx import TensorProto, helper
 
 from taipan.atomic import read_json, write_json, write_text
 from taipan.checksums import file_digest, record_files, record_path
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.config.load import load_catalogue, read_config
 from taipan.config.slices import hash_catalogue, hash_config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
-from taipan.provenance_command import read_origin
 from taipan.reproduce import Bundle, command, compare, read_bundle, write_bundle
 from taipan.reproduce.command import format_table, prepare_folder
+from taipan.reproduce.origin import read_origin
 from taipan.summary.collect import hash_result
 from taipan.templates.store import write_histograms
 

@@ -12,7 +12,7 @@ import uproot
 
 from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.skim.run import Chunk, skim_chunk
 from tests.conftest import fastsim_settings, skim_settings
 from tests.nanoaod_files import rewrite, to_v15

@@ -12,7 +12,7 @@ import pytest
 import uproot
 
 from taipan.analyses.htautau import ANALYSIS
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.errors import TaipanError
 from taipan.skim.generator_weights import SpreadMeter, WeightSpread, typical_weight
 from taipan.skim.parts import GeneratedSums, Part, check_weights

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from taipan.cli import main
+from taipan.cli.main import main
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ import yaml
 
 from taipan.atomic import read_json, write_json
 from taipan.clean_text import escape_controls
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.errors import TaipanError
 from taipan.export.names import make_file_names
 from taipan.terminal import CLOSED_PIPE, fold_symbols
 from tests.conftest import ROOT
 from tests.unit.test_workspace_structure import make_workspace
 
-COMMAND = "import sys; from taipan.cli import main; sys.exit(main())"
+COMMAND = "import sys; from taipan.cli.main import main; sys.exit(main())"
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:

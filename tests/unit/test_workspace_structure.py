@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from taipan.cli import main
+from taipan.cli.main import main
 from taipan.inference import FitError, compile_model
 from taipan.inference.read import keep_regions
 from tests.public_models import MU

@@ -45,6 +45,24 @@ def test_run_is_complete_and_small(finished: Project) -> None:
         assert (finished.path / RESULTS / name).stat().st_size > 0
 
 
+def test_analysis_without_features_trains_tunes_and_gates_nothing(project: Project) -> None:
+    overlay = project.overlay(
+        "{features: [], categorical: {dm_2: null}, observables: {nn_score: null}, "
+        "fit: {observable: m_vis, reference: null}, results: results/cut, tuning: {enabled: true}}"
+    )
+    planned = project.planned(overlay)
+    learned = {*TRAINING - TEMPLATES, "tune", "plot_tuning"}
+    assert set(planned) == EVERYTHING - learned
+    project.snakemake(config=(SMOKE, overlay))
+    folder = project.path / "results/cut/htautau"
+    summary = read_json(folder / "summary.json")
+    assert summary["gates"] == {}
+    assert summary["observable"] == "m_vis"
+    assert summary["expected"]["mu_hat"] == pytest.approx(1.0, abs=1e-3)
+    assert "no network is trained" in (folder / "summary.md").read_text(encoding="utf-8")
+    assert not (folder / "models").exists()
+
+
 def test_pseudo_data_are_drawn_from_events(project: Project) -> None:
     overlay = project.overlay("coverage: {experiments: 10, batches: 1}")
     target = f"{RESULTS}/coverage/nn_score/0.json"
@@ -90,12 +108,10 @@ def test_training_option_re_runs_training_not_the_skim(project: Project) -> None
 
 def test_method_of_negative_weights_adds_its_stage_alone(project: Project) -> None:
     planned = project.planned(project.overlay("training: {negative_weights: refine}"))
-    assert planned["refine_weights"] == planned["check_weights"] == planned["train"] == 1
-    assert "transform_weights" not in planned
+    assert planned["transform_weights"] == planned["check_weights"] == planned["train"] == 1
     assert not set(planned) & {"simulate", "skim", "normalise", "measure_pileup"}
     planned = project.planned(project.overlay("training: {negative_weights: cell}"))
     assert planned["transform_weights"] == 1
-    assert "refine_weights" not in planned
 
 
 def test_number_of_networks_reaches_every_stage(project: Project) -> None:

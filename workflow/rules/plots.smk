@@ -7,7 +7,7 @@ rule plot_cutflow:
         cutflow=CUTFLOW,
         normalisation=NORMALISATION,
     output:
-        **figure("cutflow", "cutflow", "Selection", Figure="cutflow"),
+        **figures("plot_cutflow"),
     log:
         log_file("plot_cutflow"),
     benchmark:
@@ -23,7 +23,7 @@ rule plot_control:
     input:
         control=CONTROL,
     output:
-        **control_figures(),
+        **figures("plot_control", region=list(CONFIG.regions)),
     log:
         log_file("plot_control"),
     benchmark:
@@ -36,77 +36,6 @@ rule plot_control:
         "../../scripts/plot_control.py"
 
 
-rule plot_training:
-    """Draw learning curves, scores and ROC curve of the networks."""
-    input:
-        record=TRAINING_RECORD,
-        verdict=OVERTRAINING,
-    output:
-        **training_figures(),
-    log:
-        log_file("plot_training"),
-    benchmark:
-        benchmark_file("plot_training")
-    params:
-        header=PLOT_HEADER,
-    script:
-        "../../scripts/plot_training.py"
-
-
-rule plot_weights:
-    """Draw the event weights, where the negative ones are, and the closure of the features."""
-    input:
-        diagnostics=WEIGHTS,
-    output:
-        **weight_figures(),
-    log:
-        log_file("plot_weights"),
-    benchmark:
-        benchmark_file("plot_weights")
-    params:
-        header=PLOT_HEADER,
-        units=quantity_units(),
-    script:
-        "../../scripts/plot_weights.py"
-
-
-rule plot_tuning:
-    """Draw the trials of the search and the importance of the hyperparameters."""
-    input:
-        trials=TRIALS,
-        best=BEST_HPS,
-    output:
-        **tuning_figures(),
-    log:
-        log_file("plot_tuning"),
-    benchmark:
-        benchmark_file("plot_tuning")
-    params:
-        header=PLOT_HEADER,
-    script:
-        "../../scripts/plot_tuning.py"
-
-
-rule rank_inputs:
-    """Measure and draw the permutation importance of the inputs."""
-    input:
-        **TRAINING_INPUTS,
-        models=MODELS,
-    output:
-        **figure("importance", "importance", "Training", Figure="importance"),
-    log:
-        log_file("rank_inputs"),
-    benchmark:
-        benchmark_file("rank_inputs")
-    params:
-        events=nominal_by_dataset(),
-        config=training_slice("input_selection"),
-        seed=derive_seed(SEED, "rank_inputs"),
-        header=PLOT_HEADER,
-    script:
-        "../../scripts/rank_inputs.py"
-
-
 rule plot_systematics:
     """Draw the templates of the systematic uncertainties of one observable."""
     input:
@@ -114,19 +43,13 @@ rule plot_systematics:
         workspace=f"{OUT}/workspaces/{{observable}}.json",
         record=f"{OUT}/workspaces/{{observable}}_record.json",
     output:
-        **figure(
-            "systematics_{observable}",
-            "systematics",
-            "Systematic uncertainties",
-            Observable="{observable}",
-        ),
+        **figures("plot_systematics"),
     log:
         f"{OUT}/logs/plot_systematics/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/plot_systematics/{{observable}}.tsv"
     params:
         config=systematic_slice(),
-        observable="{observable}",
         header=PLOT_HEADER,
     script:
         "../../scripts/plot_systematics.py"
@@ -137,7 +60,7 @@ rule plot_fit:
     input:
         result=f"{OUT}/fit/{{observable}}.json",
     output:
-        **fit_figures(),
+        **figures("plot_fit"),
     log:
         f"{OUT}/logs/plot_fit/{{observable}}.log",
     benchmark:

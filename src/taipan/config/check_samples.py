@@ -22,7 +22,7 @@ def check_confined(config: Config) -> Iterator[str]:
     trained = config.training.region
     for role in ("signal", "background"):
         own = {name: item for name, item in config.samples.items() if item.role == role}
-        if trained in fitted and own and not _any_in(own.values(), trained):
+        if config.features and trained in fitted and own and not _any_in(own.values(), trained):
             yield (
                 f"training.region: '{trained}': no sample with role {role} counts there "
                 f"(samples.*.regions of {', '.join(own)})"

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
-from taipan.config.base import LARGEST_NUMBER
 from taipan.config.check_adversary import check_adversary
 from taipan.config.check_coverage import check_coverage
 from taipan.config.check_decorrelation import check_decorrelation
+from taipan.config.check_fit import check_fit, fitted_regions
 from taipan.config.check_samples import check_confined
 from taipan.config.check_skim import check_luminosity, check_skim
 from taipan.config.check_source import check_results, check_source, existing_part
@@ -27,7 +27,6 @@ from taipan.config.check_weights import check_weights
 from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
-from taipan.config.sections.regions import Region
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 
@@ -69,18 +68,18 @@ def check_config(
         *_check_regions(config, analysis),
         *_check_same_sign(config),
         *_check_features(config, analysis),
-        *check_training(config),
-        *check_adversary(config, analysis),
+        *(check_training(config) if config.features else ()),
+        *(check_adversary(config, analysis) if config.features else ()),
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
         *check_weights(config, analysis),
         *_check_binning(config),
-        *_check_fit(config),
+        *check_fit(config),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *check_coverage(config),
-        *check_decorrelation(config, analysis),
+        *(check_decorrelation(config, analysis) if config.features else ()),
         *check_results(config, catalogue),
         *check_access(config, writes=writes),
     ]
@@ -196,7 +195,7 @@ def _check_regions(config: Config, analysis: Analysis) -> Problems:
                 f"('{first.cut}'); both are fitted, so their cuts must confine one term (such as "
                 "mt_1) to ranges without overlap"
             )
-    if config.training.region not in regions:
+    if config.features and config.training.region not in regions:
         yield unknown("training.region", config.training.region, "region", regions)
 
 
@@ -227,7 +226,7 @@ def _check_same_sign(config: Config) -> Problems:
             "all of data minus simulation, which would count twice (one sample at most)"
         )
     needed = {**fitted_regions(config)}
-    if config.training.region in regions:
+    if config.features and config.training.region in regions:
         needed[config.training.region] = regions[config.training.region]
     for name, sample in config.samples.items():
         if sample.estimate != "same_sign":
@@ -271,6 +270,8 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
                         f"{path}.binning[{i + 1}]: {high:g} after {low:g}; edges must be strictly "
                         "increasing"
                     )
+            if name == SCORE and not config.features:
+                yield f"{path}: without `features` there is no network to give it"
             if name == SCORE and not (min(edges) >= 0.0 and max(edges) <= 1.0):
                 yield f"{path}.binning: {min(edges):g} to {max(edges):g} is not within 0 to 1"
 
@@ -289,6 +290,12 @@ def _check_binning(config: Config) -> Problems:
     binning = config.templates.binning
     if binning.method == "none":
         return
+    if not config.features:
+        yield (
+            f"templates.binning.method: '{binning.method}' sets a fold of the network's events "
+            "aside; without `features` there is none (none)"
+        )
+        return
     if binning.fold >= config.training.folds:
         yield (
             f"templates.binning.fold: {binning.fold} is not one of the training.folds = "
@@ -305,35 +312,6 @@ def _check_binning(config: Config) -> Problems:
             f"templates.binning.method: '{binning.method}' chooses edges for one region with role "
             f"signal; there are {', '.join(signal)}"
         )
-
-
-def _check_fit(config: Config) -> Problems:
-    fit = config.fit
-    if len(fit.poi) != 1:
-        yield f"fit.poi: {len(fit.poi)} parameters of interest; exactly one is allowed"
-    low, high = fit.poi_range
-    for i, bound in enumerate(fit.poi_range):
-        if abs(bound) > LARGEST_NUMBER:
-            yield f"fit.poi_range[{i}]: {bound:g} is too large (at most {LARGEST_NUMBER:g} in size)"
-    if not low < 1.0 < high:
-        yield (
-            f"fit.poi_range: [{low:g}, {high:g}] must increase and contain 1, the value expected "
-            "in the standard model"
-        )
-    for key in ("observable", "reference"):
-        name = getattr(fit, key)
-        if name is not None and name not in config.observables:
-            yield unknown(f"fit.{key}", name, "observable", config.observables)
-    if fit.observable == fit.reference:
-        yield f"fit.reference: '{fit.reference}' is already fit.observable; set it to null for none"
-    floating: dict[str, str] = {}
-    for parameter, sample in fit.free_normalisations.items():
-        path = f"fit.free_normalisations.{parameter}"
-        if sample not in config.samples:
-            yield unknown(path, sample, "sample", config.samples)
-        elif sample in floating:
-            yield f"{path}: the normalisation of '{sample}' is already free ({floating[sample]})"
-        floating.setdefault(sample, parameter)
 
 
 def check_access(config: Config, *, writes: bool) -> Problems:
@@ -357,11 +335,6 @@ def _folders(folder: Path) -> list[Path]:
     if not os.access(folder, os.R_OK | os.X_OK):
         return [folder]
     return [folder, *(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())]
-
-
-def fitted_regions(config: Config) -> dict[str, Region]:
-    """Give the regions that enter the fit: those with role signal or control."""
-    return {name: r for name, r in config.regions.items() if r.role in ("signal", "control")}
 
 
 def _duplicates(path: str, names: Sequence[str]) -> Problems:

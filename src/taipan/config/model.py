@@ -8,9 +8,10 @@ live in :mod:`taipan.config.checks`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from taipan.config.base import Name, Place, Positive, Strict
 from taipan.config.sections.adversary import AdversaryScan
@@ -109,7 +110,11 @@ class Config(Run):
     transfer_factor: TransferFactor | None = Field(
         None, description="Regions of the opposite-sign/same-sign factor."
     )
-    features: list[str] = Field(min_length=1, description="Inputs of the network, in order.")
+    features: list[str] = Field(
+        default_factory=list,
+        description="Inputs of the network, in order. None: no network is trained, nothing is "
+        "tuned or gated, and an observable of the analysis is fitted directly.",
+    )
     categorical: dict[Name, Categorical] = Field(
         default_factory=dict, description="Features that are categories; the rest is continuous."
     )
@@ -127,3 +132,21 @@ class Config(Run):
         default_factory=dict, description="Alternative weights of events, for systematics."
     )
     fit: Fit = Field(default_factory=Fit, description="The statistical model.")
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> Config:
+        """Give typed sections from the plain values of some (`taipan.config.slices`).
+
+        Returns
+        -------
+        Config
+            Behaves as one for the keys present; any other key raises AttributeError.
+        """
+        sections = {}
+        for key, value in values.items():
+            annotation: Any = cls.model_fields[key].annotation
+            sections[key] = TypeAdapter(annotation).validate_python(value)
+        found = cls.model_construct(**sections)
+        for key in set(cls.model_fields) - set(sections):
+            found.__dict__.pop(key, None)
+        return found

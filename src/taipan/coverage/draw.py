@@ -10,8 +10,9 @@ what a data-driven weight makes of them come as counts.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -73,16 +74,25 @@ class Binning:
     Attributes
     ----------
     observable
-        Observable of the signal regions.
+        Observable of the fit.
     edges
         Fitted region → bin edges; two edges for a single bin.
     single
         Fitted regions of a single bin, whatever the observable.
+    own
+        Fitted region → observable, where it is another than that of the fit.
     """
 
     observable: str
     edges: Mapping[str, Array]
     single: frozenset[str]
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    def observables(self) -> list[str]:
+        """List the observables of all regions that have more than one bin."""
+        names = [self.own.get(name, self.observable) for name in self.edges]
+        binned = [name not in self.single for name in self.edges]
+        return list(dict.fromkeys(itertools.compress(names, binned)))
 
     def fill(self, region: str, quantity: Array, weights: Array) -> Array:
         """Sum weights per bin; values outside belong to the edge bins, NaN to the last one."""
@@ -183,7 +193,7 @@ class Universe:
         binning: Binning,
         scorer: Scorer | None,
     ) -> None:
-        if binning.observable == SCORE and scorer is None:
+        if SCORE in binning.observables() and scorer is None:
             raise TaipanError("coverage: the score is the observable, but no network was given")
         self.events, self.analysis, self.config = events, analysis, config
         self.binning, self._scorer = binning, scorer
@@ -263,7 +273,7 @@ class Universe:
         """Fill the bins of each fitted region and of its same-sign partner."""
         quantities = self.analysis.compute(self._shift(part, truth))
         masks = region_masks(quantities, self._regions)
-        values = self._observable(quantities, masks, part.folds)
+        values = self._observables(quantities, masks, part.folds)
         signal = self.config.samples[part.sample].role == "signal"
         found = {}
         for region in self.binning.edges:
@@ -275,7 +285,9 @@ class Universe:
                 chosen = masks[place]
                 scale = self._rate(part.sample, place, truth) * (truth.mu if signal else 1.0)
                 scaled = scale * (self._weigh(part, place, truth) * counts)[chosen]
-                pair.append(self.binning.fill(region, values[chosen], scaled))
+                name = self.binning.own.get(region, self.binning.observable)
+                found_values = scaled if name not in values else values[name][chosen]
+                pair.append(self.binning.fill(region, found_values, scaled))
             found[region] = (pair[0], pair[1])
         return found
 
@@ -322,12 +334,21 @@ class Universe:
                 factor *= rate_factor(item, truth.pulls[name])
         return factor
 
-    def _observable(
+    def _observables(
+        self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
+    ) -> dict[str, Array]:
+        """Give the observables of the binned regions; a single bin needs none."""
+        names = self.binning.observables()
+        found = {name: quantities[name] for name in names if name != SCORE}
+        return {**found, SCORE: self._score(quantities, masks, folds)} if SCORE in names else found
+
+    def _score(
         self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
     ) -> Array:
-        if self.binning.observable != SCORE:
-            return quantities[self.binning.observable]
-        single = {self._partners.get(name) for name in self.binning.single} | self.binning.single
+        """Score the events of the regions, and of their partners, that are binned in the score."""
+        others = {name for name in self.binning.edges if name in self.binning.own}
+        without = others | self.binning.single
+        single = {self._partners.get(name) for name in without} | without
         binned = [name for name in masks if name not in single]
         used = np.logical_or.reduce([masks[name] for name in binned])
         score = np.full(len(used), np.nan, dtype=np.float32)

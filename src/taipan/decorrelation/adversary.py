@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
-from taipan.nn.metrics import auc_with_uncertainty, n_eff
+from taipan.metrics import auc_with_uncertainty, n_eff
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -58,7 +58,7 @@ def fresh_adversary(
     The probability of data is a sum of hat functions whose knots are quantiles of the score,
     fitted by least squares with signed weights: unlike a cross-entropy the loss has one minimum,
     in closed form, and is bounded for any sign. Each fold is judged by the fit to the others, with
-    the uncertainty of :func:`taipan.nn.metrics.auc_with_uncertainty` (which grows as 1/n_eff).
+    the uncertainty of :func:`taipan.metrics.auc_with_uncertainty` (which grows as 1/n_eff).
     Areas of folds are averaged: events of different folds, whose fits are not independent of
     each other's events, are not compared. Where there is nothing to learn, the area of fold k is a
     sum of products of the noise of fold k with that of each other fold, and each product is in two

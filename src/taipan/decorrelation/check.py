@@ -24,7 +24,7 @@ from taipan.decorrelation.regions import (
 )
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
-from taipan.nn.metrics import describe_weights
+from taipan.metrics import describe_weights
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
-from taipan.nn.metrics import TwoSample, ks_test, n_eff, n_eff_of_sums, scaled_chi2_test
+from taipan.metrics import TwoSample, ks_test, n_eff, n_eff_of_sums, scaled_chi2_test
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -152,7 +152,7 @@ def compare_scores(sample: ControlSample, edges: Sequence[float]) -> tuple[TwoSa
     Returns
     -------
     ks, chi2
-        Of :func:`taipan.nn.metrics.ks_test`, and the smallest Σ (d_i - s·m_i)²/(σ²_di + s²σ²_mi)
+        Of :func:`taipan.metrics.ks_test`, and the smallest Σ (d_i - s·m_i)²/(σ²_di + s²σ²_mi)
         over scales s of the simulation, with bins - 1 degrees of freedom.
 
     Raises

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,8 +24,19 @@ Array = npt.NDArray[np.float64]
 _RESULT_KEYS = ("name", "values", "covariance", "jacobian", "expected")
 
 
-def run_combine(options: argparse.Namespace) -> None:
+def run_combine(workspaces: Sequence[str], correlate: Sequence[str], poi: str, out: Path) -> None:
     """Run ``taipan combine``.
+
+    Parameters
+    ----------
+    workspaces
+        Texts ``NAME=WORKSPACE.json``.
+    correlate
+        Texts ``COMMON=A:X,B:Y`` or ``COMMON``.
+    poi
+        Common parameter of interest.
+    out
+        File of the combined workspace.
 
     Raises
     ------
@@ -37,19 +47,19 @@ def run_combine(options: argparse.Namespace) -> None:
     configure_logging()
     logging.getLogger("taipan").setLevel(logging.WARNING)
     with hide_numerical_warnings():
-        workspaces = _read_workspaces(options.workspaces)
-        correlated = read_correlations(options.correlate)
-        combined = combine_workspaces(workspaces, correlated, poi=options.poi)
+        given = _read_workspaces(workspaces)
+        correlated = read_correlations(correlate)
+        combined = combine_workspaces(given, correlated, poi=poi)
         model = compile_model(combined, lenient=True)
-    write_json(options.out, combined)
+    write_json(out, combined)
     print(
-        f"{len(workspaces)} analyses, {len(model.regions)} regions, {model.n_bins} bins, "
+        f"{len(given)} analyses, {len(model.regions)} regions, {model.n_bins} bins, "
         f"{len(model.parameters.names)} parameters; common: "
-        f"{', '.join([options.poi, *correlated])}"
+        f"{', '.join([poi, *correlated])}"
     )
     for note in model.notes:
         print(f"note: {note}")
-    print(f"wrote {options.out}")
+    print(f"wrote {out}")
 
 
 def _read_workspaces(items: Sequence[str]) -> dict[str, Any]:
@@ -91,23 +101,32 @@ def read_correlations(items: Sequence[str]) -> dict[str, list[str]]:
     return correlated
 
 
-def run_combine_results(options: argparse.Namespace) -> None:
+def run_combine_results(results: Path, level: float, out: Path | None) -> None:
     """Run ``taipan combine-results``.
+
+    Parameters
+    ----------
+    results
+        File of results.
+    level
+        Standard deviations up to which intervals are conservative.
+    out
+        File of the combination, or None.
 
     Raises
     ------
     TaipanError
         If the file or the level is wrong; names the key.
     """
-    if not options.level > 0.0:
-        raise TaipanError(f"--level: {options.level} is not a number of standard deviations (> 0)")
+    if not level > 0.0:
+        raise TaipanError(f"--level: {level} is not a number of standard deviations (> 0)")
     try:
         with hide_numerical_warnings():
-            found = combine_results(read_json(options.results), options.level)
+            found = combine_results(read_json(results), level)
     except TaipanError as error:
-        raise TaipanError(f"{options.results}: {error}") from error
-    if options.out is not None:
-        write_json(options.out, found)
+        raise TaipanError(f"{results}: {error}") from error
+    if out is not None:
+        write_json(out, found)
     for i, name in enumerate(found["parameters"]):
         sigma, naive = found["sigma"][i], found["naive"]["sigma"][i]
         print(f"{name} = {found['values'][i]:.4g} ± {sigma:.4g} (± {naive:.4g} if uncorrelated)")
@@ -117,8 +136,8 @@ def run_combine_results(options: argparse.Namespace) -> None:
     )
     if "prediction" in found:
         print(f"prediction: p = {found['prediction']['p_value']:.3g}")
-    if options.out is not None:
-        print(f"wrote {options.out}")
+    if out is not None:
+        print(f"wrote {out}")
 
 
 def combine_results(content: Any, level: float) -> dict[str, Any]:

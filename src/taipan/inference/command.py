@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import warnings
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,37 @@ from taipan.terminal import hide_numerical_warnings, takes_symbols
 logger = logging.getLogger(__name__)
 
 
-def run_fit(options: argparse.Namespace) -> None:
+@dataclass(frozen=True)
+class FitOptions:
+    """What ``taipan fit`` is asked for; ``taipan fit --help`` says what each option means."""
+
+    workspace: Path
+    out: Path | None = None
+    plots: Path | None = None
+    hs3: Path | None = None
+    hepdata: Path | None = None
+    tables: Path | None = None
+    impacts: bool = False
+    limit: bool = False
+    gof: bool = False
+    compatibility: bool = False
+    scan: Sequence[str] = ()
+    toys: int = 0
+    yields: Path | None = None
+    asimov: bool = False
+    mode: Mode | None = None
+    mu: float = 1.0
+    control: Sequence[str] = ()
+    regions: Sequence[str] = ()
+    measurement: str | None = None
+    interpolation: Sequence[str] = ()
+    groups: Path | None = None
+    level: float = 0.95
+    seed: int = 1
+    lenient: bool = False
+
+
+def run_fit(options: FitOptions) -> None:
     """Run ``taipan fit``.
 
     Raises
@@ -82,7 +111,7 @@ def run_fit(options: argparse.Namespace) -> None:
 
 
 def _write_result(
-    options: argparse.Namespace, _: Mapping[str, Any], result: Mapping[str, Any]
+    options: FitOptions, _: Mapping[str, Any], result: Mapping[str, Any]
 ) -> list[Path]:
     if options.out is None:
         return []
@@ -90,9 +119,7 @@ def _write_result(
     return [options.out]
 
 
-def _draw(
-    options: argparse.Namespace, _: Mapping[str, Any], result: Mapping[str, Any]
-) -> list[Path]:
+def _draw(options: FitOptions, _: Mapping[str, Any], result: Mapping[str, Any]) -> list[Path]:
     if options.plots is None:
         return []
     from taipan.plotting.inference import draw_result  # slow to import
@@ -100,7 +127,7 @@ def _draw(
     return draw_result(result, options.plots)
 
 
-def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def analyse(workspace: Mapping[str, Any], options: FitOptions) -> dict[str, Any]:
     """Compute what the options ask for.
 
     Parameters
@@ -108,7 +135,7 @@ def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[s
     workspace
         pyhf workspace.
     options
-        As the parser gives them.
+        What is asked for.
 
     Returns
     -------
@@ -187,7 +214,7 @@ def analyse(workspace: Mapping[str, Any], options: argparse.Namespace) -> dict[s
 
 
 def _export(
-    options: argparse.Namespace, workspace: Mapping[str, Any], result: Mapping[str, Any]
+    options: FitOptions, workspace: Mapping[str, Any], result: Mapping[str, Any]
 ) -> list[Path]:
     """Write the workspace or the result in other formats."""
     made: list[Path] = []
@@ -213,7 +240,7 @@ def _export(
     return made
 
 
-def _limits(result: dict[str, Any], profile: Profile, options: argparse.Namespace) -> None:
+def _limits(result: dict[str, Any], profile: Profile, options: FitOptions) -> None:
     if not options.limit:
         return
     asymptotic = upper_limit(profile, options.level)
@@ -231,7 +258,7 @@ def _limits(result: dict[str, Any], profile: Profile, options: argparse.Namespac
         }
 
 
-def _toys(result: dict[str, Any], model: CompiledModel, options: argparse.Namespace) -> None:
+def _toys(result: dict[str, Any], model: CompiledModel, options: FitOptions) -> None:
     if not options.toys:
         return
     rng = np.random.default_rng(derive_seed(options.seed, "toys"))
@@ -250,7 +277,7 @@ def _toys(result: dict[str, Any], model: CompiledModel, options: argparse.Namesp
     }
 
 
-def _named_groups(options: argparse.Namespace) -> dict[str, str]:
+def _named_groups(options: FitOptions) -> dict[str, str]:
     if options.groups is None:
         return {}
     named = read_json(options.groups)
@@ -259,7 +286,7 @@ def _named_groups(options: argparse.Namespace) -> dict[str, str]:
     return named
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: FitOptions) -> None:
     if options.hepdata is not None:
         check_submission_name(options.hepdata)
     if options.asimov and options.mode not in (None, "asimov"):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.errors import TaipanError
-from taipan.nn.metrics import n_eff_of_sums
+from taipan.metrics import n_eff_of_sums
 
 Array = npt.NDArray[np.float64]
 

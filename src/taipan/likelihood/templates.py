@@ -70,19 +70,26 @@ class RegionTemplates:
 
 
 def collect_regions(
-    table: Table, config: Config, factor: float | None, *, merge: bool = True
+    table: Table,
+    config: Config,
+    factor: float | None,
+    *,
+    own: Mapping[str, Table] | None = None,
+    merge: bool = True,
 ) -> list[RegionTemplates]:
     """Collect and merge the templates of every fitted region.
 
     Parameters
     ----------
     table
-        The filled templates.
+        The filled templates of the fit's observable.
     config
         Samples, regions, systematics and `templates`.
     factor
         Opposite-sign/same-sign factor with which the data-driven sample was made, None without
         such a sample.
+    own
+        Region → the filled templates of its own observable.
     merge
         Merge bins that cannot be fitted; False keeps the bins of signal regions as they are, to
         choose bins from.
@@ -123,7 +130,10 @@ def collect_regions(
         for name, systematic in config.systematics.items()
         if systematic.kind != "rate"
     }
-    return [_collect_region(table, config, region, shifted, factor, merge) for region in fitted]
+    tables = {region: (own or {}).get(region, table) for region in fitted}
+    return [
+        _collect_region(tables[region], config, region, shifted, factor, merge) for region in fitted
+    ]
 
 
 def acts_in(systematic: Systematic, region: str) -> bool:
@@ -174,10 +184,11 @@ def _collect_region(
     repaired: tuple[Repair, ...] = ()
     if config.templates.negative_bins == "repair":
         nominal, varied, repaired = _repair(region, nominal, varied)
-    single_bin = config.regions[region].role == "control"
+    definition = config.regions[region]
+    single_bin = definition.is_single_bin
     merging = (
         Merging(region, table.edges, table.edges, tuple(range(len(table.edges) - 1)))
-        if not (merge or single_bin)
+        if not (merge or single_bin) and definition.role == "signal"
         else find_merging(
             region,
             table.edges,
@@ -243,7 +254,7 @@ def _merge_variations(
 
 def _log_merging(config: Config, region: str, merging: Merging, warnings: Sequence[str]) -> None:
     for bin_ in merging.merged:
-        if config.regions[region].role == "signal":
+        if not config.regions[region].is_single_bin:
             logger.info(
                 "%s: bins %d-%d merged into [%g, %g): %s",
                 region, bin_.bins[0], bin_.bins[-1], bin_.low, bin_.high, "; ".join(bin_.reasons),

@@ -25,8 +25,8 @@ from taipan.likelihood.modifiers import (
     Builder,
     plain,
 )
-from taipan.likelihood.table import read_table
-from taipan.likelihood.templates import RegionTemplates, collect_regions
+from taipan.likelihood.table import Table, read_table
+from taipan.likelihood.templates import FITTED_ROLES, RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
 
 logger = logging.getLogger(__name__)
@@ -36,11 +36,16 @@ FREE_RANGE = (0.0, 10.0)
 
 
 def build_workspace(
-    templates: hist.Hist, config: Config, observable: str, transfer: Mapping[str, Any] | None
+    templates: hist.Hist,
+    config: Config,
+    observable: str,
+    transfer: Mapping[str, Any] | None,
+    others: Mapping[str, hist.Hist] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Build the statistical model of an analysis.
 
-    Signal regions are binned in the observable, control regions are single bins. Each weight,
+    Signal regions are binned in the observable, control regions are single bins, unless a region
+    names an observable of its own. Each weight,
     kinematic or sample systematic is split into a change of yield (`normsys`, exponential
     interpolation, which stays positive) and a change of shape at fixed yield (`histosys`) that
     share one parameter. Σw² enters as one `staterror` parameter per bin for all backgrounds,
@@ -58,6 +63,8 @@ def build_workspace(
         Record of the measured opposite-sign/same-sign factor: its ``value``, and the
         ``relative_uncertainty`` that is the yield uncertainty of the same-sign estimate. None if
         there is no such estimate.
+    others
+        Observable → its histogram, for regions that name one of their own.
 
     Returns
     -------
@@ -79,7 +86,8 @@ def build_workspace(
     poi = _parameter_of_interest(config)
     _check_names(config, poi)
     factor, size = _transfer_factor(config, transfer)
-    regions = collect_regions(read_table(templates, observable), config, factor)
+    own = _read_own(config, observable, others or {})
+    regions = collect_regions(read_table(templates, observable), config, factor, own=own)
     builder = Builder(config, poi, size, prune=True)
     workspace = _workspace(builder, regions)
     builder.check_everything_acts()
@@ -117,7 +125,11 @@ def build_workspace(
 
 
 def build_fine_workspace(
-    templates: hist.Hist, config: Config, observable: str, transfer: Mapping[str, Any] | None
+    templates: hist.Hist,
+    config: Config,
+    observable: str,
+    transfer: Mapping[str, Any] | None,
+    others: Mapping[str, hist.Hist] | None = None,
 ) -> dict[str, Any]:
     """Build a workspace with the bins as filled, to choose bins from; nothing can be fitted to it.
 
@@ -126,8 +138,28 @@ def build_fine_workspace(
     """
     poi = _parameter_of_interest(config)
     factor, size = _transfer_factor(config, transfer)
-    regions = collect_regions(read_table(templates, observable), config, factor, merge=False)
+    own = _read_own(config, observable, others or {})
+    table = read_table(templates, observable)
+    regions = collect_regions(table, config, factor, own=own, merge=False)
     return _workspace(Builder(config, poi, size, prune=False, smooth=False), regions)
+
+
+def _read_own(
+    config: Config, observable: str, histograms: Mapping[str, hist.Hist]
+) -> dict[str, Table]:
+    """Read the tables of the fitted regions that name an observable of their own."""
+    found = {}
+    for name, region in config.regions.items():
+        chosen = region.choose_observable(observable)
+        if region.role not in FITTED_ROLES or chosen == observable:
+            continue
+        if chosen not in histograms:
+            raise LikelihoodError(
+                f"regions.{name}.observable: no templates of {chosen!r} "
+                f"({', '.join(histograms) or 'there are none'})"
+            )
+        found[name] = read_table(histograms[chosen], chosen)
+    return found
 
 
 def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str, Any]:
@@ -216,8 +248,10 @@ def _observation(region: RegionTemplates, config: Config, blinded: bool) -> list
 
 
 def _region_record(region: RegionTemplates, config: Config) -> dict[str, Any]:
+    definition = config.regions[region.region]
     return {
-        "role": config.regions[region.region].role,
+        "role": definition.role,
+        **({} if definition.observable is None else {"observable": definition.observable}),
         **region.merging.to_json(),
         "samples": {
             name: {

@@ -1,1 +1,1 @@
-"""The network: training data, signed-weight metrics, k-fold training, ONNX export and scoring."""
+"""The network: training data, k-fold training, ONNX export and scoring."""

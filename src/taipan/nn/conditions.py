@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.overtraining import OvertrainingCondition
-from taipan.nn import metrics
 
 FloatArray = NDArray[np.float64]
 
@@ -235,7 +235,7 @@ def _measure(metric: str, part: Part, scores: FloatArray) -> tuple[float, FloatA
 
 
 def _sigma_mu(train: Part, unseen: Part) -> list[tuple[float, float]]:
-    """Statistical σ(μ) of the binned score (:func:`~taipan.nn.metrics.sigma_mu`), of both parts.
+    """Statistical σ(μ) of the binned score (:func:`~taipan.metrics.sigma_mu`), of both parts.
 
     Edges are quantiles of the signal of both parts; bins with few background events in a part are
     merged.

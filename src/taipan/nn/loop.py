@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 from taipan.nn.checkpoint import Checkpoint, Saved
 from taipan.nn.conditions import Part, compare
 from taipan.nn.engine import Engine, Events

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.overtraining import Overtraining
-from taipan.nn import metrics
 from taipan.nn.conditions import Part, compare, significance
 from taipan.nn.data import CLASSES, TrainingSet, split_folds
 from taipan.nn.scorer import FoldScorer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,16 @@ _PLAIN_ATTRIBUTES = frozenset(
     for name in ("FLOAT", "INT", "STRING", "TENSOR", "FLOATS", "INTS", "STRINGS")
 )
 _BATCH = 8192  # hidden layers of a batch stay in the cache: twice as fast as 65536
+
+
+def open_scorer(
+    paths: Sequence[Path | str], features: Sequence[str], threads: int = 1
+) -> Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None:
+    """Open the networks of a training; None where the analysis trains none.
+
+    Parameters are those of :class:`FoldScorer`; what is returned is its method `score`.
+    """
+    return FoldScorer(paths, features, threads).score if paths else None
 
 
 class FoldScorer:

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.atomic import write_json
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 from taipan.nn.adversary.engine import AdversarialEngine
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.adversary.fit import fit_against

@@ -49,6 +49,7 @@ def fit_numbers(
     samples: Mapping[str, Sample],
     regions: Mapping[str, Region],
     header: Mapping[str, Any],
+    others: Mapping[str, Observable] | None = None,
 ) -> dict[str, Any]:
     """Collect the yields before or after a fit.
 
@@ -65,6 +66,8 @@ def fit_numbers(
         the panels.
     header
         ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    others
+        Definitions of the observables that regions name as their own.
 
     Returns
     -------
@@ -99,6 +102,7 @@ def fit_numbers(
             continue
         content, found = shown[region], yields[stage][region]
         single = len(content["total"]) == 1
+        shown_in = (others or {}).get(definition.observable or "", observable)
         nothing = [0.0] * len(content["total"])
         expected = [yields["prefit"][region].get(name, nothing) for name in signal]
         panels.append(
@@ -106,8 +110,8 @@ def fit_numbers(
                 "region": region,
                 "region_label": definition.label or region,
                 "single_bin": single,
-                "label": "" if single else observable.label,
-                "unit": "" if single else observable.unit,
+                "label": "" if single else shown_in.label,
+                "unit": "" if single else shown_in.unit,
                 "edges": content["edges"],
                 "samples": {k: found[k] for k in samples if k in found},
                 "signal": np.sum([nothing, *expected], axis=0).tolist(),

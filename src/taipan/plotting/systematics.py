@@ -71,6 +71,7 @@ def systematic_numbers(
     systematics: Mapping[str, Systematic],
     header: Mapping[str, Any],
     model: FittedModel | None = None,
+    others: Mapping[str, tuple[hist.Hist, Observable]] | None = None,
 ) -> dict[str, Any]:
     """Collect up and down of every systematic: its templates, and what is fitted of it.
 
@@ -90,17 +91,21 @@ def systematic_numbers(
         it, systematics of which no part is fitted in a region are left out. With a model,
         systematics without templates are shown, too: those that change the yield of samples.
 
+    others
+        Observable that regions name as their own → its histogram and definition.
+
     Returns
     -------
     dict
-        ``panels``: for each systematic, fitted region and class of samples, ``edges`` (control
-        regions have one bin, as in the fit), the sum of the ``nominal`` templates with
+        ``panels``: for each systematic, fitted region and class of samples, ``edges`` (those in
+        ``control`` have one bin, as in the fit), the sum of the ``nominal`` templates with
         ``nominal_sigma`` (√Σw²), ``up`` and ``down`` as the fit takes them. ``sides`` says how:
         ``both`` as filled; ``mirrored``, a one-sided systematic; ``averaged``, nominal ± half the
         difference of the two; ``rate``, nothing was filled, and both are null. Samples that a
         systematic does not act on enter as they are; data-driven ones as varied with the
         simulation that is subtracted. ``fitted``: ``edges``, ``nominal``, ``up`` and ``down`` of
-        the fit's bins, smoothed and pruned; null if no part is fitted.
+        the fit's bins, smoothed and pruned; null if no part is fitted. ``axes``: label, unit and
+        edges of the regions with an observable of their own.
 
     Raises
     ------
@@ -115,13 +120,18 @@ def systematic_numbers(
             raise TaipanError(f"histogram of {name}: variation '{variation.name}' is missing")
         variations.setdefault(variation.name.rpartition("_")[0], []).append(variation)
     chosen = [name for name, item in regions.items() if item.role in ("signal", "control")]
+    single_bins = [region for region in chosen if regions[region].is_single_bin]
+    if len(single_bins) == len(chosen):
+        single_bins = []  # there is no distribution beside which they could stand
+    tables, axes = _own_tables(name, {region: regions[region] for region in chosen}, others or {})
     panels: list[dict[str, Any]] = []
     for systematic in _listed(systematics, variations, model):
         for region in chosen:
-            single = regions[region].role == "control"
+            single = regions[region].is_single_bin
             for role in _CLASSES:
                 directions = variations.get(systematic, [])
-                content = _templates(table, samples, role, region, directions, single)
+                chosen_table = tables.get(region, table)
+                content = _templates(chosen_table, samples, role, region, directions, single)
                 if content is not None:
                     place = {"systematic": systematic, "region": region, "class": role}
                     panels.append({**place, **content})
@@ -135,9 +145,30 @@ def systematic_numbers(
         "unit": definition.unit,
         "edges": list(table.edges),
         "regions": {region: regions[region].label or region for region in chosen},
-        "control": [region for region in chosen if regions[region].role == "control"],
+        "control": single_bins,
+        **({"axes": axes} if axes else {}),
         "panels": panels,
     }
+
+
+def _own_tables(
+    main: str,
+    regions: Mapping[str, Region],
+    others: Mapping[str, tuple[hist.Hist, Observable]],
+) -> tuple[dict[str, Table], dict[str, dict[str, Any]]]:
+    """Give table and axis of the regions that name an observable of their own."""
+    tables, axes = {}, {}
+    for region, item in regions.items():
+        observable = item.choose_observable(main)
+        if observable == main:
+            continue
+        if observable not in others:
+            raise TaipanError(f"regions.{region}.observable: '{observable}' has no histogram")
+        histogram, definition = others[observable]
+        tables[region] = table = read_table(histogram, observable)
+        axis = {"label": definition.label, "unit": definition.unit}
+        axes[region] = {**axis, "edges": list(table.edges)}
+    return tables, axes
 
 
 def _listed(
@@ -275,18 +306,19 @@ def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
         len(rows), len(columns), hspace=_GAP / _HEIGHT, wspace=0.2,
         **inch_margins(figure, 0.7, 0.2, 0.55 + 0.15 * len(control), 0.65),
     )  # fmt: skip
-    edges = np.asarray(numbers["edges"])
+    own = numbers.get("axes", {})
     for i, row in enumerate(rows):
         for j, place in enumerate(columns):
             axes = figure.add_subplot(grid[i, j])
-            _draw_panels(axes, edges, shown.get((row, *place), []), control)
+            shape = own.get(place[0], numbers)
+            _draw_panels(axes, np.asarray(shape["edges"]), shown.get((row, *place), []), control)
             if (row, *place) not in shown:
                 axes.tick_params(labelleft=False)
                 text = f"{row}: {place[1]}, no effect"
                 axes.text(0.015, 0.93, text, transform=axes.transAxes, va="top", size=8.5)
             axes.tick_params(labelbottom=i == len(rows) - 1)
             if i == len(rows) - 1:
-                axes.set_xlabel(with_unit(numbers["label"], numbers["unit"]))
+                axes.set_xlabel(with_unit(shape["label"], shape["unit"]))
             if (i, j) == (len(rows) // 2, 0):
                 axes.set_ylabel("Varied / nominal", loc="center")
     figure.legend(

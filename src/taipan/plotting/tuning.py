@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
-from taipan.nn.selection import Value
 from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
+from taipan.search.importance import Value
 
 Array = NDArray[np.float64]
 

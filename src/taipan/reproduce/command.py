@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import shutil
@@ -25,44 +24,12 @@ from taipan.reproduce.compare import Difference, compare
 
 logger = logging.getLogger(__name__)
 
-_BUNDLE = "put configuration, versions and results of a finished run into one file"
-_REPRODUCE = "run a bundle in a new folder and compare every number; status 1 if one differs"
 _COPIED = ("Snakefile", "envs", "profiles", "scripts", "workflow")
 _CODE = {*(name.casefold() for name in _COPIED), "src"}
 _SHOWN = 20  # differences that are printed; all are in the report
 REPORT = "reproduction.json"
 RESULTS = "results"
 """Folder of the results in the folder of the run."""
-
-
-def add_reproduce_commands(commands: Any) -> None:
-    """Register ``bundle`` and ``reproduce`` among the subcommands of ``taipan``."""
-    bundle = commands.add_parser("bundle", help=_BUNDLE, description=_BUNDLE)
-    bundle.set_defaults(run=_bundle)
-    bundle.add_argument("--out", type=Path, required=True, metavar="BUNDLE.zip")
-    bundle.add_argument(
-        "--configfile", nargs="+", action="extend", default=[], metavar="FILE",
-        help="overlays of the run, as they were given to Snakemake",
-    )  # fmt: skip
-    reproduce = commands.add_parser("reproduce", help=_REPRODUCE, description=_REPRODUCE)
-    reproduce.set_defaults(run=_reproduce)
-    reproduce.add_argument("bundle", type=Path, metavar="BUNDLE.zip")
-    reproduce.add_argument("--folder", type=Path, required=True, help="new folder for the run")
-    reproduce.add_argument("--cores", type=int, default=2, metavar="N", help="default: 2")
-    reproduce.add_argument(
-        "--tolerance", type=float, default=1e-6, metavar="X",
-        help="largest relative difference of a number (default: 1e-6)",
-    )  # fmt: skip
-    reproduce.add_argument(
-        "--module", metavar="NAME",
-        help="analysis module outside the package that the bundle may name; it is executed",
-    )  # fmt: skip
-    for command in (bundle, reproduce):
-        command.add_argument(
-            "--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
-            help="keys such as skims=FOLDER, which say where input lies",
-        )  # fmt: skip
-        command.add_argument("--root", type=Path, default=Path(), help="folder of the project")
 
 
 def _keys(items: Sequence[str]) -> dict[str, Any]:
@@ -72,36 +39,87 @@ def _keys(items: Sequence[str]) -> dict[str, Any]:
     return {key: yaml.safe_load(value) for key, value in (item.split("=", 1) for item in items)}
 
 
-def _bundle(options: argparse.Namespace) -> None:
-    config = read_config(options.configfile, options.root, **_keys(options.config))
-    catalogue = load_catalogue(config, options.root)
-    results = options.root / config.results / config.analysis
-    about = write_bundle(options.out, config, catalogue, results, options.root)
-    print(f"wrote {options.out}: result {about['result_sha256'][:16]}, code {about['code']}")
+def run_bundle(out: Path, overlays: Sequence[str], config: Sequence[str], root: Path) -> None:
+    """Run ``taipan bundle``.
+
+    Parameters
+    ----------
+    out
+        File to write.
+    overlays
+        Configuration files of the run.
+    config
+        Texts ``KEY=VALUE`` that were put over them.
+    root
+        Folder of the project.
+
+    Raises
+    ------
+    TaipanError
+        As :func:`~taipan.reproduce.bundle.write_bundle`.
+    """
+    read = read_config([*overlays], root, **_keys(config))
+    catalogue = load_catalogue(read, root)
+    results = root / read.results / read.analysis
+    about = write_bundle(out, read, catalogue, results, root)
+    print(f"wrote {out}: result {about['result_sha256'][:16]}, code {about['code']}")
 
 
-def _reproduce(options: argparse.Namespace) -> None:
-    if not 0.0 <= options.tolerance < 1.0:
-        raise TaipanError(f"--tolerance: {options.tolerance} is not allowed (0 to 1)")
-    bundle = read_bundle(options.bundle)
-    given = _keys(options.config)
-    prepare_folder(bundle, options.folder, options.root, given, options.module)
-    results = options.folder / RESULTS / bundle.about["analysis"]
-    _run(options.folder, options.cores, options.config)
+def run_reproduce(
+    path: Path,
+    folder: Path,
+    root: Path,
+    config: Sequence[str],
+    module: str | None,
+    *,
+    cores: int,
+    tolerance: float,
+) -> None:
+    """Run ``taipan reproduce``.
+
+    Parameters
+    ----------
+    path
+        File of the bundle.
+    folder
+        New folder for the run.
+    root
+        Folder of the project.
+    config
+        Texts ``KEY=VALUE`` that are put over the bundle's configuration.
+    module
+        Analysis module outside the package that the bundle may name.
+    cores
+        Number of cores.
+    tolerance
+        Largest relative difference of a number.
+
+    Raises
+    ------
+    TaipanError
+        If the bundle is refused, its run fails or a number differs.
+    """
+    if not 0.0 <= tolerance < 1.0:
+        raise TaipanError(f"--tolerance: {tolerance} is not allowed (0 to 1)")
+    bundle = read_bundle(path)
+    given = _keys(config)
+    prepare_folder(bundle, folder, root, given, module)
+    results = folder / RESULTS / bundle.about["analysis"]
+    _run(folder, cores, config)
     found = {
         name: (results / name).read_bytes() for name in bundle.results if (results / name).is_file()
     }
-    compared, differences = compare(bundle.results, found, options.tolerance)
+    compared, differences = compare(bundle.results, found, tolerance)
     same = {
         name: (results / name).is_file() and file_digest(results / name) == digest
         for name, digest in bundle.about["sha256"].items()
     }
-    report = options.folder / REPORT
+    report = folder / REPORT
     write_json(report, _report(bundle, compared, differences, same))
-    print(format_table(compared, differences, same, options.tolerance))
+    print(format_table(compared, differences, same, tolerance))
     if differences:
         raise TaipanError(f"{len(differences)} of {compared} values differ; all are in {report}")
-    if not options.tolerance and not all(same.values()):
+    if not tolerance and not all(same.values()):
         raise TaipanError(f"files are not the same to the byte (--tolerance 0); see {report}")
 
 

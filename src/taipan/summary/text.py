@@ -269,7 +269,7 @@ def _ratio(data: Mapping[str, float] | None, total: float, stat: float) -> str:
 
 def _gates(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not gates:
-        return ["None."]
+        return ["None: no network is trained, the fit takes its observables directly."]
     rows = [
         [name, "passed" if gate["passed"] else "FAILED", str(gate["action"])]
         for name, gate in gates.items()

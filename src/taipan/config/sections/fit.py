@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from taipan.config.base import Fraction, Name, Strict
-
-
-class FitRegion(Strict):
-    """What is fitted in one region."""
-
-    region: Name = Field(description="Name of the region.")
-    observable: Name | Literal["yield"] = Field(
-        description="Observable, or `yield` for a single bin."
-    )
 
 
 class Fit(Strict):
@@ -28,7 +17,9 @@ class Fit(Strict):
     poi_range: tuple[float, float] = Field(
         (-20.0, 40.0), description="Bounds of the parameter of interest."
     )
-    observable: Name = Field("nn_score", description="Observable of the signal regions.")
+    observable: Name = Field(
+        "nn_score", description="Observable of the signal regions that name none of their own."
+    )
     reference: Name | None = Field(
         "m_vis", description="Observable of the reference fit, absent for none."
     )

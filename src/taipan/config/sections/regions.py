@@ -8,6 +8,9 @@ from pydantic import Field
 
 from taipan.config.base import Name, Strict
 
+YIELD = "yield"
+"""In the place of an observable: all events of the region in a single bin."""
+
 
 class Region(Strict):
     """A selection of events."""
@@ -19,9 +22,27 @@ class Region(Strict):
         description="`signal` and `control` regions are fitted (they must be disjoint); "
         "`estimate` regions feed data-driven estimates.",
     )
+    observable: Name | None = Field(
+        None,
+        description="What is fitted in this region: one of `observables`, or `yield` for a single "
+        "bin. If absent `fit.observable` (in the reference fit `fit.reference`) in regions with "
+        "role signal, `yield` in those with role control.",
+    )
     same_sign: Name | None = Field(
         None, description="Region with the same cuts and equal charges (QCD estimate)."
     )
+
+    @property
+    def is_single_bin(self) -> bool:
+        """Whether all events of the region are fitted in one bin."""
+        return self.observable == YIELD or (self.observable is None and self.role == "control")
+
+    def choose_observable(self, main: str) -> str:
+        """Give the observable whose histogram is fitted here; `main` is that of the fit.
+
+        The events of a single bin are those of any histogram: then it is `main`.
+        """
+        return main if self.observable is None or self.is_single_bin else self.observable
 
 
 class TransferFactor(Strict):

@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 from taipan.nn.adversary.duel import Duel
 from taipan.nn.adversary.events import Opponent, balanced_weights, draw_batches
 from taipan.nn.adversary.loaded import LoadedOpponent, load_opponent

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 
 FloatArray = NDArray[np.float64]
 _SMALLEST_BATCH = 256

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.training import Training
 from taipan.config.sections.weight_check import WeightCheck
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 from taipan.nn.data import FloatArray, Split, TrainingSet, network_name, split_networks
 from taipan.nn.weights.distributions import describe_distributions, quantile_bins
 from taipan.nn.weights.transform import BIASED

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.metrics import negative_fraction
 from taipan.nn.data import FloatArray, TrainingSet
-from taipan.nn.metrics import negative_fraction
 
 _QUANTILES = 10
 _WEIGHT_BINS = 40

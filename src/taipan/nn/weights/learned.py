@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan import metrics
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn import metrics
 from taipan.nn.data import FloatArray, TrainingSet, measure_spread, uniform_hash
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.model import build_network

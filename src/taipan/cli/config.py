@@ -1,0 +1,102 @@
+"""The command ``taipan config``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from taipan.cli.words import PATH, SETTINGS, Command, Group, SeveralOption
+
+_overlays = click.option(
+    "--config",
+    "overlays",
+    cls=SeveralOption,
+    metavar="FILE...",
+    help="Overlays, merged over config/config.yaml in the order given.",
+)
+_module = click.option(
+    "--module",
+    metavar="NAME",
+    help="Analysis module outside the package that the configuration may name; it is executed.",
+)
+_root = click.option(
+    "--root",
+    type=PATH,
+    default=Path(),
+    metavar="FOLDER",
+    help="Folder that holds config/ (default: the working directory).",
+)
+
+
+@click.group(cls=Group, context_settings=SETTINGS)
+def config() -> None:
+    """Check the configuration, or document it."""
+
+
+@config.command(cls=Command)
+@_overlays
+@_module
+@_root
+def check(overlays: tuple[str, ...], module: str | None, root: Path) -> None:
+    """Check the configuration, with overlays, and say what it holds."""
+    from taipan.analysis import load_analysis
+    from taipan.analysis_choice import trusted_module
+    from taipan.config.checks import check_config
+    from taipan.config.describe import describe_config
+    from taipan.config.load import load_catalogue, read_config
+
+    read = read_config([*overlays], root)
+    catalogue = load_catalogue(read, root)
+    check_config(read, catalogue, load_analysis(trusted_module(read.module, module)))
+    print(describe_config(read, catalogue))
+
+
+@config.command(cls=Command)
+@_overlays
+@_module
+@_root
+def quantities(overlays: tuple[str, ...], module: str | None, root: Path) -> None:
+    """List the quantities and shifts of the analysis."""
+    from taipan.analysis import load_analysis
+    from taipan.analysis_choice import trusted_module
+    from taipan.config.describe import describe_quantities
+    from taipan.config.load import read_config
+
+    read = read_config([*overlays], root)
+    for line in describe_quantities(load_analysis(trusted_module(read.module, module))):
+        print(line)
+
+
+@config.command(cls=Command)
+def defaults() -> None:
+    """Print config/config.yaml with every default."""
+    from taipan.config.document import default_text
+
+    print(default_text(), end="")
+
+
+@config.command(cls=Command)
+def schema() -> None:
+    """Print the JSON schema of a configuration file."""
+    from taipan.config.document import schema_text
+
+    print(schema_text(), end="")
+
+
+@config.command(cls=Command)
+def manual() -> None:
+    """Print the tables of the manual."""
+    from taipan.config.document import tables_text
+
+    print(tables_text())
+
+
+@config.command(cls=Command)
+@_root
+def write(root: Path) -> None:
+    """Write the three generated documents where they changed."""
+    from taipan.config.document import write_documents
+
+    for path in write_documents(root):
+        print(f"wrote {path}")

@@ -1,0 +1,75 @@
+"""Checks of the section `fit`, and of what is fitted in each region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from taipan.config.base import LARGEST_NUMBER
+from taipan.config.fields import unknown
+from taipan.config.model import Config
+from taipan.config.sections.regions import YIELD, Region
+
+Problems = Iterator[str]
+
+
+def fitted_regions(config: Config) -> dict[str, Region]:
+    """Give the regions that enter the fit: those with role signal or control."""
+    return {name: r for name, r in config.regions.items() if r.role in ("signal", "control")}
+
+
+def check_fit(config: Config) -> Problems:
+    """Yield one line a problem of `fit` and of `regions.*.observable`."""
+    for name, region in config.regions.items():
+        yield from _check_own_observable(name, region, config)
+    fit = config.fit
+    if len(fit.poi) != 1:
+        yield f"fit.poi: {len(fit.poi)} parameters of interest; exactly one is allowed"
+    low, high = fit.poi_range
+    for i, bound in enumerate(fit.poi_range):
+        if abs(bound) > LARGEST_NUMBER:
+            yield f"fit.poi_range[{i}]: {bound:g} is too large (at most {LARGEST_NUMBER:g} in size)"
+    if not low < 1.0 < high:
+        yield (
+            f"fit.poi_range: [{low:g}, {high:g}] must increase and contain 1, the value expected "
+            "in the standard model"
+        )
+    for key in ("observable", "reference"):
+        name = getattr(fit, key)
+        if name is not None and name not in config.observables:
+            yield unknown(f"fit.{key}", name, "observable", config.observables)
+    fitted = {
+        region.choose_observable(fit.observable)
+        for region in fitted_regions(config).values()
+        if not region.is_single_bin
+    }
+    if fitted and fit.observable in config.observables and fit.observable not in fitted:
+        yield (
+            f"fit.observable: '{fit.observable}' is fitted in no region; each has an observable of "
+            f"its own ({', '.join(sorted(fitted))})"
+        )
+    if fit.observable == fit.reference:
+        yield f"fit.reference: '{fit.reference}' is already fit.observable; set it to null for none"
+    floating: dict[str, str] = {}
+    for parameter, sample in fit.free_normalisations.items():
+        path = f"fit.free_normalisations.{parameter}"
+        if sample not in config.samples:
+            yield unknown(path, sample, "sample", config.samples)
+        elif sample in floating:
+            yield f"{path}: the normalisation of '{sample}' is already free ({floating[sample]})"
+        floating.setdefault(sample, parameter)
+
+
+def _check_own_observable(name: str, region: Region, config: Config) -> Problems:
+    path, chosen = f"regions.{name}.observable", region.observable
+    if chosen is None:
+        return
+    if chosen not in (YIELD, *config.observables):
+        yield unknown(path, chosen, "observable", [YIELD, *config.observables])
+    elif region.role == "estimate":
+        yield f"{path}: '{chosen}': a region with role estimate is not fitted (signal, control)"
+    elif region.role == "signal" and config.templates.binning.method != "none":
+        yield (
+            f"{path}: '{chosen}': templates.binning.method '{config.templates.binning.method}' "
+            "chooses the edges of fit.observable here; leave `observable` out, or set the method "
+            "to none"
+        )

@@ -1,0 +1,1 @@
+"""Searches with trained networks: hyperparameters, and the inputs that matter."""

@@ -1,0 +1,165 @@
+"""Backward elimination with trained networks. Imports TensorFlow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from taipan import metrics
+from taipan.config.sections.input_selection import InputSelection
+from taipan.config.sections.overtraining import OvertrainingCondition
+from taipan.config.sections.training import Training
+from taipan.nn.data import FloatArray, TrainingSet, split_folds
+from taipan.nn.engine import prepare_tensorflow
+from taipan.nn.train import FoldPlan, make_engine, train_fold
+from taipan.nn.weights.transform import order_events
+from taipan.search.importance import (
+    Features,
+    Step,
+    Value,
+    check_features,
+    eliminate,
+    mean_of,
+    shuffle,
+)
+from taipan.seeds import derive_seed
+
+logger = logging.getLogger(__name__)
+
+_HELD_OUT = 0  # the fold that is not looked at, as in the search for hyperparameters
+_LOSSES: Mapping[str, Callable[..., float]] = {"brier": metrics.brier, "bce": metrics.bce}
+
+
+@dataclass
+class _Trainer:
+    """Networks of some of the features, trained once for each set and repeat."""
+
+    events: TrainingSet
+    of_loss: FloatArray
+    plan: FoldPlan
+    repeats: int
+    seed: int
+    _weights: dict[Features, list[Any]] = field(default_factory=dict)
+    _values: dict[Features, list[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._engine = make_engine(self.events, self.plan.settings)
+        self._balanced = self.events.training_weights()
+        folds, events = self.plan.settings.folds, self.events
+        self._split = split_folds(events.folds, events.identifiers, _HELD_OUT, folds)
+        self._rows = np.flatnonzero(self._split.validation)
+        self._loss = _LOSSES[self.plan.settings.early_stopping_metric.removeprefix("bounded_")]
+
+    def train(self, kept: Features) -> list[float]:
+        """Train with some features; give the validation loss of each repeat."""
+        if kept not in self._values:
+            used = tuple(name in kept for name in self.events.names)
+            plan = FoldPlan(self.plan.settings, self.plan.conditions, used=used)
+            values, states = [], []
+            for repeat in range(self.repeats):
+                seed = derive_seed(self.seed, "repeat", repeat)
+                fitted = train_fold(
+                    self._engine,
+                    self.events,
+                    self._balanced,
+                    self._split,
+                    plan,
+                    seed,
+                    of_loss=self.of_loss,
+                )
+                values.append(fitted.value)
+                states.append(self._engine.network.score.get_weights())
+            self._values[kept], self._weights[kept] = values, states
+        return self._values[kept]
+
+    def shuffled(self, trained: Features, away: Sequence[str]) -> list[float]:
+        """Give validation losses of networks of `trained` features, some of them shuffled."""
+        self.train(trained)
+        columns = [self.events.names.index(name) for name in away]
+        rows, losses = self._rows, []
+        for repeat, state in enumerate(self._weights[trained]):
+            self._engine.network.score.set_weights(state)
+            generator = np.random.default_rng(derive_seed(self.seed, "shuffle", repeat, *away))
+            features = shuffle(self.events.features[rows], columns, generator)
+            weights = self._balanced[rows]
+            scores = self._engine.predict(
+                self._engine.load(features, self.events.labels[rows], weights)
+            )
+            losses.append(self._loss(self.events.labels[rows], scores, weights))
+        return losses
+
+
+def select_inputs(
+    training_set: TrainingSet,
+    training: Training,
+    conditions: Sequence[OvertrainingCondition],
+    settings: InputSelection,
+    seed: int,
+    threads: int = 1,
+    transformed: FloatArray | None = None,
+) -> list[Step]:
+    """Eliminate features backwards with network 0; the events of fold 0 are not looked at.
+
+    The loss is the metric of the validation events that stops the training, averaged over
+    trainings of different seeds. In the mode `shuffle` the features that are gone are shuffled
+    together in networks that were trained with all.
+
+    Parameters
+    ----------
+    training_set
+        Events of all folds.
+    training, settings
+        Sections `training` and `input_selection` of the configuration.
+    conditions
+        Conditions under which an epoch is overtrained.
+    seed
+        Seed of the selection.
+    threads
+        Threads of TensorFlow.
+    transformed
+        As in :func:`~taipan.nn.train.train_network`.
+
+    Returns
+    -------
+    list of Step
+        See :func:`~taipan.search.importance.eliminate`.
+
+    Raises
+    ------
+    TaipanError
+        If the training set is unusable or has one feature.
+    """
+    training_set.validate(training.folds)
+    check_features(training_set.names)
+    prepare_tensorflow(threads)
+    training_set, physical = order_events(training_set, training, transformed)
+    kept = np.flatnonzero(training_set.folds != _HELD_OUT)
+    events = training_set.take(kept)
+    of_loss = events.training_weights(physical[_HELD_OUT, kept])
+    plan = FoldPlan(training, tuple(conditions))
+    trainer = _Trainer(events, of_loss, plan, settings.repeats, seed)
+    everything = training_set.names
+
+    def gone(kept: Features) -> list[str]:
+        return [name for name in everything if name not in kept]
+
+    def evaluate(kept: Features) -> Value:
+        if settings.mode == "shuffle":
+            return mean_of(trainer.shuffled(everything, gone(kept)))
+        return mean_of(trainer.train(kept))
+
+    def rank(kept: Features) -> dict[str, float]:
+        if settings.mode == "retrain":
+            return {
+                name: mean_of(trainer.train(tuple(k for k in kept if k != name))).mean
+                for name in kept
+            }
+        trained = everything if settings.mode == "shuffle" else kept
+        away = gone(kept) if settings.mode == "shuffle" else []
+        return {name: mean_of(trainer.shuffled(trained, [*away, name])).mean for name in kept}
+
+    return eliminate(everything, evaluate, rank, settings)

@@ -1,0 +1,338 @@
+"""A worker of the search: runs trials that the chief hands out.
+
+``python -m taipan.search.worker FOLDER`` joins the search in FOLDER; the environment names the
+chief as keras-tuner has it (``KERASTUNER_ORACLE_IP``, ``KERASTUNER_ORACLE_PORT``,
+``KERASTUNER_TUNER_ID``), or FOLDER/chief.json does. Imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.atomic import read_json, write_json
+from taipan.config.sections.observables import Categorical
+from taipan.config.sections.overtraining import OvertrainingCondition
+from taipan.config.sections.training import Training
+from taipan.config.sections.tuning import Tuning
+from taipan.errors import TaipanError
+from taipan.import_path import drop_folder
+from taipan.nn.conditions import HIGHER_IS_BETTER
+from taipan.nn.data import TrainingSet, split_folds
+from taipan.scripting import configure_logging
+from taipan.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from taipan.nn.history import History
+    from taipan.nn.loop import Fitted
+
+EVENTS, SEARCH, CHIEF = "events.npz", "search.json", "chief.json"
+FIRST = 0  # number of the trial with the values of the configuration
+PARENT = "TAIPAN_SEARCH_PARENT"  # process id without which a worker has nothing to do
+_ARRAYS = ("features", "labels", "weights", "folds", "samples", "identifiers")
+_OF_LOSS = "of_loss"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What every worker knows: events without those of fold 0, settings, seed, folder.
+
+    `of_loss` are the physical weights of network 0's loss, shape (n,).
+    """
+
+    events: TrainingSet
+    of_loss: NDArray[np.float64]
+    training: Training
+    tuning: Tuning
+    conditions: tuple[OvertrainingCondition, ...]
+    seed: int
+    folder: Path
+
+
+def write_search(search: Search) -> None:
+    """Write events and settings for the workers."""
+    arrays: dict[str, Any] = {name: getattr(search.events, name) for name in _ARRAYS}
+    arrays[_OF_LOSS] = search.of_loss
+    with (search.folder / EVENTS).open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    content = {
+        "names": list(search.events.names),
+        "may_be_missing": list(search.events.missing_flags),
+        "categorical": {k: v.model_dump() for k, v in search.events.categorical.items()},
+        "training": search.training.model_dump(mode="json"),
+        "tuning": search.tuning.model_dump(mode="json"),
+        "conditions": [item.model_dump(mode="json") for item in search.conditions],
+        "seed": search.seed,
+    }
+    write_json(search.folder / SEARCH, content)
+
+
+def read_search(folder: Path) -> Search:
+    """Read what :func:`write_search` wrote.
+
+    Raises
+    ------
+    TaipanError
+        If there is no search in the folder.
+    """
+    content = read_json(folder / SEARCH)
+    with np.load(folder / EVENTS) as file:
+        arrays = {name: file[name] for name in _ARRAYS}
+        of_loss = file[_OF_LOSS]
+    categorical = {k: Categorical.model_validate(v) for k, v in content["categorical"].items()}
+    return Search(
+        events=TrainingSet(
+            names=tuple(content["names"]),
+            may_be_missing=tuple(content["may_be_missing"]),
+            categorical=categorical,
+            **arrays,
+        ),
+        of_loss=of_loss,
+        training=Training.model_validate(content["training"]),
+        tuning=Tuning.model_validate(content["tuning"]),
+        conditions=tuple(map(OvertrainingCondition.model_validate, content["conditions"])),
+        seed=content["seed"],
+        folder=folder,
+    )
+
+
+def make_tuner(search: Search, oracle: Any) -> Any:
+    """Make the tuner of keras-tuner that runs trials of a search."""
+    from keras_tuner.engine.base_tuner import BaseTuner
+    from keras_tuner.errors import FailedTrialError, FatalRuntimeError
+
+    class Tuner(BaseTuner):  # type: ignore[misc]
+        """Runs a trial with the compiled engine."""
+
+        def pre_create_trial(self) -> None:
+            time.sleep(0.02)  # an idle worker asks again and again
+
+        def run_trial(self, trial: Any) -> dict[str, float]:
+            root, epochs = _hyperband(self.oracle, trial)
+            try:
+                result = run_trial(search, trial.hyperparameters.values, root, epochs)
+            except TaipanError as error:
+                result = {"status": "rejected", "reason": str(error)}
+            except Exception as error:
+                raise FatalRuntimeError(f"trial {trial.trial_id}: {error}") from error
+            write_json(result_path(search.folder, int(trial.trial_id)), result)
+            if result["status"] == "rejected":
+                raise FailedTrialError(result["reason"])
+            return {"score": result["score"]}
+
+        def save(self) -> None:
+            """Nothing: the oracle has it all."""
+
+        def reload(self) -> None:
+            """Nothing: the oracle is read by who owns it."""
+
+    return Tuner(oracle, directory=str(search.folder), project_name="oracle")
+
+
+def _hyperband(oracle: Any, trial: Any) -> tuple[int, int | None]:
+    """Trial that a trial goes on from (itself but in Hyperband), and its last epoch."""
+    values = trial.hyperparameters.values
+    epochs = values.get("tuner/epochs")
+    while "tuner/trial_id" in trial.hyperparameters.values:
+        trial = oracle.get_trial(trial.hyperparameters.values["tuner/trial_id"])
+    return int(trial.trial_id), None if epochs is None else int(epochs)
+
+
+def run_trial(
+    search: Search, values: dict[str, Any], trial: int, epochs: int | None = None
+) -> dict[str, Any]:
+    """Train network 0 with the values of a trial.
+
+    Parameters
+    ----------
+    search
+        Events and settings.
+    values
+        Hyperparameters by name.
+    trial
+        Number of the trial; its seed derives from it.
+    epochs
+        Last epoch of this round of Hyperband; the next goes on from its checkpoint.
+
+    Returns
+    -------
+    dict
+        `status` (`completed` or `rejected`), `score` (to be minimised), `objective` (its value),
+        `validation` and `train` metrics, `epochs`, `best_epoch`, `overtrained_epochs`.
+
+    Raises
+    ------
+    TaipanError
+        If the training diverges or collapses.
+    """
+    from taipan.nn.train import FoldPlan, make_engine, train_fold
+    from taipan.search.space import FEATURES, from_training, to_training
+
+    settings = to_training(values, search.training)
+    events, sets = search.events, search.tuning.space.feature_sets
+    chosen = sets[values[FEATURES]] if sets else events.names
+    used = tuple(name in chosen for name in events.names)
+    plan = FoldPlan(settings, search.conditions, search.tuning.objective, used)
+    split = split_folds(events.folds, events.identifiers, 0, settings.folds)
+    checkpoint = search.folder / "checkpoints" / f"{trial}.npz"
+    hooks = [_beat(search.folder)]
+    if epochs is not None:
+        limit = epochs
+        hooks.append(lambda _, h: "round of Hyperband" if len(h["loss"]) >= limit else None)
+    elif (
+        trial != FIRST
+        and from_training(search.training, search.tuning.space, events.names)  # trial 0 is it
+        and (first := read_result(search.folder, FIRST)) is not None
+    ):
+        hooks.append(fall_behind(first["running_best"], search.tuning))
+    fitted = train_fold(
+        make_engine(events, settings),
+        *(events, events.training_weights(), split, plan),
+        derive_seed(search.seed, "trial", trial),
+        hooks,
+        checkpoint,
+        events.training_weights(search.of_loss),
+    )
+    if epochs is None:
+        checkpoint.unlink(missing_ok=True)
+    return _describe(fitted, search.tuning.objective)
+
+
+def fall_behind(first: list[float | None], tuning: Tuning) -> Callable[[Any, History], str | None]:
+    """End a trial that learns less than half as fast as the first one.
+
+    After e = `tuning.first_check`, 2 e, 4 e, ... epochs its best epoch must be as good as the
+    best of the first e/2, e, 2 e, ... epochs of the first trial.
+    """
+    checks, epoch = set(), tuning.first_check
+    while 0 < epoch <= 2 * len(first):
+        checks.add(epoch)
+        epoch *= 2
+
+    def check(_: Any, history: History) -> str | None:
+        epochs = len(history["loss"])
+        if epochs not in checks:
+            return None
+        best, other = running_best(history, tuning.objective)[-1], first[max(epochs // 2, 1) - 1]
+        if other is None or (best is not None and best <= other):
+            return None
+        return f"behind trial {FIRST} after {epochs} epochs"
+
+    return check
+
+
+def running_best(history: Mapping[str, list[float]], objective: str) -> list[float | None]:
+    """Give the best score until each epoch, None where all epochs so far are overtrained."""
+    sign = -1.0 if objective in HIGHER_IS_BETTER else 1.0
+    best: float | None = None
+    found = []
+    for value, bad in zip(history[f"validation_{objective}"], history["overtrained"], strict=True):
+        if not bad and (best is None or sign * value < best):
+            best = sign * value
+        found.append(best)
+    return found
+
+
+def read_result(folder: Path, trial: int) -> dict[str, Any] | None:
+    """Read the result of a completed trial; None if it was rejected or is not there."""
+    path = result_path(folder, trial)
+    result: dict[str, Any] = read_json(path) if path.exists() else {"status": "missing"}
+    return result if result["status"] == "completed" else None
+
+
+def result_path(folder: Path, trial: int) -> Path:
+    """Give the file of the result of a trial."""
+    return folder / "results" / f"{trial}.json"
+
+
+def _beat(folder: Path) -> Callable[[Any, History], str | None]:
+    """Leave a sign of life after each epoch."""
+    path = folder / "alive" / os.environ.get("KERASTUNER_TUNER_ID", "tuner0")
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    return lambda *_: path.touch()
+
+
+def _describe(fitted: Fitted, objective: str) -> dict[str, Any]:
+    history, best = fitted.history, fitted.best_epoch
+    sign = -1.0 if objective in HIGHER_IS_BETTER else 1.0
+    described: dict[str, Any] = {
+        "status": "rejected" if fitted.overtrained else "completed",
+        "reason": "every epoch is overtrained" if fitted.overtrained else fitted.reason,
+        "score": sign * fitted.value,
+        "objective": fitted.value,
+        "epochs": len(history["loss"]),
+        "best_epoch": best,
+        "overtrained_epochs": int(sum(history["overtrained"])),
+        "running_best": running_best(history, objective),
+    }
+    for part in ("train", "validation"):
+        for metric in ("brier", "bce", "auc"):
+            described[f"{part}_{metric}"] = history[f"{part}_{metric}"][best]
+    return described
+
+
+def _follow(parent: int) -> None:
+    """End when the process that started this one has ended."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _follow_chief(path: Path) -> None:
+    """End some seconds after the chief has taken its address away: nothing would answer."""
+    while path.exists():
+        time.sleep(1.0)
+    time.sleep(5.0)
+    os._exit(0)
+
+
+def main(folder: Path, threads: int) -> None:
+    """Work for the search in a folder until its chief has no more trials.
+
+    Raises
+    ------
+    TaipanError
+        If there is no search in the folder.
+    """
+    if parent := os.environ.get(PARENT):
+        threading.Thread(target=_follow, args=(int(parent),), daemon=True).start()
+    from taipan.nn.engine import prepare_tensorflow
+    from taipan.search.oracle import make_oracle
+
+    if "KERASTUNER_ORACLE_IP" not in os.environ:
+        chief = read_json(folder / CHIEF)
+        threading.Thread(target=_follow_chief, args=(folder / CHIEF,), daemon=True).start()
+        os.environ["KERASTUNER_ORACLE_IP"] = chief["address"]
+        os.environ["KERASTUNER_ORACLE_PORT"] = str(chief["port"])
+        os.environ["KERASTUNER_TUNER_ID"] = f"{socket.gethostname()}-{os.getpid()}"
+    search = read_search(folder)
+    prepare_tensorflow(threads)
+    oracle = make_oracle(search.tuning, search.training, search.seed, {})
+    make_tuner(search, oracle).search()
+
+
+if __name__ == "__main__":
+    drop_folder()
+    if len(sys.argv) < 2:
+        sys.exit(
+            "python -m taipan.search.worker FOLDER [THREADS]: the folder of a search is missing"
+        )
+    warnings.simplefilter("ignore", DeprecationWarning)  # keras-tuner asks for currentThread
+    configure_logging()
+    try:
+        main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    except TaipanError as error:
+        sys.exit(json.dumps(str(error), ensure_ascii=False))
