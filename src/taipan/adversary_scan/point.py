@@ -20,17 +20,17 @@ from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.decorrelation import CheckSettings, check_networks
+from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.nn.inputs import TrainingInputs, collect_training_events
+from taipan.nn.inputs import collect_training_events
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.weights.store import read_weights
-from taipan.search.tune import apply_best
+from taipan.search.setup import TrainingFiles, set_up_training
 from taipan.seeds import derive_seed
-from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
+from taipan.templates.combine import add_datasets, add_estimate
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from taipan.templates.residual import KIND, add_residuals
 
@@ -46,20 +46,14 @@ class Files:
 
     Attributes
     ----------
-    inputs
-        Events of the training, and what was measured for them.
+    training
+        Events, weights of the loss and what the search found.
     shapes
         JSON file of the rule ``measure_shapes``.
-    weights
-        Parquet file of the weights of the loss, or none.
-    best
-        Values found by the search for hyperparameters, or none.
     """
 
-    inputs: TrainingInputs
+    training: TrainingFiles
     shapes: str
-    weights: Sequence[str] = ()
-    best: str | None = None
 
 
 def measure_point(
@@ -103,11 +97,11 @@ def measure_point(
     """
     settings = _at_strength(settings, strength)
     analysis = load_analysis(settings.module)
-    datasets = files.inputs.skimmed.open(analysis, settings.training.folds)
-    transfer = read_json(files.inputs.transfer_factor)
-    factor = None if transfer is None else float(transfer["value"])
+    datasets = files.training.inputs.skimmed.open(analysis, settings.training.folds)
+    transfer = read_json(files.training.inputs.transfer_factor)
+    estimate = read_estimate(settings.samples, transfer)
     area = train_point(
-        datasets, analysis, settings, factor or 0.0, seed, models, record, files, threads
+        datasets, analysis, settings, estimate, seed, models, record, files.training, threads
     )
     scorer = FoldScorer(models, settings.features, threads)
     sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
@@ -115,7 +109,7 @@ def measure_point(
         datasets,
         analysis,
         CheckSettings.of(settings, derive_seed(seed, "judge")),
-        factor,
+        estimate,
         {"network": scorer.score},
     )
     found = {
@@ -135,42 +129,38 @@ def train_point(
     datasets: Sequence[DatasetEvents],
     analysis: Analysis,
     settings: Config,
-    transfer_factor: float,
+    estimate: MeasuredEstimate | None,
     seed: int,
     models: Sequence[Path],
     record: Path,
-    files: Files | None = None,
+    files: TrainingFiles | None = None,
     threads: int = 1,
 ) -> float:
     """Train and export the networks; give the AUC, each event by the network that never saw it.
 
     Parameters
     ----------
-    datasets, analysis, settings, transfer_factor
+    datasets, analysis, settings, estimate
         As of :func:`~taipan.nn.inputs.collect_training_events`.
     seed, models, record, threads
         As of :func:`measure_point`.
     files
         Gives the weights of the loss and the hyperparameters found, if there are any.
     """
-    training_set, opponents = collect_training_events(datasets, analysis, settings, transfer_factor)
-    training, used, transformed = settings.training, (True,) * len(settings.features), None
-    if files is not None and files.best is not None:
-        training, used = apply_best(files.best, training, settings.features)
-    if files is not None and files.weights:
-        transformed = read_weights(files.weights[0], training_set, training.network_count)
+    training_set, opponents = collect_training_events(datasets, analysis, settings, estimate)
+    setup = set_up_training(files, training_set, settings)
     from taipan.nn.train import train_network
 
     train_network(
         training_set,
-        training,
+        setup.training,
         seed,
         models,
         record,
         threads=threads,
-        transformed=transformed,
+        transformed=setup.transformed,
         conditions=settings.overtraining.conditions,
-        used=used,
+        used=setup.used,
         opponents=opponents,
     )
     scores = FoldScorer(models, settings.features, threads).score(
@@ -196,7 +186,7 @@ def _at_strength(settings: Config, strength: float) -> Config:
         simulated = [
             name
             for name, item in settings.samples.items()
-            if item.estimate == "simulation" and item.role == "background"
+            if item.is_simulated and item.role == "background"
         ]
         systematics[RESIDUAL] = Systematic.model_validate(
             {"kind": KIND, "region": adversary.control_sample.region, "samples": simulated}
@@ -214,7 +204,7 @@ def _expect(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Give the expected σ(μ) with and without the residual, and the residual itself."""
     name = settings.fit.observable
-    variations = template_variations(settings.systematics, settings.regions)
+    variations = template_variations(settings.systematics, settings.samples)
     templates, records = fill_templates(
         datasets, analysis, settings, shapes, scorer, variations, transfer
     )
@@ -254,7 +244,7 @@ def fill_templates(
     variations
         Of the systematics.
     transfer
-        Record of the opposite-sign/same-sign factor, None if nothing is estimated.
+        Record of what was measured for the estimate of a sample, None if all are simulated.
 
     Returns
     -------
@@ -299,7 +289,7 @@ def estimate_from_data(
     variations: Sequence[Variation],
     transfer: Mapping[str, Any] | None,
 ) -> tuple[hist.Hist, dict[str, Any]]:
-    """Add what is taken from data: control residuals and same-sign estimate.
+    """Add what is taken from data: control residuals and the estimate of a sample.
 
     Parameters
     ----------
@@ -309,11 +299,7 @@ def estimate_from_data(
         As of :func:`fill_templates`, which see also for what is returned.
     """
     name = settings.fit.observable
-    factor = read_transfer_factor(transfer)
-    filled, records = add_residuals(
-        {name: total}, settings.samples, settings.regions, variations, factor
-    )
-    if factor is None:
-        return filled[name], records
     samples, regions = settings.samples, settings.regions
-    return add_same_sign(filled[name], samples, regions, variations, factor), records
+    estimate = read_estimate(samples, transfer)
+    filled, records = add_residuals({name: total}, samples, regions, variations, estimate)
+    return add_estimate(filled[name], samples, regions, variations, estimate), records

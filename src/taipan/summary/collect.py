@@ -10,11 +10,12 @@ from typing import Any
 
 from taipan.config.model import Config
 from taipan.errors import TaipanError
+from taipan.estimates.registry import true_factors
 from taipan.summary.read import Yields
 
 _RESULT_KEYS = ("mu_hat", "sigma", "interval", "interval_at_bound", "significance", "limit")
 _OBSERVED_KEYS = (*_RESULT_KEYS, "goodness", "compatibility")
-_TRUTH_KEYS = ("mu", "luminosity", "qcd_os_ss_factor", "mismodelling")
+_TRUTH_KEYS = ("mu", "luminosity", *true_factors(), "mismodelling")
 # Reason that the likelihood records where a control region is one bin by configuration.
 _BY_CONFIGURATION = ["fitted as a yield"]
 _NOT_HASHED = ("seconds", "result_sha256")
@@ -134,6 +135,7 @@ def summarise(
             "expected": _result(reference["expected"]),
             "observed": _observed(reference["observed"]),
         },
+        **_cross_sections(settings, results.fit),
         "gates": {
             name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}
             for name, verdict in results.gates.items()
@@ -143,7 +145,7 @@ def summarise(
         "transfer_factor": _plain(results.transfer_factor),
         "truth": None
         if results.truth is None
-        else {key: results.truth[key] for key in _TRUTH_KEYS},
+        else {key: results.truth[key] for key in _TRUTH_KEYS if key in results.truth},
         "warnings": _collect_warnings(results),
         "seconds": dict(seconds),
     }
@@ -198,6 +200,22 @@ def _result(full: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _observed(full: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if full is None else {key: full[key] for key in _OBSERVED_KEYS}
+
+
+def _cross_sections(settings: Config, fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Give strength times cross section, if the configuration says what a strength of 1 is."""
+    one = settings.fit.cross_section
+    if one is None:
+        return {}
+    found: dict[str, Any] = {"unit": one.unit, "predicted": one.value}
+    for kind in ("expected", "observed"):
+        result = fit[kind]
+        found[kind] = result and {
+            "value": one.value * result["mu_hat"],
+            "sigma": one.value * result["sigma"],
+            "interval": [one.value * end for end in result["interval"]],
+        }
+    return {"cross_section": found}
 
 
 def _plain(content: Mapping[str, Any] | None) -> dict[str, Any] | None:

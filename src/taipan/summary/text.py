@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taipan.clean_text import escape_markdown
+from taipan.estimates.registry import true_factors
 
 _ABSENT = "–"
 _MIN_DECIMALS = 2
@@ -39,6 +40,8 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         "Expected: Asimov data with μ = 1; its limit is the median without signal.",
         *_agreement(summary),
     ]
+    if "cross_section" in summary:
+        parts += ["## Cross section", _cross_section(summary["cross_section"])]
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *_yields(summary)]
@@ -186,6 +189,21 @@ def _chi2(found: Mapping[str, Any]) -> list[str]:
     return [f"{found['statistic']:.1f} / {found['degrees']}", p_value]
 
 
+def _cross_section(found: Mapping[str, Any]) -> str:
+    unit = escape_markdown(found["unit"])
+    rows = []
+    for kind in ("expected", "observed"):
+        result = found[kind]
+        if result is None:
+            rows.append([kind, *["blinded"] * 2])
+            continue
+        low, high = result["interval"]
+        size = format_measurement(result["value"], result["sigma"])
+        rows.append([kind, size, f"[{low:.4g}, {high:.4g}]"])
+    rows.append(["predicted", f"{found['predicted']:g}", _ABSENT])
+    return format_table(["fit", f"σ ({unit})", "68.27 % interval"], rows)
+
+
 def _truth(summary: Mapping[str, Any]) -> str:
     truth, observed = summary["truth"], summary["observed"]
     beside = "blinded"
@@ -196,11 +214,12 @@ def _truth(summary: Mapping[str, Any]) -> str:
         beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
     rows = [["signal strength μ", f"{truth['mu']:g}", beside]]
     factor = summary["transfer_factor"]
-    if factor is not None:
-        true = truth["qcd_os_ss_factor"]
-        pull = _pull(factor["value"] - true, factor["stat"])
+    for key, name in true_factors().items():
+        if factor is None or key not in truth:
+            continue
+        pull = _pull(factor["value"] - truth[key], factor["stat"])
         measured = format_measurement(factor["value"], factor["stat"])
-        rows.append(["QCD OS/SS factor", f"{true:g}", f"{measured} ({pull.rstrip(', ')})"])
+        rows.append([name, f"{truth[key]:g}", f"{measured} ({pull.rstrip(', ')})"])
     mismodelling = truth["mismodelling"]
     family = mismodelling["family"]
     size = "" if family == "none" else f", size {mismodelling['size']:g}"
