@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from taipan.config.check_skim import check_skim
+from taipan.checks.skim import check_skim
 from taipan.config.load import load_catalogue, load_config
 from taipan.config.sections.skim import Skim
 from taipan.datasets import Catalogue, ChunkPlan, Dataset, chunk_size, divide, plan_chunks

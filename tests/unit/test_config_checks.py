@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from taipan.analysis import Analysis, Column, Quantity, Shift
-from taipan.config.check_coverage import check_strengths
-from taipan.config.check_fit import fitted_regions
-from taipan.config.checks import check_config
+from taipan.checks.configuration import check_config
+from taipan.checks.coverage import check_strengths
+from taipan.checks.fit import fitted_regions
 from taipan.config.load import merge
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
@@ -1154,7 +1154,7 @@ def test_results_below_a_file(tmp_path):
 
 def test_results_in_a_folder_without_permission(tmp_path, monkeypatch):
     """The permission is denied by patching: the tests may run as a user who may write anywhere."""
-    monkeypatch.setattr("taipan.config.checks.os.access", lambda path, mode: False)
+    monkeypatch.setattr("taipan.checks.configuration.os.access", lambda path, mode: False)
     results = str(tmp_path / "results")
     (line,) = problems({"results": results})
     assert line == f"results: '{results}' cannot be written: {tmp_path} is not writable"
@@ -1210,11 +1210,13 @@ def test_input_that_the_system_does_not_let_us_see(tmp_path, monkeypatch):
 def test_dry_run_needs_no_permission_to_write(tmp_path, monkeypatch):
     """Permissions are those of a patch: the tests may run as a user who may do anything."""
     results = {"results": str(tmp_path / "results")}
-    monkeypatch.setattr("taipan.config.checks.os.access", lambda path, mode: not mode & os.W_OK)
+    monkeypatch.setattr(
+        "taipan.checks.configuration.os.access", lambda path, mode: not mode & os.W_OK
+    )
     check(results, writes=False)
     (line,) = problems(results)
     assert line.endswith(f"cannot be written: {tmp_path} is not writable")
-    monkeypatch.setattr("taipan.config.checks.os.access", lambda path, mode: False)
+    monkeypatch.setattr("taipan.checks.configuration.os.access", lambda path, mode: False)
     with pytest.raises(TaipanError, match=f"cannot be read: {tmp_path} is not readable"):
         check(results, writes=False)
 
