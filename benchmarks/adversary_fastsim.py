@@ -90,14 +90,14 @@ def linear_fit(workspace: Mapping[str, Any]) -> tuple[Callable[[Array], float], 
 def open_run(folder: Path, config: Any, analysis: Any) -> SimpleNamespace:
     """Events of a run, and the files that its rules measured."""
     from taipan.atomic import read_json
-    from taipan.events.inputs import open_datasets
+    from taipan.events.inputs import SkimmedEvents
 
     base = folder / config.analysis
     names = [*config.data, *(d for item in config.samples.values() for d in item.datasets)]
     files = {name: sorted((base / "events" / name).glob("*.parquet")) for name in names}
     measured = (base / "normalisation.json", base / "corrections/pileup.json")
     return SimpleNamespace(
-        datasets=open_datasets(files, *measured, analysis, FOLDS),
+        datasets=SkimmedEvents(files, *measured).open(analysis, FOLDS),
         transfer=read_json(base / "corrections/transfer_factor.json"),
         shapes=str(base / "corrections/shapes.json"),
     )

@@ -40,13 +40,13 @@ from taipan.config.load import read_config
 from taipan.config.model import Config
 from taipan.config.sections.training import Training
 from taipan.events.corrections import read_corrections
-from taipan.events.inputs import open_datasets
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
 from taipan.nn.conditions import Part, compare
 from taipan.nn.data import TrainingSet, split_folds
-from taipan.nn.inputs import open_training_set
+from taipan.nn.inputs import TrainingInputs, open_training_set
 from taipan.nn.overtraining import Scorer, check_scorer
 from taipan.nn.scorer import FoldScorer
 from taipan.search.tune import apply_best
@@ -65,13 +65,13 @@ def event_files(results: Path, config: Config) -> dict[str, list[Path]]:
 
 
 def open_events(results: Path, config: Config) -> TrainingSet:
-    return open_training_set(
+    skimmed = SkimmedEvents(
         event_files(results, config),
         results / "normalisation.json",
         results / "corrections/pileup.json",
-        results / "corrections/transfer_factor.json",
-        config,
     )
+    inputs = TrainingInputs(skimmed, results / "corrections/transfer_factor.json")
+    return open_training_set(inputs, config)
 
 
 Settings = tuple[Training, tuple[bool, ...]]
@@ -250,13 +250,10 @@ def sigma_of_fit(score: Callable[[Any, Any], Any], results: Path, config: Config
     )
     filled = []
     for name, paths in event_files(results, config).items():
-        (events,) = open_datasets(
-            {name: paths},
-            results / "normalisation.json",
-            corrections / "pileup.json",
-            analysis,
-            config.training.folds,
+        skimmed = SkimmedEvents(
+            {name: paths}, results / "normalisation.json", corrections / "pileup.json"
         )
+        (events,) = skimmed.open(analysis, config.training.folds)
         filled.append(fill_dataset(events, analysis, fill, score)[0])
     labels = [NOMINAL, *(variation.name for variation in variations)]
     processes, regions = [*config.samples, DATA], list(config.regions)

@@ -34,7 +34,7 @@ from taipan.coverage.draw import (
 )
 from taipan.coverage.truth import Truth
 from taipan.events.corrections import read_corrections
-from taipan.events.inputs import open_datasets
+from taipan.events.inputs import SkimmedEvents
 from taipan.inference import compile_model
 from taipan.inference.model import CompiledModel
 from taipan.inference.toys import fit_pseudo_data
@@ -58,9 +58,8 @@ def open_universe(folder: Path, config: Any) -> tuple[Universe, SameSign]:
         if path.is_dir() and not path.name.startswith("Run")
     }
     corrections = folder / "corrections"
-    loaded = open_datasets(
-        events, folder / "normalisation.json", corrections / "pileup.json", analysis, len(models)
-    )
+    skimmed = SkimmedEvents(events, folder / "normalisation.json", corrections / "pileup.json")
+    loaded = skimmed.open(analysis, len(models))
     binning = Binning(
         OBSERVABLE,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},

@@ -19,7 +19,7 @@ from pathlib import Path
 from taipan.analysis import load_analysis
 from taipan.config.load import read_config
 from taipan.events.corrections import read_corrections
-from taipan.events.inputs import open_datasets
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.variations import Variation, template_variations
 from taipan.nn.scorer import FoldScorer
 from taipan.templates.fill import FillSettings, fill_dataset
@@ -64,7 +64,7 @@ def main(folder: Path, dataset: str) -> None:
     variations = template_variations(config.systematics, config.regions)
 
     def fill(chosen: list[Variation]) -> None:
-        (events,) = open_datasets({dataset: paths}, *files, analysis, len(models))
+        (events,) = SkimmedEvents({dataset: paths}, *files).open(analysis, len(models))
         settings = FillSettings(
             config.samples,
             config.regions,

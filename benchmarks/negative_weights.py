@@ -383,19 +383,20 @@ def run_fastsim(options: argparse.Namespace, save: Callable[[dict[str, Any]], No
 def run_skims(options: argparse.Namespace, save: Callable[[dict[str, Any]], None]) -> None:
     """Real data: QCD is same-sign data minus simulation, in the training and in the templates."""
     from taipan.config.load import read_config
-    from taipan.nn.inputs import open_training_set
+    from taipan.events.inputs import SkimmedEvents
+    from taipan.nn.inputs import TrainingInputs, open_training_set
 
     root = Path(__file__).parents[1]
     config = read_config([root / SKIMS], root)
     folder = options.results
     names = [*config.data, *(name for item in config.samples.values() for name in item.datasets)]
-    events = open_training_set(
+    skimmed = SkimmedEvents(
         {name: sorted((folder / "events" / name).glob("*.parquet")) for name in set(names)},
         folder / "normalisation.json",
         folder / "corrections/pileup.json",
-        folder / "corrections/transfer_factor.json",
-        config,
     )
+    inputs = TrainingInputs(skimmed, folder / "corrections/transfer_factor.json")
+    events = open_training_set(inputs, config)
     edges = config.observables["nn_score"].binning
     training = config.training.model_copy(update=ONE)
     found: dict[str, Any] = {"settings": training.model_dump(mode="json")}

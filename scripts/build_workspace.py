@@ -1,22 +1,6 @@
-"""Build the pyhf workspace of one observable from its templates."""
+"""Snakemake's way into the stage of this name."""
 
-from typing import TYPE_CHECKING, Any
-
-from taipan.scripting import run_script
+from taipan.jobs.run import run_job
 from taipan.stages.build_workspace import build_workspace
 
-if TYPE_CHECKING:
-    snakemake: Any
-
-
-if __name__ == "__main__":
-    run_script(
-        build_workspace,
-        templates=snakemake.input.templates,
-        transfer=snakemake.input.get("transfer"),
-        config=snakemake.params.config,
-        observable=snakemake.params.observable,
-        workspace=snakemake.output.workspace,
-        record=snakemake.output.record,
-        log=snakemake.log[0],
-    )
+run_job(build_workspace)

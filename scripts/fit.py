@@ -1,21 +1,6 @@
-"""Fit a workspace: expected and observed results."""
+"""Snakemake's way into the stage of this name."""
 
-from typing import TYPE_CHECKING, Any
-
-from taipan.scripting import run_script
+from taipan.jobs.run import run_job
 from taipan.stages.fit import fit
 
-if TYPE_CHECKING:
-    snakemake: Any
-
-
-if __name__ == "__main__":
-    run_script(
-        fit,
-        workspace=snakemake.input.workspace,
-        record=snakemake.input.record,
-        confidence_level=snakemake.params.confidence_level,
-        groups=snakemake.params.groups,
-        result=snakemake.output.result,
-        log=snakemake.log[0],
-    )
+run_job(fit)

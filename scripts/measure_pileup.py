@@ -1,22 +1,6 @@
-"""Measure the vertex weights of the simulation."""
+"""Snakemake's way into the stage of this name."""
 
-from typing import TYPE_CHECKING, Any
-
-from taipan.scripting import local_files, run_script
+from taipan.jobs.run import run_job
 from taipan.stages.measure_pileup import measure_pileup
 
-if TYPE_CHECKING:
-    snakemake: Any
-
-
-if __name__ == "__main__":
-    run_script(
-        measure_pileup,
-        events=local_files(snakemake.params.events, snakemake.input.events),
-        normalisation=snakemake.input.normalisation,
-        enabled=snakemake.params.pileup["enabled"],
-        max_weight=snakemake.params.pileup["max_weight"],
-        module=snakemake.params.module,
-        output=snakemake.output[0],
-        log=snakemake.log[0],
-    )
+run_job(measure_pileup)

@@ -1,25 +1,6 @@
-"""Choose bin edges with the smallest expected uncertainty of the signal strength."""
+"""Snakemake's way into the stage of this name."""
 
-from typing import TYPE_CHECKING, Any
-
-from taipan.scripting import local_files, run_script
+from taipan.jobs.run import run_job
 from taipan.stages.optimise_binning import optimise_binning
 
-if TYPE_CHECKING:
-    snakemake: Any
-
-
-if __name__ == "__main__":
-    run_script(
-        optimise_binning,
-        events=local_files(snakemake.params.events, snakemake.input.events),
-        models=list(snakemake.input.models),
-        normalisation=snakemake.input.normalisation,
-        pileup=snakemake.input.pileup,
-        transfer_factor=snakemake.input.transfer_factor,
-        shapes=snakemake.input.shapes,
-        config=snakemake.params.config,
-        threads=snakemake.threads,
-        output=snakemake.output[0],
-        log=snakemake.log[0],
-    )
+run_job(optimise_binning)

@@ -1,23 +1,6 @@
-"""Draw a fit: prefit and postfit distributions, pulls and correlations."""
+"""Snakemake's way into the stage of this name."""
 
-from typing import TYPE_CHECKING, Any
+from taipan.jobs.run import run_job
+from taipan.stages.plot_fit import plot_fit
 
-from taipan.scripting import run_script
-from taipan.stages.plot_fit import FIGURES, plot_fit
-
-if TYPE_CHECKING:
-    snakemake: Any
-
-
-if __name__ == "__main__":
-    run_script(
-        plot_fit,
-        result=snakemake.input.result,
-        config=snakemake.params.config,
-        header=snakemake.params.header,
-        outputs={
-            figure: {kind: snakemake.output[f"{figure}_{kind}"] for kind in ("pdf", "png", "json")}
-            for figure in FIGURES
-        },
-        log=snakemake.log[0],
-    )
+run_job(plot_fit)

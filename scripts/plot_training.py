@@ -1,23 +1,6 @@
-"""Draw the training: learning curves, score distributions and ROC curve."""
+"""Snakemake's way into the stage of this name."""
 
-from typing import TYPE_CHECKING, Any
+from taipan.jobs.run import run_job
+from taipan.stages.plot_training import plot_training
 
-from taipan.scripting import run_script
-from taipan.stages.plot_training import FIGURES, plot_training
-
-if TYPE_CHECKING:
-    snakemake: Any
-
-
-if __name__ == "__main__":
-    run_script(
-        plot_training,
-        record=snakemake.input.record,
-        verdict=snakemake.input.verdict,
-        header=snakemake.params.header,
-        outputs={
-            figure: {kind: snakemake.output[f"{figure}_{kind}"] for kind in ("pdf", "png", "json")}
-            for figure in FIGURES
-        },
-        log=snakemake.log[0],
-    )
+run_job(plot_training)

@@ -1,22 +1,6 @@
-"""Make one fastsim dataset."""
+"""Snakemake's way into the stage of this name."""
 
-from typing import TYPE_CHECKING, Any
+from taipan.jobs.run import run_job
+from taipan.stages.simulate import simulate
 
-from taipan.scripting import run_script
-from taipan.stages.simulate import record_truth, simulate
-
-if TYPE_CHECKING:
-    snakemake: Any
-
-
-if __name__ == "__main__":
-    arguments = {
-        "settings": snakemake.params.settings,
-        "seed": snakemake.params.seed,
-        "output": snakemake.output[0],
-        "log": snakemake.log[0],
-    }
-    if snakemake.rule == "simulate":
-        run_script(simulate, dataset=snakemake.wildcards.dataset, **arguments)
-    else:
-        run_script(record_truth, **arguments)
+run_job(simulate)

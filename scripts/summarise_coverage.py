@@ -1,20 +1,6 @@
-"""Fit the pseudo-data of every batch and measure the coverage of the intervals."""
+"""Snakemake's way into the stage of this name."""
 
-from typing import TYPE_CHECKING, Any
-
-from taipan.scripting import run_script
+from taipan.jobs.run import run_job
 from taipan.stages.summarise_coverage import summarise_coverage
 
-if TYPE_CHECKING:
-    snakemake: Any
-
-
-if __name__ == "__main__":
-    run_script(
-        summarise_coverage,
-        workspace=snakemake.input.workspace,
-        pseudo_data=list(snakemake.input.pseudo_data),
-        report=snakemake.output.report,
-        figure={kind: snakemake.output[kind] for kind in ("pdf", "png", "json")},
-        log=snakemake.log[0],
-    )
+run_job(summarise_coverage)

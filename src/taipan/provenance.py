@@ -30,8 +30,9 @@ def code_version(*roots: str | Path, analysis: str | None = None) -> str:
 
     Imports are followed wherever they stand, also within functions, but not those that only a type
     checker sees. Comments, docstrings, descriptions of configuration keys and layout do not count,
-    so that mending a sentence re-runs nothing. Of a package whose module is imported, its
-    ``__init__`` counts, but not what that imports for others.
+    so that mending a sentence re-runs nothing; nor does what a module does only as a program
+    (``if __name__ == "__main__"``). Of a package whose module is imported, its ``__init__`` counts,
+    but not what that imports for others.
 
     Parameters
     ----------
@@ -180,6 +181,8 @@ def _nodes(name: str) -> tuple[ast.AST, ...]:
             found.append(node)
         if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING":
             pending.extend(node.orelse)
+        elif _is_command(node) and not _is_script(name):
+            continue
         elif has_calls or not isinstance(node, ast.expr):  # no statement lies in an expression
             pending.extend(ast.iter_child_nodes(node))
     return tuple(found)
@@ -253,7 +256,10 @@ def _fingerprint(name: str) -> str:
     path = _existing_file(name)
     if path.suffix != ".py":
         return hash_file(path)
-    return hashlib.sha256(_dump_code(_tree(name)).encode()).hexdigest()
+    tree = _tree(name)
+    if not _is_script(name):
+        tree = ast.Module([node for node in tree.body if not _is_command(node)], [])
+    return hashlib.sha256(_dump_code(tree).encode()).hexdigest()
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -267,6 +273,11 @@ def _is_text(node: ast.stmt) -> bool:
 def _is_description(node: Any) -> bool:
     """Whether an argument is the text that the manual has of a configuration key."""
     return isinstance(node, ast.keyword) and node.arg == "description"
+
+
+def _is_command(node: ast.AST) -> bool:
+    """Whether a statement runs only where its module is the program."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
 def _dump_code(node: ast.AST) -> str:

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from taipan.checksums import files_read, forget_files, identify_file, record_files, verify_files
@@ -65,34 +65,8 @@ def configure_logging(log: str | None = None) -> None:
     logger.propagate = False
 
 
-def local_files(
-    by_dataset: Mapping[str, Sequence[str]], files: Sequence[Any]
-) -> dict[str, list[str]]:
-    """Give the files of each dataset where this job finds them.
-
-    Without a shared file system the inputs of a job are copies under other names.
-
-    Parameters
-    ----------
-    by_dataset
-        Dataset → its files, as the workflow names them.
-    files
-        The same files in the same order, as the job has them.
-
-    Raises
-    ------
-    TaipanError
-        If there are more or fewer.
-    """
-    total = sum(map(len, by_dataset.values()))
-    if total != len(files):
-        raise TaipanError(f"{len(files)} files of events were given, expected {total}")
-    found = iter(files)
-    return {name: [str(next(found)) for _ in paths] for name, paths in by_dataset.items()}
-
-
-def run_script(function: Callable[..., Any], *, log: str | None = None, **arguments: Any) -> None:
-    """Call `function(**arguments)` as the body of a rule.
+def run_call(name: str, call: Callable[[], Any], log: str | None = None) -> None:
+    """Call a function as the body of a rule; `name` is what its messages start with.
 
     A :class:`~taipan.errors.TaipanError`, or what the system refuses (a full disk, no permission,
     no memory), becomes one line in the log and on standard error and exit status 1; anything else
@@ -101,7 +75,6 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
     Within Snakemake the job's inputs are compared with the checksums recorded when they were made,
     and its outputs are recorded with their provenance.
     """
-    name = getattr(function, "__name__", "script")
     try:
         configure_logging(log)
     except TaipanError as error:
@@ -114,7 +87,7 @@ def run_script(function: Callable[..., Any], *, log: str | None = None, **argume
             # before the job runs, for the next run compares them with what it would be given then
             origin = _describe_job(job, _identify_inputs(job))
             forget_files(job.output)
-        function(**arguments)
+        call()
         if job is not None:
             record_files(job.output, origin)
     except TaipanError as error:

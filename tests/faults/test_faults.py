@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from taipan.scripting import run_script
+from taipan.scripting import run_call
 from tests.project import RESULTS, Project, copy_project
 
 pytestmark = pytest.mark.workflow
@@ -180,7 +180,7 @@ def test_every_input_of_every_job_is_verified(
             for bad in (flipped, content[:-1], b""):
                 Path(name).write_bytes(bad)
                 with pytest.raises(SystemExit):
-                    run_script(called.append, object=job)
+                    run_call("job", lambda job=job: called.append(job))
                 assert f"{name} is damaged" in capsys.readouterr().err
             Path(name).write_bytes(content)
             damaged.add(name)

@@ -219,7 +219,7 @@ def run_script(
         "skipped": str(folder / "skipped.json"),
         "identities": {item.dataset: [str(item.path)] for item in lists},
     }
-    stage.normalise_datasets(**{**arguments, **changes})
+    stage.normalise(**{**arguments, **changes})
     content: dict[str, Any] = read_json(folder / "normalisation.json")
     return content
 

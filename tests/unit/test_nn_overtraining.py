@@ -170,11 +170,10 @@ def test_script_writes_the_verdict_and_stops_if_asked(
 ) -> None:
     script = importlib.import_module("taipan.stages.check_overtraining")
     settings = SimpleNamespace(overtraining=LIMITS.model_copy(update={"on_failure": on_failure}))
-    monkeypatch.setattr(script, "restore_slice", lambda _: settings)
     monkeypatch.setattr(script, "open_training_set", lambda *_: make_set(3000, 2))
     monkeypatch.setattr(script, "check_networks", lambda s, _m, limits, _t: check(s, 0.5, limits))
     output = tmp_path / "verdict.json"
-    arguments = ({}, "n.json", "p.json", "t.json", {}, 1, [], str(output))
+    arguments = (None, settings, 1, [], str(output))
     if on_failure == "stop":
         message = r"on_failure is 'stop' and \d+ conditions failed: .*auc_gap of fold 0 is 0\.\d+"
         with pytest.raises(TaipanError, match=message):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import hist
@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from taipan.atomic import read_json, write_json
+from taipan.config.model import Config
 from taipan.config.sections.templates import Binning, Templates
 from taipan.errors import TaipanError
+from taipan.events.inputs import SkimmedEvents
 from taipan.templates.fill import empty_histogram
 from taipan.templates.store import read_histograms, write_histograms
 from tests.tiny_analysis import write_events, write_network
@@ -91,7 +93,7 @@ def fill(
         events=[events],
         edges=str(folder / "edges.json"),
         drop_fold=drop_fold,
-        config=definitions(),
+        config=Config.from_plain(definitions()),
         observables=str(folder / "o.zip"),
         control=str(folder / "c.zip"),
         **inputs,
@@ -167,12 +169,13 @@ def optimise(
         fit={"reference": None},
     )
     write_json(folder / "factor.json", None)
+    others = {key: inputs[key] for key in ("models", "shapes", "threads")}
     load_stage("optimise_binning").optimise_binning(
-        events=events,
+        skimmed=SkimmedEvents(events, inputs["normalisation"], inputs["pileup"]),
         transfer_factor=str(folder / "factor.json"),
-        config=config,
-        output=str(folder / "edges.json"),
-        **inputs,
+        config=Config.from_plain(config),
+        edges=str(folder / "edges.json"),
+        **others,
     )
     found: dict[str, Any] = read_json(folder / "edges.json")["nn_score"]
     return found
@@ -227,7 +230,7 @@ def templates(tmp_path: Path) -> str:
 def test_list_of_yields_has_no_data_of_blinded_regions(
     templates: str, tmp_path: Path, blinded: tuple[str, ...]
 ) -> None:
-    load_stage("list_yields").write_yields(templates, blinded, str(tmp_path / "yields.csv"))
+    load_stage("list_yields").list_yields(templates, blinded, str(tmp_path / "yields.csv"))
     lines = ["region,process,yield,stat"]
     for region in ("high", "low"):
         lines.append(f"{region},bkg,10.0,3.0")
@@ -252,10 +255,13 @@ def test_vertex_weights_count_simulation_by_cross_section(tmp_path: Path, enable
     load_stage("measure_pileup").measure_pileup(
         events=events,
         normalisation=str(tmp_path / "norm.json"),
-        enabled=enabled,
-        max_weight=1.2,
-        module="tests.tiny_analysis",
-        output=str(tmp_path / "pileup.json"),
+        config=Config.from_plain(
+            {
+                "module": "tests.tiny_analysis",
+                "pileup": {"enabled": enabled, "max_weight": 1.2},
+            }
+        ),
+        pileup=str(tmp_path / "pileup.json"),
     )
     found = read_json(tmp_path / "pileup.json")
     assert found["enabled"] is enabled
@@ -278,7 +284,7 @@ def test_gate_stops_when_it_fails_and_is_told_to(
     }
     monkeypatch.setattr(script, "open_training_set", lambda *_: None)
     monkeypatch.setattr(script, "check_networks", lambda *_: verdict)
-    arguments = ({}, "", "", "", {"overtraining": {}}, 1, [], str(tmp_path / "verdict.json"))
+    arguments = (None, SimpleNamespace(overtraining=None), 1, [], str(tmp_path / "verdict.json"))
     if stops:
         with pytest.raises(TaipanError, match="1 conditions failed: auc_gap of fold 0 is 0.2"):
             script.check_overtraining(*arguments)

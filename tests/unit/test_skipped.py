@@ -11,7 +11,7 @@ import pytest
 from taipan.errors import TaipanError
 from taipan.skim.parts import GeneratedSums, Part
 from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
-from taipan.stages import normalise as stage
+from taipan.stages.normalise import normalise
 from tests.unit.test_normalisation import catalogue, flow
 
 NAME, DATA = "DYJetsToLL", "Run2012B_TauPlusX"
@@ -91,8 +91,9 @@ def run_script(folder: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, 
         "cutflow": str(folder / "cutflow.json"),
         "table": str(folder / "cutflow.csv"),
         "skipped": str(folder / "skipped.json"),
+        "identities": {},
     }
-    stage.normalise_datasets(**{**arguments, **changes})
+    normalise(**{**arguments, **changes})
     names = ("normalisation.json", "skipped.json")
     first, second = (json.loads((folder / n).read_text(encoding="utf-8")) for n in names)
     return first, second

@@ -18,7 +18,7 @@ from taipan import checksums, staleness
 from taipan.atomic import write_json
 from taipan.checksums import files_read, identify_file, read_record, record_path
 from taipan.errors import TaipanError
-from taipan.scripting import run_script
+from taipan.scripting import run_call
 from taipan.staleness import FileDigests, PlannedJob, judge_job
 
 LONG_AGO = 1_500_000_000_000_000_000
@@ -62,7 +62,7 @@ def run(job: PlannedJob, monkeypatch: pytest.MonkeyPatch) -> None:
         output=list(job.outputs),
     )
     monkeypatch.setattr(sys.modules["__main__"], "snakemake", given, raising=False)
-    run_script(make, inputs=job.inputs, outputs=job.outputs)
+    run_call("make", lambda: make(job.inputs, job.outputs))
 
 
 def make(inputs: list[str], outputs: list[str]) -> None:

@@ -407,7 +407,9 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             truth=str(tmp_path / "truth.json"),
             skipped=[],
             benchmarks=str(tmp_path / "benchmarks"),
-            config=slice_config(analysis_config, "analysis", "title", "regions", "fit"),
+            config=Config.from_plain(
+                slice_config(analysis_config, "analysis", "title", "regions", "fit")
+            ),
             identity={
                 "catalogue": "fastsim",
                 "luminosity": 2.0,

@@ -65,7 +65,7 @@ for name, write in {
 SCRIPT = """
 import logging, resource, sys
 from pathlib import Path
-from taipan.scripting import run_script
+from taipan.scripting import run_call
 
 def train():
     logger = logging.getLogger("taipan.train")
@@ -80,7 +80,7 @@ def train():
     Path(sys.argv[1], "weights.bin").write_bytes(bytes(5000))
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-run_script(train, log=sys.argv[1] + "/train.log")
+run_call("train", train, log=sys.argv[1] + "/train.log")
 """
 
 

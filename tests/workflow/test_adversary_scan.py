@@ -10,6 +10,8 @@ import pytest
 from taipan.adversary_scan import Files, choose_strength, measure_point
 from taipan.config.load import read_config
 from taipan.config.model import Config
+from taipan.events.inputs import SkimmedEvents
+from taipan.nn.inputs import TrainingInputs
 from tests.project import RESULTS, ROOT, SMOKE, Project
 
 OVERLAY = """\
@@ -31,12 +33,17 @@ def test_point_is_trained_judged_and_expected(
     base = finished.path / RESULTS
     names = [*settings.data, *(d for item in settings.samples.values() for d in item.datasets)]
     files = Files(
-        events={
-            name: sorted(map(str, (base / "events" / name).glob("*.parquet"))) for name in names
-        },
-        normalisation=str(base / "normalisation.json"),
-        pileup=str(base / "corrections/pileup.json"),
-        transfer_factor=str(base / "corrections/transfer_factor.json"),
+        inputs=TrainingInputs(
+            SkimmedEvents(
+                events={
+                    name: sorted(map(str, (base / "events" / name).glob("*.parquet")))
+                    for name in names
+                },
+                normalisation=str(base / "normalisation.json"),
+                pileup=str(base / "corrections/pileup.json"),
+            ),
+            transfer_factor=str(base / "corrections/transfer_factor.json"),
+        ),
         shapes=str(base / "corrections/shapes.json"),
     )
     models = [tmp_path / f"fold{i}.onnx" for i in range(settings.training.folds)]

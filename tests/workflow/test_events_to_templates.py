@@ -17,7 +17,7 @@ from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
 from taipan.config.load import read_config
 from taipan.events.corrections import read_corrections
-from taipan.events.inputs import open_datasets
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks, sample_masks
 from taipan.events.variations import NOMINAL, template_variations
@@ -66,27 +66,21 @@ def test_order_of_files_and_events_changes_nothing(
 ) -> None:
     results = finished.path / RESULTS
     config = read_config([finished.path / SMOKE], finished.path)
-    content = config.model_dump(mode="json")
     normalisation = results / "normalisation.json"
     # corrections are measured anew, each from events in another order
     pileup, transfer, shapes = (tmp_path / f"{n}.json" for n in ("pileup", "transfer", "shapes"))
-    used = (config.pileup.enabled, config.pileup.max_weight, config.module)
-    load_stage("measure_pileup").measure_pileup(permuted, normalisation, *used, pileup)
-    load_stage("measure_transfer_factor").measure(
-        permuted, normalisation, pileup, content, transfer
-    )
-    load_stage("measure_shapes").measure_shapes(
-        permuted, normalisation, pileup, transfer, content, shapes
-    )
+    skimmed = SkimmedEvents(permuted, normalisation, pileup)
+    load_stage("measure_pileup").measure_pileup(permuted, normalisation, config, pileup)
+    load_stage("measure_transfer_factor").measure_transfer_factor(skimmed, config, transfer)
+    load_stage("measure_shapes").measure_shapes(skimmed, transfer, config, shapes)
     ratios = [read_json(p)["ratio"] for p in (results / "corrections/pileup.json", pileup)]
     np.testing.assert_allclose(ratios[1], ratios[0], rtol=1e-12)  # once 1e-7, summed as float32
 
     plain = {name: sorted((results / "events" / name).glob("*.parquet")) for name in permuted}
     folds = config.training.folds
-    before = open_datasets(
-        plain, normalisation, results / "corrections/pileup.json", ANALYSIS, folds
-    )
-    after = open_datasets(permuted, normalisation, pileup, ANALYSIS, folds)
+    measured = results / "corrections/pileup.json"
+    before = SkimmedEvents(plain, normalisation, measured).open(ANALYSIS, folds)
+    after = skimmed.open(ANALYSIS, folds)
     variations = template_variations(config.systematics, config.regions)
     settings = FillSettings(
         config.samples,

@@ -173,7 +173,7 @@ def test_edited_script_with_an_old_date_re_runs_its_rule(project: Project) -> No
     script, target = project.path / "scripts/plot_cutflow.py", f"{RESULTS}/plots/cutflow.json"
     record = project.path / RESULTS / "plots/.checksums/cutflow.json.json"
     before = read_json(record)["origin"]["code"]
-    edit(script, "if __name__", "UNUSED = 1\n\nif __name__")
+    edit(script, "\nrun_job(", "\nUNUSED = 1\n\nrun_job(")
     os.utime(script, (LONG_AGO, LONG_AGO))
     assert set(project.planned()) == {"plot_cutflow", "summarize"}
     project.snakemake(target)

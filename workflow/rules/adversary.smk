@@ -10,7 +10,7 @@ rule scan_point:
         **tuned_inputs(),
         weights=TRANSFORMED_WEIGHTS,
         shapes=SHAPES,
-        corrections=correction_files(),
+        after=correction_files(),
     output:
         models=[f"{SCAN}/{{strength}}_{{number}}/fold{i}.onnx" for i in FOLDS],
         record=f"{SCAN}/{{strength}}_{{number}}/training.json",
@@ -22,7 +22,7 @@ rule scan_point:
     params:
         events=nominal_by_dataset(),
         config=scan_slice(),
-        seeds=scan_seeds(),
+        seed=scan_seed,
     script:
         "../../scripts/scan_point.py"
 
@@ -32,7 +32,7 @@ rule scan_lambda:
     input:
         points=[f"{SCAN}/{name}/point.json" for name in scan_points()],
     output:
-        **scan_figures(),
+        **figures("scan_lambda"),
         choice=f"{OUT}/adversary/scan.json",
     log:
         log_file("scan_lambda"),

@@ -63,10 +63,14 @@ onstart:
     refuse_unwritable()
 
 
-# For scripts that read remote files; not a parameter of theirs, see there.
-config["remote"] = {
-    **CONFIG.remote.model_dump(mode="json"),
-    "mirrors": mirrors_of(CONFIG, CATALOGUE),
+# Where and how patiently files are read, and by whom, changes no result. It is no parameter of a
+# rule, which would run finished jobs again; stages get it all the same, see `taipan.jobs.bind`.
+config["unrecorded"] = {
+    "remote": {
+        **CONFIG.remote.model_dump(mode="json"),
+        "mirrors": mirrors_of(CONFIG, CATALOGUE),
+    },
+    "dask_scheduler": CONFIG.skim.dask_scheduler,
 }
 
 OUT = f"{CONFIG.results}/{CONFIG.analysis}"
@@ -191,7 +195,7 @@ TRANSFORMED_WEIGHTS = (
     else []
 )
 OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"
-GATES = {"verdict": OVERTRAINING, "weights": WEIGHT_VERDICT} if HAS_NETWORK else {}
+GATES = [OVERTRAINING, WEIGHT_VERDICT] if HAS_NETWORK else []
 EDGES = f"{OUT}/templates/binning.json"
 TEMPLATES = f"{OUT}/templates/templates.zip"
 CONTROL = f"{OUT}/templates/control.zip"

@@ -7,15 +7,14 @@ rule measure_pileup:
         events=nominal_events(),
         normalisation=NORMALISATION,
     output:
-        PILEUP,
+        pileup=PILEUP,
     log:
         log_file("measure_pileup"),
     benchmark:
         benchmark_file("measure_pileup")
     params:
         events=nominal_by_dataset(),
-        pileup=CONFIG.pileup.model_dump(),
-        module=CONFIG.module,
+        config=slice_config(CONFIG, "module", "pileup"),
     script:
         "../../scripts/measure_pileup.py"
 
@@ -27,7 +26,7 @@ rule measure_transfer_factor:
         normalisation=NORMALISATION,
         pileup=PILEUP,
     output:
-        TRANSFER,
+        transfer_factor=TRANSFER,
     log:
         log_file("measure_transfer_factor"),
     benchmark:
@@ -47,7 +46,7 @@ rule measure_shapes:
         pileup=PILEUP,
         transfer_factor=TRANSFER,
     output:
-        SHAPES,
+        shapes=SHAPES,
     log:
         log_file("measure_shapes"),
     benchmark:

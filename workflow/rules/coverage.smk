@@ -4,15 +4,15 @@
 rule draw_pseudo_data:
     """Draw pseudo-data from shifted events, with random signal strength and systematics."""
     input:
-        **simulated_by_dataset(),
+        events=simulated_events(),
         models=MODELS,
         normalisation=NORMALISATION,
         pileup=PILEUP,
         shapes=SHAPES,
-        corrections=correction_files(),
         templates=TEMPLATES,
-        transfer=TRANSFER,
+        transfer_factor=TRANSFER,
         record=f"{OUT}/workspaces/{{observable}}_record.json",
+        after=correction_files(),
     output:
         pseudo_data=f"{OUT}/coverage/{{observable}}/{{batch}}.json",
     log:
@@ -21,7 +21,7 @@ rule draw_pseudo_data:
         f"{OUT}/benchmarks/draw_pseudo_data/{{observable}}_{{batch}}.tsv"
     params:
         config=checked_coverage,
-        datasets=list(simulated_by_dataset()),
+        events=simulated_by_dataset(),
         seed=SEED,
     script:
         "../../scripts/draw_pseudo_data.py"
@@ -36,10 +36,8 @@ rule summarise_coverage:
             for i in range(CONFIG.coverage.batches)
         ],
     output:
+        **figures("summarise_coverage"),
         report=f"{OUT}/coverage/{{observable}}.json",
-        pdf=f"{OUT}/plots/coverage_{{observable}}.pdf",
-        png=f"{OUT}/plots/coverage_{{observable}}.png",
-        json=f"{OUT}/plots/coverage_{{observable}}.json",
     log:
         f"{OUT}/logs/coverage/{{observable}}.log",
     benchmark:

@@ -7,7 +7,7 @@ if IS_FASTSIM:
     rule simulate:
         """Simulate one dataset as a reduced-NanoAOD ROOT file."""
         output:
-            f"{FASTSIM}/{{dataset}}.root",
+            file=f"{FASTSIM}/{{dataset}}.root",
         log:
             f"{FASTSIM}/logs/{{dataset}}.log",
         benchmark:
@@ -21,7 +21,7 @@ if IS_FASTSIM:
     rule record_truth:
         """Record what was put into the pseudo-data."""
         output:
-            TRUTH,
+            truth=TRUTH,
         log:
             f"{FASTSIM}/logs/truth.log",
         benchmark:
@@ -30,7 +30,7 @@ if IS_FASTSIM:
             settings=fastsim_settings(),
             seed=derive_seed(SEED, "fastsim"),
         script:
-            "../../scripts/simulate.py"
+            "../../scripts/record_truth.py"
 
 
 if CONFIG.remote.access == "fetch":

@@ -7,9 +7,9 @@ rule check_decorrelation:
     """Judge and draw the score of the networks in every control region."""
     input:
         **TRAINING_INPUTS,
-        **{f"models_{name}": paths for name, paths in JUDGED.items()},
+        networks=[path for paths in JUDGED.values() for path in paths],
     output:
-        **decorrelation_figures(),
+        **figures("check_decorrelation"),
         record=DECORRELATION,
     log:
         log_file("check_decorrelation"),
@@ -17,7 +17,7 @@ rule check_decorrelation:
         benchmark_file("check_decorrelation")
     params:
         events=nominal_by_dataset(),
-        networks=list(JUDGED),
+        networks=JUDGED,
         config=judge_slice(),
         seed=derive_seed(SEED, "check_decorrelation"),
         header=PLOT_HEADER,

@@ -5,7 +5,7 @@ rule build_workspace:
     """Turn templates into a pyhf workspace; weak bins are merged first."""
     input:
         templates=TEMPLATES,
-        transfer=TRANSFER,
+        transfer_factor=TRANSFER,
     output:
         workspace=f"{OUT}/workspaces/{{observable}}.json",
         record=f"{OUT}/workspaces/{{observable}}_record.json",
@@ -15,7 +15,6 @@ rule build_workspace:
         f"{OUT}/benchmarks/build_workspace/{{observable}}.tsv"
     params:
         config=fit_slice(),
-        observable="{observable}",
     script:
         "../../scripts/build_workspace.py"
 

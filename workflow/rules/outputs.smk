@@ -6,10 +6,10 @@ def summary_inputs():
     files = {
         "fit": f"{OUT}/fit/{CONFIG.fit.observable}.json",
         "records": [f"{OUT}/workspaces/{name}_record.json" for name in OBSERVABLES],
-        "gates": list(GATES.values()),
+        "gates": GATES,
         "yields": YIELDS,
         "transfer_factor": TRANSFER,
-        "plots": plot_outputs(),
+        "after": plot_outputs(),
         "skipped": [SKIPPED, *([SKIPPED_ALTERNATIVES] if ALTERNATIVES else [])],
     }
     if CONFIG.fit.reference:

@@ -181,6 +181,12 @@ def weights_slice(*more):
     return values
 
 
+def transformation():
+    """Name of the seed of the weights; that of refined ones is not that of resampled ones."""
+    is_refined = CONFIG.training.negative_weights == "refine"
+    return "refine_weights" if is_refined else "transform_weights"
+
+
 # What is done to templates after they are filled re-fills nothing.
 NOT_FILLED = {"source", "group", "smooth", "prune", "decorrelate", "symmetrize"}
 
@@ -286,6 +292,11 @@ def simulated_by_dataset():
     }
 
 
+def simulated_events():
+    """Parquet files of every nominal simulated dataset."""
+    return [path for paths in simulated_by_dataset().values() for path in paths]
+
+
 def coverage_slice():
     """Configuration of the pseudo-experiments."""
     return {
@@ -321,9 +332,9 @@ def scan_slice():
     return values
 
 
-def scan_seeds():
-    """Seeds of the trainings of the scan, the same for every λ."""
-    return [derive_seed(SEED, "scan", i) for i in range(CONFIG.adversary_scan.seeds)]
+def scan_seed(wildcards):
+    """Seed of a training of the scan, the same for every λ."""
+    return derive_seed(SEED, "scan", int(wildcards.number))
 
 
 def scan_points():

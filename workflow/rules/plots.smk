@@ -7,7 +7,7 @@ rule plot_cutflow:
         cutflow=CUTFLOW,
         normalisation=NORMALISATION,
     output:
-        **figure("cutflow", "cutflow", "Selection", Figure="cutflow"),
+        **figures("plot_cutflow"),
     log:
         log_file("plot_cutflow"),
     benchmark:
@@ -23,7 +23,7 @@ rule plot_control:
     input:
         control=CONTROL,
     output:
-        **control_figures(),
+        **figures("plot_control", region=list(CONFIG.regions)),
     log:
         log_file("plot_control"),
     benchmark:
@@ -43,19 +43,13 @@ rule plot_systematics:
         workspace=f"{OUT}/workspaces/{{observable}}.json",
         record=f"{OUT}/workspaces/{{observable}}_record.json",
     output:
-        **figure(
-            "systematics_{observable}",
-            "systematics",
-            "Systematic uncertainties",
-            Observable="{observable}",
-        ),
+        **figures("plot_systematics"),
     log:
         f"{OUT}/logs/plot_systematics/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/plot_systematics/{{observable}}.tsv"
     params:
         config=systematic_slice(),
-        observable="{observable}",
         header=PLOT_HEADER,
     script:
         "../../scripts/plot_systematics.py"
@@ -66,7 +60,7 @@ rule plot_fit:
     input:
         result=f"{OUT}/fit/{{observable}}.json",
     output:
-        **fit_figures(),
+        **figures("plot_fit"),
     log:
         f"{OUT}/logs/plot_fit/{{observable}}.log",
     benchmark:

@@ -7,7 +7,7 @@ rule plot_training:
         record=TRAINING_RECORD,
         verdict=OVERTRAINING,
     output:
-        **training_figures(),
+        **figures("plot_training"),
     log:
         log_file("plot_training"),
     benchmark:
@@ -23,7 +23,7 @@ rule plot_weights:
     input:
         diagnostics=WEIGHTS,
     output:
-        **weight_figures(),
+        **figures("plot_weights"),
     log:
         log_file("plot_weights"),
     benchmark:
@@ -41,7 +41,7 @@ rule plot_tuning:
         trials=TRIALS,
         best=BEST_HPS,
     output:
-        **tuning_figures(),
+        **figures("plot_tuning"),
     log:
         log_file("plot_tuning"),
     benchmark:
@@ -58,7 +58,7 @@ rule rank_inputs:
         **TRAINING_INPUTS,
         models=MODELS,
     output:
-        **figure("importance", "importance", "Training", Figure="importance"),
+        **figures("rank_inputs"),
     log:
         log_file("rank_inputs"),
     benchmark:

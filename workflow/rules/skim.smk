@@ -10,7 +10,7 @@ if CONFIG.skim.executor == "dask":
                 f"skim_{name}"
             input:
                 files=inputs_of(name),
-                lumi_mask=lumi_mask_of(name),
+                after=lumi_mask_of(name),
             output:
                 events=skimmed_of(name),
                 cutflows=cutflows_of(name),
@@ -31,7 +31,7 @@ else:
         """Select the events of one chunk of a dataset."""
         input:
             file=chunk_file,
-            lumi_mask=lumi_mask,
+            after=lumi_mask,
         output:
             events=f"{OUT}/events/{{dataset}}/{{chunk}}.parquet",
             cutflow=f"{OUT}/cutflow/{{dataset}}/{{chunk}}.json",
@@ -85,7 +85,7 @@ if CONFIG.skim.duplicates == "first":
             events=dataset_skimmed,
             repeats=dataset_repeats,
         output:
-            f"{OUT}/events_once/{{dataset}}.parquet",
+            kept=f"{OUT}/events_once/{{dataset}}.parquet",
         log:
             f"{OUT}/logs/keep_first/{{dataset}}.log",
         benchmark:

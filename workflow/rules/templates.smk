@@ -5,16 +5,15 @@ if CONFIG.templates.binning.method != "none":
     rule optimise_binning:
         """Choose the bin edges with the smallest expected uncertainty, on one fold."""
         input:
-            **GATES,
             events=nominal_events(),
             models=MODELS,
             normalisation=NORMALISATION,
             pileup=PILEUP,
             transfer_factor=TRANSFER,
             shapes=SHAPES,
-            corrections=correction_files(),
+            after=[*GATES, *correction_files()],
         output:
-            EDGES,
+            edges=EDGES,
         log:
             log_file("optimise_binning"),
         benchmark:
@@ -29,14 +28,13 @@ if CONFIG.templates.binning.method != "none":
 rule histogram:
     """Fill one dataset's histograms, all variations in one pass."""
     input:
-        **GATES,
         events=dataset_events,
         models=MODELS,
         normalisation=dataset_normalisation,
         pileup=PILEUP,
         shapes=SHAPES,
-        corrections=correction_files(),
         edges=chosen_edges(),
+        after=[*GATES, *correction_files()],
     output:
         observables=f"{OUT}/templates/datasets/{{dataset}}.zip",
         control=f"{OUT}/templates/datasets/{{dataset}}_control.zip",
@@ -55,7 +53,9 @@ rule combine_templates:
     """Add the datasets and estimate QCD from same-sign data."""
     input:
         observables=[f"{OUT}/templates/datasets/{name}.zip" for name in DATASETS],
-        control=[f"{OUT}/templates/datasets/{name}_control.zip" for name in DATASETS],
+        control_plots=[
+            f"{OUT}/templates/datasets/{name}_control.zip" for name in DATASETS
+        ],
         transfer_factor=TRANSFER,
         edges=chosen_edges(),
     output:

@@ -35,7 +35,7 @@ rule select_inputs:
         **TRAINING_INPUTS,
         weights=TRANSFORMED_WEIGHTS,
     output:
-        **figure("selection", "selection", "Training", Figure="selection"),
+        **figures("select_inputs"),
         selection=SELECTION,
     log:
         log_file("select_inputs"),

@@ -1,30 +1,9 @@
 """Negative weights: transformations that are stages of their own, and the gate on all weights."""
 
-if CONFIG.training.negative_weights == "refine":
-
-    rule refine_weights:
-        """Replace the sign of each weight by its mean given the features."""
-        input:
-            **TRAINING_INPUTS,
-        output:
-            weights=TRANSFORMED_WEIGHTS[0],
-            diagnostics=f"{OUT}/weights/refine.json",
-        log:
-            log_file("refine_weights"),
-        benchmark:
-            benchmark_file("refine_weights")
-        params:
-            events=nominal_by_dataset(),
-            config=weights_slice(),
-            seed=derive_seed(SEED, "refine_weights"),
-        script:
-            "../../scripts/refine_weights.py"
-
-
-if CONFIG.training.negative_weights in ("resample", "cell"):
+if CONFIG.training.negative_weights in STORED:
 
     rule transform_weights:
-        """Resample the training events to positive weights, by networks or by cells."""
+        """Give the training events other weights: refined, or resampled to positive ones."""
         input:
             **TRAINING_INPUTS,
         output:
@@ -37,7 +16,7 @@ if CONFIG.training.negative_weights in ("resample", "cell"):
         params:
             events=nominal_by_dataset(),
             config=weights_slice(),
-            seed=derive_seed(SEED, "transform_weights"),
+            seed=derive_seed(SEED, transformation()),
         script:
             "../../scripts/transform_weights.py"
 

@@ -9,8 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import hist
 import numpy as np
@@ -22,12 +21,11 @@ from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.decorrelation import CheckSettings, check_networks
 from taipan.events.corrections import read_corrections
-from taipan.events.inputs import open_datasets
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.nn.inputs import collect_training_events
+from taipan.nn.inputs import TrainingInputs, collect_training_events
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.weights.store import read_weights
 from taipan.search.tune import apply_best
@@ -48,21 +46,17 @@ class Files:
 
     Attributes
     ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor, shapes
-        JSON files of the rules ``normalise``, ``measure_pileup``, ``measure_transfer_factor`` and
-        ``measure_shapes``.
+    inputs
+        Events of the training, and what was measured for them.
+    shapes
+        JSON file of the rule ``measure_shapes``.
     weights
         Parquet file of the weights of the loss, or none.
     best
         Values found by the search for hyperparameters, or none.
     """
 
-    events: Mapping[str, Sequence[str]]
-    normalisation: str
-    pileup: str
-    transfer_factor: str
+    inputs: TrainingInputs
     shapes: str
     weights: Sequence[str] = ()
     best: str | None = None
@@ -109,9 +103,8 @@ def measure_point(
     """
     settings = _at_strength(settings, strength)
     analysis = load_analysis(settings.module)
-    measured = (files.normalisation, files.pileup)
-    datasets = open_datasets(files.events, *measured, analysis, settings.training.folds)
-    transfer = read_json(files.transfer_factor)
+    datasets = files.inputs.skimmed.open(analysis, settings.training.folds)
+    transfer = read_json(files.inputs.transfer_factor)
     factor = None if transfer is None else float(transfer["value"])
     area = train_point(
         datasets, analysis, settings, factor or 0.0, seed, models, record, files, threads
@@ -208,8 +201,7 @@ def _at_strength(settings: Config, strength: float) -> Config:
         systematics[RESIDUAL] = Systematic.model_validate(
             {"kind": KIND, "region": adversary.control_sample.region, "samples": simulated}
         )
-    values = {**vars(settings), "training": training, "systematics": systematics}
-    return cast(Config, SimpleNamespace(**values))
+    return settings.model_copy(update={"training": training, "systematics": systematics})
 
 
 def _expect(
@@ -234,8 +226,7 @@ def _expect(
     }
     sigmas = {}
     for key, systematics in kinds.items():
-        values = {**vars(settings), "systematics": systematics}
-        config = cast(Config, SimpleNamespace(**values))
+        config = settings.model_copy(update={"systematics": systematics})
         workspace, _ = build_workspace(templates, config, name, transfer)
         sigmas[key] = expected_sigma(workspace)
     return sigmas, {key: item[name] for key, item in records.items()}

@@ -8,9 +8,10 @@ live in :mod:`taipan.checks.configuration`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from taipan.config.base import Name, Place, Positive, Strict
 from taipan.config.sections.adversary import AdversaryScan
@@ -131,3 +132,21 @@ class Config(Run):
         default_factory=dict, description="Alternative weights of events, for systematics."
     )
     fit: Fit = Field(default_factory=Fit, description="The statistical model.")
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> Config:
+        """Give typed sections from the plain values of some (`taipan.config.slices`).
+
+        Returns
+        -------
+        Config
+            Behaves as one for the keys present; any other key raises AttributeError.
+        """
+        sections = {}
+        for key, value in values.items():
+            annotation: Any = cls.model_fields[key].annotation
+            sections[key] = TypeAdapter(annotation).validate_python(value)
+        found = cls.model_construct(**sections)
+        for key in set(cls.model_fields) - set(sections):
+            found.__dict__.pop(key, None)
+        return found

@@ -1,18 +1,14 @@
 """Slices of the configuration: what a rule is given, and nothing more.
 
 A rule's parameters hold the plain values of the sections it uses, so that Snakemake re-runs it
-when, and only when, one of them changes. A script turns them back into typed sections; reading a
-section that is not in the slice is an error, so no rule can depend on a key behind Snakemake's
-back.
+when, and only when, one of them changes. They become typed sections again by `Config.from_plain`;
+reading a section that is not in the slice is an error, so no rule can depend on a key behind
+Snakemake's back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any
 
 from taipan.config.model import Config
 from taipan.provenance import hash_content
@@ -49,18 +45,3 @@ def slice_config(config: Config, *keys: str) -> dict[str, Any]:
         Top-level keys.
     """
     return config.model_dump(mode="json", include=set(keys))
-
-
-def restore_slice(values: Mapping[str, Any]) -> Config:
-    """Return typed sections from :func:`slice_config`'s values.
-
-    Returns
-    -------
-    Config
-        Behaves as one for the keys present; any other key raises AttributeError.
-    """
-    sections = {}
-    for key, value in values.items():
-        annotation: Any = Config.model_fields[key].annotation
-        sections[key] = TypeAdapter(annotation).validate_python(value)
-    return cast(Config, SimpleNamespace(**sections))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 from taipan.analysis import Analysis
 from taipan.atomic import read_json
@@ -12,30 +12,41 @@ from taipan.events.weights import VertexWeights
 from taipan.normalisation import from_dict
 
 
-def open_datasets(
-    events: Mapping[str, Sequence[Path | str]],
-    normalisation: Path | str,
-    pileup: Path | str,
-    analysis: Analysis,
-    folds: int,
-) -> list[DatasetEvents]:
-    """Load datasets, in the order given.
+@dataclass(frozen=True)
+class SkimmedEvents:
+    """Files with the events of datasets, and what was measured for all of them.
 
-    Parameters
+    Attributes
     ----------
     events
-        Dataset → Parquet files.
+        Dataset → Parquet files of the skim.
     normalisation, pileup
         JSON files of the rules ``normalise`` and ``measure_pileup``.
-    analysis
-        Gives the columns.
-    folds
-        Number of folds.
     """
-    norms = from_dict(read_json(normalisation))
-    measured = read_json(pileup)
-    vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
-    return [
-        load_dataset(paths, analysis, norms[name], vertices, folds)
-        for name, paths in events.items()
-    ]
+
+    events: Mapping[str, Sequence[str]]
+    normalisation: str
+    pileup: str
+
+    def open(self, analysis: Analysis, folds: int) -> list[DatasetEvents]:
+        """Load the datasets, in the order given.
+
+        Parameters
+        ----------
+        analysis
+            Gives the columns.
+        folds
+            Number of folds.
+
+        Raises
+        ------
+        TaipanError
+            If a file cannot be read.
+        """
+        norms = from_dict(read_json(self.normalisation))
+        measured = read_json(self.pileup)
+        vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
+        return [
+            load_dataset(paths, analysis, norms[name], vertices, folds)
+            for name, paths in self.events.items()
+        ]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
-from taipan.events.inputs import open_datasets
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.nn.adversary.collect import collect_opponents
 from taipan.nn.adversary.events import Opponent
@@ -25,21 +24,32 @@ logger = logging.getLogger(__name__)
 Collected = TypeVar("Collected")
 
 
+@dataclass(frozen=True)
+class TrainingInputs:
+    """Files that a training is made of, or the check of one.
+
+    Attributes
+    ----------
+    skimmed
+        Events of all nominal datasets.
+    transfer_factor
+        JSON file of the rule ``measure_transfer_factor``.
+    """
+
+    skimmed: SkimmedEvents
+    transfer_factor: str
+
+
 def open_training_set(
-    events: Mapping[str, Sequence[str | Path]],
-    normalisation: str | Path,
-    pileup: str | Path,
-    transfer_factor: str | Path,
+    inputs: TrainingInputs,
     settings: Config,
 ) -> TrainingSet:
     """Load the events of the training region.
 
     Parameters
     ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor
-        JSON files of the rules of those names.
+    inputs
+        Files of the events, and of what was measured for them.
     settings
         Sections `module`, `samples`, `regions`, `features`, `categorical` and `training`.
 
@@ -62,14 +72,11 @@ def open_training_set(
     ) -> TrainingSet:
         return _collect_events(datasets, analysis, settings, chosen, factor)
 
-    return _collect(collect, events, normalisation, pileup, transfer_factor, settings)[0]
+    return _collect(collect, inputs, settings)[0]
 
 
 def open_training_events(
-    events: Mapping[str, Sequence[str | Path]],
-    normalisation: str | Path,
-    pileup: str | Path,
-    transfer_factor: str | Path,
+    inputs: TrainingInputs,
     settings: Config,
 ) -> tuple[TrainingSet, list[Opponent]]:
     """Load also what the networks are trained against; parameters as of :func:`open_training_set`.
@@ -90,7 +97,7 @@ def open_training_events(
     ) -> tuple[TrainingSet, list[Opponent]]:
         return collect_training_events(datasets, analysis, settings, factor)
 
-    return _collect(collect, events, normalisation, pileup, transfer_factor, settings)[0]
+    return _collect(collect, inputs, settings)[0]
 
 
 def collect_training_events(
@@ -119,10 +126,7 @@ def _collect_events(
 
 
 def open_region_weights(
-    events: Mapping[str, Sequence[str | Path]],
-    normalisation: str | Path,
-    pileup: str | Path,
-    transfer_factor: str | Path,
+    inputs: TrainingInputs,
     settings: Config,
 ) -> dict[str, dict[str, NDArray[Any]]]:
     """Load the signed weights of every region; parameters as of :func:`open_training_set`.
@@ -132,20 +136,17 @@ def open_region_weights(
     dict
         Region → sample → weights, shape (n,).
     """
-    return _collect(collect_weights, events, normalisation, pileup, transfer_factor, settings)[0]
+    return _collect(collect_weights, inputs, settings)[0]
 
 
 def _collect(
     collect: Callable[[Sequence[DatasetEvents], Analysis, CollectSettings, float], Collected],
-    events: Mapping[str, Sequence[str | Path]],
-    normalisation: str | Path,
-    pileup: str | Path,
-    transfer_factor: str | Path,
+    inputs: TrainingInputs,
     settings: Config,
 ) -> tuple[Collected, Analysis]:
     analysis = load_analysis(settings.module)
-    datasets = open_datasets(events, normalisation, pileup, analysis, settings.training.folds)
-    measured = read_json(transfer_factor)
+    datasets = inputs.skimmed.open(analysis, settings.training.folds)
+    measured = read_json(inputs.transfer_factor)
     chosen = _choose(settings)
     # Without a data-driven sample nothing is multiplied by the factor.
     factor = float(measured["value"]) if measured else 0.0

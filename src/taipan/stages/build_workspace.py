@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from taipan.atomic import read_json, write_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.likelihood import build_workspace as build
 from taipan.templates.store import read_histograms
@@ -14,8 +11,8 @@ from taipan.templates.store import read_histograms
 
 def build_workspace(
     templates: str,
-    transfer: str | None,
-    config: Mapping[str, Any],
+    transfer_factor: str | None,
+    config: Config,
     observable: str,
     workspace: str,
     record: str,
@@ -26,7 +23,7 @@ def build_workspace(
     ----------
     templates
         Histogram file with one histogram an observable.
-    transfer
+    transfer_factor
         JSON record of the opposite-sign/same-sign factor, None if no sample needs it.
     config
         Sections `samples`, `regions`, `systematics`, `templates` and `fit`.
@@ -47,10 +44,16 @@ def build_workspace(
         )
     model, made = build(
         histograms[observable],
-        restore_slice(config),
+        config,
         observable,
-        None if transfer is None else read_json(transfer),
+        None if transfer_factor is None else read_json(transfer_factor),
         histograms,
     )
     write_json(workspace, model)
     write_json(record, made)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(build_workspace)

@@ -7,35 +7,36 @@ from typing import Any
 
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
 from taipan.decorrelation import CheckSettings, check_networks
-from taipan.events.inputs import open_datasets
+from taipan.jobs.figures import Figure, FigureFiles
+from taipan.nn.inputs import TrainingInputs
 from taipan.nn.scorer import FoldScorer
 from taipan.plotting.decorrelation import decorrelation_numbers, score_figure, tail_figure
 from taipan.plotting.style import save_figure
 
+FIGURES = (
+    Figure("decorrelation_scores", "Training", "decorrelation"),
+    Figure("decorrelation_tails", "Training", "decorrelation"),
+)
+
 
 def check_decorrelation(
-    events: Mapping[str, Sequence[str]],
-    normalisation: str,
-    pileup: str,
-    transfer_factor: str,
+    inputs: TrainingInputs,
     networks: Mapping[str, Sequence[str]],
-    config: Mapping[str, Any],
+    config: Config,
     seed: int,
     threads: int,
     header: dict[str, Any],
     record: str,
-    figures: Mapping[str, Mapping[str, str]],
+    figures: FigureFiles,
 ) -> None:
     """Write the record and its figures.
 
     Parameters
     ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor
-        JSON files of the rules of those names.
+    inputs
+        Events of all regions, and what was measured for them.
     networks
         Name → ONNX file of each fold.
     config
@@ -52,21 +53,26 @@ def check_decorrelation(
     figures
         Figure → path of each of ``pdf``, ``png`` and ``json``.
     """
-    settings = restore_slice(config)
-    analysis = load_analysis(settings.module)
+    analysis = load_analysis(config.module)
     scorers = {
-        name: FoldScorer(paths, settings.features, threads) for name, paths in networks.items()
+        name: FoldScorer(paths, config.features, threads) for name, paths in networks.items()
     }
     folds = len(next(iter(networks.values())))
-    transfer = read_json(transfer_factor)
+    transfer = read_json(inputs.transfer_factor)
     result = check_networks(
-        open_datasets(events, normalisation, pileup, analysis, folds),
+        inputs.skimmed.open(analysis, folds),
         analysis,
-        CheckSettings.of(settings, seed),
+        CheckSettings.of(config, seed),
         None if transfer is None else float(transfer["value"]),
         {name: scorer.score for name, scorer in scorers.items()},
     )
     write_json(record, result)
-    numbers = decorrelation_numbers(result, settings.regions, header)
+    numbers = decorrelation_numbers(result, config.regions, header)
     save_figure(score_figure(numbers), figures["decorrelation_scores"], numbers["scores"])
     save_figure(tail_figure(numbers), figures["decorrelation_tails"], numbers["tails"])
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(check_decorrelation)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from taipan.atomic import write_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
 from taipan.errors import TaipanError
-from taipan.nn.inputs import open_training_set
+from taipan.nn.inputs import TrainingInputs, open_training_set
 from taipan.nn.overtraining import check_networks, failure_message
 
 
 def check_overtraining(
-    events: Mapping[str, Sequence[str]],
-    normalisation: str,
-    pileup: str,
-    transfer_factor: str,
-    config: Mapping[str, Any],
+    inputs: TrainingInputs,
+    config: Config,
     threads: int,
     models: Sequence[str],
     verdict: str,
@@ -26,10 +22,8 @@ def check_overtraining(
 
     Parameters
     ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor
-        JSON files of the rules of those names.
+    inputs
+        Events of the training, and what was measured for them.
     config
         Sections `module`, `samples`, `regions`, `features`, `training` and `overtraining`.
     threads
@@ -44,9 +38,14 @@ def check_overtraining(
     TaipanError
         If a condition fails and `overtraining.on_failure` is `stop`; the verdict is written first.
     """
-    settings = restore_slice(config)
-    training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
-    result = check_networks(training_set, models, settings.overtraining, threads)
+    training_set = open_training_set(inputs, config)
+    result = check_networks(training_set, models, config.overtraining, threads)
     write_json(verdict, result)
     if not result["passed"] and result["action"] == "stop":
         raise TaipanError(failure_message(result))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(check_overtraining)

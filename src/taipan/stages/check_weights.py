@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from taipan.atomic import read_json, write_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
 from taipan.errors import TaipanError
-from taipan.nn.inputs import open_region_weights, open_training_set
+from taipan.nn.inputs import TrainingInputs, open_region_weights, open_training_set
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.weights.check import check_weights as judge_weights
 from taipan.nn.weights.check import failure_message
@@ -17,8 +16,8 @@ from taipan.nn.weights.transform import loss_weights
 
 
 def check_weights(
-    inputs: Mapping[str, Any],
-    config: Mapping[str, Any],
+    inputs: TrainingInputs,
+    config: Config,
     threads: int,
     weights: Sequence[str],
     models: Sequence[str],
@@ -31,8 +30,7 @@ def check_weights(
     Parameters
     ----------
     inputs
-        `events` (dataset → Parquet files of the skim) and the JSON files `normalisation`, `pileup`
-        and `transfer_factor`.
+        Events of the training, and what was measured for them.
     config
         Sections `module`, `samples`, `regions`, `features`, `training` and `weight_check`.
     threads
@@ -49,9 +47,8 @@ def check_weights(
     TaipanError
         If a condition fails and `weight_check.on_failure` is `stop`; both files are written first.
     """
-    settings = restore_slice(config)
-    training_set = open_training_set(**inputs, settings=settings)
-    training = settings.training
+    training_set = open_training_set(inputs, config)
+    training = config.training
     stored = read_weights(weights[0], training_set, training.network_count) if weights else None
     scorer = FoldScorer(models, training_set.names, threads)
     described, judged = judge_weights(
@@ -59,11 +56,17 @@ def check_weights(
         loss_weights(training_set, training, stored),
         scorer.score(training_set.features, training_set.folds),
         read_json(record),
-        open_region_weights(**inputs, settings=settings),
+        open_region_weights(inputs, config),
         training,
-        settings.weight_check,
+        config.weight_check,
     )
     write_json(diagnostics, described)
     write_json(verdict, judged)
     if not judged["passed"] and judged["action"] == "stop":
         raise TaipanError(failure_message(judged))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(check_weights)

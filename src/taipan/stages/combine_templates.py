@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from taipan.atomic import read_json, write_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.templates.combine import (
     add_datasets,
@@ -21,21 +22,20 @@ from taipan.templates.residual import add_residuals
 from taipan.templates.store import read_histograms, write_histograms
 
 
-def combine(
-    observables: list[str],
-    control: list[str],
+def combine_templates(
+    observables: Sequence[str],
+    control_plots: Sequence[str],
     transfer_factor: str,
     edges: str | None,
-    config: dict[str, Any],
+    config: Config,
     templates: str,
-    control_plots: str,
+    control: str,
     residuals: str,
 ) -> None:
     """Write the templates, the control histograms and the control residuals."""
-    settings = restore_slice(config)
-    variations = template_variations(settings.systematics, settings.regions)
+    variations = template_variations(config.systematics, config.regions)
     labels = [NOMINAL, *(variation.name for variation in variations)]
-    processes = [*settings.samples, DATA]
+    processes = [*config.samples, DATA]
     factor = read_transfer_factor(read_json(transfer_factor))
     results: dict[str, Any] = {}
     records: dict[str, Any] = {}
@@ -43,26 +43,32 @@ def combine(
         (
             templates,
             observables,
-            apply_edges(settings.observables, edges),
+            apply_edges(config.observables, edges),
             labels,
             variations,
         ),
-        (control_plots, control, settings.control_plots, [NOMINAL], []),
+        (control, control_plots, config.control_plots, [NOMINAL], []),
     ):
         parts = [read_histograms(path) for path in paths]
-        total = add_datasets(parts, defined, processes, list(settings.regions), names)
-        total, found = add_residuals(total, settings.samples, settings.regions, varied, factor)
+        total = add_datasets(parts, defined, processes, list(config.regions), names)
+        total, found = add_residuals(total, config.samples, config.regions, varied, factor)
         records |= found
         if factor is not None:
             total = {
-                name: add_same_sign(item, settings.samples, settings.regions, varied, factor)
+                name: add_same_sign(item, config.samples, config.regions, varied, factor)
                 for name, item in total.items()
             }
         results[output] = total
     filled = results[templates]
     yields = list_yields(next(iter(filled.values())))
-    check_yields(yields, settings.samples, settings.regions)
-    check_variations(filled, settings.samples, settings.regions, variations)
+    check_yields(yields, config.samples, config.regions)
+    check_variations(filled, config.samples, config.regions, variations)
     for output, histograms in results.items():
         write_histograms(output, histograms)
     write_json(residuals, records)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(combine_templates)

@@ -11,7 +11,6 @@ import numpy as np
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
-from taipan.config.slices import restore_slice
 from taipan.coverage.draw import (
     Binning,
     SameSign,
@@ -22,7 +21,7 @@ from taipan.coverage.draw import (
 )
 from taipan.coverage.truth import Truth, draw_truth
 from taipan.events.corrections import read_corrections
-from taipan.events.inputs import open_datasets
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.variations import is_data_driven
 from taipan.likelihood.merge import merge_values
 from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
@@ -38,15 +37,13 @@ LARGEST_LOSS = 0.05
 
 
 def draw_pseudo_data(
-    events: Mapping[str, Sequence[str]],
-    models: list[str],
-    normalisation: str,
-    pileup: str,
+    skimmed: SkimmedEvents,
+    models: Sequence[str],
     shapes: str,
     templates: str,
-    transfer: str,
+    transfer_factor: str,
     record: str,
-    config: dict[str, Any],
+    config: Config,
     observable: str,
     seed: int,
     batch: int,
@@ -60,36 +57,34 @@ def draw_pseudo_data(
     TaipanError
         If a systematic cannot be applied to events.
     """
-    coverage = config.pop("coverage")
-    settings = restore_slice(config)
-    analysis, merging = load_analysis(settings.module), read_json(record)["regions"]
-    loaded = open_datasets(events, normalisation, pileup, analysis, max(len(models), 1))
-    scorer = open_scorer(models, settings.features, threads)
+    analysis, merging = load_analysis(config.module), read_json(record)["regions"]
+    loaded = skimmed.open(analysis, max(len(models), 1))
+    scorer = open_scorer(models, config.features, threads)
 
     def fitted_in(region: str) -> str:
-        return settings.regions[region].choose_observable(observable)
+        return config.regions[region].choose_observable(observable)
 
     binning = Binning(
         observable,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
-        frozenset(name for name in merging if settings.regions[name].is_single_bin),
+        frozenset(name for name in merging if config.regions[name].is_single_bin),
         {name: chosen for name in merging if (chosen := fitted_in(name)) != observable},
     )
     histograms = read_histograms(templates)
     tables = {name: read_table(histograms[fitted_in(name)], fitted_in(name)) for name in merging}
-    same_sign = read_same_sign(tables, merging, settings, read_json(transfer))
-    corrections = read_corrections(settings.weights, analysis.quantities, shapes)
+    same_sign = read_same_sign(tables, merging, config, read_json(transfer_factor))
+    corrections = read_corrections(config.weights, analysis.quantities, shapes)
     full = Universe(
-        split_samples(loaded, analysis, settings, corrections),
-        analysis, settings, binning, scorer,
+        split_samples(loaded, analysis, config, corrections),
+        analysis, config, binning, scorer,
     )  # fmt: skip
     near = Universe(
-        reach_of(full, extreme_truths(settings.systematics)),
-        analysis, settings, binning, scorer,
+        reach_of(full, extreme_truths(config.systematics)),
+        analysis, config, binning, scorer,
     )  # fmt: skip
-    span = (float(coverage["mu_range"][0]), float(coverage["mu_range"][1]))
+    span = (float(config.coverage.mu_range[0]), float(config.coverage.mu_range[1]))
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
-    loss = _loss(full, near, draw_truth(settings.systematics, span, rng), same_sign)
+    loss = _loss(full, near, draw_truth(config.systematics, span, rng), same_sign)
     logger.info(
         "%d of %d events are near a fitted region; loss %.2g σ",
         *(sum(len(part.weights) for part in item.events) for item in (near, full)),
@@ -99,8 +94,8 @@ def draw_pseudo_data(
         logger.info("that is more than %g σ: all events are used", LARGEST_LOSS)
         near = full
     truths, counts = [], []
-    for _ in range(coverage["experiments"] // coverage["batches"]):
-        truth = draw_truth(settings.systematics, span, rng)
+    for _ in range(config.coverage.experiments // config.coverage.batches):
+        truth = draw_truth(config.systematics, span, rng)
         expected = near.expected(truth, same_sign, rng)
         counts.append(
             {name: rng.poisson(np.maximum(y, 0.0)).tolist() for name, y in expected.items()}
@@ -139,3 +134,9 @@ def _loss(full: Universe, near: Universe, truth: Truth, same_sign: SameSign) -> 
         float((np.abs(part[name] - complete[name]) / np.sqrt(complete[name])).max())
         for name in complete
     )
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(draw_pseudo_data)

@@ -13,3 +13,9 @@ def fetch(remote: dict[str, Any], expected: dict[str, Any], receipt: str) -> Non
     """Fetch the file of a `receipt` from the mirrors; it must be as `expected`."""
     target, patience = Path(receipt.removesuffix(RECEIPT)), Patience.from_config(remote)
     fetch_file(target, remote["mirrors"], Expected(**expected), patience)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(fetch)

@@ -40,3 +40,9 @@ def fit(
             groups=groups,
         ),
     )
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(fit)

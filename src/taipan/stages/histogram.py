@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Sequence
 
 from taipan.analysis import load_analysis
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
 from taipan.events.corrections import read_corrections
 from taipan.events.stream import stream_dataset
 from taipan.events.variations import template_variations
@@ -20,30 +20,29 @@ logger = logging.getLogger("taipan.histogram")
 
 def histogram(
     dataset: str,
-    events: list[str],
-    models: list[str],
+    events: Sequence[str],
+    models: Sequence[str],
     normalisation: str,
     pileup: str,
     shapes: str,
     edges: str | None,
     drop_fold: int | None,
-    config: dict[str, Any],
+    config: Config,
     threads: int,
     observables: str,
     control: str,
 ) -> None:
     """Write the histograms of the observables and of the control plots."""
-    settings = restore_slice(config)
-    analysis = load_analysis(settings.module)
-    scorer = open_scorer(models, settings.features, threads)
+    analysis = load_analysis(config.module)
+    scorer = open_scorer(models, config.features, threads)
     fill = FillSettings(
-        settings.samples,
-        settings.regions,
-        settings.features,
-        apply_edges(settings.observables, edges),
-        settings.control_plots,
-        template_variations(settings.systematics, settings.regions),
-        read_corrections(settings.weights, analysis.quantities, shapes),
+        config.samples,
+        config.regions,
+        config.features,
+        apply_edges(config.observables, edges),
+        config.control_plots,
+        template_variations(config.systematics, config.regions),
+        read_corrections(config.weights, analysis.quantities, shapes),
     )
     blocks = stream_dataset(
         dataset, events, normalisation, pileup, analysis, max(len(models), 1), drop_fold=drop_fold
@@ -52,3 +51,9 @@ def histogram(
     logger.info("%s: filled with %d variations", dataset, len(fill.variations))
     write_histograms(observables, filled)
     write_histograms(control, nominal)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(histogram)

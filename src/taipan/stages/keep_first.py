@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from taipan.analysis import load_analysis
@@ -13,12 +14,18 @@ from taipan.skim.first import write_first
 logger = logging.getLogger("taipan.keep_first")
 
 
-def keep_first(dataset: str, events: list[str], repeats: str, module: str, output: str) -> None:
+def keep_first(dataset: str, events: Sequence[str], repeats: str, module: str, kept: str) -> None:
     """Write the events of all chunks, those that `repeats` lists left out, to one file."""
     rows = read_json(repeats)[dataset]
     parameters = {"dataset": dataset, "module": module}
     chunks = [(Path(path), dropped) for path, dropped in zip(events, rows, strict=True)]
     write_first(
-        chunks, Path(output), load_analysis(module).columns, describe("keep_first", parameters, [])
+        chunks, Path(kept), load_analysis(module).columns, describe("keep_first", parameters, [])
     )
     logger.info("%s: %d events left out", dataset, sum(map(len, rows)))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(keep_first)

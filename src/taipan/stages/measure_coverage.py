@@ -31,3 +31,9 @@ def measure_coverage(report: str) -> None:
         raise TaipanError(f"{report}: the intervals do not cover: {'; '.join(lines)}")
     if not found["has_power"]:
         raise TaipanError(f"{report}: {found['n']} pseudo-experiments are too few to tell")
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(measure_coverage)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
+from taipan.config.model import Config
 from taipan.events.weights import NO_VERTEX_WEIGHTS, measure_vertex_weights
 from taipan.normalisation import from_dict
 from taipan.skim.storage import read_events
@@ -16,18 +18,18 @@ logger = logging.getLogger("taipan.measure_pileup")
 
 
 def measure_pileup(
-    events: dict[str, list[str]],
+    events: Mapping[str, Sequence[str]],
     normalisation: str,
-    enabled: bool,
-    max_weight: float,
-    module: str,
-    output: str,
+    config: Config,
+    pileup: str,
 ) -> None:
     """Write the ratio of data to simulation for each number of vertices."""
     weights = NO_VERTEX_WEIGHTS
-    if enabled:
+    if config.pileup.enabled:
         norms = from_dict(read_json(normalisation))
-        columns = [c for c in load_analysis(module).columns if c.name in ("PV_npvs", "genWeight")]
+        columns = [
+            c for c in load_analysis(config.module).columns if c.name in ("PV_npvs", "genWeight")
+        ]
         read = {name: read_events(paths, columns) for name, paths in events.items()}
         data = [read[name]["PV_npvs"] for name in read if norms[name].is_data]
         simulation = {name: item for name, item in read.items() if not norms[name].is_data}
@@ -40,7 +42,13 @@ def measure_pileup(
             np.concatenate(data),
             np.concatenate([item["PV_npvs"] for item in simulation.values()]),
             np.concatenate(simulated),
-            max_weight,
+            config.pileup.max_weight,
         )
     logger.info("%d vertex bins, weights up to %.2f", len(weights.ratio), max(weights.ratio))
-    write_json(output, {"enabled": enabled, "ratio": list(weights.ratio)})
+    write_json(pileup, {"enabled": config.pileup.enabled, "ratio": list(weights.ratio)})
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(measure_pileup)

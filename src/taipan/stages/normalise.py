@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from taipan.atomic import read_json, write_json, write_text
 from taipan.datasets import Catalogue
-from taipan.normalisation import normalise, to_dict
+from taipan.normalisation import normalise as scale
+from taipan.normalisation import to_dict
 from taipan.skim.cutflow import Cutflow, list_cuts
 from taipan.skim.duplicates import (
     ChunkList,
@@ -21,7 +23,7 @@ from taipan.skim.parts import Part, check_branches, skipped_part
 from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
 
 
-def read_parts(cutflows: list[str]) -> dict[str, list[Part]]:
+def read_parts(cutflows: Sequence[str]) -> dict[str, list[Part]]:
     """Dataset → what its chunks read, those left out apart."""
     parts: dict[str, list[Part]] = {}
     for content in map(read_json, cutflows):
@@ -31,7 +33,7 @@ def read_parts(cutflows: list[str]) -> dict[str, list[Part]]:
 
 
 def find_repeats(
-    cutflows: list[str], identities: dict[str, list[str]], catalogue: Catalogue
+    cutflows: Sequence[str], identities: Mapping[str, Sequence[str]], catalogue: Catalogue
 ) -> Duplicates:
     """Find the events that occur more than once in the chunks of `cutflows`."""
     files: dict[str, list[str]] = {}
@@ -46,20 +48,20 @@ def find_repeats(
     return find_duplicates(lists, [name for name in identities if catalogue.dataset(name).is_data])
 
 
-def normalise_datasets(
-    cutflows: list[str],
-    nominal: list[str],
+def normalise(
+    cutflows: Sequence[str],
     catalogue: dict[str, Any],
     luminosity: float,
-    data: str | None,
     expected_events: dict[str, int | None],
     normalisation: str,
     cutflow: str,
     table: str,
     skipped: str,
-    identities: dict[str, list[str]] | None = None,
+    identities: Mapping[str, Sequence[str]],
     duplicates: str = "fail",
     repeats: str | None = None,
+    nominal: Sequence[str] = (),
+    data: str | None = None,
 ) -> None:
     """Write ``normalisation.json``, the merged cutflow as JSON and table, and what was skipped.
 
@@ -88,10 +90,10 @@ def normalise_datasets(
     datasets = Catalogue.model_validate(catalogue)
     lost = count_skipped(left_out, flows, expected_events)
     read = luminosity_read(datasets, luminosity, lost, expected_events)
-    repeated = find_repeats(cutflows, identities or {}, datasets)
+    repeated = find_repeats(cutflows, identities, datasets)
     if duplicates == "fail":
         refuse_duplicates(repeated)
-    found, merged = normalise(datasets, flows, expected_events, read, lost, parts, repeated)
+    found, merged = scale(datasets, flows, expected_events, read, lost, parts, repeated)
     if duplicates == "first":
         merged = {name: count_once(flow, repeated) for name, flow in merged.items()}
     write_json(
@@ -115,3 +117,9 @@ def normalise_datasets(
     write_json(cutflow, {name: flow.to_dict() for name, flow in merged.items()})
     write_text(table, list_cuts(merged))
     write_json(normalisation, to_dict(found))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(normalise)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,8 @@ import numpy as np
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
-from taipan.config.slices import restore_slice
 from taipan.events.corrections import read_corrections
-from taipan.events.inputs import open_datasets
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import divide_estimate, select_fold
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_fine_workspace
@@ -24,13 +24,13 @@ from taipan.templates.fill import DATA, FillSettings, fill_dataset
 logger = logging.getLogger("taipan.optimise_binning")
 
 
-def fine_observables(settings: Config) -> dict[str, Any]:
+def fine_observables(config: Config) -> dict[str, Any]:
     """Give the observables with bins of equal width over the configured range.
 
     Those that a region names as its own keep their bins: they are not those of the signal region.
     """
-    number = settings.templates.binning.fine_bins + 1
-    own = {region.observable for region in settings.regions.values()}
+    number = config.templates.binning.fine_bins + 1
+    own = {region.observable for region in config.regions.values()}
     return {
         name: item
         if name in own
@@ -39,61 +39,58 @@ def fine_observables(settings: Config) -> dict[str, Any]:
                 "binning": np.linspace(item.binning[0], item.binning[-1], number).round(6).tolist()
             }
         )
-        for name, item in settings.observables.items()
+        for name, item in config.observables.items()
     }
 
 
 def optimise_binning(
-    events: dict[str, list[str]],
-    models: list[str],
-    normalisation: str,
-    pileup: str,
+    skimmed: SkimmedEvents,
+    models: Sequence[str],
     transfer_factor: str,
     shapes: str,
-    config: dict[str, Any],
+    config: Config,
     threads: int,
-    output: str,
+    edges: str,
 ) -> None:
     """Write the edges of every observable; the events of one fold decide."""
-    settings = restore_slice(config)
-    binning, analysis = settings.templates.binning, load_analysis(settings.module)
-    observables = fine_observables(settings)
-    variations = template_variations(settings.systematics, settings.regions)
-    corrections = read_corrections(settings.weights, analysis.quantities, shapes)
+    binning, analysis = config.templates.binning, load_analysis(config.module)
+    observables = fine_observables(config)
+    variations = template_variations(config.systematics, config.regions)
+    corrections = read_corrections(config.weights, analysis.quantities, shapes)
     fill = FillSettings(
-        settings.samples,
-        settings.regions,
-        settings.features,
+        config.samples,
+        config.regions,
+        config.features,
         observables,
         {},
         variations,
         corrections,
     )
-    scorer = FoldScorer(models, threads=threads, features=settings.features)
+    scorer = FoldScorer(models, threads=threads, features=config.features)
     parts = []
-    for dataset in open_datasets(events, normalisation, pileup, analysis, len(models)):
+    for dataset in skimmed.open(analysis, len(models)):
         choose = divide_estimate if dataset.is_data else select_fold
         chosen = choose(dataset, binning.fold, inside=True)
         parts.append(fill_dataset(chosen, analysis, fill, scorer.score)[0])
     labels = [NOMINAL, *(variation.name for variation in variations)]
-    processes = [*settings.samples, DATA]
-    total = add_datasets(parts, observables, processes, list(settings.regions), labels)
+    processes = [*config.samples, DATA]
+    total = add_datasets(parts, observables, processes, list(config.regions), labels)
     measured = read_json(transfer_factor)
     factor = read_transfer_factor(measured)
     if factor is not None:
         total = {
-            name: add_same_sign(item, settings.samples, settings.regions, variations, factor)
+            name: add_same_sign(item, config.samples, config.regions, variations, factor)
             for name, item in total.items()
         }
-    signals = [name for name, item in settings.samples.items() if item.role == "signal"]
-    (region,) = [name for name, item in settings.regions.items() if item.role == "signal"]
+    signals = [name for name, item in config.samples.items() if item.role == "signal"]
+    (region,) = [name for name, item in config.regions.items() if item.role == "signal"]
     chosen_edges: dict[str, Any] = {}
-    own = {item.observable for item in settings.regions.values()}
+    own = {item.observable for item in config.regions.values()}
     for name, histogram in total.items():
         if name in own:
             chosen_edges[name] = {"edges": observables[name].binning, "method": "none"}
             continue
-        workspace = build_fine_workspace(histogram, settings, name, measured, total)
+        workspace = build_fine_workspace(histogram, config, name, measured, total)
         # the templates have all folds but the one used here, of simulation and same-sign data
         model = linearise(workspace, region, signals, 1.0 / (len(models) - 1))
         signal = sum(
@@ -102,7 +99,16 @@ def optimise_binning(
         )
         starts, record = optimise_edges(model, signal, binning)
         fine = observables[name].binning
-        edges = [fine[i] for i in [*starts, len(fine) - 1]]
         logger.info("%s: %d bins, expected σ %.3f", name, len(starts), record["sigma"])
-        chosen_edges[name] = {"edges": edges, "method": binning.method, **record}
-    write_json(output, chosen_edges)
+        chosen_edges[name] = {
+            "edges": [fine[i] for i in [*starts, len(fine) - 1]],
+            "method": binning.method,
+            **record,
+        }
+    write_json(edges, chosen_edges)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(optimise_binning)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
+from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.control import control_figure, control_numbers
 from taipan.plotting.style import save_figure
 from taipan.templates.store import read_histograms
 
+FIGURES = (Figure("control_{region}", "Control plots"),)
+
 
 def plot_control(
     control: str,
-    config: dict[str, Any],
+    config: Config,
     blinded: Collection[str],
     header: dict[str, Any],
-    outputs: dict[str, str],
+    figures: FigureFiles,
 ) -> None:
     """Write ``control_<region>`` as PDF, PNG and JSON for every region.
 
@@ -30,19 +33,23 @@ def plot_control(
         Regions whose data are left out.
     header
         Label, luminosity (fb⁻¹) and energy (TeV).
-    outputs
-        ``<region>_pdf``, ``<region>_png`` and ``<region>_json`` → file.
+    figures
+        ``control_<region>`` → files.
     """
-    settings = restore_slice(config)
     histograms = read_histograms(control)
-    for region, definition in settings.regions.items():
+    for region, definition in config.regions.items():
         numbers = control_numbers(
             histograms,
-            settings.control_plots,
-            settings.samples,
+            config.control_plots,
+            config.samples,
             (region, definition),
             header,
             blinded=region in blinded,
         )
-        files = {kind: outputs[f"{region}_{kind}"] for kind in ("pdf", "png", "json")}
-        save_figure(control_figure(numbers), files, numbers)
+        save_figure(control_figure(numbers), figures[f"control_{region}"], numbers)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_control)

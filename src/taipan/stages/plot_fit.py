@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from taipan.atomic import read_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
+from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.fit import fit_figure, fit_numbers, fitted_result
 from taipan.plotting.inference import impact_figure, impact_numbers
 from taipan.plotting.parameters import (
@@ -16,32 +17,40 @@ from taipan.plotting.parameters import (
 )
 from taipan.plotting.style import save_figure
 
-FIGURES = ("prefit", "postfit", "pulls", "correlation", "impacts")
+FIGURES = (
+    Figure("prefit_{observable}", "Fit", "fit"),
+    Figure("postfit_{observable}", "Fit", "fit"),
+    Figure("pulls_{observable}", "Fit"),
+    Figure("correlation_{observable}", "Fit"),
+    Figure("impacts_{observable}", "Fit"),
+)
 
 
 def plot_fit(
     result: str,
-    config: dict[str, Any],
+    config: Config,
     header: dict[str, Any],
-    outputs: dict[str, dict[str, str]],
+    figures: FigureFiles,
 ) -> None:
-    """Write the figures `prefit`, `postfit`, `pulls`, `correlation` and `impacts`.
-
-    `outputs` maps each figure to the paths of its ``pdf``, ``png`` and ``json``.
-    """
-    settings = restore_slice(config)
+    """Write the figures `prefit`, `postfit`, `pulls`, `correlation` and `impacts`."""
     content = read_json(result)
-    observables = settings.observables
+    observables = config.observables
     observable = observables[content["observable"]]
     for stage in ("prefit", "postfit"):
         numbers = fit_numbers(
-            content, stage, observable, settings.samples, settings.regions, header, observables
+            content, stage, observable, config.samples, config.regions, header, observables
         )
-        save_figure(fit_figure(numbers), outputs[stage], numbers)
+        save_figure(fit_figure(numbers), figures[stage], numbers)
     pulls = pull_numbers(content, header)
-    save_figure(pull_figure(pulls), outputs["pulls"], pulls)
+    save_figure(pull_figure(pulls), figures["pulls"], pulls)
     correlation = correlation_numbers(content, header)
-    save_figure(correlation_figure(correlation), outputs["correlation"], correlation)
+    save_figure(correlation_figure(correlation), figures["correlation"], correlation)
     kind, fitted = fitted_result(content)
     impacts = impact_numbers({**fitted, "poi": content["poi"], "mode": kind}, header)
-    save_figure(impact_figure(impacts), outputs["impacts"], impacts)
+    save_figure(impact_figure(impacts), figures["impacts"], impacts)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_fit)

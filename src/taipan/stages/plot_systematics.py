@@ -5,32 +5,40 @@ from __future__ import annotations
 from typing import Any
 
 from taipan.atomic import read_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
+from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.style import save_figure
 from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
 from taipan.templates.store import read_histograms
+
+FIGURES = (Figure("systematics_{observable}", "Systematic uncertainties"),)
 
 
 def plot_systematics(
     templates: str,
     workspace: str,
     record: str,
-    config: dict[str, Any],
+    config: Config,
     observable: str,
     header: dict[str, Any],
-    outputs: dict[str, str],
+    figures: FigureFiles,
 ) -> None:
     """Write ``systematics_<observable>`` as PDF, PNG and JSON."""
-    settings = restore_slice(config)
     histograms = read_histograms(templates)
     numbers = systematic_numbers(
         histograms[observable],
-        (observable, settings.observables[observable]),
-        settings.samples,
-        settings.regions,
-        settings.systematics,
+        (observable, config.observables[observable]),
+        config.samples,
+        config.regions,
+        config.systematics,
         header,
-        FittedModel(read_json(workspace), read_json(record), settings.templates.plot == "all"),
-        {name: (histograms[name], item) for name, item in settings.observables.items()},
+        FittedModel(read_json(workspace), read_json(record), config.templates.plot == "all"),
+        {name: (histograms[name], item) for name, item in config.observables.items()},
     )
-    save_figure(systematic_figure(numbers), outputs, numbers)
+    save_figure(systematic_figure(numbers), figures["systematics"], numbers)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_systematics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from taipan.atomic import read_json
+from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.style import save_figure
 from taipan.plotting.training import (
     learning_figure,
@@ -15,20 +16,25 @@ from taipan.plotting.training import (
     score_numbers,
 )
 
-FIGURES = ("learning_curves", "score", "roc")
+FIGURES = (
+    Figure("learning_curves", "Training", "training"),
+    Figure("score", "Training"),
+    Figure("roc", "Training"),
+)
 
 
-def plot_training(
-    record: str, verdict: str, header: dict[str, Any], outputs: dict[str, dict[str, str]]
-) -> None:
-    """Write the figures `learning_curves`, `score` and `roc`.
-
-    `outputs` maps each figure to the paths of its ``pdf``, ``png`` and ``json``.
-    """
+def plot_training(record: str, verdict: str, header: dict[str, Any], figures: FigureFiles) -> None:
+    """Write the figures `learning_curves`, `score` and `roc`."""
     curves = learning_numbers(read_json(record), header)
-    save_figure(learning_figure(curves), outputs["learning_curves"], curves)
+    save_figure(learning_figure(curves), figures["learning_curves"], curves)
     checked = read_json(verdict)
     scores = score_numbers(checked, header)
-    save_figure(score_figure(scores), outputs["score"], scores)
+    save_figure(score_figure(scores), figures["score"], scores)
     roc = roc_numbers(checked, header)
-    save_figure(roc_figure(roc), outputs["roc"], roc)
+    save_figure(roc_figure(roc), figures["roc"], roc)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_training)

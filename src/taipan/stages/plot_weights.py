@@ -5,21 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 from taipan.atomic import read_json
+from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.style import save_figure
-from taipan.plotting.weights import FIGURES, weight_numbers
+from taipan.plotting.weights import (
+    closure_figure,
+    distribution_figure,
+    fraction_figure,
+    weight_numbers,
+)
+
+FIGURES = (
+    Figure("weights", "Weights"),
+    Figure("negative_fraction", "Weights", "weights"),
+    Figure("weight_closure", "Weights", "weights"),
+)
 
 
 def plot_weights(
     diagnostics: str,
     header: dict[str, Any],
     units: dict[str, str],
-    outputs: dict[str, dict[str, str]],
+    figures: FigureFiles,
 ) -> None:
     """Write the figures of the diagnostics of the weights.
 
-    `units` are those of the quantities by name, `outputs` maps each figure to the
-    paths of its ``pdf``, ``png`` and ``json``.
+    `units` are those of the quantities by name.
     """
     numbers = weight_numbers(read_json(diagnostics), header, units)
-    for name, draw in FIGURES.items():
-        save_figure(draw(numbers), outputs[name], numbers)
+    save_figure(distribution_figure(numbers), figures["weights"], numbers)
+    save_figure(fraction_figure(numbers), figures["negative_fraction"], numbers)
+    save_figure(closure_figure(numbers), figures["weight_closure"], numbers)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(plot_weights)

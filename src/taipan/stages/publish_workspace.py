@@ -10,3 +10,9 @@ from taipan.atomic import write_text
 def publish_workspace(workspace: str, published: str) -> None:
     """Copy a file, to the byte."""
     write_text(published, Path(workspace).read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(publish_workspace)

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from taipan.config.slices import restore_slice
-from taipan.nn.inputs import open_training_set
+from taipan.config.model import Config
+from taipan.jobs.figures import Figure, FigureFiles
+from taipan.nn.inputs import TrainingInputs, open_training_set
 from taipan.nn.scorer import FoldScorer
 from taipan.plotting.style import save_figure
 from taipan.plotting.tuning import bar_figure, importance_numbers
 from taipan.search.importance import permutation_importance
 
+FIGURES = (Figure("importance", "Training"),)
+
 
 def rank_inputs(
-    events: Mapping[str, Sequence[str]],
-    normalisation: str,
-    pileup: str,
-    transfer_factor: str,
-    config: Mapping[str, Any],
+    inputs: TrainingInputs,
+    config: Config,
     seed: int,
     threads: int,
     models: Sequence[str],
     header: dict[str, Any],
-    outputs: dict[str, str],
+    figures: FigureFiles,
 ) -> None:
     """Write the figure `importance` with its numbers.
 
     Parameters
     ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor
-        JSON files of the rules of those names.
+    inputs
+        Events of the training, and what was measured for them.
     config
         Sections `module`, `samples`, `regions`, `features`, `categorical`, `training` and
         `input_selection`.
@@ -44,14 +42,21 @@ def rank_inputs(
         ONNX file of each fold.
     header
         ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
-    outputs
-        Paths of ``pdf``, ``png`` and ``json``.
+    figures
+        Files of the figure `importance`.
     """
-    settings = restore_slice(config)
-    training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
+    training_set = open_training_set(inputs, config)
     scorer = FoldScorer(models, training_set.names, threads)
-    repeats = settings.input_selection.repeats
+    repeats = config.input_selection.repeats
     found = permutation_importance(training_set, scorer, repeats, seed)
     numbers = importance_numbers(found, repeats, header)
     label = "Loss of AUC of held-out events when shuffled"
-    save_figure(bar_figure(numbers["importance"], header, label, "Inputs"), outputs, numbers)
+    save_figure(
+        bar_figure(numbers["importance"], header, label, "Inputs"), figures["importance"], numbers
+    )
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(rank_inputs)

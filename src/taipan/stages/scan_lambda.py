@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from taipan.adversary_scan.choose import choose_strength
 from taipan.atomic import read_json, write_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
+from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.adversary import area_figure, judged_before_and_after, sigma_figure
 from taipan.plotting.decorrelation import decorrelation_numbers, score_figure
 from taipan.plotting.style import save_figure
 
+FIGURES = (
+    Figure("scan_auc", "Training", "scan"),
+    Figure("scan_sigma", "Training", "scan"),
+    Figure("scan_scores", "Training", "scan"),
+)
+
 
 def scan_lambda(
     points: Sequence[str],
-    config: Mapping[str, Any],
+    config: Config,
     header: dict[str, Any],
     choice: str,
-    figures: Mapping[str, Mapping[str, str]],
+    figures: FigureFiles,
 ) -> None:
     """Write the choice and its figures.
 
@@ -35,13 +42,18 @@ def scan_lambda(
     figures
         Figure → path of each of ``pdf``, ``png`` and ``json``.
     """
-    settings = restore_slice(config)
     found = [read_json(path) for path in points]
-    region = settings.training.adversary.control_sample.region
-    chosen = choose_strength(found, region, settings.decorrelation.efficiencies[0])
+    region = config.training.adversary.control_sample.region
+    chosen = choose_strength(found, region, config.decorrelation.efficiencies[0])
     write_json(choice, chosen)
     numbers = {"header": header, **chosen}
     save_figure(area_figure(chosen, header), figures["scan_auc"], numbers)
     save_figure(sigma_figure(chosen, header), figures["scan_sigma"], numbers)
-    judged = decorrelation_numbers(judged_before_and_after(found, chosen), settings.regions, header)
+    judged = decorrelation_numbers(judged_before_and_after(found, chosen), config.regions, header)
     save_figure(score_figure(judged), figures["scan_scores"], judged["scores"])
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(scan_lambda)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from taipan.adversary_scan.point import Files, measure_point
 from taipan.atomic import write_json
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
 
 
 def scan_point(
-    files: Mapping[str, Any],
-    config: Mapping[str, Any],
-    strength: str,
+    files: Files,
+    config: Config,
+    strength: float,
     seed: int,
     threads: int,
     models: Sequence[str],
@@ -26,7 +25,7 @@ def scan_point(
     Parameters
     ----------
     files
-        Arguments of :class:`~taipan.adversary_scan.point.Files`.
+        Events and corrections.
     config
         Sections of the training, the templates, the fit and `decorrelation`.
     strength
@@ -41,12 +40,18 @@ def scan_point(
         JSON file to write (``docs/adversary.md``).
     """
     found = measure_point(
-        Files(**files),
-        restore_slice(config),
-        float(strength),
+        files,
+        config,
+        strength,
         seed,
         [Path(path) for path in models],
         Path(record),
         threads,
     )
     write_json(point, found)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(scan_point)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from taipan.fastsim import FastsimSettings, write_dataset, write_truth
+from taipan.fastsim import FastsimSettings, write_dataset
 
 
-def simulate(dataset: str, settings: dict[str, Any], seed: int, output: str) -> None:
+def simulate(dataset: str, settings: dict[str, Any], seed: int, file: str) -> None:
     """Write the ROOT file of a dataset."""
-    write_dataset(dataset, Path(output), FastsimSettings(**settings), seed)
+    write_dataset(dataset, Path(file), FastsimSettings(**settings), seed)
 
 
-def record_truth(settings: dict[str, Any], seed: int, output: str) -> None:
-    """Write the truth record of the pseudo-data."""
-    write_truth(Path(output), FastsimSettings(**settings), seed)
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(simulate)

@@ -23,3 +23,9 @@ def skim(
     path = None if file is None else Path(file.removesuffix(RECEIPT))
     chunk = SkimTask.from_rule(task, path, code, remote)
     run_task(chunk, Path(events), Path(cutflow), Path(identities))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(skim)

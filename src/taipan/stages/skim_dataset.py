@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ from taipan.skim.task import SkimTask
 
 
 def skim_dataset(
-    files: list[str],
+    files: Sequence[str],
     tasks: list[dict[str, Any]],
     code: str,
     remote: dict[str, Any],
-    scheduler: str,
-    events: list[str],
-    cutflows: list[str],
-    identities: list[str],
+    dask_scheduler: str,
+    events: Sequence[str],
+    cutflows: Sequence[str],
+    identities: Sequence[str],
 ) -> None:
     """Select the events of every chunk; `files` are those of the chunks, none if on mirrors."""
     # the workers have working directories of their own
@@ -31,4 +32,10 @@ def skim_dataset(
     outputs = [
         (Path(a), Path(b), Path(c)) for a, b, c in zip(events, cutflows, identities, strict=True)
     ]
-    run_dask(chunks, outputs, scheduler)
+    run_dask(chunks, outputs, dask_scheduler)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(skim_dataset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from taipan.coverage.score import RISES, summarise
 from taipan.errors import TaipanError
 from taipan.inference import compile_model
 from taipan.inference.toys import fit_pseudo_data
+from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.inference import coverage_figure
 from taipan.plotting.style import save_figure
 
@@ -21,9 +22,11 @@ logger = logging.getLogger("taipan.coverage")
 # Part of the pseudo-experiments that may fail to fit before the coverage means nothing.
 LARGEST_LOSS = 0.01
 
+FIGURES = (Figure("coverage_{observable}", "Fit", "coverage"),)
+
 
 def summarise_coverage(
-    workspace: str, pseudo_data: Sequence[str], report: str, figure: Mapping[str, str]
+    workspace: str, pseudo_data: Sequence[str], report: str, figures: FigureFiles
 ) -> None:
     """Write the report of the coverage and its figure.
 
@@ -60,5 +63,11 @@ def summarise_coverage(
         )  # fmt: skip
     pulls = ((mu_hat - truth[good]) / sigma).tolist()
     numbers = {"report": found, "pulls": pulls}
-    save_figure(coverage_figure(numbers), figure, numbers)
+    save_figure(coverage_figure(numbers), figures["coverage"], numbers)
     write_json(report, found)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(summarise_coverage)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from taipan.atomic import read_json, write_json, write_text
-from taipan.config.slices import restore_slice
+from taipan.config.model import Config
 from taipan.provenance import package_versions
 from taipan.summary import (
     RunIdentity,
@@ -21,14 +22,14 @@ from taipan.summary import (
 def summarize(
     fit: str,
     reference: str | None,
-    records: list[str],
-    gates: list[str],
+    records: Sequence[str],
+    gates: Sequence[str],
     yields: str,
     transfer_factor: str,
     truth: str | None,
-    skipped: list[str],
+    skipped: Sequence[str],
     benchmarks: str,
-    config: dict[str, Any],
+    config: Config,
     identity: dict[str, Any],
     summary: str,
     text: str,
@@ -59,7 +60,7 @@ def summarize(
         Files to write: JSON and Markdown.
     """
     content = summarise(
-        restore_slice(config),
+        config,
         RunIdentity(**identity, packages=package_versions()),
         RunResults(
             fit=read_json(fit),
@@ -75,3 +76,9 @@ def summarize(
     )
     write_json(summary, content)
     write_text(text, to_markdown(content))
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(summarize)

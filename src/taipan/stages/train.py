@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from taipan.config.slices import restore_slice
-from taipan.nn.inputs import open_training_events
+from taipan.config.model import Config
+from taipan.nn.inputs import TrainingInputs, open_training_events
 from taipan.nn.train import train_network
 from taipan.nn.weights.store import read_weights
 from taipan.search.tune import apply_best
 
 
 def train(
-    events: Mapping[str, Sequence[str]],
-    normalisation: str,
-    pileup: str,
-    transfer_factor: str,
-    config: Mapping[str, Any],
+    inputs: TrainingInputs,
+    config: Config,
     seed: int,
     code: str,
     threads: int,
@@ -32,10 +28,8 @@ def train(
 
     Parameters
     ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor
-        JSON files of the rules of those names.
+    inputs
+        Events of the training, and what was measured for them.
     config
         Sections `module`, `samples`, `regions`, `features`, `categorical`, `training` and the
         conditions of `overtraining`.
@@ -57,13 +51,10 @@ def train(
     best
         Values found by the search, which replace those of `training`; None without a search.
     """
-    settings = restore_slice(config)
-    training_set, opponents = open_training_events(
-        events, normalisation, pileup, transfer_factor, settings
-    )
-    training, used = settings.training, (True,) * len(settings.features)
+    training_set, opponents = open_training_events(inputs, config)
+    training, used = config.training, (True,) * len(config.features)
     if best is not None:
-        training, used = apply_best(best, training, settings.features)
+        training, used = apply_best(best, training, config.features)
     count = training.network_count
     transformed = read_weights(weights[0], training_set, count) if weights else None
     train_network(
@@ -75,8 +66,14 @@ def train(
         provenance={"code": code},
         threads=threads,
         transformed=transformed,
-        conditions=settings.overtraining.conditions,
+        conditions=config.overtraining.conditions,
         used=used,
         checkpoints=Path(checkpoints),
         opponents=opponents,
     )
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(train)

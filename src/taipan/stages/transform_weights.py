@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taipan.atomic import write_json
-from taipan.config.slices import restore_slice
-from taipan.nn.inputs import open_training_set
+from taipan.config.model import Config
+from taipan.nn.inputs import TrainingInputs, open_training_set
 from taipan.nn.weights.store import write_weights
 from taipan.nn.weights.transform import transform_cells
 
 
 def transform_weights(
-    events: Mapping[str, Sequence[str]],
-    normalisation: str,
-    pileup: str,
-    transfer_factor: str,
-    config: Mapping[str, Any],
+    inputs: TrainingInputs,
+    config: Config,
     seed: int,
     threads: int,
     weights: str,
@@ -27,10 +23,8 @@ def transform_weights(
 
     Parameters
     ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor
-        JSON files of the rules of those names.
+    inputs
+        Events of the training, and what was measured for them.
     config
         Sections `module`, `samples`, `regions`, `features`, `categorical` and `training`.
     seed
@@ -40,14 +34,19 @@ def transform_weights(
     weights, diagnostics
         Parquet and JSON files to write (``docs/negative_weights.md``).
     """
-    settings = restore_slice(config)
-    training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
+    training_set = open_training_set(inputs, config)
     found: list[dict[str, Any]] = []
-    if settings.training.negative_weights == "cell":
-        resampled = transform_cells(training_set, settings.training)
+    if config.training.negative_weights == "cell":
+        resampled = transform_cells(training_set, config.training)
     else:
         from taipan.nn.weights.learned import learn_weights  # TensorFlow: only where it is needed
 
-        resampled, found = learn_weights(training_set, settings.training, seed, threads)
+        resampled, found = learn_weights(training_set, config.training, seed, threads)
     write_weights(weights, training_set, resampled)
-    write_json(diagnostics, {"method": settings.training.negative_weights, "networks": found})
+    write_json(diagnostics, {"method": config.training.negative_weights, "networks": found})
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(transform_weights)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from taipan.config.slices import restore_slice
-from taipan.nn.inputs import open_training_set
+from taipan.config.model import Config
+from taipan.nn.inputs import TrainingInputs, open_training_set
 from taipan.nn.weights.store import read_weights
 from taipan.search.tune import describe_best, search_hyperparameters, write_results
 
 
 def tune(
-    events: Mapping[str, Sequence[str]],
-    normalisation: str,
-    pileup: str,
-    transfer_factor: str,
-    config: Mapping[str, Any],
+    inputs: TrainingInputs,
+    config: Config,
     seed: int,
     code: str,
     threads: int,
@@ -30,10 +26,8 @@ def tune(
 
     Parameters
     ----------
-    events
-        Dataset → Parquet files of the skim.
-    normalisation, pileup, transfer_factor
-        JSON files of the rules of those names.
+    inputs
+        Events of the training, and what was measured for them.
     config
         Sections `module`, `samples`, `regions`, `features`, `categorical`, `training`, `tuning`
         and the conditions of `overtraining`.
@@ -50,19 +44,24 @@ def tune(
     best, trials
         JSON and CSV file to write (``docs/training.md``).
     """
-    settings = restore_slice(config)
-    training_set = open_training_set(events, normalisation, pileup, transfer_factor, settings)
-    count = settings.training.network_count
+    training_set = open_training_set(inputs, config)
+    count = config.training.network_count
     found = search_hyperparameters(
         training_set,
-        settings.training,
-        settings.tuning,
-        settings.overtraining.conditions,
+        config.training,
+        config.tuning,
+        config.overtraining.conditions,
         seed,
         Path(folder),
         code,
         threads,
         read_weights(weights[0], training_set, count) if weights else None,
     )
-    content = describe_best(found, settings.tuning, seed, code)
+    content = describe_best(found, config.tuning, seed, code)
     write_results((best, trials), found.trials, content)
+
+
+if __name__ == "__main__":
+    from taipan.jobs.command import run_by_hand
+
+    run_by_hand(tune)

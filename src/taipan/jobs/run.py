@@ -1,0 +1,25 @@
+"""A stage as the body of a rule."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from taipan.jobs.bind import bind_job
+from taipan.scripting import run_call
+
+
+def run_job(stage: Callable[..., Any]) -> None:
+    """Hand Snakemake's job to a stage: the whole of a script.
+
+    Log, checksums, provenance and short errors are those of
+    :func:`~taipan.scripting.run_call`.
+    """
+    job = getattr(sys.modules["__main__"], "snakemake", None)
+    if job is None:
+        sys.exit(
+            f"{stage.__name__}: error: this file is for Snakemake; "
+            f"by hand: python -m {stage.__module__} --help"
+        )
+    run_call(stage.__name__, lambda: stage(**bind_job(stage, job)), log=job.log[0])

@@ -1,0 +1,125 @@
+"""The signature of a stage is the interface of its rule."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taipan.config.load import read_config
+from taipan.jobs.bind import find_places
+from tests.project import RESULTS, ROOT, SMOKE, Project, copy_project
+
+pytestmark = pytest.mark.workflow
+
+LIST_RULES = """
+
+import json
+
+with open("rules.json", "w", encoding="utf-8") as handle:
+    json.dump(
+        {
+            one.name: {
+                "script": one.script,
+                "input": list(one.input.keys()),
+                "output": list(one.output.keys()),
+                "params": list(one.params.keys()),
+                "wildcards": sorted(one.wildcard_names),
+            }
+            for one in workflow.rules
+            if one.script
+        },
+        handle,
+    )
+"""
+RUNS = {
+    "default": "{}",
+    "dask": "skim: {executor: dask, dask_scheduler: 'tcp://localhost:1'}",
+    "duplicates": "skim: {duplicates: first}",
+    "refined": "training: {negative_weights: refine}",
+    "fetched": "catalogue: cms-2012-reduced\nfiles: downloads\nremote: {access: fetch}",
+    "binned, tuned": "templates: {binning: {method: merge}}\ntuning: {enabled: true}",
+}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = copy_project(tmp_path_factory.mktemp("rules") / "taipan")
+    with (project.path / "Snakefile").open("a", encoding="utf-8") as handle:
+        handle.write(LIST_RULES)
+    return project
+
+
+def list_rules(project: Project, overlay: str) -> dict[str, Any]:
+    project.snakemake(
+        "--list-rules", config=("config/examples/smoke.yaml", project.overlay(overlay))
+    )
+    rules: dict[str, Any] = json.loads((project.path / "rules.json").read_text(encoding="utf-8"))
+    return rules
+
+
+@pytest.mark.parametrize("overlay", RUNS.values(), ids=RUNS)
+def test_every_rule_has_what_its_stage_asks_for_and_no_more(copy: Project, overlay: str) -> None:
+    """A misspelt name once was an input that is absent."""
+    rules = list_rules(copy, overlay)
+    assert len(rules) > 25
+    for name, rule in rules.items():
+        stage = Path(rule["script"]).stem
+        function = getattr(importlib.import_module(f"taipan.stages.{stage}"), stage)
+        places = find_places(function, name, {**rule, "unrecorded": ["remote", "dask_scheduler"]})
+        assert places
+
+
+def test_every_stage_has_a_rule(copy: Project) -> None:
+    found = {Path(rule["script"]).stem for text in RUNS.values()
+             for rule in list_rules(copy, text).values()}  # fmt: skip
+    assert found == {path.stem for path in (ROOT / "scripts").glob("*.py")}
+
+
+BY_HAND = {
+    "list_yields": (
+        "--templates templates/templates.zip --blinded BLINDED",
+        {"--yields": "yields.csv"},
+    ),
+    "fit": (
+        "--workspace workspaces/m_vis.json --record workspaces/m_vis_record.json "
+        "--confidence-level 0.95 --groups GROUPS",
+        {"--result": "fit/m_vis.json"},
+    ),
+    "build_workspace": (
+        "--templates templates/templates.zip --config CONFIG --observable m_vis "
+        "--transfer-factor corrections/transfer_factor.json",
+        {"--workspace": "workspaces/m_vis.json", "--record": "workspaces/m_vis_record.json"},
+    ),
+}
+
+
+@pytest.mark.parametrize("stage", BY_HAND)
+def test_stage_by_hand_writes_what_its_rule_writes(
+    finished: Project, tmp_path: Path, stage: str
+) -> None:
+    """To the byte, from a folder that is not the project."""
+    config = read_config([finished.path / SMOKE], finished.path)
+    groups = {name: item.group for name, item in config.systematics.items()}
+    special = {"CONFIG": config.model_dump(mode="json"), "GROUPS": groups, "BLINDED": ["signal"]}
+    given, made = BY_HAND[stage]
+    words = []
+    for word in given.split():
+        file = finished.path / RESULTS / word
+        words.append(json.dumps(special[word]) if word in special else str(file) if file.is_file()
+                     else word)  # fmt: skip
+    for option, name in made.items():
+        words += [option, str(tmp_path / Path(name).name)]
+    done = subprocess.run(
+        [sys.executable, "-m", f"taipan.stages.{stage}", *words],
+        cwd=tmp_path, env=finished.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for name in made.values():
+        expected = (finished.path / RESULTS / name).read_bytes()
+        assert (tmp_path / Path(name).name).read_bytes() == expected
