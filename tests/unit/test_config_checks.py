@@ -199,14 +199,15 @@ MESSAGES = {
     ),
     "theory uncertainty as a domain": (
         {
-            "training": {"adversary": {"control_sample": {"data": "pdf"}}},
+            "training": {"adversary": {"control_sample": {"simulation": ["pdf"]}}},
             "systematics": {
                 "pdf": {"kind": "rate", "size": 0.1, "samples": ["S"], "group": "theory"}
             },
         },
-        "training.adversary.control_sample.data: 'pdf' is a theory uncertainty (rate): a score "
-        "decorrelated from a choice between two generators or theories hides their difference and "
-        "does not reduce the uncertainty that it stands for (arXiv:2109.08159); allowed: data",
+        "training.adversary.control_sample.simulation[0]: 'pdf' is a theory uncertainty (rate): "
+        "a score decorrelated from a choice between two generators or theories hides their "
+        "difference and does not reduce the uncertainty that it stands for (arXiv:2109.08159); "
+        "allowed: S, ZLL, ZTT",
     ),
     "alternative simulation as a domain": (
         {"training": {"adversary": {"control_sample": {"simulation": ["ZTT", "Z2"]}}}},
@@ -218,17 +219,14 @@ MESSAGES = {
         "training.adversary.control_sample.simulation[0]: 'nlo' is an alternative simulation (kind",
     ),
     "experimental systematic as a domain": (
-        {"training": {"adversary": {"control_sample": {"data": "tes"}}}},
-        "training.adversary.control_sample.data: 'tes' is a systematic: the domains are data and "
-        "simulation, a variation has its own templates in the fit; allowed: data",
+        {"training": {"adversary": {"control_sample": {"simulation": ["tes"]}}}},
+        "training.adversary.control_sample.simulation[0]: 'tes' is a systematic: the domains are "
+        "data and simulation, a variation has its own templates in the fit; allowed: S, ZLL, ZTT",
     ),
-    "simulated dataset as data of the adversary": (
-        {"training": {"adversary": {"control_sample": {"data": "H"}}}},
-        "training.adversary.control_sample.data: 'H' is a simulated dataset, not a domain; allow",
-    ),
-    "unknown domain": (
-        {"training": {"adversary": {"control_sample": {"data": "dta"}}}},
-        "training.adversary.control_sample.data: 'dta' is not a domain; did you mean 'data'? (dat",
+    "simulated dataset as a domain": (
+        {"training": {"adversary": {"control_sample": {"simulation": ["H"]}}}},
+        "training.adversary.control_sample.simulation[0]: 'H' is a simulated dataset, not a "
+        "sample; allowed: S, ZLL, ZTT",
     ),
     "estimated sample as simulation of the adversary": (
         {"training": {"adversary": {"control_sample": {"simulation": ["QCD"]}}}},
@@ -318,11 +316,11 @@ MESSAGES = {
     ),
     "systematic named like the parameter of interest": (
         {"systematics": {"mu": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
-        "systematics.mu: 'mu' is already the fit parameter of fit.poi[0]",
+        "systematics.mu: 'mu' is already the fit parameter of fit.poi",
     ),
     "free normalisation named like the parameter of interest": (
         {"fit": {"free_normalisations": {"mu": "ZLL"}}},
-        "fit.free_normalisations.mu: 'mu' is already the fit parameter of fit.poi[0]",
+        "fit.free_normalisations.mu: 'mu' is already the fit parameter of fit.poi",
     ),
     "systematic named like a free normalisation": (
         {"systematics": {"z_norm": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
@@ -543,14 +541,6 @@ MESSAGES = {
         {"skim": {"envelope": {"jet_pt": 0.1}}},
         "skim.envelope.jet_pt: 'jet_pt' is not a threshold of the analysis module; did you mean "
         "'tau_pt'? (tau_pt)",
-    ),
-    "two parameters of interest": (
-        {"fit": {"poi": ["mu", "mu2"]}},
-        "fit.poi: 2 parameters of interest; exactly one is allowed",
-    ),
-    "no parameter of interest": (
-        {"fit": {"poi": []}},
-        "fit.poi: 0 parameters of interest; exactly one is allowed",
     ),
     "range of the parameter of interest without 1": (
         {"fit": {"poi_range": [2.0, 5.0]}},
@@ -875,8 +865,8 @@ def test_fastsim_has_all_its_data():
 
 
 def test_all_problems_are_reported_a_line_each():
-    lines = problems({"features": ["a"], "fit": {"poi": []}, "data": ["X"]})
-    assert [line.split(":")[0] for line in lines] == ["data[0]", "features[0]", "fit.poi"]
+    lines = problems({"features": ["a"], "fit": {"poi_range": [2.0, 5.0]}, "data": ["X"]})
+    assert [line.split(":")[0] for line in lines] == ["data[0]", "features[0]", "fit.poi_range"]
 
 
 def test_pileup_systematic_needs_the_correction():

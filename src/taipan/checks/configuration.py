@@ -96,7 +96,7 @@ def _check_names(config: Config) -> Problems:
     free = [f"fit.free_normalisations.{name}" for name in config.fit.free_normalisations]
     used: dict[str, str] = {TRANSFER_PARAMETER: "transfer_factor"} if config.transfer_factor else {}
     for path, name in [
-        *((f"fit.poi[{i}]", name) for i, name in enumerate(config.fit.poi)),
+        ("fit.poi", config.fit.poi),
         *zip(free, config.fit.free_normalisations, strict=True),
         *((f"systematics.{name}", name) for name in config.systematics),
     ]:

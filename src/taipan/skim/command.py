@@ -13,7 +13,7 @@ from taipan.atomic import read_json, write_json
 from taipan.clean_text import strip_credentials
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.skim import Skim
-from taipan.datasets import chunk_size, divide, identify_file
+from taipan.datasets import divide, identify_file
 from taipan.errors import TaipanError
 from taipan.provenance import code_version, describe
 from taipan.remote.mirrors import Patience, RemoteFile
@@ -128,7 +128,7 @@ def skim_files(
     )
     parameters = {
         "settings": {**vars(settings), "envelope": dict(skim.envelope)},
-        "chunk_events": chunk_size(skim),
+        "chunk_events": skim.chunk_events,
         "code": code_version("taipan.skim.command", module),
         "urls": [strip_credentials(file) for file in files if isinstance(file, str)],
     }
@@ -136,7 +136,7 @@ def skim_files(
     tasks = [
         SkimTask(str(file), low, high, path, settings, module, parameters, remote=limits)
         for file, path, (entries, _) in zip(files, paths, facts, strict=True)
-        for low, high in divide(entries, chunk_size(skim))
+        for low, high in divide(entries, skim.chunk_events)
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.stem}.", dir=out.parent) as folder:
