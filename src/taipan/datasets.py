@@ -10,21 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from taipan.config.base import Name, Strict, Url
+from taipan.config.base import Cited, Name, Strict, Url
 from taipan.config.model import Config
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0
 _FILE_NAME = re.compile(r"([\w+-][\w.+-]*/)*[\w+-][\w.+-]*", re.ASCII)  # no part begins with a dot
 Adler32 = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
-
-
-class Cited(Strict):
-    """A number with its unit and source."""
-
-    value: Annotated[float, Field(gt=0)] = Field(description="The number.")
-    unit: str = Field("", description="Its unit, for readers; it is not converted.")
-    source: str = Field(min_length=3, description="Where it was published.")
 
 
 class Dataset(Strict):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from taipan.config.base import Cited
 from taipan.config.model import Config
 from taipan.config.slices import slice_config
 from taipan.errors import TaipanError
@@ -245,6 +246,26 @@ def test_agreement_of_data_and_fit_is_in_the_summary(analysis_config: Config) ->
     blind = with_fit(analysis_config, unblind=False)
     text = to_markdown(summarise(blind, IDENTITY, blinded_results(), {}))
     assert "Goodness of fit" not in text
+
+
+def test_strength_is_given_as_a_cross_section(analysis_config: Config) -> None:
+    cited = Cited(value=2000.0, unit="pb", source="test")
+    fit = analysis_config.fit.model_copy(update={"cross_section": cited})
+    config = analysis_config.model_copy(update={"fit": fit})
+    results = found()
+    summary = summarise(config, IDENTITY, results, {})
+    observed = results.fit["observed"]
+    assert summary["cross_section"]["predicted"] == 2000.0
+    assert summary["cross_section"]["observed"] == {
+        "value": 2000.0 * observed["mu_hat"],
+        "sigma": 2000.0 * observed["sigma"],
+        "interval": [2000.0 * end for end in observed["interval"]],
+    }
+    assert "| observed  | 6000 ± 4000 |" in to_markdown(summary)
+    blind = summarise(with_fit(config, unblind=False), IDENTITY, blinded_results(), {})
+    assert blind["cross_section"]["observed"] is None
+    assert "| observed  |" in to_markdown(blind)
+    assert "cross_section" not in summarise(analysis_config, IDENTITY, results, {})
 
 
 def test_real_data_have_no_truth(analysis_config: Config) -> None:

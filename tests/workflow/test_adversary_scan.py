@@ -12,6 +12,7 @@ from taipan.config.load import read_config
 from taipan.config.model import Config
 from taipan.events.inputs import SkimmedEvents
 from taipan.nn.inputs import TrainingInputs
+from taipan.search.setup import TrainingFiles
 from tests.project import RESULTS, ROOT, SMOKE, Project
 
 OVERLAY = """\
@@ -33,16 +34,18 @@ def test_point_is_trained_judged_and_expected(
     base = finished.path / RESULTS
     names = [*settings.data, *(d for item in settings.samples.values() for d in item.datasets)]
     files = Files(
-        inputs=TrainingInputs(
-            SkimmedEvents(
-                events={
-                    name: sorted(map(str, (base / "events" / name).glob("*.parquet")))
-                    for name in names
-                },
-                normalisation=str(base / "normalisation.json"),
-                pileup=str(base / "corrections/pileup.json"),
+        TrainingFiles(
+            inputs=TrainingInputs(
+                SkimmedEvents(
+                    events={
+                        name: sorted(map(str, (base / "events" / name).glob("*.parquet")))
+                        for name in names
+                    },
+                    normalisation=str(base / "normalisation.json"),
+                    pileup=str(base / "corrections/pileup.json"),
+                ),
+                transfer_factor=str(base / "corrections/transfer_factor.json"),
             ),
-            transfer_factor=str(base / "corrections/transfer_factor.json"),
         ),
         shapes=str(base / "corrections/shapes.json"),
     )

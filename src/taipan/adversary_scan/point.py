@@ -25,10 +25,9 @@ from taipan.events.load import DatasetEvents
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.nn.inputs import TrainingInputs, collect_training_events
+from taipan.nn.inputs import collect_training_events
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.weights.store import read_weights
-from taipan.search.tune import apply_best
+from taipan.search.setup import TrainingFiles, set_up_training
 from taipan.seeds import derive_seed
 from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
@@ -46,20 +45,14 @@ class Files:
 
     Attributes
     ----------
-    inputs
-        Events of the training, and what was measured for them.
+    training
+        Events, weights of the loss and what the search found.
     shapes
         JSON file of the rule ``measure_shapes``.
-    weights
-        Parquet file of the weights of the loss, or none.
-    best
-        Values found by the search for hyperparameters, or none.
     """
 
-    inputs: TrainingInputs
+    training: TrainingFiles
     shapes: str
-    weights: Sequence[str] = ()
-    best: str | None = None
 
 
 def measure_point(
@@ -103,11 +96,11 @@ def measure_point(
     """
     settings = _at_strength(settings, strength)
     analysis = load_analysis(settings.module)
-    datasets = files.inputs.skimmed.open(analysis, settings.training.folds)
-    transfer = read_json(files.inputs.transfer_factor)
+    datasets = files.training.inputs.skimmed.open(analysis, settings.training.folds)
+    transfer = read_json(files.training.inputs.transfer_factor)
     factor = None if transfer is None else float(transfer["value"])
     area = train_point(
-        datasets, analysis, settings, factor or 0.0, seed, models, record, files, threads
+        datasets, analysis, settings, factor or 0.0, seed, models, record, files.training, threads
     )
     scorer = FoldScorer(models, settings.features, threads)
     sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
@@ -139,7 +132,7 @@ def train_point(
     seed: int,
     models: Sequence[Path],
     record: Path,
-    files: Files | None = None,
+    files: TrainingFiles | None = None,
     threads: int = 1,
 ) -> float:
     """Train and export the networks; give the AUC, each event by the network that never saw it.
@@ -154,23 +147,19 @@ def train_point(
         Gives the weights of the loss and the hyperparameters found, if there are any.
     """
     training_set, opponents = collect_training_events(datasets, analysis, settings, transfer_factor)
-    training, used, transformed = settings.training, (True,) * len(settings.features), None
-    if files is not None and files.best is not None:
-        training, used = apply_best(files.best, training, settings.features)
-    if files is not None and files.weights:
-        transformed = read_weights(files.weights[0], training_set, training.network_count)
+    setup = set_up_training(files, training_set, settings)
     from taipan.nn.train import train_network
 
     train_network(
         training_set,
-        training,
+        setup.training,
         seed,
         models,
         record,
         threads=threads,
-        transformed=transformed,
+        transformed=setup.transformed,
         conditions=settings.overtraining.conditions,
-        used=used,
+        used=setup.used,
         opponents=opponents,
     )
     scores = FoldScorer(models, settings.features, threads).score(

@@ -71,3 +71,11 @@ class Strict(BaseModel):
     """Base of every section: unknown keys are errors and values cannot be changed in place."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Cited(Strict):
+    """A number with its unit and source."""
+
+    value: Annotated[float, Field(gt=0)] = Field(description="The number.")
+    unit: str = Field("", description="Its unit, for readers; it is not converted.")
+    source: str = Field(min_length=3, description="Where it was published.")

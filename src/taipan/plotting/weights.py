@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -130,14 +130,6 @@ def closure_figure(numbers: Mapping[str, Any]) -> Figure:
         axes.set_xlabel(_with_unit(name, numbers))
     _label_first(panels, "Σw training / signed", len(samples))
     return figure
-
-
-FIGURES: dict[str, Callable[[Mapping[str, Any]], Figure]] = {
-    "weights": distribution_figure,
-    "negative_fraction": fraction_figure,
-    "weight_closure": closure_figure,
-}
-"""Name of each figure and what draws it."""
 
 
 def _quantities(numbers: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from taipan.nn.inputs import TrainingInputs, open_region_weights, open_training_
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.weights.check import check_weights as judge_weights
 from taipan.nn.weights.check import failure_message
-from taipan.nn.weights.store import read_weights
+from taipan.nn.weights.store import read_loss_weights
 from taipan.nn.weights.transform import loss_weights
 
 
@@ -49,7 +49,7 @@ def check_weights(
     """
     training_set = open_training_set(inputs, config)
     training = config.training
-    stored = read_weights(weights[0], training_set, training.network_count) if weights else None
+    stored = read_loss_weights(weights, training_set, training.network_count)
     scorer = FoldScorer(models, training_set.names, threads)
     described, judged = judge_weights(
         training_set,

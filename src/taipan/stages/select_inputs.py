@@ -9,7 +9,7 @@ from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.nn.inputs import TrainingInputs, open_training_set
-from taipan.nn.weights.store import read_weights
+from taipan.nn.weights.store import read_loss_weights
 from taipan.plotting.style import save_figure
 from taipan.plotting.tuning import selection_figure
 from taipan.search.eliminate import select_inputs as eliminate_inputs
@@ -51,7 +51,6 @@ def select_inputs(
         Files of the figure `selection`.
     """
     training_set = open_training_set(inputs, config)
-    count = config.training.network_count
     steps = eliminate_inputs(
         training_set,
         config.training,
@@ -59,7 +58,7 @@ def select_inputs(
         config.input_selection,
         seed,
         threads,
-        read_weights(weights[0], training_set, count) if weights else None,
+        read_loss_weights(weights, training_set, config.training.network_count),
     )
     metric = config.training.early_stopping_metric.removeprefix("bounded_")
     content = describe_selection(steps, config.input_selection, metric)

@@ -6,30 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from taipan.config.model import Config
-from taipan.nn.inputs import TrainingInputs, open_training_events
+from taipan.nn.inputs import open_training_events
 from taipan.nn.train import train_network
-from taipan.nn.weights.store import read_weights
-from taipan.search.tune import apply_best
+from taipan.search.setup import TrainingFiles, set_up_training
 
 
 def train(
-    inputs: TrainingInputs,
+    files: TrainingFiles,
     config: Config,
     seed: int,
     code: str,
     threads: int,
-    weights: Sequence[str],
     models: Sequence[str],
     record: str,
     checkpoints: str,
-    best: str | None,
 ) -> None:
     """Train the networks of k folds.
 
     Parameters
     ----------
-    inputs
-        Events of the training, and what was measured for them.
+    files
+        Events, weights of the loss and what the search found.
     config
         Sections `module`, `samples`, `regions`, `features`, `categorical`, `training` and the
         conditions of `overtraining`.
@@ -39,35 +36,26 @@ def train(
         Version of the code, written into the models.
     threads
         Threads of TensorFlow.
-    weights
-        Parquet file of the weights of the loss, or none: the signed weights, or what
-        `training.negative_weights` makes of them without a stage of its own.
     models
         ONNX file of each fold to write.
     record
         JSON record to write (``docs/training.md``).
     checkpoints
         Folder from whose files a killed training goes on.
-    best
-        Values found by the search, which replace those of `training`; None without a search.
     """
-    training_set, opponents = open_training_events(inputs, config)
-    training, used = config.training, (True,) * len(config.features)
-    if best is not None:
-        training, used = apply_best(best, training, config.features)
-    count = training.network_count
-    transformed = read_weights(weights[0], training_set, count) if weights else None
+    training_set, opponents = open_training_events(files.inputs, config)
+    setup = set_up_training(files, training_set, config)
     train_network(
         training_set,
-        training,
+        setup.training,
         seed,
         [Path(path) for path in models],
         Path(record),
         provenance={"code": code},
         threads=threads,
-        transformed=transformed,
+        transformed=setup.transformed,
         conditions=config.overtraining.conditions,
-        used=used,
+        used=setup.used,
         checkpoints=Path(checkpoints),
         opponents=opponents,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from taipan.config.model import Config
 from taipan.nn.inputs import TrainingInputs, open_training_set
-from taipan.nn.weights.store import read_weights
+from taipan.nn.weights.store import read_loss_weights
 from taipan.search.tune import describe_best, search_hyperparameters, write_results
 
 
@@ -45,7 +45,6 @@ def tune(
         JSON and CSV file to write (``docs/training.md``).
     """
     training_set = open_training_set(inputs, config)
-    count = config.training.network_count
     found = search_hyperparameters(
         training_set,
         config.training,
@@ -55,7 +54,7 @@ def tune(
         Path(folder),
         code,
         threads,
-        read_weights(weights[0], training_set, count) if weights else None,
+        read_loss_weights(weights, training_set, config.training.network_count),
     )
     content = describe_best(found, config.tuning, seed, code)
     write_results((best, trials), found.trials, content)

@@ -134,6 +134,7 @@ def summarise(
             "expected": _result(reference["expected"]),
             "observed": _observed(reference["observed"]),
         },
+        **_cross_sections(settings, results.fit),
         "gates": {
             name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}
             for name, verdict in results.gates.items()
@@ -198,6 +199,22 @@ def _result(full: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _observed(full: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if full is None else {key: full[key] for key in _OBSERVED_KEYS}
+
+
+def _cross_sections(settings: Config, fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Give strength times cross section, if the configuration says what a strength of 1 is."""
+    one = settings.fit.cross_section
+    if one is None:
+        return {}
+    found: dict[str, Any] = {"unit": one.unit, "predicted": one.value}
+    for kind in ("expected", "observed"):
+        result = fit[kind]
+        found[kind] = result and {
+            "value": one.value * result["mu_hat"],
+            "sigma": one.value * result["sigma"],
+            "interval": [one.value * end for end in result["interval"]],
+        }
+    return {"cross_section": found}
 
 
 def _plain(content: Mapping[str, Any] | None) -> dict[str, Any] | None:

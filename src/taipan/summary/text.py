@@ -39,6 +39,8 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         "Expected: Asimov data with μ = 1; its limit is the median without signal.",
         *_agreement(summary),
     ]
+    if "cross_section" in summary:
+        parts += ["## Cross section", _cross_section(summary["cross_section"])]
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *_yields(summary)]
@@ -184,6 +186,21 @@ def _agreement(summary: Mapping[str, Any]) -> list[str]:
 def _chi2(found: Mapping[str, Any]) -> list[str]:
     p_value = _ABSENT if found["p_value"] is None else f"{found['p_value']:.3g}"
     return [f"{found['statistic']:.1f} / {found['degrees']}", p_value]
+
+
+def _cross_section(found: Mapping[str, Any]) -> str:
+    unit = escape_markdown(found["unit"])
+    rows = []
+    for kind in ("expected", "observed"):
+        result = found[kind]
+        if result is None:
+            rows.append([kind, *["blinded"] * 2])
+            continue
+        low, high = result["interval"]
+        size = format_measurement(result["value"], result["sigma"])
+        rows.append([kind, size, f"[{low:.4g}, {high:.4g}]"])
+    rows.append(["predicted", f"{found['predicted']:g}", _ABSENT])
+    return format_table(["fit", f"σ ({unit})", "68.27 % interval"], rows)
 
 
 def _truth(summary: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from taipan.config.base import Fraction, Name, Strict
+from taipan.config.base import Cited, Fraction, Name, Strict
 
 
 class Fit(Strict):
@@ -20,6 +20,11 @@ class Fit(Strict):
     )
     reference: Name | None = Field(
         "m_vis", description="Observable of the reference fit, absent for none."
+    )
+    cross_section: Cited | None = Field(
+        None,
+        description="Cross section that a signal strength of 1 stands for; the result is then "
+        "given in its unit, too.",
     )
     free_normalisations: dict[Name, Name] = Field(
         default_factory=dict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,18 @@ def read_weights(path: Path | str, training_set: TrainingSet, count: int) -> Flo
     for index, name in enumerate(networks):
         weights[index, order] = table[name].to_numpy()
     return weights
+
+
+def read_loss_weights(
+    files: Sequence[Path | str], training_set: TrainingSet, count: int
+) -> FloatArray | None:
+    """Read the weights of the loss if there is a file of them, as :func:`read_weights` does.
+
+    Parameters
+    ----------
+    files
+        The file, or none: then the loss has the signed weights, or what the training makes of them.
+    training_set, count
+        As of :func:`read_weights`.
+    """
+    return read_weights(files[0], training_set, count) if files else None
