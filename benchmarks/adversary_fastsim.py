@@ -157,8 +157,10 @@ def event_influence(
     run: Any, found: Mapping[str, Any], config: Any, analysis: Any, scorer: Any
 ) -> tuple[Array, Array]:
     """Hash of the data events that count, and by how much each moves μ̂, also through QCD."""
+    from taipan.estimates.registry import read_estimate
     from taipan.events.selection import region_masks
 
+    estimate = read_estimate(config.samples, run.transfer)
     hashes, values = [], []
     for events in run.datasets:
         if not events.is_data:
@@ -167,8 +169,8 @@ def event_influence(
         masks = region_masks(quantities, config.regions)
         for name, item in found.items():
             edges, changes = np.asarray(item["edges"]), np.asarray(item["changes"])
-            partner = config.regions[name].same_sign
-            for region, sign in ((name, 1.0), (partner, -float(run.transfer["value"]))):
+            source = estimate.source(name)
+            for region, sign in ((name, 1.0), (source, -estimate.factor(name))):
                 chosen = np.flatnonzero(masks[region])
                 features = np.stack([quantities[key][chosen] for key in config.features], axis=1)
                 scores = scorer.score(features.astype(np.float32), events.folds[chosen])
@@ -193,7 +195,7 @@ def analyse(
     from taipan.events.variations import template_variations
     from taipan.likelihood import build_workspace
 
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     total = fill_total(run.datasets, analysis, config, shapes, scorer, variations)
     templates, residuals = estimate_from_data(total, config, variations, run.transfer)
     plain = {key: item for key, item in config.systematics.items() if key != "residual"}
@@ -318,11 +320,13 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.models / f"{strength:g}_{seed}" if options.models else Path(temporary)
         models = [folder / f"fold{i}.onnx" for i in range(FOLDS)]
-        record, factor = folder / "training.json", float(run.transfer["value"])
+        from taipan.estimates.registry import read_estimate
+
+        record, estimate = folder / "training.json", read_estimate(config.samples, run.transfer)
         area = train_once(
             folder,
             trained_with,
-            lambda: train_point(run.datasets, analysis, config, factor, number, models, record),
+            lambda: train_point(run.datasets, analysis, config, estimate, number, models, record),
         )
         trained = time.process_time()
         networks = read_json(record)["networks"]

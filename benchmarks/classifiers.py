@@ -39,6 +39,7 @@ from taipan.atomic import read_json
 from taipan.config.load import read_config
 from taipan.config.model import Config
 from taipan.config.sections.training import Training
+from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.variations import NOMINAL, template_variations
@@ -51,7 +52,7 @@ from taipan.nn.overtraining import Scorer, check_scorer
 from taipan.nn.scorer import FoldScorer
 from taipan.search.tune import apply_best
 from taipan.seeds import derive_seed
-from taipan.templates.combine import TransferFactor, add_datasets, add_same_sign
+from taipan.templates.combine import add_datasets, add_estimate
 from taipan.templates.fill import DATA, SCORE, FillSettings, fill_dataset
 
 ROOT = Path(__file__).parents[1]
@@ -237,7 +238,7 @@ def sigma_of_fit(score: Callable[[Any, Any], Any], results: Path, config: Config
     """Expected sigma(mu) with all systematics: what the rules from `histogram` to `fit` do."""
     analysis = load_analysis(config.module)
     corrections = results / "corrections"
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     observables = {SCORE: config.observables[SCORE]}
     fill = FillSettings(
         config.samples,
@@ -259,10 +260,8 @@ def sigma_of_fit(score: Callable[[Any, Any], Any], results: Path, config: Config
     processes, regions = [*config.samples, DATA], list(config.regions)
     total = add_datasets(filled, observables, processes, regions, labels)[SCORE]
     measured = read_json(corrections / "transfer_factor.json")
-    if measured is not None:
-        keys = ("value", "stat", "numerator", "denominator")
-        factor = TransferFactor(**{key: measured[key] for key in keys})
-        total = add_same_sign(total, config.samples, config.regions, variations, factor)
+    estimate = read_estimate(config.samples, measured)
+    total = add_estimate(total, config.samples, config.regions, variations, estimate)
     workspace, _ = build_workspace(total, config, SCORE, measured)
     return expected_sigma(workspace)
 

@@ -25,14 +25,15 @@ from taipan.atomic import read_json
 from taipan.config.load import read_config
 from taipan.coverage.draw import (
     Binning,
-    SameSign,
     SampleEvents,
+    SourceData,
     Universe,
     extreme_truths,
     reach_of,
     split_samples,
 )
 from taipan.coverage.truth import Truth
+from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.inference import compile_model
@@ -40,15 +41,15 @@ from taipan.inference.model import CompiledModel
 from taipan.inference.toys import fit_pseudo_data
 from taipan.likelihood.table import read_table
 from taipan.nn.scorer import FoldScorer
-from taipan.stages.draw_pseudo_data import read_same_sign
+from taipan.stages.draw_pseudo_data import read_source_data
 from taipan.templates.store import read_histograms
 
 SPLITS = 4
 OBSERVABLE = "nn_score"
 
 
-def open_universe(folder: Path, config: Any) -> tuple[Universe, SameSign]:
-    """Open the events of a run near the fitted regions, and its same-sign data."""
+def open_universe(folder: Path, config: Any) -> tuple[Universe, SourceData]:
+    """Open the events of a run near the fitted regions, and the data of an estimate."""
     analysis = load_analysis(config.module)
     models = sorted(map(str, (folder / "models").glob("fold*.onnx")))
     merging = read_json(folder / f"workspaces/{OBSERVABLE}_record.json")["regions"]
@@ -68,23 +69,28 @@ def open_universe(folder: Path, config: Any) -> tuple[Universe, SameSign]:
     table = read_table(
         read_histograms(str(folder / "templates/templates.zip"))[OBSERVABLE], OBSERVABLE
     )
-    same_sign = read_same_sign(
-        table, merging, config, read_json(corrections / "transfer_factor.json")
+    source_data = read_source_data(
+        table,
+        merging,
+        config,
+        read_estimate(config.samples, read_json(corrections / "transfer_factor.json")),
     )
     evaluators = read_corrections(config.weights, analysis.quantities, corrections / "shapes.json")
     score = FoldScorer(models, threads=1, features=config.features).score
     parts = split_samples(loaded, analysis, config, evaluators)
     full = Universe(parts, analysis, config, binning, score)
     near = reach_of(full, extreme_truths(config.systematics))
-    return Universe(near, analysis, config, binning, score), same_sign
+    return Universe(near, analysis, config, binning, score), source_data
 
 
-def even_parts(universe: Universe, same_sign: SameSign, names: list[str]) -> list[dict[str, Any]]:
+def even_parts(
+    universe: Universe, source_data: SourceData, names: list[str]
+) -> list[dict[str, Any]]:
     """Even part of each systematic, and of all together, per region and bin."""
     zero = dict.fromkeys(universe.config.systematics, 0.0)
 
     def yields(**pulls: float) -> dict[str, Any]:
-        return universe.expected(Truth(1.0, {**zero, **pulls}, 0.0), same_sign)
+        return universe.expected(Truth(1.0, {**zero, **pulls}, {}), source_data)
 
     nominal, found = yields(), []
     for name in names:
@@ -120,12 +126,12 @@ def halves(parts: list[SampleEvents], rng: np.random.Generator) -> list[list[Sam
 
 def main(folder: Path) -> None:
     config = read_config([], Path.cwd())
-    universe, same_sign = open_universe(folder, config)
+    universe, source_data = open_universe(folder, config)
     model = compile_model(read_json(folder / f"workspaces/{OBSERVABLE}.json"))
     names = [name for name, item in config.systematics.items() if item.kind == "kinematic"]
-    zero = Truth(1.0, dict.fromkeys(config.systematics, 0.0), 0.0)
-    nominal = universe.expected(zero, same_sign)
-    found = biases(model, nominal, even_parts(universe, same_sign, names))
+    zero = Truth(1.0, dict.fromkeys(config.systematics, 0.0), {})
+    nominal = universe.expected(zero, source_data)
+    found = biases(model, nominal, even_parts(universe, source_data, names))
     rng = np.random.default_rng(1)
     differences = []
     for _ in range(SPLITS):
@@ -135,7 +141,7 @@ def main(folder: Path) -> None:
                 nominal,
                 even_parts(
                     Universe(half, universe.analysis, config, universe.binning, universe._scorer),
-                    same_sign,
+                    source_data,
                     names,
                 ),
             )

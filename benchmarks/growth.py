@@ -62,7 +62,7 @@ def fill(
         config.weights, analysis.quantities, folder / "corrections" / "shapes.json"
     )
     chosen = many(
-        template_variations(config.systematics, config.regions), dataset, config.samples, number
+        template_variations(config.systematics, config.samples), dataset, config.samples, number
     )
     settings = FillSettings(
         config.samples, config.regions, config.features, config.observables, config.control_plots,

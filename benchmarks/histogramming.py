@@ -61,7 +61,7 @@ def main(folder: Path, dataset: str) -> None:
     corrections = read_corrections(
         config.weights, analysis.quantities, folder / "corrections" / "shapes.json"
     )
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
 
     def fill(chosen: list[Variation]) -> None:
         (events,) = SkimmedEvents({dataset: paths}, *files).open(analysis, len(models))

@@ -69,7 +69,7 @@ FUNCTIONS = {
         "tests/unit/test_metrics_by_hand.py",
         ("weighted_mean",),
     ),
-    "src/taipan/templates/combine.py": (
+    "src/taipan/estimates/ratio.py": (
         "tests/unit/test_templates_by_hand.py",
         ("measure_transfer_factor",),
     ),

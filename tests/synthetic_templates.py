@@ -44,6 +44,13 @@ RATES: dict[str, tuple[float, list[str]]] = {
 SAME_SIGN = {"ggH": 0.02, "qqH": 0.02, "W": 0.3, "TT": 0.2, "ZLL": 0.5, "ZTT": 0.01}
 TRANSFER: dict[str, float] = {"value": 1.06, "stat": 0.02, "relative_uncertainty": 0.06}
 
+ESTIMATE = {
+    "method": "same_sign",
+    "regions": {"signal": "ss_signal", "w_control": "ss_w_control"},
+    "numerator": "signal",
+    "denominator": "ss_signal",
+}
+
 
 def settings() -> dict[str, Any]:
     """Configuration of the synthetic analysis, to be changed by tests."""
@@ -51,7 +58,7 @@ def settings() -> dict[str, Any]:
         name: {
             "label": name,
             "role": "signal" if name in ("ggH", "qqH") else "background",
-            **({"estimate": "same_sign"} if name == "QCD" else {"datasets": [f"MC_{name}"]}),
+            **({"estimate": ESTIMATE} if name == "QCD" else {"datasets": [f"MC_{name}"]}),
         }
         for name in SAMPLES
     }
@@ -80,8 +87,8 @@ def settings() -> dict[str, Any]:
         "data": ["Data"],
         "samples": samples,
         "regions": {
-            "signal": {"cut": "mt < 30", "role": "signal", "same_sign": "ss_signal"},
-            "w_control": {"cut": "mt > 70", "role": "control", "same_sign": "ss_w_control"},
+            "signal": {"cut": "mt < 30", "role": "signal"},
+            "w_control": {"cut": "mt > 70", "role": "control"},
             "ss_signal": {"cut": "mt < 30"},
             "ss_w_control": {"cut": "mt > 70"},
         },

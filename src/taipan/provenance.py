@@ -18,7 +18,7 @@ from taipan.errors import TaipanError
 
 _PACKAGE = Path(taipan.__file__).parent
 _LARGEST_HASHED = 256 * 1024**2
-_CALLED = re.compile("import_module|__import__|load_analysis")
+_CALLED = re.compile("import_module|import_room|__import__|load_analysis")
 _RECORDED = (
     *("awkward", "hist", "keras", "numpy", "onnxruntime", "pyarrow", "pyhf", "scipy"),
     *("snakemake", "tensorflow", "uproot"),
@@ -218,13 +218,20 @@ def _absolute(module: str, level: int, importer: str) -> str:
 
 
 def _imported_by_call(node: ast.Call, importer: str) -> Iterator[str]:
-    """Name of the module of ``import_module("…")`` or ``__import__("…")``, if it is written out."""
-    if _last_name(node.func) not in ("import_module", "__import__") or not node.args:
+    """Name the modules of ``import_module("…")``, ``__import__("…")`` and ``import_room("…")``.
+
+    Only names that are written out are known.
+    """
+    called = _last_name(node.func)
+    if called not in ("import_module", "import_room", "__import__") or not node.args:
         return
     argument = node.args[0]
     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
         module = argument.value.lstrip(".")
-        yield _absolute(module, len(argument.value) - len(module), importer)
+        name = _absolute(module, len(argument.value) - len(module), importer)
+        yield name
+        if called == "import_room" and (file := _file_of(name)) is not None:
+            yield from (f"{name}.{path.stem}" for path in sorted(file.parent.glob("[!_]*.py")))
 
 
 @cache

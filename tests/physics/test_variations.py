@@ -20,19 +20,19 @@ from taipan.fastsim import DATASETS, write_dataset
 from taipan.normalisation import Normalisation
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.templates.combine import (
-    TransferFactor,
     add_datasets,
-    add_same_sign,
+    add_estimate,
     check_variations,
     check_yields,
     list_yields,
 )
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from tests.conftest import ROOT, fastsim_settings, skim_settings
+from tests.made_up_estimates import measured as with_factor
 
 LUMINOSITY = 0.5
 EVENTS = 6000
-FACTOR = TransferFactor(1.06, 0.05, (1.06, 0.05), (1.0, 0.05))
+FACTOR = 1.06
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +68,18 @@ def templates(
     """Templates of m_vis and of a stand-in for the score, with every variation."""
     config, folder = analysis_config, tmp_path_factory.mktemp("shapes")
     measures = {n: w.measure for n, w in config.weights.items() if w.measure is not None}
+    estimate = with_factor(config.samples, FACTOR)
     counts = count_events(datasets, measures, config.samples, config.regions, ANALYSIS)
     measured = {
         name: (
             item.quantity,
             item.binning,
-            measure_weight(name, item, counts, config.samples, config.regions, FACTOR.value),
+            measure_weight(name, item, counts, config.samples, config.regions, estimate),
         )
         for name, item in measures.items()
     }
     write_json(folder / "shapes.json", write_corrections(measured))
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     settings = FillSettings(
         config.samples,
         config.regions,
@@ -98,7 +99,7 @@ def templates(
     processes = [*config.samples, DATA]
     total = add_datasets(parts, config.observables, processes, list(config.regions), labels)
     return {
-        name: add_same_sign(item, config.samples, config.regions, variations, FACTOR)
+        name: add_estimate(item, config.samples, config.regions, variations, estimate)
         for name, item in total.items()
     }
 
@@ -108,7 +109,7 @@ def test_every_declared_variation_changes_every_sample_it_lists(
 ) -> None:
     """By more than 10⁻⁴ of the largest bin, in some fitted region or same-sign partner."""
     config = analysis_config
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     check_yields(list_yields(templates["m_vis"]), config.samples, config.regions)
     check_variations(templates, config.samples, config.regions, variations)
     assert not caplog.records
@@ -117,7 +118,7 @@ def test_every_declared_variation_changes_every_sample_it_lists(
         for sample in variation.systematic.samples:
             changes = []
             for histogram in templates.values():
-                for region in varied_regions(config.regions):
+                for region in varied_regions(config.regions, config.samples):
                     if not variation.applies(sample, region):
                         continue
                     cell = histogram[hist.loc(sample), hist.loc(region), :, :]

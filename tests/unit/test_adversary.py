@@ -26,6 +26,7 @@ from taipan.nn.adversary.monitor import distance_correlation, divergence
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.history import choose_epoch, stop_reason
 from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network
+from tests.made_up_estimates import measured, same_sign
 
 ROOT = Path(__file__).parents[2]
 BASE = {
@@ -471,7 +472,7 @@ def collection() -> dict[str, Any]:
         high = np.repeat([90.0, 10.0, 90.0, 10.0], [opposite, 2, same_sign, 1])
         return {"q": charge, "m": high, "x": np.arange(len(charge), dtype=float)}
 
-    return {
+    found: dict[str, Any] = {
         "datasets": [
             _dataset("Data", columns(20, 8), None),
             _dataset("W", columns(12, 3), 0.5),
@@ -486,18 +487,18 @@ def collection() -> dict[str, Any]:
             samples={
                 "H": Sample(role="signal", datasets=["H"]),
                 "W": Sample(datasets=["W"]),
-                "QCD": Sample(estimate="same_sign"),
+                "QCD": Sample(estimate=same_sign(sr="ss", cr="ss_cr", all="ss_cr")),
             },
             regions={
-                "sr": Region(cut="q > 0 and m < 30", role="signal", same_sign="ss"),
+                "sr": Region(cut="q > 0 and m < 30", role="signal"),
                 "ss": Region(cut="q < 0 and m < 30"),
-                "cr": Region(cut="q > 0 and m > 70", role="control", same_sign="ss_cr"),
+                "cr": Region(cut="q > 0 and m > 70", role="control"),
                 "ss_cr": Region(cut="q < 0 and m > 70"),
-                "all": Region(cut="q > 0", same_sign="ss_cr"),
+                "all": Region(cut="q > 0"),
             },
         ),
-        "transfer_factor": 1.1,
     }
+    return {**found, "estimate": measured(found["settings"].samples, 1.1)}
 
 
 def test_sample_confined_to_other_regions_is_not_trained_on(collection: dict[str, Any]) -> None:

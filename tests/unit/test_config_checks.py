@@ -63,23 +63,28 @@ CATALOGUE = {
 }
 for _dataset in CATALOGUE["datasets"].values():
     _dataset["generated_events"] = 100
+ESTIMATE = {
+    "method": "same_sign",
+    "regions": {"sr": "ss_sr", "cr": "ss_cr"},
+    "numerator": "cr",
+    "denominator": "ss_cr",
+}
 CONTENT = {
     "module": "toy",
     "title": "toy",
     "data": ["Data"],
     "samples": {
         "S": {"label": "S", "role": "signal", "datasets": ["H"]},
-        "QCD": {"label": "QCD", "estimate": "same_sign"},
+        "QCD": {"label": "QCD", "estimate": ESTIMATE},
         "ZLL": {"label": "ZLL", "datasets": ["Z"], "select": "gen_match == 0"},
         "ZTT": {"label": "ZTT", "datasets": ["Z"], "select": "gen_match == 1"},
     },
     "regions": {
-        "sr": {"cut": "q_1 * q_2 < 0 and mt_1 < 30", "role": "signal", "same_sign": "ss_sr"},
-        "cr": {"cut": "q_1 * q_2 < 0 and mt_1 > 70", "role": "control", "same_sign": "ss_cr"},
+        "sr": {"cut": "q_1 * q_2 < 0 and mt_1 < 30", "role": "signal"},
+        "cr": {"cut": "q_1 * q_2 < 0 and mt_1 > 70", "role": "control"},
         "ss_sr": {"cut": "q_1 * q_2 > 0 and mt_1 < 30"},
         "ss_cr": {"cut": "q_1 * q_2 > 0 and mt_1 > 70"},
     },
-    "transfer_factor": {"numerator": "cr", "denominator": "ss_cr"},
     "features": ["pt_1", "m"],
     "observables": {
         "nn_score": {"label": "score", "binning": [0, 0.5, 1]},
@@ -102,11 +107,16 @@ CONTENT = {
 }
 
 
+def estimated(**keys):
+    return {"samples": {"QCD": {"estimate": keys}}}
+
+
 def make_config(change=None, tmp_path=None):
     content = merge(CONTENT, {"results": str(tmp_path or "results")})
     content = merge(content, change or {})
-    if content["transfer_factor"] == "none":
-        del content["transfer_factor"]
+    regions = content["samples"]["QCD"]["estimate"]["regions"]
+    for name in [name for name, source in regions.items() if source is None]:
+        del regions[name]
     return Config.model_validate(content)
 
 
@@ -255,8 +265,8 @@ MESSAGES = {
     ),
     "region of the adversary without QCD estimate": (
         {"training": {"adversary": {"enabled": True, "control_sample": {"region": "ss_cr"}}}},
-        "training.adversary.control_sample.region: 'ss_cr' has no `same_sign` partner, so 'QCD' "
-        "cannot be subtracted from its data",
+        "training.adversary.control_sample.region: 'ss_cr' is none of "
+        "samples.QCD.estimate.regions, so 'QCD' cannot be subtracted from its data",
     ),
     "neutral feature that is none": (
         {"training": {"adversary": {"control_sample": {"neutral": ["mt_1"]}}}},
@@ -328,7 +338,7 @@ MESSAGES = {
     ),
     "systematic named like the transfer factor": (
         {"systematics": {"qcd_os_ss": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
-        "systematics.qcd_os_ss: 'qcd_os_ss' is already the fit parameter of transfer_factor",
+        "systematics.qcd_os_ss: 'qcd_os_ss' is already the fit parameter of samples.QCD.estimate",
     ),
     "observable that may be missing": (
         {"observables": {"z_jet": {"label": "z", "binning": [0, 1]}}},
@@ -407,7 +417,7 @@ MESSAGES = {
     ),
     "select of a data-driven sample": (
         {"samples": {"QCD": {"select": "m > 0"}}},
-        "samples.QCD.select: a data-driven sample takes no `select`",
+        "samples.QCD.select: a sample estimated from data takes no `select`",
     ),
     "events counted twice": (
         {"samples": {"ZTT": {"select": None}}},
@@ -476,33 +486,33 @@ MESSAGES = {
         "training.region: 'srr' is not a region; did you mean 'sr'? (sr, cr, ss_sr, ss_cr)",
     ),
     "unknown same-sign partner": (
-        {"regions": {"cr": {"same_sign": "ss"}}},
-        "regions.cr.same_sign: 'ss' is not a region",
+        estimated(regions={"cr": "ss"}),
+        "samples.QCD.estimate.regions.cr: 'ss' is not a region",
     ),
     "same-sign partner with the same events": (
         {"regions": {"ss_cr": {"cut": "mt_1 > 70"}}},
-        "regions.cr.same_sign: 'ss_cr' is not shown to be disjoint from 'cr'",
+        "samples.QCD.estimate.regions.cr: 'ss_cr' is not shown to be disjoint from 'cr'",
     ),
     "no same-sign partner": (
-        {"regions": {"cr": {"same_sign": None}}},
-        "regions.cr.same_sign: missing; the data-driven sample 'QCD' needs the partner of every "
-        "fitted or trained region",
+        estimated(regions={"cr": None}),
+        "samples.QCD.estimate.regions.cr: missing; the estimate needs the source of every fitted "
+        "or trained region",
     ),
     "no same-sign partner of the trained region": (
         {"training": {"region": "ss_sr"}},
-        "regions.ss_sr.same_sign: missing; the data-driven sample 'QCD' needs the partner",
+        "samples.QCD.estimate.regions.ss_sr: missing; the estimate needs the source of every",
     ),
-    "no transfer factor": (
-        {"transfer_factor": "none"},
-        "samples.QCD.estimate: same_sign needs the section transfer_factor",
+    "estimate in an unknown region": (
+        estimated(regions={"crr": "ss_cr"}),
+        "samples.QCD.estimate.regions.crr: 'crr' is not a region; did you mean 'cr'?",
     ),
     "transfer factor of an unknown region": (
-        {"transfer_factor": {"numerator": "os"}},
-        "transfer_factor.numerator: 'os' is not a region",
+        estimated(numerator="os"),
+        "samples.QCD.estimate.numerator: 'os' is not a region",
     ),
     "transfer factor of one region": (
-        {"transfer_factor": {"numerator": "ss_cr"}},
-        "transfer_factor.denominator: 'ss_cr' is also the numerator",
+        estimated(numerator="ss_cr"),
+        "samples.QCD.estimate.denominator: 'ss_cr' is also the numerator",
     ),
     "unknown feature": (
         {"features": ["pt_1", "pt_2"]},
@@ -768,12 +778,12 @@ WEIGHTS = {
     ),
     "simulated sample with a denominator": (
         {"w": {"measure": {**MEASURE, "denominator": "ss_cr"}}},
-        "weights.w.measure.denominator: 'ss_cr'; a sample estimated with same_sign needs it, a "
+        "weights.w.measure.denominator: 'ss_cr'; a sample estimated from data needs it, a "
         "simulated one takes none",
     ),
     "data-driven sample without a denominator": (
         {"w": {"measure": {**MEASURE, "sample": "QCD"}}},
-        "weights.w.measure.denominator: None; a sample estimated with same_sign needs it",
+        "weights.w.measure.denominator: None; a sample estimated from data needs it",
     ),
 }
 
@@ -946,7 +956,7 @@ def test_regions_of_a_sample_are_fitted_ones():
         "samples: no sample with role signal counts in a region with role signal (sr; "
         "samples.*.regions)",
     ]
-    with pytest.raises(ValidationError, match="a data-driven sample takes no `regions`"):
+    with pytest.raises(ValidationError, match="a sample estimated from data takes no `regions`"):
         check({"samples": {"QCD": {"regions": ["sr"]}}})
 
 
@@ -1023,9 +1033,9 @@ def test_remote_file_listed_twice_is_refused():
 
 def test_two_samples_are_not_estimated_from_the_same_data():
     """Each was all of data minus simulation: QCD counted twice."""
-    lines = problems({"samples": {"QCD2": {"label": "QCD", "estimate": "same_sign"}}})
+    lines = problems({"samples": {"QCD2": {"label": "QCD", "estimate": ESTIMATE}}})
     assert lines == [
-        "samples.QCD2.estimate: 'same_sign' is also that of sample 'QCD'; each is all of data "
+        "samples.QCD2.estimate: sample 'QCD' is estimated from data, too; each is all of data "
         "minus simulation, which would count twice (one sample at most)"
     ]
 

@@ -188,7 +188,7 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
         ({"samples": {"W+": {"label": "W"}}}, "samples.W+: 'W+' is not a valid name (letters, "),
         (
             {"samples": {"QCD": {"datasets": ["TTbar"]}}},
-            "samples.QCD: a data-driven sample takes no `datasets`",
+            "samples.QCD: a sample estimated from data takes no `datasets`",
         ),
         ({"samples": {"new": {"label": "new"}}}, "samples.new: a simulated sample needs at least "),
         ({"fit": {"poi_range": [0]}}, "fit.poi_range[1]: missing (number)"),

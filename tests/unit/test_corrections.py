@@ -16,6 +16,7 @@ from taipan.config.sections.weights import Measurement, Weight
 from taipan.errors import TaipanError
 from taipan.events.corrections import measured_ratio, read_correction, write_corrections
 from taipan.events.shapes import measure_weight
+from tests.made_up_estimates import measured, same_sign
 
 QUANTITIES = {
     "passes": np.array([True, True, True]),
@@ -154,11 +155,11 @@ def test_what_is_measured() -> None:
     samples = {
         "W": Sample(datasets=["w"]),
         "TT": Sample(datasets=["tt"]),
-        "QCD": Sample(estimate="same_sign"),
+        "QCD": Sample(estimate=same_sign(os="ss")),
         "H": Sample(datasets=["h"], role="signal"),
     }
     regions = {
-        "os": Region(cut="a > 1", same_sign="ss"),
+        "os": Region(cut="a > 1"),
         "ss": Region(cut="a < 1"),
     }
     yields = {
@@ -171,22 +172,22 @@ def test_what_is_measured() -> None:
     }
     counts = {("w", *key): np.array([v, v]) for key, v in yields.items()}
     measure = Measurement(sample="W", region="os", quantity="x", binning=[0, 1, 2])
-    found = measure_weight("w", measure, counts, samples, regions, 2.0)
+    found = measure_weight("w", measure, counts, samples, regions, measured(samples, 2.0))
     # data - TT - 2·(SS data - SS simulation) = [80, 200] over W = [100, 200]
     np.testing.assert_allclose(found, np.array([0.8, 1.0]) * 300.0 / 280.0)
     measure = Measurement(
         sample="QCD", region="os", denominator="ss", quantity="x", binning=[0, 1, 2]
     )
     counts["w", "os", "data"] = np.array([[130.0, 300.0]] * 2)
-    found = measure_weight("w", measure, counts, samples, regions, 2.0)
+    found = measure_weight("w", measure, counts, samples, regions, measured(samples, 2.0))
     # [20, 60] over [10, 10]
     np.testing.assert_allclose(found, np.array([2.0, 5.0]) * 0.25 / 1.0 * np.array([1, 1.2]))
 
 
 def test_region_without_events_is_named() -> None:
     """The same-sign estimate of W's control region is negative there, which hid the reason."""
-    samples = {"W": Sample(datasets=["w"]), "QCD": Sample(estimate="same_sign")}
-    regions = {"os": Region(cut="a > 1", same_sign="ss"), "ss": Region(cut="a < 1")}
+    samples = {"W": Sample(datasets=["w"]), "QCD": Sample(estimate=same_sign(os="ss"))}
+    regions = {"os": Region(cut="a > 1"), "ss": Region(cut="a < 1")}
     counts = {
         ("w", region, sample): np.full((2, 2), value)
         for region, sample, value in (
@@ -202,7 +203,7 @@ def test_region_without_events_is_named() -> None:
             **{"sample": "W", "region": "os", "quantity": "x", "binning": [0, 1, 2], **changes}
         )
         with pytest.raises(TaipanError) as error:
-            measure_weight("w", measure, counts, samples, regions, 2.0)
+            measure_weight("w", measure, counts, samples, regions, measured(samples, 2.0))
         return str(error.value)
 
     empty = (

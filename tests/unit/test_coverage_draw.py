@@ -13,20 +13,21 @@ from taipan.analysis import Shift
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.systematics import Systematic
-from taipan.coverage.draw import Binning, SameSign, SampleEvents, Universe
+from taipan.coverage.draw import Binning, SampleEvents, SourceData, Universe
 from taipan.coverage.truth import Truth, rate_factor
+from tests.made_up_estimates import measured, same_sign
 
 NUMBER = 4000
 EDGES = np.array([0.0, 1.0, 2.0, 3.0])
 REGIONS = {
-    "signal": Region(cut="os > 0", role="signal", same_sign="ss"),
+    "signal": Region(cut="os > 0", role="signal"),
     "control": Region(cut="os < -1", role="control"),
     "ss": Region(cut="os == 0"),
 }
 SAMPLES = {
     "S": Sample(role="signal", datasets=["s"]),
     "W": Sample(datasets=["w"]),
-    "QCD": Sample(estimate="same_sign"),
+    "QCD": Sample(estimate=same_sign(signal="ss")),
 }
 SYSTEMATICS = {
     "rate": Systematic(kind="rate", size=0.1, samples=["W"], regions=["signal"]),
@@ -36,7 +37,7 @@ SYSTEMATICS = {
     "smear": Systematic(kind="kinematic", shift="wide", size=0.2, one_sided=True, samples=["S"]),
 }
 DATA = np.array([40.0, 30.0, 20.0])
-TRANSFER = {"value": 1.5, "relative_uncertainty": 0.2}
+ESTIMATE = measured(SAMPLES, 1.5, 0.2)
 
 
 def compute(columns: Any) -> dict[str, Any]:
@@ -66,9 +67,9 @@ def universe() -> Universe:
 
 
 def expected(universe: Universe, mu: float = 1.0, transfer: float = 0.0, **pulls: float) -> Any:
-    truth = Truth(mu, {**dict.fromkeys(SYSTEMATICS, 0.0), **pulls}, transfer)
-    same_sign = SameSign({"signal": DATA}, {"qcd": {"signal": 0.5 * DATA}}, TRANSFER)
-    return universe.expected(truth, same_sign)
+    truth = Truth(mu, {**dict.fromkeys(SYSTEMATICS, 0.0), **pulls}, {"qcd_os_ss": transfer})
+    source_data = SourceData({"signal": DATA}, {"qcd": {"signal": 0.5 * DATA}}, ESTIMATE)
+    return universe.expected(truth, source_data)
 
 
 def filled(universe: Universe, sample: int, place: float, factor: float = 1.0) -> Any:
@@ -170,10 +171,10 @@ def test_effect_of_the_jet_resolution_is_linear_in_the_pull() -> None:
 
 
 def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: Universe) -> None:
-    same_sign = SameSign({"signal": DATA}, {"qcd": {"signal": DATA}}, TRANSFER)
-    truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), 0.0)
+    source_data = SourceData({"signal": DATA}, {"qcd": {"signal": DATA}}, ESTIMATE)
+    truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), {})
     rng = np.random.default_rng(8)
-    drawn = np.array([universe.expected(truth, same_sign, rng)["signal"] for _ in range(600)])
+    drawn = np.array([universe.expected(truth, source_data, rng)["signal"] for _ in range(600)])
     variance = 1.5**2 * DATA
     for part in universe.events:
         for place, factor in ((1.0, 1.0), (0.0, 1.5)):
@@ -184,24 +185,24 @@ def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: U
             variance = variance + factor**2 * squares
     error = np.sqrt(variance / len(drawn))
     assert np.all(
-        np.abs(drawn.mean(axis=0) - universe.expected(truth, same_sign)["signal"]) < 4 * error
+        np.abs(drawn.mean(axis=0) - universe.expected(truth, source_data)["signal"]) < 4 * error
     )
     np.testing.assert_allclose(drawn.std(axis=0), np.sqrt(variance), rtol=0.12)
 
 
 def test_simulation_is_resampled_as_its_events_allow(universe: Universe) -> None:
     """The control region has no estimate: its yield varies by √Σw², and by nothing without."""
-    same_sign = SameSign({"signal": DATA}, {"qcd": {"signal": DATA}}, TRANSFER)
-    truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), 0.0)
+    source_data = SourceData({"signal": DATA}, {"qcd": {"signal": DATA}}, ESTIMATE)
+    truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), {})
     weights = [p.weights[(p.columns["os"] == -2.0)] for p in universe.events]
     total = sum(float(w.sum()) for w in weights)
     spread = sum(float((w**2).sum()) for w in weights) ** 0.5
     rng = np.random.default_rng(9)
-    drawn = np.array([universe.expected(truth, same_sign, rng)["control"] for _ in range(400)])
+    drawn = np.array([universe.expected(truth, source_data, rng)["control"] for _ in range(400)])
     assert drawn.mean() == pytest.approx(total, abs=4.0 * spread / 20.0)
     # the spread of 400 numbers is known to 3.5 %
     assert drawn.std() == pytest.approx(spread, rel=0.15)
-    assert universe.expected(truth, same_sign)["control"] == pytest.approx([total])
+    assert universe.expected(truth, source_data)["control"] == pytest.approx([total])
 
 
 @pytest.mark.parametrize(

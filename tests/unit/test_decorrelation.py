@@ -26,6 +26,7 @@ from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.weights import EventWeights
 from taipan.plotting.decorrelation import decorrelation_numbers, score_figure, tail_figure
+from tests.made_up_estimates import measured, same_sign
 
 EDGES = np.linspace(0.0, 1.0, 21)
 # Toy of the adversarial training: two normal features, x1 (distance 1.82 between the classes)
@@ -220,11 +221,11 @@ def test_dependence_is_told_from_noise() -> None:
 SAMPLES = {
     "S": Sample(role="signal", datasets=["s"]),
     "B": Sample(datasets=["b"]),
-    "Q": Sample(estimate="same_sign"),
+    "Q": Sample(estimate=same_sign(control="ss")),
 }
 REGIONS = {
     "signal": Region(cut="m < 1", role="signal"),
-    "control": Region(cut="m > 1 and q > 0", same_sign="ss"),
+    "control": Region(cut="m > 1 and q > 0"),
     "ss": Region(cut="m > 1 and q < 0"),
 }
 
@@ -246,7 +247,7 @@ def judged(datasets: list[DatasetEvents], **keys: object) -> dict[str, object]:
     )
     analysis = SimpleNamespace(compute=lambda columns: columns)
     networks = {"a": lambda x, _: x[:, 0], "b": lambda x, _: 1.0 - x[:, 0]}
-    return check_networks(datasets, analysis, settings, 2.0, networks)
+    return check_networks(datasets, analysis, settings, measured(SAMPLES, 2.0), networks)
 
 
 def made_up_datasets(seed: int) -> list[DatasetEvents]:

@@ -24,19 +24,22 @@ from taipan.events.variations import (
     Variation,
     template_variations,
     varied_regions,
-    with_partners,
+    with_sources,
 )
 from taipan.events.weights import EventWeights
 from taipan.normalisation import normalise
 from taipan.skim.cutflow import Cut, Cutflow, merge_cutflows
+from tests.made_up_estimates import same_sign
 from tests.tiny_analysis import ANALYSIS
 
 REGIONS = {
-    "high": Region(label="high", cut="y > 0", role="signal", same_sign="low"),
+    "high": Region(label="high", cut="y > 0", role="signal"),
     "low": Region(label="low", cut="y < 0"),
     "side": Region(label="side", cut="y > 5", role="control"),
     "check": Region(label="check", cut="y > 7"),
 }
+SOURCES = {"high": "low"}
+SAMPLES = {"jets": Sample(estimate=same_sign(**SOURCES))}
 QUANTITIES = {
     "passes": np.array([True, True, False, True]),
     "y": np.array([1.0, -1.0, 1.0, 6.0]),
@@ -63,16 +66,16 @@ def test_sample_takes_the_events_that_it_selects_of_its_datasets() -> None:
 
 def test_variation_acts_on_its_samples_in_its_regions_and_their_partners() -> None:
     item = Systematic(kind="rate", size=0.1, samples=["a"], regions=["high"])
-    confined = with_partners(item, REGIONS)
+    confined = with_sources(item, SOURCES)
     assert confined.regions == ["high", "low"]
     variation = Variation("v_up", confined, 1.0)
     acting = {(s, r) for s in ("a", "b") for r in REGIONS if variation.applies(s, r)}
     assert acting == {("a", "high"), ("a", "low")}
     everywhere = Variation(
-        "v_up", with_partners(item.model_copy(update={"regions": None}), REGIONS), 1
+        "v_up", with_sources(item.model_copy(update={"regions": None}), SOURCES), 1
     )
     assert [r for r in REGIONS if everywhere.applies("a", r)] == list(REGIONS)
-    assert list(varied_regions(REGIONS)) == ["high", "low", "side"]
+    assert list(varied_regions(REGIONS, SAMPLES)) == ["high", "low", "side"]
 
 
 def test_variations_have_the_directions_of_their_kind() -> None:
@@ -82,7 +85,7 @@ def test_variations_have_the_directions_of_their_kind() -> None:
         "smear": Systematic(kind="kinematic", shift="s", size=0.1, samples=["a"], one_sided=True),
         "weight": Systematic(kind="weight", weight="w", samples=["a"]),
     }
-    found = [(item.name, item.sign) for item in template_variations(systematics, REGIONS)]
+    found = [(item.name, item.sign) for item in template_variations(systematics, SAMPLES)]
     assert found == [("scale_up", 1.0), ("scale_down", -1.0), ("smear_up", 1.0), ("weight_up", 1.0)]
 
 
@@ -109,7 +112,7 @@ def test_events_are_counted_with_weights_and_their_squares() -> None:
     dataset = DatasetEvents("B", False, columns, EventWeights(weights, {}), np.zeros(5, int))
     data = DatasetEvents("Data", True, columns, None, np.zeros(5, int))
     measure = {"w": Measurement(region="high", sample="b", quantity="x", binning=[0.0, 1.0, 2.0])}
-    samples = {"b": Sample(label="b", role="background", datasets=["B"])}
+    samples = {"b": Sample(label="b", role="background", datasets=["B"]), **SAMPLES}
     found = count_events([dataset, data], measure, samples, REGIONS, ANALYSIS)
     # events beyond the edges belong to the edge bins
     assert found["w", "high", "b"].tolist() == [[3.0, 1.0], [5.0, 25.0]]

@@ -14,17 +14,18 @@ from taipan.events.expected import SampleSums, check_samples
 from taipan.events.load import DatasetEvents, select_fold
 from taipan.events.selection import belongs_to
 from taipan.events.weights import EventWeights
+from tests.made_up_estimates import same_sign
 
 REGIONS = {
-    "signal": Region(cut="m < 10", role="signal", same_sign="ss"),
-    "control": Region(cut="m > 10 and m < 20", role="control", same_sign="ss"),
+    "signal": Region(cut="m < 10", role="signal"),
+    "control": Region(cut="m > 10 and m < 20", role="control"),
     "ss": Region(cut="m > 20"),
 }
 SAMPLES = {
     "sig": Sample(role="signal", datasets=["S"]),
     "Z": Sample(datasets=["Z"]),
     "W": Sample(datasets=["W"]),
-    "QCD": Sample(estimate="same_sign"),
+    "QCD": Sample(estimate=same_sign(signal="ss", control="ss")),
 }
 PLACES = {"signal": 5.0, "control": 15.0, "ss": 25.0}
 WEIGHTS: dict[str, dict[str, list[float]]] = {

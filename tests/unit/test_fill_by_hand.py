@@ -21,13 +21,17 @@ from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
 from taipan.likelihood.merge import Counts, find_merging
 from taipan.templates.fill import FillSettings, fill_dataset
+from tests.made_up_estimates import same_sign
 from tests.tiny_analysis import ANALYSIS
 
 REGIONS = {
-    "high": Region(label="high", cut="y > 0", role="signal", same_sign="low"),
+    "high": Region(label="high", cut="y > 0", role="signal"),
     "low": Region(label="low", cut="y < 0"),
 }
-SAMPLES = {"sig": Sample(label="sig", role="signal", datasets=["S"])}
+SAMPLES = {
+    "sig": Sample(label="sig", role="signal", datasets=["S"]),
+    "jets": Sample(estimate=same_sign(high="low")),
+}
 OBSERVABLES = {"x": Observable(label="x", binning=[0.0, 1.0, 2.0])}
 
 
@@ -36,7 +40,7 @@ def settings(**systematics: Systematic) -> FillSettings:
     document = write_corrections({"w": ("x", [0.0, 1.0, 2.0], np.array([0.5, 3.0]))})
     found = correctionlib.CorrectionSet.from_string(json.dumps(document))
     corrections = {"w": EventCorrection("w", found["w"], ("x",), ("real",))}
-    variations = template_variations(systematics, REGIONS)
+    variations = template_variations(systematics, SAMPLES)
     return FillSettings(SAMPLES, REGIONS, ("x",), OBSERVABLES, {}, variations, corrections)
 
 

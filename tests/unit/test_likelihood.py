@@ -8,6 +8,7 @@ import numpy as np
 import pyhf
 import pytest
 
+from taipan.errors import TaipanError
 from taipan.inference import compile_model, fit
 from taipan.likelihood import LikelihoodError, build_workspace
 from taipan.likelihood.merge import MergeError
@@ -345,8 +346,8 @@ def test_data_driven_process_below_zero_is_kept_and_reported():
     found = shown(yields_at(workspace, "mu", 1.0)["w_control"], "QCD")
     assert found == pytest.approx(-600.0)
     assert record["warnings"] == [
-        "data-driven sample QCD has Σw = -600 in region w_control: data are below the simulation "
-        "of same sign"
+        "sample QCD, estimated from data, has Σw = -600 in region w_control: data are below the "
+        "simulation that is subtracted"
     ]
     compile_model(workspace)
 
@@ -417,10 +418,15 @@ def test_factor_that_is_not_positive_is_raised_and_reported():
     )
 
 
-@pytest.mark.parametrize("key", ["value", "relative_uncertainty"])
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [("value", "factor"), ("relative_uncertainty", "relative uncertainty")],
+)
 @pytest.mark.parametrize("bad", [0.0, None, float("nan")])
-def test_transfer_factor_that_is_not_positive_is_an_error(key, bad):
-    with pytest.raises(LikelihoodError, match=f"transfer factor: {key} is {bad}"):
+def test_transfer_factor_that_is_not_positive_is_an_error(key, what, bad):
+    number = "nan" if bad is None else f"{bad:g}"
+    message = f"samples.QCD.estimate: {what} of region signal is {number}; it must be a positive"
+    with pytest.raises(TaipanError, match=message):
         build(transfer={**TRANSFER, key: bad})
 
 

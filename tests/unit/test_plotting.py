@@ -53,6 +53,7 @@ from taipan.plotting.training import (
     score_figure,
     score_numbers,
 )
+from tests.made_up_estimates import same_sign
 from tests.synthetic_templates import (
     EDGES,
     TRANSFER,
@@ -146,7 +147,7 @@ def control(blinded: bool = False) -> dict[str, Any]:
     config = make_config(
         samples={
             "S": {"label": "signal", "role": "signal", "datasets": ["A"]},
-            "QCD": {"label": "QCD", "estimate": "same_sign"},
+            "QCD": {"label": "QCD", "estimate": same_sign(signal="control")},
             "Z": {"label": "Z", "datasets": ["B"]},
         },
     )

@@ -146,6 +146,19 @@ def test_module_counts_however_it_is_imported(modules: Path, text: str) -> None:
     assert version(script) != before
 
 
+def test_every_file_of_a_room_counts(modules: Path) -> None:
+    """A registry imports what lies in its folder: an edit there, or a new file, is new code."""
+    write(modules / "room_b/__init__.py", "")
+    write(modules / "room_b/one.py", "X = 1\n")
+    text = "from taipan.rooms import import_room\nimport_room('room_b')\n"
+    script = write(modules / "script_room_b.py", text)
+    before = version(script)
+    write(modules / "room_b/one.py", "X = 2\n")
+    edited = version(script)
+    write(modules / "room_b/two.py", "Y = 1\n")
+    assert len({before, edited, version(script)}) == 3
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -11,15 +11,15 @@ import pytest
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
+from taipan.estimates.registry import read_estimate
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.templates.combine import TransferFactor, add_same_sign, check_variations
+from taipan.templates.combine import add_estimate, check_variations
 from taipan.templates.residual import add_residuals, measure_residual
 from tests.synthetic_templates import EDGES, SAMPLES, TRANSFER, make_config, make_histogram, nominal
 
 N = 13
-FACTOR = TransferFactor(TRANSFER["value"], TRANSFER["stat"], (1.0, 0.1), (1.0, 0.1))
 
 
 def counts(values: np.ndarray, per_unit: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
@@ -193,7 +193,7 @@ def residual_config(samples: list[str], **keys: Any) -> Config:
 
 def with_labels(histogram: hist.Hist, config: Config) -> hist.Hist:
     """Copy with an empty category for each further variation."""
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     labels = list(histogram.axes[2])
     labels += [item.name for item in variations if item.name not in labels]
     axes = [histogram.axes[0], histogram.axes[1]]
@@ -219,12 +219,13 @@ def filled(
     data = dict(expected)
     data["w_control"] = expected["w_control"] + (distortion - 1.0) * nominal("W", "w_control")
     histogram = with_labels(make_histogram(data={k: v.copy() for k, v in data.items()}), config)
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     residual = [item for item in variations if item.systematic.kind == "control_residual"]
+    estimate = read_estimate(config.samples, TRANSFER)
     total, records = add_residuals(
-        {"nn_score": histogram}, config.samples, config.regions, residual, FACTOR
+        {"nn_score": histogram}, config.samples, config.regions, residual, estimate
     )
-    out = add_same_sign(total["nn_score"], config.samples, config.regions, variations, FACTOR)
+    out = add_estimate(total["nn_score"], config.samples, config.regions, variations, estimate)
     check_variations({"nn_score": out}, config.samples, config.regions, residual)
     return out, records
 
@@ -299,10 +300,11 @@ def test_the_residual_widens_the_expected_uncertainty() -> None:
 
 def test_nothing_else_is_touched() -> None:
     config = make_config()
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     histogram = make_histogram()
+    estimate = read_estimate(config.samples, TRANSFER)
     total, records = add_residuals(
-        {"nn_score": histogram}, config.samples, config.regions, variations, FACTOR
+        {"nn_score": histogram}, config.samples, config.regions, variations, estimate
     )
     assert total["nn_score"] is histogram
     assert records == {}

@@ -70,7 +70,7 @@ def test_residual_multiplies_yields_and_has_the_squares_of_the_factors() -> None
     item = Systematic(
         kind="control_residual", region="side", samples=["a"], regions=["high", "side"]
     )
-    variations = template_variations({"r": item}, REGIONS)
+    variations = template_variations({"r": item}, {})
     found, records = add_residuals({"x": histogram}, SAMPLES, REGIONS, variations, None)
     record = records["r"]["x"]
     # data less b are 340, 400 and 460 of 400 each

@@ -18,6 +18,7 @@ from taipan.errors import TaipanError
 from taipan.events.inputs import SkimmedEvents
 from taipan.templates.fill import empty_histogram
 from taipan.templates.store import read_histograms, write_histograms
+from tests.made_up_estimates import same_sign
 from tests.tiny_analysis import write_events, write_network
 
 HASHES = np.arange(9)  # fold of event i: i mod 3
@@ -38,9 +39,10 @@ def definitions(**more: Any) -> dict[str, Any]:
         "samples": {
             "sig": {"label": "sig", "role": "signal", "datasets": ["S"]},
             "bkg": {"label": "bkg", "role": "background", "datasets": ["B"]},
+            "jets": {"label": "jets", "estimate": same_sign(high="low").model_dump()},
         },
         "regions": {
-            "high": {"cut": "y > 0", "role": "signal", "same_sign": "low", "label": "high"},
+            "high": {"cut": "y > 0", "role": "signal", "label": "high"},
             "low": {"cut": "y < 0", "role": "estimate", "label": "low"},
         },
         "observables": {"nn_score": {"label": "score", "binning": [0.0, 0.9, 1.0]}},

@@ -27,6 +27,7 @@ from taipan.skim.storage import read_events
 from taipan.templates.fill import FillSettings, fill_blocks
 from tests import reference_events as reference
 from tests.conftest import fastsim_settings, skim_settings
+from tests.made_up_estimates import same_sign
 
 FEATURES = ("pt_1", "pt_2", "m_vis", "met", "mt_1", "njets", "jpt_1", "mjj", "pt_tt", "m_2")
 EDGES = [0.0, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0]
@@ -106,17 +107,20 @@ def fill(columns: Columns, weights: np.ndarray) -> tuple[DatasetEvents, hist.His
         for name, size in SIZES.items()
     }
     regions = {
-        "high": Region(cut=f"mt_1 > {CUT}", role="signal", same_sign="low", label="high"),
+        "high": Region(cut=f"mt_1 > {CUT}", role="signal", label="high"),
         "low": Region(cut=f"mt_1 < {CUT}", role="estimate", label="low"),
     }
-    samples = {"tt": Sample(label="tt", role="signal", datasets=["TTbar"])}
+    samples = {
+        "tt": Sample(label="tt", role="signal", datasets=["TTbar"]),
+        "jets": Sample(estimate=same_sign(high="low")),
+    }
     settings = FillSettings(
         samples,
         regions,
         FEATURES,
         {"nn_score": Observable(label="score", binning=EDGES)},
         {},
-        template_variations(systematics, regions),
+        template_variations(systematics, samples),
     )
     dataset = DatasetEvents(
         "TTbar",

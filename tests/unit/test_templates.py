@@ -21,6 +21,8 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
+from taipan.estimates.ratio import measure_transfer_factor
+from taipan.estimates.registry import find_sources
 from taipan.events.corrections import EventCorrection, read_correction, write_corrections
 from taipan.events.load import DatasetEvents, divide_estimate, load_dataset
 from taipan.events.selection import region_masks
@@ -28,17 +30,16 @@ from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.events.weights import VertexWeights
 from taipan.normalisation import Normalisation
 from taipan.templates.combine import (
-    TransferFactor,
     Yield,
     add_datasets,
-    add_same_sign,
+    add_estimate,
     check_variations,
     check_yields,
     list_yields,
-    measure_transfer_factor,
 )
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from taipan.templates.store import read_histograms, write_histograms
+from tests.made_up_estimates import measured, same_sign
 
 SCALE = 0.37
 
@@ -78,7 +79,7 @@ def settings(config: Config) -> FillSettings:
         config.features,
         config.observables,
         config.control_plots,
-        template_variations(config.systematics, config.regions),
+        template_variations(config.systematics, config.samples),
         corrections(config),
     )
 
@@ -165,7 +166,7 @@ def test_every_variation_moves_a_template(
 ) -> None:
     histogram = filled[0]["m_vis"]
     nominal = histogram[hist.loc("ZTT"), hist.loc("signal"), hist.loc(NOMINAL), :].values(flow=True)
-    for variation in template_variations(analysis_config.systematics, analysis_config.regions):
+    for variation in template_variations(analysis_config.systematics, analysis_config.samples):
         if "ZTT" not in variation.systematic.samples:
             continue
         varied = histogram[hist.loc("ZTT"), hist.loc("signal"), hist.loc(variation.name), :]
@@ -216,7 +217,7 @@ def check_toy(values: dict[tuple[str, str, str], list[float]], kind: str = "kine
     # no variation is filled in a region that nothing fitted needs
     rest = {("sig", "rest", NOMINAL): [1.0, 1.0], ("Z", "rest", NOMINAL): [1.0, 1.0]}
     scale = Systematic.model_validate({"kind": kind, "samples": ["sig", "Z"]})
-    variations = template_variations({"scale": scale}, FITTED)
+    variations = template_variations({"scale": scale}, SAMPLES)
     histogram = toy({**nominal, **rest, **values}, [item.name for item in variations])
     check_variations({"x": histogram}, SAMPLES, FITTED, variations)
 
@@ -306,7 +307,7 @@ def test_data_get_weight_one_and_no_variation(
     # only a weight of the events that QCD is made of
     assert list(histogram.axes["variation"]) == [NOMINAL, "qcd_shape_up"]
     varied = histogram[hist.loc(DATA), :, hist.loc("qcd_shape_up"), :].values(flow=True)
-    partners = [analysis_config.regions[name].same_sign for name in ("signal", "w_control")]
+    partners = list(find_sources(analysis_config.samples).values())
     for i, region in enumerate(histogram.axes["region"]):
         assert (varied[i].sum() > 0) == (region in partners)
     nominal = histogram[:, :, hist.loc(NOMINAL), :]
@@ -330,9 +331,9 @@ def toy(values: dict[tuple[str, str, str], list[float]], variations: list[str]) 
 SAMPLES = {
     "sig": Sample(label="s", role="signal", datasets=["s"]),
     "Z": Sample(label="Z", datasets=["z"]),
-    "QCD": Sample(label="QCD", estimate="same_sign"),
+    "QCD": Sample(label="QCD", estimate=same_sign(os="ss")),
 }
-REGIONS = {"os": Region(cut="q < 0", same_sign="ss"), "ss": Region(cut="q > 0")}
+REGIONS = {"os": Region(cut="q < 0"), "ss": Region(cut="q > 0")}
 
 
 FITTED = {"os": Region(cut="q < 0", role="signal"), "rest": Region(cut="q > 0")}
@@ -341,7 +342,7 @@ FITTED = {"os": Region(cut="q < 0", role="signal"), "rest": Region(cut="q > 0")}
 def test_region_without_events_is_named() -> None:
     """The same-sign estimate is not zero there; it once hid that no event passes."""
     regions = {
-        "os": Region(cut="q < 0", role="signal", same_sign="ss"),
+        "os": Region(cut="q < 0", role="signal"),
         "ss": Region(cut="q > 0"),
     }
     yields = {
@@ -386,8 +387,7 @@ def test_same_sign_estimate_by_hand() -> None:
         },
         ["scale_up"],
     )
-    factor = TransferFactor(1.5, 0.1, (3.0, 0.1), (2.0, 0.1))
-    out = add_same_sign(histogram, SAMPLES, REGIONS, [shift], factor)
+    out = add_estimate(histogram, SAMPLES, REGIONS, [shift], measured(SAMPLES, 1.5))
     cell = out[hist.loc("QCD"), hist.loc("os"), :, :]
     np.testing.assert_allclose(cell[hist.loc(NOMINAL), :].values(), [9.0, 9.0])
     np.testing.assert_allclose(cell[hist.loc("scale_up"), :].values(), [10.5, 6.75])

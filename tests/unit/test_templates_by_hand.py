@@ -9,6 +9,7 @@ import pytest
 
 from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
+from taipan.estimates.ratio import measure_transfer_factor
 from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.weights import EventWeights, VertexWeights, measure_vertex_weights, weigh_events
 from taipan.likelihood.binning import _quantiles
@@ -16,7 +17,6 @@ from taipan.likelihood.modifiers import _rate_factors
 from taipan.likelihood.repair import repair_values
 from taipan.likelihood.table import Variation
 from taipan.likelihood.treatment import rate_size, split_variation
-from taipan.templates.combine import measure_transfer_factor
 
 
 def test_transfer_factor_and_its_error() -> None:

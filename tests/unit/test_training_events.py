@@ -12,6 +12,7 @@ from taipan.events.load import DatasetEvents
 from taipan.events.weights import EventWeights
 from taipan.nn.collect import CollectSettings, collect_training_set, collect_weights
 from taipan.nn.data import split_folds
+from tests.made_up_estimates import measured, same_sign
 from tests.tiny_analysis import ANALYSIS
 
 FACTOR = 1.5
@@ -21,13 +22,15 @@ SETTINGS = CollectSettings(
     {
         "sig": Sample(label="sig", role="signal", datasets=["S"]),
         "bkg": Sample(label="bkg", role="background", datasets=["B"]),
-        "jets": Sample(label="jets", role="background", estimate="same_sign"),
+        "jets": Sample(label="jets", role="background", estimate=same_sign(high="low")),
     },
     {
-        "high": Region(label="high", cut="y > 0", role="signal", same_sign="low"),
+        "high": Region(label="high", cut="y > 0", role="signal"),
         "low": Region(label="low", cut="y < 0"),
     },
 )
+
+ESTIMATE = measured(SETTINGS.samples, FACTOR)
 
 
 def dataset(name: str, weights: list[float] | None, first: float) -> DatasetEvents:
@@ -50,7 +53,7 @@ DATASETS = [
 
 def test_estimate_is_data_of_the_partner_less_simulation_of_the_partner() -> None:
     """Data count with the factor, simulation with minus the factor times its weight."""
-    found = collect_training_set(DATASETS, ANALYSIS, SETTINGS, FACTOR)
+    found = collect_training_set(DATASETS, ANALYSIS, SETTINGS, ESTIMATE)
     rows = {
         (str(sample), float(x)): (float(weight), int(label), int(fold), int(identity))
         for sample, x, weight, label, fold, identity in zip(
@@ -71,7 +74,7 @@ def test_estimate_is_data_of_the_partner_less_simulation_of_the_partner() -> Non
 
 
 def test_weights_of_the_regions_are_those_of_their_samples() -> None:
-    found = collect_weights(DATASETS, ANALYSIS, SETTINGS, FACTOR)
+    found = collect_weights(DATASETS, ANALYSIS, SETTINGS, ESTIMATE)
     assert found["high"]["sig"].tolist() == [0.5, -0.5]
     assert sorted(found["high"]["jets"]) == pytest.approx([-4.5, -0.375, 1.5])
     assert found["low"]["bkg"].tolist() == [3.0]
@@ -114,7 +117,7 @@ def test_with_two_folds_a_quarter_of_the_other_fold_stops_each_network() -> None
 
 def test_expected_events_of_a_part_are_those_of_the_whole() -> None:
     """Four of seven events hold Σw = 0.5 + 2 - 4.5 + 1.5 = -0.5, of which the signal has 0.5."""
-    found = collect_training_set(DATASETS, ANALYSIS, SETTINGS, FACTOR)
+    found = collect_training_set(DATASETS, ANALYSIS, SETTINGS, ESTIMATE)
     chosen = np.isin(found.features[:, 0], [0.0, 10.0, 11.0, 21.0])
     signal, background = found.totals(chosen)
     assert signal == pytest.approx(0.5 * 7.0 / 4.0)

@@ -16,6 +16,7 @@ import pytest
 from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
 from taipan.config.load import read_config
+from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
@@ -23,7 +24,7 @@ from taipan.events.selection import region_masks, sample_masks
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.nn.scorer import FoldScorer
 from taipan.skim.storage import read_events
-from taipan.templates.combine import add_datasets, add_same_sign, list_yields, read_transfer_factor
+from taipan.templates.combine import add_datasets, add_estimate, list_yields
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from taipan.templates.store import read_histograms
 from tests.project import RESULTS, SMOKE, Project
@@ -81,7 +82,7 @@ def test_order_of_files_and_events_changes_nothing(
     measured = results / "corrections/pileup.json"
     before = SkimmedEvents(plain, normalisation, measured).open(ANALYSIS, folds)
     after = skimmed.open(ANALYSIS, folds)
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     settings = FillSettings(
         config.samples,
         config.regions,
@@ -100,8 +101,8 @@ def test_order_of_files_and_events_changes_nothing(
             np.testing.assert_allclose(second, first, rtol=1e-9)
         parts.append(fill_dataset(two, ANALYSIS, settings, scorer.score))
 
-    factor = read_transfer_factor(read_json(transfer))
-    assert factor is not None
+    estimate = read_estimate(config.samples, read_json(transfer))
+    assert estimate is not None
     names = ([NOMINAL, *(item.name for item in variations)], [NOMINAL])
     observables = (config.observables, config.control_plots)
     tables = {}
@@ -117,7 +118,7 @@ def test_order_of_files_and_events_changes_nothing(
         expected = read_histograms(results / f"templates/{file}.zip")
         assert list(expected) == list(total)
         for name, histogram in total.items():
-            found = add_same_sign(histogram, config.samples, config.regions, varied, factor)
+            found = add_estimate(histogram, config.samples, config.regions, varied, estimate)
             assert found.axes == expected[name].axes
             tables[file, name] = found
             for field in ("value", "variance"):
@@ -172,7 +173,7 @@ def test_every_declared_variation_changes_every_sample_it_lists(finished: Projec
     results = finished.path / RESULTS
     config = read_config([finished.path / SMOKE], finished.path)
     histograms = read_histograms(results / "templates/templates.zip")
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     assert {item.systematic.kind for item in variations} == {"kinematic", "weight"}
     for variation in variations:
         for sample in variation.systematic.samples:

@@ -1,4 +1,4 @@
-"""Corrections measured in data: vertex weights and the OS/SS factor."""
+"""Corrections measured in data: vertex weights and the factor of an estimate."""
 
 
 rule measure_pileup:
@@ -20,7 +20,7 @@ rule measure_pileup:
 
 
 rule measure_transfer_factor:
-    """Check every sample's yield; measure the opposite-sign/same-sign factor."""
+    """Check every sample's yield; measure the factor of an estimate from data."""
     input:
         events=nominal_events(),
         normalisation=NORMALISATION,
@@ -33,7 +33,7 @@ rule measure_transfer_factor:
         benchmark_file("measure_transfer_factor")
     params:
         events=nominal_by_dataset(),
-        config={**definitions(), **slice_config(CONFIG, "module", "transfer_factor")},
+        config={**definitions(), **slice_config(CONFIG, "module")},
     script:
         "../../scripts/measure_transfer_factor.py"
 

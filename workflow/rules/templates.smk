@@ -50,7 +50,7 @@ rule histogram:
 
 
 rule combine_templates:
-    """Add the datasets and estimate QCD from same-sign data."""
+    """Add the datasets and fill the sample estimated from data."""
     input:
         observables=[f"{OUT}/templates/datasets/{name}.zip" for name in DATASETS],
         control_plots=[

@@ -20,6 +20,7 @@ from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.decorrelation import CheckSettings, check_networks
+from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import NOMINAL, Variation, template_variations
@@ -29,7 +30,7 @@ from taipan.nn.inputs import collect_training_events
 from taipan.nn.scorer import FoldScorer
 from taipan.search.setup import TrainingFiles, set_up_training
 from taipan.seeds import derive_seed
-from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
+from taipan.templates.combine import add_datasets, add_estimate
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from taipan.templates.residual import KIND, add_residuals
 
@@ -98,9 +99,9 @@ def measure_point(
     analysis = load_analysis(settings.module)
     datasets = files.training.inputs.skimmed.open(analysis, settings.training.folds)
     transfer = read_json(files.training.inputs.transfer_factor)
-    factor = None if transfer is None else float(transfer["value"])
+    estimate = read_estimate(settings.samples, transfer)
     area = train_point(
-        datasets, analysis, settings, factor or 0.0, seed, models, record, files.training, threads
+        datasets, analysis, settings, estimate, seed, models, record, files.training, threads
     )
     scorer = FoldScorer(models, settings.features, threads)
     sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
@@ -108,7 +109,7 @@ def measure_point(
         datasets,
         analysis,
         CheckSettings.of(settings, derive_seed(seed, "judge")),
-        factor,
+        estimate,
         {"network": scorer.score},
     )
     found = {
@@ -128,7 +129,7 @@ def train_point(
     datasets: Sequence[DatasetEvents],
     analysis: Analysis,
     settings: Config,
-    transfer_factor: float,
+    estimate: MeasuredEstimate | None,
     seed: int,
     models: Sequence[Path],
     record: Path,
@@ -139,14 +140,14 @@ def train_point(
 
     Parameters
     ----------
-    datasets, analysis, settings, transfer_factor
+    datasets, analysis, settings, estimate
         As of :func:`~taipan.nn.inputs.collect_training_events`.
     seed, models, record, threads
         As of :func:`measure_point`.
     files
         Gives the weights of the loss and the hyperparameters found, if there are any.
     """
-    training_set, opponents = collect_training_events(datasets, analysis, settings, transfer_factor)
+    training_set, opponents = collect_training_events(datasets, analysis, settings, estimate)
     setup = set_up_training(files, training_set, settings)
     from taipan.nn.train import train_network
 
@@ -185,7 +186,7 @@ def _at_strength(settings: Config, strength: float) -> Config:
         simulated = [
             name
             for name, item in settings.samples.items()
-            if item.estimate == "simulation" and item.role == "background"
+            if item.is_simulated and item.role == "background"
         ]
         systematics[RESIDUAL] = Systematic.model_validate(
             {"kind": KIND, "region": adversary.control_sample.region, "samples": simulated}
@@ -203,7 +204,7 @@ def _expect(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Give the expected σ(μ) with and without the residual, and the residual itself."""
     name = settings.fit.observable
-    variations = template_variations(settings.systematics, settings.regions)
+    variations = template_variations(settings.systematics, settings.samples)
     templates, records = fill_templates(
         datasets, analysis, settings, shapes, scorer, variations, transfer
     )
@@ -243,7 +244,7 @@ def fill_templates(
     variations
         Of the systematics.
     transfer
-        Record of the opposite-sign/same-sign factor, None if nothing is estimated.
+        Record of what was measured for the estimate of a sample, None if all are simulated.
 
     Returns
     -------
@@ -288,7 +289,7 @@ def estimate_from_data(
     variations: Sequence[Variation],
     transfer: Mapping[str, Any] | None,
 ) -> tuple[hist.Hist, dict[str, Any]]:
-    """Add what is taken from data: control residuals and same-sign estimate.
+    """Add what is taken from data: control residuals and the estimate of a sample.
 
     Parameters
     ----------
@@ -298,11 +299,7 @@ def estimate_from_data(
         As of :func:`fill_templates`, which see also for what is returned.
     """
     name = settings.fit.observable
-    factor = read_transfer_factor(transfer)
-    filled, records = add_residuals(
-        {name: total}, settings.samples, settings.regions, variations, factor
-    )
-    if factor is None:
-        return filled[name], records
     samples, regions = settings.samples, settings.regions
-    return add_same_sign(filled[name], samples, regions, variations, factor), records
+    estimate = read_estimate(samples, transfer)
+    filled, records = add_residuals({name: total}, samples, regions, variations, estimate)
+    return add_estimate(filled[name], samples, regions, variations, estimate), records

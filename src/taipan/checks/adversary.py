@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.analysis import Analysis
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.adversary import Adversary, ControlSample
+from taipan.estimates.registry import find_estimate
+from taipan.suggestions import unknown
 
 Problems = Iterator[str]
 
@@ -55,7 +56,7 @@ def check_adversary(config: Config, analysis: Analysis) -> Problems:
 
 def _check_domains(config: Config, sample: ControlSample) -> Problems:
     """Allow collision data and the nominal simulation as domains, nothing else."""
-    simulated = [name for name, item in config.samples.items() if item.estimate == "simulation"]
+    simulated = [name for name, item in config.samples.items() if item.is_simulated]
     for i, name in enumerate(sample.simulation):
         path = f"{_PATH}.simulation[{i}]"
         reason = _refusal(config, name)
@@ -102,11 +103,11 @@ def _check_region(config: Config, name: str) -> Problems:
         return
     if name == config.training.region or config.regions[name].role == "signal":
         yield f"{path}: '{name}' is a signal region; allowed: {', '.join(allowed)}"
-    driven = [key for key, item in config.samples.items() if item.estimate == "same_sign"]
-    if driven and config.regions[name].same_sign is None:
+    found = find_estimate(config.samples)
+    if found is not None and name not in found[1].sources:
         yield (
-            f"{path}: '{name}' has no `same_sign` partner, so '{driven[0]}' cannot be subtracted "
-            "from its data"
+            f"{path}: '{name}' is none of samples.{found[0]}.estimate.regions, so '{found[0]}' "
+            "cannot be subtracted from its data"
         )
 
 

@@ -24,17 +24,15 @@ from taipan.checks.systematics import check_systematics
 from taipan.checks.training import check_training
 from taipan.checks.weights import check_weights
 from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
+from taipan.suggestions import unknown
 
 SCORE = "nn_score"
 RESERVED_SAMPLES = ("data", "total", "signal", "background")
 """Names with a meaning of their own in histograms, plots and yields."""
-TRANSFER_PARAMETER = "qcd_os_ss"
-"""Fit parameter of the measured opposite-sign/same-sign factor."""
 
 Problems = Iterator[str]
 
@@ -66,7 +64,7 @@ def check_config(
         *_check_samples(config, analysis),
         *check_confined(config),
         *_check_regions(config, analysis),
-        *_check_same_sign(config),
+        *_check_estimates(config),
         *_check_features(config, analysis),
         *(check_training(config) if config.features else ()),
         *(check_adversary(config, analysis) if config.features else ()),
@@ -94,7 +92,10 @@ def _check_names(config: Config) -> Problems:
         if name in config.regions:
             yield f"samples.{name}: '{name}' is also the name of a region; names must be unique"
     free = [f"fit.free_normalisations.{name}" for name in config.fit.free_normalisations]
-    used: dict[str, str] = {TRANSFER_PARAMETER: "transfer_factor"} if config.transfer_factor else {}
+    used: dict[str, str] = {}
+    for name, sample in config.samples.items():
+        if sample.estimate is not None:
+            used.update(dict.fromkeys(sample.estimate.parameters, f"samples.{name}.estimate"))
     for path, name in [
         ("fit.poi", config.fit.poi),
         *zip(free, config.fit.free_normalisations, strict=True),
@@ -169,8 +170,8 @@ def _check_samples(config: Config, analysis: Analysis) -> Problems:
         if sample.select is None:
             continue
         yield from _check_expression(f"samples.{name}.select", sample.select, analysis)
-        if sample.estimate == "same_sign":
-            yield f"samples.{name}.select: a data-driven sample takes no `select`"
+        if not sample.is_simulated:
+            yield f"samples.{name}.select: a sample estimated from data takes no `select`"
     for (a, first), (b, second) in itertools.combinations(config.samples.items(), 2):
         shared = sorted(set(first.datasets) & set(second.datasets))
         if shared and not _disjoint(first.select or "True", second.select or "True"):
@@ -199,46 +200,16 @@ def _check_regions(config: Config, analysis: Analysis) -> Problems:
         yield unknown("training.region", config.training.region, "region", regions)
 
 
-def _check_same_sign(config: Config) -> Problems:
-    regions, factor = config.regions, config.transfer_factor
-    for name, region in regions.items():
-        partner, path = region.same_sign, f"regions.{name}.same_sign"
-        if partner is None:
-            continue
-        if partner not in regions:
-            yield unknown(path, partner, "region", regions)
-        elif not _disjoint(region.cut, regions[partner].cut):
-            yield (
-                f"{path}: '{partner}' is not shown to be disjoint from '{name}'; their cuts must "
-                "confine one term (such as q_1 * q_2) to ranges without overlap"
-            )
-    if factor is not None:
-        for key in ("numerator", "denominator"):
-            chosen = getattr(factor, key)
-            if chosen not in regions:
-                yield unknown(f"transfer_factor.{key}", chosen, "region", regions)
-        if factor.numerator == factor.denominator:
-            yield f"transfer_factor.denominator: '{factor.denominator}' is also the numerator"
-    driven = [name for name, item in config.samples.items() if item.estimate == "same_sign"]
-    for name in driven[1:]:
+def _check_estimates(config: Config) -> Problems:
+    estimated = [name for name, item in config.samples.items() if not item.is_simulated]
+    for name in estimated[1:]:
         yield (
-            f"samples.{name}.estimate: 'same_sign' is also that of sample '{driven[0]}'; each is "
-            "all of data minus simulation, which would count twice (one sample at most)"
+            f"samples.{name}.estimate: sample '{estimated[0]}' is estimated from data, too; each "
+            "is all of data minus simulation, which would count twice (one sample at most)"
         )
-    needed = {**fitted_regions(config)}
-    if config.features and config.training.region in regions:
-        needed[config.training.region] = regions[config.training.region]
     for name, sample in config.samples.items():
-        if sample.estimate != "same_sign":
-            continue
-        if factor is None:
-            yield f"samples.{name}.estimate: same_sign needs the section transfer_factor"
-        for region_name, region in needed.items():
-            if region.same_sign is None:
-                yield (
-                    f"regions.{region_name}.same_sign: missing; the data-driven sample '{name}' "
-                    f"needs the partner of every fitted or trained region ({', '.join(regions)})"
-                )
+        if sample.estimate is not None:
+            yield from sample.estimate.check(f"samples.{name}.estimate", config)
 
 
 def _check_features(config: Config, analysis: Analysis) -> Problems:

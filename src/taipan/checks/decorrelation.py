@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.analysis import Analysis
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
+from taipan.suggestions import unknown
 
 OWN = "network"
 """Name of this run's networks among those that are judged."""

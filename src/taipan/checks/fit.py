@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.config.base import LARGEST_NUMBER
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.regions import YIELD, Region
+from taipan.suggestions import unknown
 
 Problems = Iterator[str]
 

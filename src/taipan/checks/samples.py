@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.samples import Sample
+from taipan.suggestions import unknown
 
 
 def check_confined(config: Config) -> Iterator[str]:

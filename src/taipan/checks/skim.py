@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.datasets import Catalogue, used_datasets
+from taipan.suggestions import unknown
 
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 """Protocols of a Dask scheduler."""

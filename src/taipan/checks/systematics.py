@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from taipan.analysis import Analysis
 from taipan.checks.decorrelation import check_control_region
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.datasets import Catalogue
+from taipan.suggestions import unknown
 
 WEIGHTS = ("pileup",)
 """Weights that a systematic of kind `weight` may vary, besides those of the section `weights`."""
@@ -65,7 +65,7 @@ def _check_targets(path: str, systematic: Systematic, config: Config) -> Iterato
             elif (
                 what == "sample"
                 and systematic.kind != "rate"
-                and config.samples[name].estimate != "simulation"
+                and not config.samples[name].is_simulated
                 and not (systematic.kind == "weight" and systematic.weight in config.weights)
             ):
                 yield (
@@ -124,10 +124,10 @@ def _check_kinematic(
 def _check_weight(path: str, systematic: Systematic, config: Config, *_: object) -> Iterator[str]:
     if systematic.weight is None:
         return
-    driven = [n for n, item in config.samples.items() if item.estimate == "same_sign"]
-    if set(driven) & set(systematic.samples) and len(systematic.samples) > 1:
+    estimated = [n for n, item in config.samples.items() if not item.is_simulated]
+    if set(estimated) & set(systematic.samples) and len(systematic.samples) > 1:
         yield (
-            f"{path}.samples: {', '.join(systematic.samples)}: '{driven[0]}' is estimated from "
+            f"{path}.samples: {', '.join(systematic.samples)}: '{estimated[0]}' is estimated from "
             "data; a weight of the events it is made of has no other sample"
         )
     known = [*WEIGHTS, *config.weights]

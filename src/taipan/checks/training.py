@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.training import most_networks
+from taipan.suggestions import unknown
 
 Problems = Iterator[str]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.checks.systematics import WEIGHTS
-from taipan.config.fields import unknown
 from taipan.config.model import Config
 from taipan.config.sections.weights import Measurement
 from taipan.errors import TaipanError
 from taipan.events.corrections import read_correction
+from taipan.suggestions import unknown
 
 
 def check_weights(config: Config, analysis: Analysis) -> Iterator[str]:
@@ -60,8 +60,8 @@ def _check_measurement(
     sample = config.samples.get(measure.sample)
     if sample is None:
         yield unknown(f"{path}.sample", measure.sample, "sample", config.samples)
-    elif (sample.estimate == "same_sign") != (measure.denominator is not None):
+    elif sample.is_simulated == (measure.denominator is not None):
         yield (
-            f"{path}.denominator: {measure.denominator!r}; a sample estimated with same_sign "
-            "needs it, a simulated one takes none"
+            f"{path}.denominator: {measure.denominator!r}; a sample estimated from data needs it, "
+            "a simulated one takes none"
         )

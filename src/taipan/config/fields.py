@@ -7,7 +7,7 @@ pydantic models, read through the functions here, so that they cannot disagree.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -183,25 +183,3 @@ def format_value(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     text = hide_credentials(text)  # before it is cut short, which could leave a part of one
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def unknown(path: str, value: str, what: str, allowed: Iterable[str]) -> str:
-    """Write the message for a name that does not exist.
-
-    Parameters
-    ----------
-    path
-        Key path.
-    value
-        The name found there.
-    what
-        What it should have been the name of, without article.
-    allowed
-        Names that exist.
-    """
-    names = list(allowed)
-    article = "an" if what[0] in "aeiou" else "a"
-    return (
-        f"{path}: '{value}' is not {article} {what}{nearest(value, names)} "
-        f"({', '.join(names) or 'there is none'})"
-    )

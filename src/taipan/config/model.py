@@ -23,7 +23,7 @@ from taipan.config.sections.input_selection import InputSelection
 from taipan.config.sections.observables import Categorical, Observable
 from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.pileup import Pileup
-from taipan.config.sections.regions import Region, TransferFactor
+from taipan.config.sections.regions import Region
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.skim import Skim
@@ -107,9 +107,6 @@ class Config(Run):
     data: list[str] = Field(min_length=1, description="Datasets of collision data.")
     samples: dict[Name, Sample] = Field(min_length=1, description="Samples in stacking order.")
     regions: dict[Name, Region] = Field(min_length=1, description="Regions.")
-    transfer_factor: TransferFactor | None = Field(
-        None, description="Regions of the opposite-sign/same-sign factor."
-    )
     features: list[str] = Field(
         default_factory=list,
         description="Inputs of the network, in order. None: no network is trained, nothing is "

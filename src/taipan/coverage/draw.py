@@ -4,8 +4,8 @@ Each pseudo-experiment has a true signal strength and a true value of every syst
 are resampled (each is taken a Poisson(1) number of times, so that the true distributions differ
 from the templates as the limited simulation allows), their objects are shifted, cuts, quantities
 and the network are evaluated anew, and the counts of the fit's bins are drawn from the result.
-Nothing of the templates of the simulation or of their interpolation is used; same-sign data and
-what a data-driven weight makes of them come as counts.
+Nothing of the templates of the simulation or of their interpolation is used; the data that an
+estimate is made of, and what a weight of them makes of them, come as counts.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.coverage.truth import Truth, rate_factor
 from taipan.errors import TaipanError
+from taipan.estimates.registry import MeasuredEstimate, find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
-from taipan.events.variations import is_data_driven, with_partners
+from taipan.events.variations import acts_on_estimate, with_sources
 from taipan.templates.fill import SCORE, Scorer
 
 Array = NDArray[Any]
@@ -104,22 +105,22 @@ class Binning:
 
 
 @dataclass(frozen=True)
-class SameSign:
-    """What the data-driven estimate is made of.
+class SourceData:
+    """Data that a sample is estimated from.
 
     Attributes
     ----------
     data
-        Fitted region → same-sign data per bin.
+        Fitted region → data of its source per bin; empty if all samples are simulated.
     varied
         Systematic that acts on them → fitted region → the same under it.
-    transfer
-        ``value`` and ``relative_uncertainty`` of the opposite-sign/same-sign factor.
+    estimate
+        How, and the factor of each region.
     """
 
     data: Mapping[str, Array]
     varied: Mapping[str, Mapping[str, Array]]
-    transfer: Mapping[str, float]
+    estimate: MeasuredEstimate | None
 
     def draw(
         self, region: str, pulls: Mapping[str, float], rng: np.random.Generator | None
@@ -197,16 +198,16 @@ class Universe:
             raise TaipanError("coverage: the score is the observable, but no network was given")
         self.events, self.analysis, self.config = events, analysis, config
         self.binning, self._scorer = binning, scorer
-        partners = {name: config.regions[name].same_sign for name in binning.edges}
-        self._partners = {name: partner for name, partner in partners.items() if partner}
-        names = [*binning.edges, *self._partners.values()]
+        sources = find_sources(config.samples)
+        self._sources = {name: sources[name] for name in binning.edges if name in sources}
+        names = [*binning.edges, *self._sources.values()]
         self._regions = {name: config.regions[name] for name in names}
         self._systematics = {
-            name: with_partners(item, config.regions) for name, item in config.systematics.items()
+            name: with_sources(item, sources) for name, item in config.systematics.items()
         }
 
     def expected(
-        self, truth: Truth, same_sign: SameSign, rng: np.random.Generator | None = None
+        self, truth: Truth, source_data: SourceData, rng: np.random.Generator | None = None
     ) -> dict[str, Array]:
         """Give the expected yields of the fit's bins.
 
@@ -214,8 +215,8 @@ class Universe:
         ----------
         truth
             Signal strength and systematics.
-        same_sign
-            Data of the same-sign partners.
+        source_data
+            Data that a sample is estimated from.
         rng
             Resamples the events; each is taken once if absent.
 
@@ -224,7 +225,7 @@ class Universe:
         dict
             Fitted region → yields.
         """
-        opposite, subtracted = (
+        found, subtracted = (
             {name: np.zeros(max(1, len(edges) - 1)) for name, edges in self.binning.edges.items()}
             for _ in range(2)
         )
@@ -234,16 +235,17 @@ class Universe:
                 counts = rng.poisson(1.0, len(part.weights))
                 taken = np.flatnonzero(counts)
                 part, counts = part.take(taken), counts[taken]
-            for region, (yields, partner) in self._mirrored(part, counts, truth).items():
+            for region, (yields, in_source) in self._mirrored(part, counts, truth).items():
                 if belongs_to(self.config.samples[part.sample], region, self.config.regions):
-                    opposite[region] += yields
-                subtracted[region] += partner
-        size = same_sign.transfer["relative_uncertainty"]
-        factor = same_sign.transfer["value"] * rate_factor(_symmetric(size), truth.transfer)
-        for region in self._partners:
-            data = same_sign.draw(region, truth.pulls, rng)
-            opposite[region] += factor * (data - subtracted[region])
-        return opposite
+                    found[region] += yields
+                subtracted[region] += in_source
+        estimate = source_data.estimate
+        if estimate is None:
+            return found
+        for region in self._sources:
+            data = source_data.draw(region, truth.pulls, rng)
+            found[region] += _draw_factor(estimate, region, truth) * (data - subtracted[region])
+        return found
 
     def _mirrored(
         self, part: SampleEvents, counts: Array, truth: Truth
@@ -270,7 +272,7 @@ class Universe:
     def _fill(
         self, part: SampleEvents, counts: Array, truth: Truth
     ) -> dict[str, tuple[Array, Array]]:
-        """Fill the bins of each fitted region and of its same-sign partner."""
+        """Fill the bins of each fitted region and of its source."""
         quantities = self.analysis.compute(self._shift(part, truth))
         masks = region_masks(quantities, self._regions)
         values = self._observables(quantities, masks, part.folds)
@@ -278,7 +280,7 @@ class Universe:
         found = {}
         for region in self.binning.edges:
             pair: list[Array] = []
-            for place in (region, self._partners.get(region)):
+            for place in (region, self._sources.get(region)):
                 if place is None:
                     pair.append(np.zeros(1))
                     continue
@@ -292,7 +294,7 @@ class Universe:
         return found
 
     def selected(self, part: SampleEvents, truth: Truth) -> Array:
-        """Tell which events enter a fitted region or a same-sign partner, shape ``(n,)``."""
+        """Tell which events enter a fitted region or a source, shape ``(n,)``."""
         masks = region_masks(self.analysis.compute(self._shift(part, truth)), self._regions)
         return np.asarray(np.logical_or.reduce(list(masks.values())))
 
@@ -323,8 +325,8 @@ class Universe:
     def _acts(self, item: Systematic, sample: str, region: str) -> bool:
         if item.regions is not None and region not in item.regions:
             return False
-        if is_data_driven(item, self.config.samples):
-            return region in self._partners.values()
+        if acts_on_estimate(item, self.config.samples):
+            return region in self._sources.values()
         return sample in item.samples
 
     def _rate(self, sample: str, region: str, truth: Truth) -> float:
@@ -345,10 +347,10 @@ class Universe:
     def _score(
         self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
     ) -> Array:
-        """Score the events of the regions, and of their partners, that are binned in the score."""
+        """Score the events of the regions, and of their sources, that are binned in the score."""
         others = {name for name in self.binning.edges if name in self.binning.own}
         without = others | self.binning.single
-        single = {self._partners.get(name) for name in without} | without
+        single = {self._sources.get(name) for name in without} | without
         binned = [name for name in masks if name not in single]
         used = np.logical_or.reduce([masks[name] for name in binned])
         score = np.full(len(used), np.nan, dtype=np.float32)
@@ -359,7 +361,7 @@ class Universe:
 
 
 def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:
-    """Keep the events that enter a fitted region, or a same-sign partner, for any of some truths.
+    """Keep the events that enter a fitted region, or a source, for any of some truths.
 
     Most events never come near: leaving them out makes pseudo-experiments several times faster.
     """
@@ -378,8 +380,13 @@ def extreme_truths(systematics: Mapping[str, Systematic], size: float = 3.0) -> 
     shifts = [name for name, item in systematics.items() if item.kind == "kinematic"]
     pulls = [{**zero, name: sign * size} for name in shifts for sign in (1.0, -1.0)]
     pulls += [{**zero, **dict.fromkeys(shifts, sign * size)} for sign in (1.0, -1.0)]
-    return [Truth(1.0, values, 0.0) for values in (zero, *pulls)]
+    return [Truth(1.0, values, {}) for values in (zero, *pulls)]
 
 
-def _symmetric(size: float) -> Systematic:
-    return Systematic(kind="rate", size=size, samples=["QCD"])
+def _draw_factor(estimate: MeasuredEstimate, region: str, truth: Truth) -> float:
+    """Give the true factor of a region's source."""
+    pull = truth.factors.get(estimate.parameter(region), 0.0)
+    size = Systematic(
+        kind="rate", size=estimate.relative_uncertainty(region), samples=[estimate.sample]
+    )
+    return estimate.factor(region) * rate_factor(size, pull)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,20 +24,25 @@ class Truth:
         Signal strength.
     pulls
         Systematic → true value in standard deviations.
-    transfer
-        True value of the opposite-sign/same-sign factor in standard deviations from the measured
-        one.
+    factors
+        Parameter of an estimate → true value of its factor in standard deviations from the
+        measured one; 0 for those that are not listed.
     """
 
     mu: float
     pulls: Mapping[str, float]
-    transfer: float
+    factors: Mapping[str, float]
 
 
 def draw_truth(
-    systematics: Mapping[str, Systematic], mu_range: tuple[float, float], rng: np.random.Generator
+    systematics: Mapping[str, Systematic],
+    mu_range: tuple[float, float],
+    rng: np.random.Generator,
+    factors: Sequence[str] = (),
 ) -> Truth:
     """Draw the signal strength uniformly and every systematic from its unit Gaussian.
+
+    `factors` are the parameters of an estimate, drawn in the same way.
 
     Raises
     ------
@@ -56,7 +61,8 @@ def draw_truth(
                 "cannot be applied to events"
             )
     mu = float(rng.uniform(*mu_range))
-    return Truth(mu, {name: float(rng.normal()) for name in systematics}, float(rng.normal()))
+    pulls = {name: float(rng.normal()) for name in systematics}
+    return Truth(mu, pulls, {name: float(rng.normal()) for name in factors})
 
 
 def rate_factor(systematic: Systematic, pull: float) -> float:

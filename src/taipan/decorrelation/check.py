@@ -23,6 +23,7 @@ from taipan.decorrelation.regions import (
     tail_ratio,
 )
 from taipan.errors import TaipanError
+from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
 from taipan.metrics import describe_weights
 from taipan.seeds import derive_seed
@@ -80,7 +81,7 @@ def check_networks(
     datasets: Iterable[DatasetEvents],
     analysis: Analysis,
     settings: CheckSettings,
-    factor: float | None,
+    estimate: MeasuredEstimate | None,
     networks: Mapping[str, Scorer],
 ) -> dict[str, Any]:
     """Judge how the scores of networks differ between data and simulation.
@@ -93,8 +94,8 @@ def check_networks(
         Gives quantities.
     settings
         What is judged.
-    factor
-        Opposite-sign/same-sign factor, None if nothing is estimated from data.
+    estimate
+        Estimate of a sample from data, None if all are simulated.
     networks
         Name → scorer; all are judged on the same events with the same folds.
 
@@ -108,11 +109,9 @@ def check_networks(
     TaipanError
         If a class has no positive sum of weights in the training region.
     """
-    control, classes = collect_events(datasets, analysis, settings.events, factor, networks)
+    control, classes = collect_events(datasets, analysis, settings.events, estimate, networks)
     result: dict[str, Any] = {
-        "regions": {
-            name: _describe(name, events, settings, factor) for name, events in control.items()
-        },
+        "regions": {name: _describe(name, events, estimate) for name, events in control.items()},
         "networks": {},
     }
     for label in networks:
@@ -129,12 +128,10 @@ def check_networks(
     return result
 
 
-def _describe(
-    name: str, events: JudgedEvents, settings: CheckSettings, factor: float | None
-) -> dict[str, Any]:
+def _describe(name: str, events: JudgedEvents, estimate: MeasuredEstimate | None) -> dict[str, Any]:
     """Say what is compared in a region."""
     simulated = float(events.weights[~events.flags].sum())
-    subtracted = factor is not None and settings.events.regions[name].same_sign is not None
+    subtracted = estimate is not None and estimate.source(name) is not None
     return {
         "subtracted": subtracted,
         "observed": events.observed,

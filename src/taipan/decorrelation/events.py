@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
+from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks
 from taipan.nn.collect import CollectSettings, weigh_samples
@@ -90,14 +91,14 @@ def collect_events(
     datasets: Iterable[DatasetEvents],
     analysis: Analysis,
     settings: EventSettings,
-    factor: float | None,
+    estimate: MeasuredEstimate | None,
     networks: Mapping[str, Scorer],
 ) -> tuple[dict[str, JudgedEvents], JudgedEvents]:
     """Score the events of every control region, and the simulation of the training region.
 
-    In a region with a same-sign partner, the data-driven estimate is subtracted from data: the
-    partner's data have the weight −factor, its simulation +factor · w. Data of the training
-    region are not touched.
+    In a region with a source, what is estimated from data is subtracted from them: the source's
+    data have the weight −factor, its simulation +factor · w. Data of the training region are not
+    touched.
 
     Parameters
     ----------
@@ -107,8 +108,8 @@ def collect_events(
         Gives quantities.
     settings
         What is judged.
-    factor
-        Opposite-sign/same-sign factor, None if nothing is estimated from data.
+    estimate
+        Estimate of a sample from data, None if all are simulated.
     networks
         Name → scorer.
 
@@ -124,7 +125,7 @@ def collect_events(
         quantities = analysis.compute(events.columns)
         masks = region_masks(quantities, settings.regions)
         members = {
-            name: list(_members(events, quantities, masks, name, settings, factor))
+            name: list(_members(events, quantities, masks, name, settings, estimate))
             for name in names
         }
         chosen = [mask for found in members.values() for _, mask, _ in found]
@@ -159,7 +160,7 @@ def _members(
     masks: Mapping[str, Array],
     region: str,
     settings: EventSettings,
-    factor: float | None,
+    estimate: MeasuredEstimate | None,
 ) -> Iterable[tuple[str, Array, Array]]:
     """Give kind, mask and weights of what a dataset adds to a control region or to the classes."""
     in_control = region != settings.training_region
@@ -167,11 +168,11 @@ def _members(
         yield "data", masks[region], np.ones(len(masks[region]))
     collect = CollectSettings(region, settings.features, settings.samples, settings.regions)
     for sample, mask, weights in weigh_samples(
-        events, quantities, masks, region, collect, factor or 0.0
+        events, quantities, masks, region, collect, estimate
     ):
         definition = settings.samples[sample]
-        if definition.estimate == "same_sign":
-            if in_control and factor is not None:
+        if not definition.is_simulated:
+            if in_control:
                 yield "estimate", mask, -weights
         elif in_control:
             yield "simulation", mask, weights

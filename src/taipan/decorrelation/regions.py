@@ -31,8 +31,8 @@ class ControlSample:
     Attributes
     ----------
     scores, is_data, weights
-        Shape (n,). Data have weight 1; where the region has a data-driven estimate, it belongs to
-        the data with the opposite sign. Simulation has its signed weights.
+        Shape (n,). Data have weight 1; where a sample is estimated from data, it belongs to the
+        data with the opposite sign. Simulation has its signed weights.
     """
 
     scores: Array

@@ -83,7 +83,7 @@ def check_samples(sums: SampleSums) -> list[str]:
         or no event in any; if no signal is in a signal region. One line a problem, with a remedy.
     """
     samples, regions = sums.samples, sums.regions
-    simulated = [name for name, item in samples.items() if item.estimate == "simulation"]
+    simulated = [name for name, item in samples.items() if item.is_simulated]
     _refuse_empty_regions(sums, simulated)
     fitted = [name for name, item in regions.items() if item.role != "estimate"]
     problems, warnings = [], []

@@ -121,7 +121,7 @@ def select_fold(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEve
 
 
 def divide_estimate(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEvents:
-    """Let the collision events of one fold, or all others, make the data-driven estimates.
+    """Let the collision events of one fold, or all others, make the estimates from data.
 
     What is observed in fitted regions stays as it is: all events are kept.
 

@@ -13,6 +13,7 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.weights import Measurement
 from taipan.errors import TaipanError
+from taipan.estimates.registry import MeasuredEstimate, find_sources
 from taipan.events.corrections import measured_ratio
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks, sample_masks
@@ -42,7 +43,7 @@ def count_events(
     measurements
         Name of the weight → what is measured.
     samples, regions
-        Definitions; a region's same-sign partner is counted, too.
+        Definitions; the source of an estimate in a region is counted, too.
     analysis
         Gives quantities.
     """
@@ -64,7 +65,7 @@ def count_events(
                 0,
                 len(edges) - 2,
             )
-            for region in regions_of(measure, regions):
+            for region in regions_of(measure, samples):
                 for sample, mask in members.items():
                     chosen = mask & inside[region]
                     key = (name, region, sample)
@@ -77,10 +78,10 @@ def count_events(
     return counts
 
 
-def regions_of(measure: Measurement, regions: Mapping[str, Region]) -> list[str]:
+def regions_of(measure: Measurement, samples: Mapping[str, Sample]) -> list[str]:
     """List the regions that a measurement needs."""
-    partner = regions[measure.region].same_sign if measure.denominator is None else None
-    return [name for name in (measure.region, measure.denominator, partner) if name is not None]
+    source = find_sources(samples).get(measure.region) if measure.denominator is None else None
+    return [name for name in (measure.region, measure.denominator, source) if name is not None]
 
 
 def measure_weight(
@@ -89,7 +90,7 @@ def measure_weight(
     counts: Mapping[tuple[str, str, str], Array],
     samples: Mapping[str, Sample],
     regions: Mapping[str, Region],
-    factor: float | None,
+    estimate: MeasuredEstimate | None,
 ) -> Array:
     """Measure one weight.
 
@@ -101,9 +102,8 @@ def measure_weight(
         Of :func:`count_events`.
     samples, regions
         Definitions.
-    factor
-        Opposite-sign/same-sign factor, for the data-driven background that is subtracted from
-        data; None if there is none.
+    estimate
+        Estimate of a sample from data, which is subtracted from them; None if all are simulated.
 
     Returns
     -------
@@ -138,9 +138,10 @@ def measure_weight(
             f"{what} in region '{measure.region}'"
             for what in ("data minus other processes", f"sample '{measure.sample}'")
         ]
-        partner = regions[measure.region].same_sign
-        if partner is not None and factor is not None:
-            above += excess(partner) * np.array([[-factor], [factor**2]])
+        source = None if estimate is None else estimate.source(measure.region)
+        if estimate is not None and source is not None:
+            factor = estimate.factor(measure.region)
+            above += excess(source) * np.array([[-factor], [factor**2]])
         below = counts[name, measure.region, measure.sample]
     try:
         return measured_ratio((above[0], above[1]), (below[0], below[1]), (names[0], names[1]))
@@ -154,7 +155,7 @@ def _check_regions(
     counts: Mapping[tuple[str, str, str], Array],
     regions: Mapping[str, Region],
 ) -> None:
-    """Refuse a region without events; data minus simulation of its partner may hide that."""
+    """Refuse a region without events; data minus simulation of its source may hide that."""
     for region in (measure.region, measure.denominator):
         if region is None:
             continue

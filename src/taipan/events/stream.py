@@ -49,7 +49,7 @@ def stream_dataset(
     folds
         Number of folds.
     drop_fold
-        Fold of events to leave out of simulation and data-driven estimates, at the same expected
+        Fold of events to leave out of simulation and estimates from data, at the same expected
         yield.
     block
         Events of a block, before a fold is left out.

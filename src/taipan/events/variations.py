@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.systematics import Systematic
+from taipan.estimates.registry import find_sources
 
 NOMINAL = "nominal"
 DIRECTIONS = {"up": 1.0, "down": -1.0}
@@ -37,46 +38,49 @@ class Variation:
         return sample in self.systematic.samples and (regions is None or region in regions)
 
 
-def is_data_driven(systematic: Systematic, samples: Mapping[str, Sample]) -> bool:
-    """Tell whether a weight acts on data-driven samples: on the events they are made of."""
-    return any(
-        name in samples and samples[name].estimate == "same_sign" for name in systematic.samples
-    )
+def acts_on_estimate(systematic: Systematic, samples: Mapping[str, Sample]) -> bool:
+    """Tell whether a weight acts on what is estimated: on the events that stand for it."""
+    return any(name in samples and not samples[name].is_simulated for name in systematic.samples)
 
 
-def with_partners(systematic: Systematic, regions: Mapping[str, Region]) -> Systematic:
-    """Let a systematic that is confined to regions act in their same-sign partners, too.
+def with_sources(systematic: Systematic, sources: Mapping[str, str]) -> Systematic:
+    """Let a systematic that is confined to regions act in the sources of an estimate there, too.
 
-    What is subtracted for a data-driven estimate in a region varies with the simulation there.
+    What is subtracted for an estimate in a region varies with the simulation in its source.
     """
     if systematic.regions is None:
         return systematic
-    partners = [regions[name].same_sign for name in systematic.regions if name in regions]
-    names = dict.fromkeys([*systematic.regions, *(name for name in partners if name)])
+    feeding = [sources[name] for name in systematic.regions if name in sources]
+    names = dict.fromkeys([*systematic.regions, *feeding])
     return systematic.model_copy(update={"regions": list(names)})
 
 
-def varied_regions(regions: Mapping[str, Region]) -> dict[str, Region]:
-    """Choose the regions in which variations are filled: those fitted and their partners."""
+def varied_regions(
+    regions: Mapping[str, Region], samples: Mapping[str, Sample]
+) -> dict[str, Region]:
+    """Choose the regions in which variations are filled: those fitted, and their sources."""
+    sources = find_sources(samples)
     fitted = [name for name, item in regions.items() if item.role != "estimate"]
-    partners = [regions[name].same_sign for name in fitted]
-    return {name: item for name, item in regions.items() if name in fitted or name in partners}
+    feeding = [sources[name] for name in fitted if name in sources]
+    return {name: item for name, item in regions.items() if name in fitted or name in feeding}
 
 
 def template_variations(
-    systematics: Mapping[str, Systematic], regions: Mapping[str, Region]
+    systematics: Mapping[str, Systematic], samples: Mapping[str, Sample]
 ) -> list[Variation]:
     """List the variations that need templates, in the order of the configuration.
 
     Kinematic variations have both directions unless they are declared one-sided; weights and
     alternative samples have one (up).
-    Rates need no templates. A variation of some regions acts in their same-sign partners, too.
+    Rates need no templates. A variation of some regions acts in the sources of an estimate there,
+    too.
     """
     found = []
+    sources = find_sources(samples)
     for name, declared in systematics.items():
         if declared.kind == "rate":
             continue
-        systematic = with_partners(declared, regions)
+        systematic = with_sources(declared, sources)
         two_sided = systematic.kind == "kinematic" and not systematic.one_sided
         for direction in ("up", "down") if two_sided else ("up",):
             found.append(Variation(f"{name}_{direction}", systematic, DIRECTIONS[direction]))

@@ -159,7 +159,7 @@ def find_merging(
     single_bin
         Merge everything into one bin (regions that are fitted as a yield).
     may_be_negative
-        Samples whose own bins may be negative: data-driven ones whose total is.
+        Samples whose own bins may be negative: those estimated from data whose total is.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def find_merging(
         If the region has no events, or its total background is not positive.
     """
     if not any(np.any(counts.variances > 0) for counts in nominal.values()):
-        raise MergeError(f"region {region}: no simulated or data-driven event is left in it")
+        raise MergeError(f"region {region}: no simulated or estimated event is left in it")
     total = sum((nominal[name].values.sum() for name in backgrounds if name in nominal), 0.0)
     if total <= 0:
         raise MergeError(

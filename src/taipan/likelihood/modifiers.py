@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
+from taipan.estimates.registry import MeasuredEstimate
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import Counts
 from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
@@ -35,9 +36,6 @@ Modifier = dict[str, Any]
 
 SIGNAL_STATISTICS = "_signals"
 """Ending of the statistical parameters of the signals."""
-SAME_SIGN = "_same_sign"
-"""Ending of the simulation that a data-driven sample has subtracted."""
-TRANSFER = "qcd_os_ss"
 
 
 class Builder:
@@ -57,14 +55,14 @@ class Builder:
         self,
         config: Config,
         poi: str,
-        transfer: float | None,
+        estimate: MeasuredEstimate | None,
         *,
         prune: bool,
         smooth: bool = True,
     ) -> None:
         self.config = config
         self.poi = poi
-        self.transfer = transfer
+        self.estimate = estimate
         self.prune = prune
         self.smooth = smooth
         self.warnings: list[str] = []
@@ -76,41 +74,43 @@ class Builder:
     def channel(self, region: RegionTemplates) -> dict[str, Any]:
         """Give the channel of one region.
 
-        A data-driven sample holds the same-sign data times the opposite-sign/same-sign factor,
-        and every simulated sample has a partner with the negative of what was subtracted from
-        them. Whatever scales the sample scales its partner, so the estimate follows.
+        A sample estimated from data holds the data of the source times the factor, and every
+        simulated sample has a partner with the negative of what was subtracted from them. Whatever
+        scales the sample scales its partner, so the estimate follows.
         """
         self._compare_samples(region)
         samples = []
         for name, counts in region.nominal.items():
             modifiers = self._normalisations(name)
-            if name == region.driven:
+            if name == region.estimated:
                 data = Counts(
                     counts.values + sum(item.values for item in region.subtracted.values()),
                     counts.variances,
                 )
                 modifiers += self._transfer(name, region.region)
-                modifiers += self._driven_systematics(name, region, data)
+                modifiers += self._estimate_systematics(name, region, data)
             else:
                 data = counts
-                if self.config.samples[name].estimate == "same_sign":
+                if not self.config.samples[name].is_simulated:
                     modifiers += self._transfer(name, region.region)
                 modifiers += self._rates(name, name, region.region)
                 modifiers += self._varied(name, region, counts)
             samples.append(self._sample(name, name, region.region, data, modifiers))
-        if region.driven in region.nominal:
-            samples += list(self._partners(region))
+        if self.estimate is not None and region.estimated in region.nominal:
+            samples += list(self._partners(region, self.estimate))
         return {"name": region.region, "samples": samples}
 
-    def _partners(self, region: RegionTemplates) -> Iterator[dict[str, Any]]:
+    def _partners(
+        self, region: RegionTemplates, estimate: MeasuredEstimate
+    ) -> Iterator[dict[str, Any]]:
         for name, counts in region.subtracted.items():
-            partner = f"{name}{SAME_SIGN}"
+            partner = estimate.subtracted(name)
             modifiers = [
                 *self._normalisations(name),
                 *self._transfer(partner, region.region),
                 *self._rates(name, partner, region.region),
             ]
-            # its Σw² is part of that of the data-driven sample; 0.0 - x has no negative zeros
+            # its Σw² is part of that of the estimated sample; 0.0 - x has no negative zeros
             data = Counts(0.0 - counts.values, np.zeros_like(counts.values))
             yield self._sample(partner, name, region.region, data, modifiers)
 
@@ -182,11 +182,14 @@ class Builder:
         return [{"name": name, "type": "normfactor", "data": None} for name in names]
 
     def _transfer(self, sample: str, region: str) -> list[Modifier]:
-        if self.transfer is None:
+        """Give the uncertainty of the factor of an estimate."""
+        if self.estimate is None:
             return []
-        self.changes[TRANSFER] = self.transfer
-        self.treatment.parameters[TRANSFER] = TRANSFER
-        return [self._normsys(TRANSFER, sample, region, 1 + self.transfer, 1 - self.transfer)]
+        name = self.estimate.parameter(region)
+        size = self.estimate.relative_uncertainty(region)
+        self.changes[name] = size
+        self.treatment.parameters[name] = name
+        return [self._normsys(name, sample, region, 1 + size, 1 - size)]
 
     def _rates(self, sample: str, shown: str, region: str) -> list[Modifier]:
         """Give the rate systematics of a sample; `shown` is its name in the model."""
@@ -211,10 +214,10 @@ class Builder:
                 modifiers += self._split(name, [sample], sample, region.region, counts, treated)
         return modifiers
 
-    def _driven_systematics(
+    def _estimate_systematics(
         self, sample: str, region: RegionTemplates, counts: Counts
     ) -> list[Modifier]:
-        """Give what a data-driven sample takes over from the simulation that is subtracted."""
+        """Give what an estimated sample takes over from the simulation that is subtracted."""
         modifiers = self._rates(sample, sample, region.region)
         offset = sum(item.values for item in region.subtracted.values())
         for name, systematic in self._acting(region.region):
@@ -287,7 +290,9 @@ class Builder:
     def _parameter(self, name: str, sample: str, region: str, part: Part) -> str:
         parameter = parameter_name(name, self.config.systematics[name], sample, region, part)
         owner = self.treatment.parameters.setdefault(parameter, name)
-        taken = {self.poi, TRANSFER, *self.config.fit.free_normalisations}
+        taken = {self.poi, *self.config.fit.free_normalisations}
+        if self.estimate is not None:
+            taken.update(self.estimate.method.parameters)
         others = {*self.config.systematics} - {name}
         if owner != name or (parameter != name and parameter in taken | others):
             raise LikelihoodError(
@@ -304,7 +309,7 @@ class Builder:
     def _normsys(self, name: str, sample: str, region: str, up: float, down: float) -> Modifier:
         for direction, factor in (("+1σ", up), ("-1σ", down)):
             # a partner has the factors of its sample, which was warned of
-            if factor < SMALLEST_FACTOR and not sample.endswith(SAME_SIGN):
+            if factor < SMALLEST_FACTOR and sample in self.config.samples:
                 warning = (
                     f"{name}: yield of {sample} in {region} times {factor:.4g} at {direction}, "
                     f"raised to {SMALLEST_FACTOR}"

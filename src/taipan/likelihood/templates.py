@@ -1,6 +1,6 @@
 """The templates of the fitted regions, as arrays with the merged binning.
 
-Collects yields, variations and the same-sign simulation that a data-driven sample has subtracted,
+Collects yields, variations and the simulation that a sample estimated from data has subtracted,
 repairs negative bins where that is asked for, and merges bins.
 """
 
@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
+from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.selection import belongs_to
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import Counts, Merging, find_merging, merge_values
 from taipan.likelihood.repair import Repair, describe_repair, repair_counts, repair_values
-from taipan.likelihood.same_sign import find_subtracted, list_directions
+from taipan.likelihood.subtracted import find_subtracted, list_directions
 from taipan.likelihood.table import DATA, NOMINAL, Sides, Table, Variation, make_variation
 
 logger = logging.getLogger(__name__)
@@ -40,11 +41,11 @@ class RegionTemplates:
         Sample → yields in merged bins.
     varied
         (systematic, sample) → templates at ±1σ in merged bins; simulated samples only.
-    driven
-        Data-driven sample (opposite-sign/same-sign factor times data minus simulation), if any.
+    estimated
+        Sample estimated from data (factor times data minus simulation of the source), if any.
     subtracted
-        Simulated sample → its part of what `driven` has subtracted: the factor times its yield in
-        the same-sign partner region, in merged bins (values positive for positive weights).
+        Simulated sample → its part of what `estimated` has subtracted: the factor times its yield
+        in the source of the region, in merged bins (values positive for positive weights).
     subtracted_varied
         (systematic, sample) → the same at ±1σ.
     repaired
@@ -62,7 +63,7 @@ class RegionTemplates:
     varied: Mapping[tuple[str, str], Variation]
     data: Array
     merging: Merging
-    driven: str | None = None
+    estimated: str | None = None
     subtracted: Mapping[str, Counts] = field(default_factory=dict)
     subtracted_varied: Mapping[tuple[str, str], Variation] = field(default_factory=dict)
     repaired: tuple[Repair, ...] = field(default=())
@@ -72,7 +73,7 @@ class RegionTemplates:
 def collect_regions(
     table: Table,
     config: Config,
-    factor: float | None,
+    estimate: MeasuredEstimate | None,
     *,
     own: Mapping[str, Table] | None = None,
     merge: bool = True,
@@ -85,9 +86,8 @@ def collect_regions(
         The filled templates of the fit's observable.
     config
         Samples, regions, systematics and `templates`.
-    factor
-        Opposite-sign/same-sign factor with which the data-driven sample was made, None without
-        such a sample.
+    estimate
+        Estimate with which a sample was made from data, None if all are simulated.
     own
         Region → the filled templates of its own observable.
     merge
@@ -110,14 +110,14 @@ def collect_regions(
     fitted = [name for name, region in config.regions.items() if region.role in FITTED_ROLES]
     if not any(config.regions[name].role == "signal" for name in fitted):
         raise LikelihoodError("regions: none has `role: signal`, so there is nothing to fit")
-    partners = [
-        partner
+    sources = [
+        source
         for name in fitted
-        if factor is not None and (partner := config.regions[name].same_sign) is not None
+        if estimate is not None and (source := estimate.source(name)) is not None
     ]
     for kind, wanted, present in (
         ("process", [*config.samples, DATA], table.processes),
-        ("region", [*fitted, *partners], table.regions),
+        ("region", [*fitted, *sources], table.regions),
         ("variation", [NOMINAL], table.variations),
     ):
         missing = [name for name in wanted if name not in present]
@@ -132,7 +132,8 @@ def collect_regions(
     }
     tables = {region: (own or {}).get(region, table) for region in fitted}
     return [
-        _collect_region(tables[region], config, region, shifted, factor, merge) for region in fitted
+        _collect_region(tables[region], config, region, shifted, estimate, merge)
+        for region in fitted
     ]
 
 
@@ -169,7 +170,7 @@ def _collect_region(
     config: Config,
     region: str,
     shifted: Mapping[str, Mapping[str, Sides]],
-    factor: float | None,
+    estimate: MeasuredEstimate | None,
     merge: bool,
 ) -> RegionTemplates:
     nominal, warnings = _nominal_yields(table, config, region)
@@ -180,7 +181,9 @@ def _collect_region(
         for sample, sides in samples.items()
         if sample in nominal
     }
-    driven, subtracted, subtracted_varied = find_subtracted(table, config, region, acting, factor)
+    estimated, subtracted, subtracted_varied = find_subtracted(
+        table, config, region, acting, estimate
+    )
     repaired: tuple[Repair, ...] = ()
     if config.templates.negative_bins == "repair":
         nominal, varied, repaired = _repair(region, nominal, varied)
@@ -193,7 +196,7 @@ def _collect_region(
             region,
             table.edges,
             nominal,
-            list_directions(varied, nominal, driven, subtracted, subtracted_varied),
+            list_directions(varied, nominal, estimated, subtracted, subtracted_varied),
             backgrounds=[name for name, s in config.samples.items() if s.role == "background"],
             min_effective_events=config.templates.min_effective_events,
             single_bin=single_bin,
@@ -208,7 +211,7 @@ def _collect_region(
         varied=_merge_variations(varied, starts),
         data=merge_values(table.counts(DATA, region).values, starts),
         merging=merging,
-        driven=driven,
+        estimated=estimated,
         subtracted=_merge_counts(subtracted, starts),
         subtracted_varied=_merge_variations(subtracted_varied, starts),
         repaired=repaired,
@@ -271,20 +274,20 @@ def _nominal_yields(
     everything = {name: table.counts(name, region) for name in config.samples}
     if not any(np.any(counts.variances > 0) for counts in everything.values()):
         raise LikelihoodError(
-            f"region {region}: no simulated or data-driven event passes its cut "
+            f"region {region}: no simulated or estimated event passes its cut "
             f"({config.regions[region].cut})"
         )
     for name, counts in everything.items():
         sumw = float(counts.values.sum())
         if not np.all(np.isfinite(counts.values)):
             raise LikelihoodError(f"sample {name}, region {region}: Σw is {sumw}")
-        if config.samples[name].estimate == "same_sign":
+        if not config.samples[name].is_simulated:
             if not np.any(counts.variances > 0):
                 continue
             if sumw <= 0:
                 warnings.append(
-                    f"data-driven sample {name} has Σw = {sumw:.6g} in region {region}: data "
-                    "are below the simulation of same sign"
+                    f"sample {name}, estimated from data, has Σw = {sumw:.6g} in region {region}: "
+                    "data are below the simulation that is subtracted"
                 )
         elif not np.any(counts.variances > 0):
             if belongs_to(config.samples[name], region, config.regions):

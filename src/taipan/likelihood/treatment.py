@@ -167,7 +167,7 @@ def parameter_name(name: str, systematic: Systematic, sample: str, region: str, 
         The systematic; ``decorrelate`` names what gets parameters of its own: each ``sample``,
         each ``region``, or rate and ``shape``.
     sample, region
-        Simulated sample and fitted region; the same-sign simulation that a data-driven sample
+        Simulated sample and fitted region; the simulation that a sample estimated from data
         has subtracted follows its sample and the fitted region.
     part
         Rate or shape.

@@ -16,15 +16,10 @@ import numpy as np
 
 from taipan.bin_statistics import find_groups, list_uncounted
 from taipan.config.model import Config
+from taipan.estimates.registry import find_estimate, read_estimate
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.modifiers import (
-    SAME_SIGN,
-    SIGNAL_STATISTICS,
-    TRANSFER,
-    Builder,
-    plain,
-)
+from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder, plain
 from taipan.likelihood.table import Table, read_table
 from taipan.likelihood.templates import FITTED_ROLES, RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
@@ -49,7 +44,7 @@ def build_workspace(
     kinematic or sample systematic is split into a change of yield (`normsys`, exponential
     interpolation, which stays positive) and a change of shape at fixed yield (`histosys`) that
     share one parameter. Σw² enters as one `staterror` parameter per bin for all backgrounds,
-    data-driven ones included, and another for all signals.
+    those estimated from data included, and another for all signals.
 
     Parameters
     ----------
@@ -60,9 +55,8 @@ def build_workspace(
     observable
         Name of the observable fitted in the signal regions.
     transfer
-        Record of the measured opposite-sign/same-sign factor: its ``value``, and the
-        ``relative_uncertainty`` that is the yield uncertainty of the same-sign estimate. None if
-        there is no such estimate.
+        Record of what was measured for the sample estimated from data, its factor and the
+        uncertainty; None if there is no such sample.
     others
         Observable → its histogram, for regions that name one of their own.
 
@@ -85,10 +79,10 @@ def build_workspace(
     """
     poi = _parameter_of_interest(config)
     _check_names(config, poi)
-    factor, size = _transfer_factor(config, transfer)
+    estimate = read_estimate(config.samples, transfer)
     own = _read_own(config, observable, others or {})
-    regions = collect_regions(read_table(templates, observable), config, factor, own=own)
-    builder = Builder(config, poi, size, prune=True)
+    regions = collect_regions(read_table(templates, observable), config, estimate, own=own)
+    builder = Builder(config, poi, estimate, prune=True)
     workspace = _workspace(builder, regions)
     builder.check_everything_acts()
     uncounted = list(list_uncounted(find_groups(workspace)))
@@ -99,7 +93,7 @@ def build_workspace(
         raise LikelihoodError("data: no event in any fitted region")
     sigmas = None
     if builder.treatment.pruned:
-        complete = _workspace(Builder(config, poi, size, prune=False), regions)
+        complete = _workspace(Builder(config, poi, estimate, prune=False), regions)
         sigmas = {
             "without_pruning": expected_sigma(complete),
             "with_pruning": expected_sigma(workspace),
@@ -137,11 +131,11 @@ def build_fine_workspace(
     repaired.
     """
     poi = _parameter_of_interest(config)
-    factor, size = _transfer_factor(config, transfer)
+    estimate = read_estimate(config.samples, transfer)
     own = _read_own(config, observable, others or {})
     table = read_table(templates, observable)
-    regions = collect_regions(table, config, factor, own=own, merge=False)
-    return _workspace(Builder(config, poi, size, prune=False, smooth=False), regions)
+    regions = collect_regions(table, config, estimate, own=own, merge=False)
+    return _workspace(Builder(config, poi, estimate, prune=False, smooth=False), regions)
 
 
 def _read_own(
@@ -194,18 +188,22 @@ def _parameter_of_interest(config: Config) -> str:
 
 
 def _check_names(config: Config, poi: str) -> None:
-    taken: dict[str, str] = {poi: "fit.poi", TRANSFER: "the opposite-sign/same-sign factor"}
+    taken: dict[str, str] = {poi: "fit.poi"}
     reserved = {
         f"staterror_{region}{suffix}": "the statistics of a region"
         for region in config.regions
         for suffix in ("", SIGNAL_STATISTICS)
     }
     taken.update(reserved)
-    partners = {f"{name}{SAME_SIGN}" for name in config.samples} & set(config.samples)
-    if partners:
-        raise LikelihoodError(
-            f"samples.{min(partners)}: the name is taken by same-sign simulation that is subtracted"
-        )
+    found = find_estimate(config.samples)
+    if found is not None:
+        estimated, method = found
+        taken.update(dict.fromkeys(method.parameters, f"the estimate of {estimated}"))
+        partners = {f"{name}{method.ending}" for name in config.samples} & set(config.samples)
+        if partners:
+            raise LikelihoodError(
+                f"samples.{min(partners)}: the name is taken by simulation that is subtracted"
+            )
     for section, names in (
         ("fit.free_normalisations", config.fit.free_normalisations),
         ("systematics", config.systematics),
@@ -220,23 +218,6 @@ def _check_names(config: Config, poi: str) -> None:
                 f"fit.free_normalisations.{name}: {sample!r} is not a sample "
                 f"({', '.join(config.samples)})"
             )
-
-
-def _transfer_factor(
-    config: Config, transfer: Mapping[str, Any] | None
-) -> tuple[float | None, float | None]:
-    """Give the opposite-sign/same-sign factor and its relative uncertainty."""
-    if transfer is None or all(s.estimate != "same_sign" for s in config.samples.values()):
-        return None, None
-    found = []
-    for key in ("value", "relative_uncertainty"):
-        number = transfer.get(key)
-        if not isinstance(number, int | float) or not np.isfinite(number) or number <= 0:
-            raise LikelihoodError(
-                f"transfer factor: {key} is {number!r}, it must be a positive number"
-            )
-        found.append(float(number))
-    return found[0], found[1]
 
 
 def _observation(region: RegionTemplates, config: Config, blinded: bool) -> list[float]:

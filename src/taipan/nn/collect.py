@@ -13,6 +13,7 @@ from taipan.analysis import Analysis
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
+from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.nn.data import TrainingSet
@@ -34,12 +35,12 @@ def collect_training_set(
     datasets: Sequence[DatasetEvents],
     analysis: Analysis,
     settings: CollectSettings,
-    transfer_factor: float,
+    estimate: MeasuredEstimate | None,
 ) -> TrainingSet:
     """Collect the events of every sample in the training region.
 
-    A data-driven sample consists of the data (weight +factor) and the simulation (−factor × w) of
-    the region's same-sign partner.
+    A sample estimated from data consists of the data (weight +factor) and the simulation
+    (−factor × w) of the region's source.
 
     Parameters
     ----------
@@ -49,8 +50,8 @@ def collect_training_set(
         Gives the quantities.
     settings
         Region, features and samples.
-    transfer_factor
-        Opposite-sign/same-sign factor.
+    estimate
+        Estimate of a sample from data, None if all are simulated.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def collect_training_set(
         identity = events.columns["event_hash"]
         masks = region_masks(quantities, settings.regions)
         for sample, mask, weights in weigh_samples(
-            events, quantities, masks, settings.region, settings, transfer_factor
+            events, quantities, masks, settings.region, settings, estimate
         ):
             parts.append(
                 (sample, features[mask], weights[mask], events.folds[mask], identity[mask])
@@ -78,7 +79,7 @@ def collect_training_set(
     signal = {name for name, item in settings.samples.items() if item.role == "signal"}
     labels = [np.full(len(w), int(name in signal)) for name, _, w, _, _ in parts]
     names = [np.full(len(w), name) for name, _, w, _, _ in parts]
-    simulated = {name for name, item in settings.samples.items() if item.estimate == "simulation"}
+    simulated = {name for name, item in settings.samples.items() if item.is_simulated}
     if not sum(len(w) for name, _, w, _, _ in parts if name in simulated):
         raise TaipanError(
             f"regions.{settings.region}.cut: '{settings.regions[settings.region].cut}': no event "
@@ -99,20 +100,20 @@ def collect_weights(
     datasets: Sequence[DatasetEvents],
     analysis: Analysis,
     settings: CollectSettings,
-    transfer_factor: float,
+    estimate: MeasuredEstimate | None,
 ) -> dict[str, dict[str, Array]]:
     """Collect the signed weights of every sample in every region.
 
     Parameters
     ----------
-    datasets, analysis, settings, transfer_factor
+    datasets, analysis, settings, estimate
         As for :func:`collect_training_set`; the region of the settings does not matter.
 
     Returns
     -------
     dict
-        Region → sample → weights, shape (n,). A data-driven sample is left out of a region without
-        same-sign partner.
+        Region → sample → weights, shape (n,). A sample estimated from data is left out of a region
+        without source.
     """
     found: dict[str, dict[str, list[Array]]] = {name: {} for name in settings.regions}
     for events in datasets:
@@ -120,7 +121,7 @@ def collect_weights(
         masks = region_masks(quantities, settings.regions)
         for region, samples in found.items():
             for sample, mask, weights in weigh_samples(
-                events, quantities, masks, region, settings, transfer_factor
+                events, quantities, masks, region, settings, estimate
             ):
                 samples.setdefault(sample, []).append(weights[mask])
     return {
@@ -139,7 +140,7 @@ def weigh_samples(
     masks: Mapping[str, Array],
     region: str,
     settings: CollectSettings,
-    transfer_factor: float,
+    estimate: MeasuredEstimate | None,
 ) -> Iterator[tuple[str, Array, Array]]:
     """Give each sample that a dataset's events in a region belong to, their mask and weights.
 
@@ -153,24 +154,22 @@ def weigh_samples(
         Name of the region.
     settings
         Samples and regions.
-    transfer_factor
-        Opposite-sign/same-sign factor.
+    estimate
+        Estimate of a sample from data, None if all are simulated.
 
     Yields
     ------
     sample, mask, weights
-        Mask and signed weights of shape (n,). Data belong to data-driven samples alone.
+        Mask and signed weights of shape (n,). Data belong to the estimated sample alone.
     """
-    partner = settings.regions[region].same_sign
-    driven = [name for name, item in settings.samples.items() if item.estimate == "same_sign"]
+    source = None if estimate is None else estimate.source(region)
     if events.weights is None:
-        if partner is not None:
-            for sample in driven:
-                yield sample, masks[partner], np.full(len(masks[region]), transfer_factor)
+        if estimate is not None and source is not None:
+            yield estimate.sample, masks[source], estimate.weigh(region, quantities)
         return
     for sample, chosen in sample_masks(quantities, settings.samples, events.name).items():
         if belongs_to(settings.samples[sample], region, settings.regions):
             yield sample, chosen & masks[region], events.weights.nominal
-        if partner is not None:
-            for name in driven:
-                yield name, chosen & masks[partner], -transfer_factor * events.weights.nominal
+        if estimate is not None and source is not None:
+            factors = estimate.weigh(region, quantities)
+            yield estimate.sample, chosen & masks[source], -factors * events.weights.nominal

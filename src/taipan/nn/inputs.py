@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
+from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.nn.adversary.collect import collect_opponents
@@ -68,9 +69,9 @@ def open_training_set(
         datasets: Sequence[DatasetEvents],
         analysis: Analysis,
         chosen: CollectSettings,
-        factor: float,
+        estimate: MeasuredEstimate | None,
     ) -> TrainingSet:
-        return _collect_events(datasets, analysis, settings, chosen, factor)
+        return _collect_events(datasets, analysis, settings, chosen, estimate)
 
     return _collect(collect, inputs, settings)[0]
 
@@ -93,20 +94,26 @@ def open_training_events(
     """
 
     def collect(
-        datasets: Sequence[DatasetEvents], analysis: Analysis, _: CollectSettings, factor: float
+        datasets: Sequence[DatasetEvents],
+        analysis: Analysis,
+        _: CollectSettings,
+        estimate: MeasuredEstimate | None,
     ) -> tuple[TrainingSet, list[Opponent]]:
-        return collect_training_events(datasets, analysis, settings, factor)
+        return collect_training_events(datasets, analysis, settings, estimate)
 
     return _collect(collect, inputs, settings)[0]
 
 
 def collect_training_events(
-    datasets: Sequence[DatasetEvents], analysis: Analysis, settings: Config, transfer_factor: float
+    datasets: Sequence[DatasetEvents],
+    analysis: Analysis,
+    settings: Config,
+    estimate: MeasuredEstimate | None,
 ) -> tuple[TrainingSet, list[Opponent]]:
-    """Do the same with events that are loaded already, and the opposite-sign/same-sign factor."""
+    """Do the same with events that are loaded already, and the estimate of a sample from data."""
     chosen = _choose(settings)
-    training_set = _collect_events(datasets, analysis, settings, chosen, transfer_factor)
-    opponents = collect_opponents(datasets, analysis, chosen, transfer_factor, settings.training)
+    training_set = _collect_events(datasets, analysis, settings, chosen, estimate)
+    opponents = collect_opponents(datasets, analysis, chosen, estimate, settings.training)
     for item in opponents:
         logger.info("opponent %s: %d events, λ = %g", item.name, len(item.events), item.strength)
     return training_set, opponents
@@ -117,9 +124,9 @@ def _collect_events(
     analysis: Analysis,
     settings: Config,
     chosen: CollectSettings,
-    factor: float,
+    estimate: MeasuredEstimate | None,
 ) -> TrainingSet:
-    collected = collect_training_set(datasets, analysis, chosen, factor)
+    collected = collect_training_set(datasets, analysis, chosen, estimate)
     flags = tuple(analysis.quantities[name].may_be_missing for name in settings.features)
     logger.info("training events: %d in region %s", len(collected), settings.training.region)
     return replace(collected, may_be_missing=flags, categorical=settings.categorical)
@@ -140,17 +147,16 @@ def open_region_weights(
 
 
 def _collect(
-    collect: Callable[[Sequence[DatasetEvents], Analysis, CollectSettings, float], Collected],
+    collect: Callable[
+        [Sequence[DatasetEvents], Analysis, CollectSettings, MeasuredEstimate | None], Collected
+    ],
     inputs: TrainingInputs,
     settings: Config,
 ) -> tuple[Collected, Analysis]:
     analysis = load_analysis(settings.module)
     datasets = inputs.skimmed.open(analysis, settings.training.folds)
-    measured = read_json(inputs.transfer_factor)
-    chosen = _choose(settings)
-    # Without a data-driven sample nothing is multiplied by the factor.
-    factor = float(measured["value"]) if measured else 0.0
-    return collect(datasets, analysis, chosen, factor), analysis
+    estimate = read_estimate(settings.samples, read_json(inputs.transfer_factor))
+    return collect(datasets, analysis, _choose(settings), estimate), analysis
 
 
 def _choose(settings: Config) -> CollectSettings:

@@ -91,7 +91,7 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
             ratio = figure.add_subplot(inner[1], sharex=main)
             corners.append(main)
             region = shown["regions"][name]
-            text = "Data − QCD estimate" if region["subtracted"] else "Data"
+            text = "Data − estimate" if region["subtracted"] else "Data"
             if region["simulated_share"] is not None:
                 text += f" (simulation: {region['simulated_share']:.2f} × data)"
             title = region["label"] + (f" · {label}" if rows > 1 else "")

@@ -12,7 +12,7 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
-from taipan.likelihood.modifiers import SAME_SIGN
+from taipan.estimates.registry import find_estimate
 from taipan.plotting.stack import (
     describe_samples,
     draw_stack,
@@ -136,14 +136,17 @@ def fit_numbers(
 def _add_subtracted(
     yields: Mapping[str, list[float]], samples: Mapping[str, Sample]
 ) -> dict[str, list[float]]:
-    """Add the same-sign simulation that is subtracted to the data-driven sample it belongs to."""
-    driven = [name for name, sample in samples.items() if sample.estimate == "same_sign"]
-    partners = {f"{name}{SAME_SIGN}" for name in samples} & set(yields)
-    if not driven or not partners:
+    """Add the simulation that is subtracted to the estimated sample it belongs to."""
+    found = find_estimate(samples)
+    if found is None:
+        return dict(yields)
+    estimated, method = found
+    partners = {f"{name}{method.ending}" for name in samples} & set(yields)
+    if not partners:
         return dict(yields)
     shown = {name: values for name, values in yields.items() if name not in partners}
-    parts = [yields[name] for name in (driven[0], *sorted(partners)) if name in yields]
-    return {**shown, driven[0]: np.sum(parts, axis=0).tolist()}
+    parts = [yields[name] for name in (estimated, *sorted(partners)) if name in yields]
+    return {**shown, estimated: np.sum(parts, axis=0).tolist()}
 
 
 @house_style()

@@ -110,7 +110,7 @@ def draw_stack(
 ) -> None:
     """Draw the backgrounds as a stack, the total with its band, the data, and their ratio.
 
-    The total is drawn as a line of its own, because contributions can be negative (data-driven
+    The total is drawn as a line of its own, because contributions can be negative (estimated
     estimates, a fitted negative signal): those hang below zero.
 
     Parameters

@@ -102,9 +102,9 @@ def systematic_numbers(
         ``nominal_sigma`` (√Σw²), ``up`` and ``down`` as the fit takes them. ``sides`` says how:
         ``both`` as filled; ``mirrored``, a one-sided systematic; ``averaged``, nominal ± half the
         difference of the two; ``rate``, nothing was filled, and both are null. Samples that a
-        systematic does not act on enter as they are; data-driven ones as varied with the
-        simulation that is subtracted. ``fitted``: ``edges``, ``nominal``, ``up`` and ``down`` of
-        the fit's bins, smoothed and pruned; null if no part is fitted. ``axes``: label, unit and
+        systematic does not act on enter as they are; what is estimated from data as varied with
+        the simulation that is subtracted. ``fitted``: ``edges``, ``nominal``, ``up`` and ``down``
+        of the fit's bins, smoothed and pruned; null if no part is fitted. ``axes``: label, unit and
         edges of the regions with an observable of their own.
 
     Raises
@@ -115,7 +115,7 @@ def systematic_numbers(
     name, definition = observable
     table = read_table(histogram, name)
     variations: dict[str, list[Variation]] = {}
-    for variation in template_variations(systematics, regions):
+    for variation in template_variations(systematics, samples):
         if variation.name not in table.variations:
             raise TaipanError(f"histogram of {name}: variation '{variation.name}' is missing")
         variations.setdefault(variation.name.rpartition("_")[0], []).append(variation)
@@ -182,7 +182,7 @@ def _listed(
     fitted = dict.fromkeys(model.record["treatment"]["parameters"].values())
     listed = [name for name in systematics if name in variations]
     rates = [name for name in systematics if name not in variations and name in fitted]
-    # the uncertainty of the opposite-sign/same-sign factor is a rate without an entry
+    # the uncertainty of the factor of an estimate is a rate without an entry
     others = [name for name in fitted if name not in systematics]
     pruned = [name for name in systematics if name not in (*listed, *rates)]
     return [*listed, *rates, *others, *(pruned if model.everything else ())]
@@ -197,7 +197,7 @@ def _fitted(
     total = np.zeros((3, len(channel["samples"][0]["data"])))
     acts = False
     for sample in channel["samples"]:
-        # what is subtracted from same-sign data belongs to the estimate, a background
+        # what is subtracted from data belongs to the estimate, a background
         known = samples.get(sample["name"])
         if ("background" if known is None else known.role) != panel["class"]:
             continue
@@ -269,8 +269,8 @@ def _sides(
 
 
 def _varied(table: Table, sample: Sample, name: str, region: str, variation: Variation) -> Array:
-    driven = sample.estimate == "same_sign" and table.is_filled(name, variation.name)
-    label = variation.name if driven or variation.applies(name, region) else NOMINAL
+    estimated = not sample.is_simulated and table.is_filled(name, variation.name)
+    label = variation.name if estimated or variation.applies(name, region) else NOMINAL
     return table.counts(name, region, label).values
 
 

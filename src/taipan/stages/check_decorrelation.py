@@ -9,6 +9,7 @@ from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.decorrelation import CheckSettings, check_networks
+from taipan.estimates.registry import read_estimate
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.nn.inputs import TrainingInputs
 from taipan.nn.scorer import FoldScorer
@@ -58,12 +59,11 @@ def check_decorrelation(
         name: FoldScorer(paths, config.features, threads) for name, paths in networks.items()
     }
     folds = len(next(iter(networks.values())))
-    transfer = read_json(inputs.transfer_factor)
     result = check_networks(
         inputs.skimmed.open(analysis, folds),
         analysis,
         CheckSettings.of(config, seed),
-        None if transfer is None else float(transfer["value"]),
+        read_estimate(config.samples, read_json(inputs.transfer_factor)),
         {name: scorer.score for name, scorer in scorers.items()},
     )
     write_json(record, result)

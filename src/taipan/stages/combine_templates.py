@@ -1,4 +1,4 @@
-"""Add the datasets' histograms and estimate QCD."""
+"""Add the datasets' histograms and fill the sample estimated from data."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
+from taipan.estimates.registry import read_estimate
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.templates.combine import (
     add_datasets,
-    add_same_sign,
+    add_estimate,
     check_variations,
     check_yields,
     list_yields,
-    read_transfer_factor,
 )
 from taipan.templates.edges import apply_edges
 from taipan.templates.fill import DATA
@@ -33,10 +33,10 @@ def combine_templates(
     residuals: str,
 ) -> None:
     """Write the templates, the control histograms and the control residuals."""
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     labels = [NOMINAL, *(variation.name for variation in variations)]
     processes = [*config.samples, DATA]
-    factor = read_transfer_factor(read_json(transfer_factor))
+    estimate = read_estimate(config.samples, read_json(transfer_factor))
     results: dict[str, Any] = {}
     records: dict[str, Any] = {}
     for output, paths, defined, names, varied in (
@@ -51,14 +51,12 @@ def combine_templates(
     ):
         parts = [read_histograms(path) for path in paths]
         total = add_datasets(parts, defined, processes, list(config.regions), names)
-        total, found = add_residuals(total, config.samples, config.regions, varied, factor)
+        total, found = add_residuals(total, config.samples, config.regions, varied, estimate)
         records |= found
-        if factor is not None:
-            total = {
-                name: add_same_sign(item, config.samples, config.regions, varied, factor)
-                for name, item in total.items()
-            }
-        results[output] = total
+        results[output] = {
+            name: add_estimate(item, config.samples, config.regions, varied, estimate)
+            for name, item in total.items()
+        }
     filled = results[templates]
     yields = list_yields(next(iter(filled.values())))
     check_yields(yields, config.samples, config.regions)

@@ -13,16 +13,17 @@ from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.coverage.draw import (
     Binning,
-    SameSign,
+    SourceData,
     Universe,
     extreme_truths,
     reach_of,
     split_samples,
 )
 from taipan.coverage.truth import Truth, draw_truth
+from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
-from taipan.events.variations import is_data_driven
+from taipan.events.variations import acts_on_estimate
 from taipan.likelihood.merge import merge_values
 from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
 from taipan.nn.scorer import open_scorer
@@ -72,7 +73,9 @@ def draw_pseudo_data(
     )
     histograms = read_histograms(templates)
     tables = {name: read_table(histograms[fitted_in(name)], fitted_in(name)) for name in merging}
-    same_sign = read_same_sign(tables, merging, config, read_json(transfer_factor))
+    estimate = read_estimate(config.samples, read_json(transfer_factor))
+    source_data = read_source_data(tables, merging, config, estimate)
+    factors = () if estimate is None else estimate.method.parameters
     corrections = read_corrections(config.weights, analysis.quantities, shapes)
     full = Universe(
         split_samples(loaded, analysis, config, corrections),
@@ -84,7 +87,7 @@ def draw_pseudo_data(
     )  # fmt: skip
     span = (float(config.coverage.mu_range[0]), float(config.coverage.mu_range[1]))
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
-    loss = _loss(full, near, draw_truth(config.systematics, span, rng), same_sign)
+    loss = _loss(full, near, draw_truth(config.systematics, span, rng, factors), source_data)
     logger.info(
         "%d of %d events are near a fitted region; loss %.2g σ",
         *(sum(len(part.weights) for part in item.events) for item in (near, full)),
@@ -95,41 +98,41 @@ def draw_pseudo_data(
         near = full
     truths, counts = [], []
     for _ in range(config.coverage.experiments // config.coverage.batches):
-        truth = draw_truth(config.systematics, span, rng)
-        expected = near.expected(truth, same_sign, rng)
+        truth = draw_truth(config.systematics, span, rng, factors)
+        expected = near.expected(truth, source_data, rng)
         counts.append(
             {name: rng.poisson(np.maximum(y, 0.0)).tolist() for name, y in expected.items()}
         )
-        truths.append({"mu": truth.mu, "pulls": truth.pulls, "transfer": truth.transfer})
+        truths.append({"mu": truth.mu, "pulls": truth.pulls, "factors": truth.factors})
     write_json(pseudo_data, {"truths": truths, "counts": counts})
 
 
-def read_same_sign(
+def read_source_data(
     tables: Mapping[str, Table],
     merging: Mapping[str, Any],
     settings: Config,
-    transfer: Mapping[str, float],
-) -> SameSign:
-    """Take the same-sign data of the fit's bins, nominal and under data-driven weights."""
-    acting = [n for n, s in settings.systematics.items() if is_data_driven(s, settings.samples)]
+    estimate: MeasuredEstimate | None,
+) -> SourceData:
+    """Take the data of the sources in the fit's bins, nominal and under weights of the estimate."""
+    acting = [n for n, s in settings.systematics.items() if acts_on_estimate(s, settings.samples)]
     counts: dict[str, dict[str, Any]] = {name: {} for name in (NOMINAL, *acting)}
     for region, item in merging.items():
-        partner = settings.regions[region].same_sign
-        if partner is None:
+        source = None if estimate is None else estimate.source(region)
+        if source is None:
             continue
         table = tables[region]
         for name, by_region in counts.items():
-            # a weight that does not act in the partner has left its template empty
+            # a weight that does not act in the source has left its template empty
             label = NOMINAL if name == NOMINAL else f"{name}_up"
-            values = table.counts(DATA, partner, label).values
+            values = table.counts(DATA, source, label).values
             if not values.any():
-                values = table.counts(DATA, partner).values
+                values = table.counts(DATA, source).values
             by_region[region] = merge_values(values, tuple(item["starts"]))
-    return SameSign(counts.pop(NOMINAL), counts, transfer)
+    return SourceData(counts.pop(NOMINAL), counts, estimate)
 
 
-def _loss(full: Universe, near: Universe, truth: Truth, same_sign: SameSign) -> float:
-    complete, part = (item.expected(truth, same_sign) for item in (full, near))
+def _loss(full: Universe, near: Universe, truth: Truth, source_data: SourceData) -> float:
+    complete, part = (item.expected(truth, source_data) for item in (full, near))
     return max(
         float((np.abs(part[name] - complete[name]) / np.sqrt(complete[name])).max())
         for name in complete

@@ -41,7 +41,7 @@ def histogram(
         config.features,
         apply_edges(config.observables, edges),
         config.control_plots,
-        template_variations(config.systematics, config.regions),
+        template_variations(config.systematics, config.samples),
         read_corrections(config.weights, analysis.quantities, shapes),
     )
     blocks = stream_dataset(

@@ -7,6 +7,7 @@ import logging
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
+from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import write_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.shapes import count_events, measure_weight
@@ -36,10 +37,9 @@ def measure_shapes(
             config.regions,
             analysis,
         )
-        transfer = read_json(transfer_factor)
-        factor = None if transfer is None else float(transfer["value"])
+        estimate = read_estimate(config.samples, read_json(transfer_factor))
         for name, item in measurements.items():
-            values = measure_weight(name, item, counts, config.samples, config.regions, factor)
+            values = measure_weight(name, item, counts, config.samples, config.regions, estimate)
             logger.info("%s: %s", name, ", ".join(f"{value:.3f}" for value in values))
             measured[name] = (item.quantity, item.binning, values)
     write_json(shapes, write_corrections(measured))

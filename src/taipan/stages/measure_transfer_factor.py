@@ -1,4 +1,4 @@
-"""Measure the opposite-sign/same-sign factor of the QCD background."""
+"""Measure the factor of the sample that is estimated from data."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from taipan.analysis import load_analysis
 from taipan.atomic import write_json
 from taipan.config.model import Config
+from taipan.estimates.registry import MeasuredEstimate, find_estimate
 from taipan.events.expected import SampleSums, check_samples
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.selection import region_masks, sample_masks
-from taipan.templates.combine import measure_transfer_factor as divide
 
 logger = logging.getLogger("taipan.measure_transfer_factor")
 
@@ -26,9 +26,8 @@ def measure_transfer_factor(
 
     All events are at hand here and no network is trained yet, so the samples are checked, too.
     """
-    regions, analysis = config.transfer_factor, load_analysis(config.module)
-    measured = (regions.numerator, regions.denominator) if regions is not None else ()
-    totals = {name: np.zeros(2) for name in measured}
+    found, analysis = find_estimate(config.samples), load_analysis(config.module)
+    totals = {name: np.zeros(2) for name in (found[1].measured_in if found else ())}
     chosen = {name: config.regions[name] for name in totals}
     sums = SampleSums(config.samples, config.regions)
     for dataset in skimmed.open(analysis, folds=2):
@@ -43,13 +42,16 @@ def measure_transfer_factor(
                 totals[region] += (-weights.sum(), (weights**2).sum())
     for line in check_samples(sums):
         logger.warning("%s", line)
-    if regions is None:
+    if found is None:
         write_json(transfer_factor, None)
         return
-    above, below = ((float(pair[0]), float(pair[1])) for pair in totals.values())
-    factor = divide(above, below, (regions.numerator, regions.denominator))
-    logger.info("OS/SS factor %.3f ± %.3f", factor.value, factor.stat)
-    write_json(transfer_factor, factor.to_dict())
+    yields = {name: (float(pair[0]), float(pair[1])) for name, pair in totals.items()}
+    estimate = MeasuredEstimate(*found, found[1].measure(yields))
+    for region in found[1].sources:
+        factor = estimate.factor(region)
+        sigma = factor * estimate.relative_uncertainty(region)
+        logger.info("%s in %s: factor %.3f ± %.3f", estimate.sample, region, factor, sigma)
+    write_json(transfer_factor, estimate.record)
 
 
 if __name__ == "__main__":

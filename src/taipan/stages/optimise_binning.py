@@ -11,6 +11,7 @@ import numpy as np
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
+from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import divide_estimate, select_fold
@@ -18,7 +19,7 @@ from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
 from taipan.nn.scorer import FoldScorer
-from taipan.templates.combine import add_datasets, add_same_sign, read_transfer_factor
+from taipan.templates.combine import add_datasets, add_estimate
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 
 logger = logging.getLogger("taipan.optimise_binning")
@@ -55,7 +56,7 @@ def optimise_binning(
     """Write the edges of every observable; the events of one fold decide."""
     binning, analysis = config.templates.binning, load_analysis(config.module)
     observables = fine_observables(config)
-    variations = template_variations(config.systematics, config.regions)
+    variations = template_variations(config.systematics, config.samples)
     corrections = read_corrections(config.weights, analysis.quantities, shapes)
     fill = FillSettings(
         config.samples,
@@ -76,12 +77,11 @@ def optimise_binning(
     processes = [*config.samples, DATA]
     total = add_datasets(parts, observables, processes, list(config.regions), labels)
     measured = read_json(transfer_factor)
-    factor = read_transfer_factor(measured)
-    if factor is not None:
-        total = {
-            name: add_same_sign(item, config.samples, config.regions, variations, factor)
-            for name, item in total.items()
-        }
+    estimate = read_estimate(config.samples, measured)
+    total = {
+        name: add_estimate(item, config.samples, config.regions, variations, estimate)
+        for name, item in total.items()
+    }
     signals = [name for name, item in config.samples.items() if item.role == "signal"]
     (region,) = [name for name, item in config.regions.items() if item.role == "signal"]
     chosen_edges: dict[str, Any] = {}
@@ -91,7 +91,7 @@ def optimise_binning(
             chosen_edges[name] = {"edges": observables[name].binning, "method": "none"}
             continue
         workspace = build_fine_workspace(histogram, config, name, measured, total)
-        # the templates have all folds but the one used here, of simulation and same-sign data
+        # the templates have all folds but the one used here, of simulation and of source data
         model = linearise(workspace, region, signals, 1.0 / (len(models) - 1))
         signal = sum(
             histogram[{"process": sample, "region": region, "variation": NOMINAL}].values()

@@ -10,11 +10,12 @@ from typing import Any
 
 from taipan.config.model import Config
 from taipan.errors import TaipanError
+from taipan.estimates.registry import true_factors
 from taipan.summary.read import Yields
 
 _RESULT_KEYS = ("mu_hat", "sigma", "interval", "interval_at_bound", "significance", "limit")
 _OBSERVED_KEYS = (*_RESULT_KEYS, "goodness", "compatibility")
-_TRUTH_KEYS = ("mu", "luminosity", "qcd_os_ss_factor", "mismodelling")
+_TRUTH_KEYS = ("mu", "luminosity", *true_factors(), "mismodelling")
 # Reason that the likelihood records where a control region is one bin by configuration.
 _BY_CONFIGURATION = ["fitted as a yield"]
 _NOT_HASHED = ("seconds", "result_sha256")
@@ -144,7 +145,7 @@ def summarise(
         "transfer_factor": _plain(results.transfer_factor),
         "truth": None
         if results.truth is None
-        else {key: results.truth[key] for key in _TRUTH_KEYS},
+        else {key: results.truth[key] for key in _TRUTH_KEYS if key in results.truth},
         "warnings": _collect_warnings(results),
         "seconds": dict(seconds),
     }

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taipan.clean_text import escape_markdown
+from taipan.estimates.registry import true_factors
 
 _ABSENT = "–"
 _MIN_DECIMALS = 2
@@ -213,11 +214,12 @@ def _truth(summary: Mapping[str, Any]) -> str:
         beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
     rows = [["signal strength μ", f"{truth['mu']:g}", beside]]
     factor = summary["transfer_factor"]
-    if factor is not None:
-        true = truth["qcd_os_ss_factor"]
-        pull = _pull(factor["value"] - true, factor["stat"])
+    for key, name in true_factors().items():
+        if factor is None or key not in truth:
+            continue
+        pull = _pull(factor["value"] - truth[key], factor["stat"])
         measured = format_measurement(factor["value"], factor["stat"])
-        rows.append(["QCD OS/SS factor", f"{true:g}", f"{measured} ({pull.rstrip(', ')})"])
+        rows.append([name, f"{truth[key]:g}", f"{measured} ({pull.rstrip(', ')})"])
     mismodelling = truth["mismodelling"]
     family = mismodelling["family"]
     size = "" if family == "none" else f", size {mismodelling['size']:g}"

@@ -1,10 +1,10 @@
-"""Templates of the analysis: datasets added up, and the data-driven QCD estimate."""
+"""Templates of the analysis: datasets added up, and the sample estimated from data."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import hist
@@ -15,74 +15,12 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
-from taipan.events.variations import NOMINAL, Variation, is_data_driven, varied_regions
+from taipan.estimates.registry import MeasuredEstimate
+from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
 from taipan.templates.fill import DATA, empty_histogram
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class TransferFactor:
-    """Opposite-sign/same-sign factor of the QCD multijet background.
-
-    Attributes
-    ----------
-    value, stat
-        Factor and its statistical uncertainty.
-    numerator, denominator
-        Data minus simulation in the two regions: (yield, uncertainty).
-    """
-
-    value: float
-    stat: float
-    numerator: tuple[float, float]
-    denominator: tuple[float, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-able form with the relative uncertainty."""
-        return {**asdict(self), "relative_uncertainty": self.stat / self.value}
-
-
-def read_transfer_factor(record: Mapping[str, Any] | None) -> TransferFactor | None:
-    """Take the factor out of its record; None if nothing is estimated from same-sign data."""
-    if record is None:
-        return None
-    keys = ("value", "stat", "numerator", "denominator")
-    return TransferFactor(**{key: record[key] for key in keys})
-
-
-def measure_transfer_factor(
-    numerator: tuple[float, float], denominator: tuple[float, float], names: tuple[str, str]
-) -> TransferFactor:
-    """Divide two yields of data minus simulation.
-
-    Parameters
-    ----------
-    numerator, denominator
-        Yield and its variance.
-    names
-        Their regions, for messages.
-
-    Raises
-    ------
-    TaipanError
-        If a yield is not positive; names the region.
-    """
-    for (value, _), name in zip((numerator, denominator), names, strict=True):
-        if not value > 0.0:
-            raise TaipanError(
-                f"transfer_factor: data minus simulation is {value:.4g} in region '{name}'; "
-                "it must be positive"
-            )
-    value = numerator[0] / denominator[0]
-    relative = np.sqrt(sum(variance / content**2 for content, variance in (numerator, denominator)))
-    return TransferFactor(
-        value,
-        float(value * relative),
-        (numerator[0], float(np.sqrt(numerator[1]))),
-        (denominator[0], float(np.sqrt(denominator[1]))),
-    )
 
 
 def add_datasets(
@@ -125,16 +63,16 @@ def add_datasets(
     return out
 
 
-def add_same_sign(
+def add_estimate(
     histogram: hist.Hist,
     samples: Mapping[str, Sample],
     regions: Mapping[str, Region],
     variations: Sequence[Variation],
-    factor: TransferFactor,
+    estimate: MeasuredEstimate | None,
 ) -> hist.Hist:
-    """Fill the data-driven samples of every region that has a same-sign partner.
+    """Fill the sample that is estimated from data, in every region that has a source.
 
-    The yield is ``factor × (data − Σ simulation)`` of the partner region, bin by bin, for each
+    The yield is ``factor × (data − Σ simulation)`` of the source, bin by bin, for each
     variation with the simulation varied where the variation applies (and the data, where it acts
     on the estimate itself). The variance is
     ``factor² × (Σw²(data) + Σw²(simulation))``; the factor's own uncertainty is a nuisance
@@ -146,47 +84,45 @@ def add_same_sign(
         Axes (process, region, variation, observable); not changed.
     samples, regions, variations
         Definitions.
-    factor
-        Opposite-sign/same-sign factor.
+    estimate
+        How, and the factor; None if all samples are simulated.
 
     Returns
     -------
     hist.Hist
-        A copy with the data-driven samples filled.
+        A copy with the sample filled; the histogram itself without an estimate.
     """
+    if estimate is None:
+        return histogram
     out = histogram.copy(deep=True)
     view = out.view(flow=True)
     processes, places, labels = (list(axis) for axis in (out.axes[0], out.axes[1], out.axes[2]))
-    simulated = [name for name, sample in samples.items() if sample.estimate == "simulation"]
-    driven = [name for name, sample in samples.items() if sample.estimate == "same_sign"]
-    for region, definition in regions.items():
-        if definition.same_sign is None:
+    simulated = [name for name, sample in samples.items() if sample.is_simulated]
+    row = processes.index(estimate.sample)
+    for region in regions:
+        source = estimate.source(region)
+        if source is None:
             continue
-        partner = definition.same_sign
-        place = places.index(partner)
+        place, column, factor = places.index(source), places.index(region), estimate.factor(region)
         for variation in (None, *variations):
             label = labels.index(NOMINAL if variation is None else variation.name)
             nominal = labels.index(NOMINAL)
             everything = (
                 variation is not None
-                and is_data_driven(variation.systematic, samples)
-                and (
-                    variation.systematic.regions is None or partner in variation.systematic.regions
-                )
+                and acts_on_estimate(variation.systematic, samples)
+                and (variation.systematic.regions is None or source in variation.systematic.regions)
             )
             start = label if everything else nominal
             value = view["value"][processes.index(DATA), place, start].copy()
             variance = view["variance"][processes.index(DATA), place, start].copy()
             for name in simulated:
-                varied = variation is not None and variation.applies(name, partner)
+                varied = variation is not None and variation.applies(name, source)
                 varied = varied or everything
                 chosen = label if varied else nominal
                 value -= view["value"][processes.index(name), place, chosen]
                 variance += view["variance"][processes.index(name), place, chosen]
-            for name in driven:
-                row, column = processes.index(name), places.index(region)
-                view["value"][row, column, label] = factor.value * value
-                view["variance"][row, column, label] = factor.value**2 * variance
+            view["value"][row, column, label] = factor * value
+            view["variance"][row, column, label] = factor**2 * variance
     return out
 
 
@@ -219,7 +155,7 @@ def check_yields(
 ) -> None:
     """Refuse templates that no model can be built from.
 
-    Data-driven samples do not count: what is estimated from the same-sign partner of a region says
+    A sample estimated from data does not count: what is estimated from the source of a region says
     nothing about the events in it, and may be negative.
 
     Parameters
@@ -236,9 +172,7 @@ def check_yields(
         with events there is not positive; names them.
     """
     counted = [
-        item
-        for item in yields
-        if item.process not in samples or samples[item.process].estimate == "simulation"
+        item for item in yields if item.process not in samples or samples[item.process].is_simulated
     ]
     for region, definition in regions.items():
         here = [item for item in counted if item.region == region]
@@ -272,7 +206,7 @@ def check_variations(
     histograms
         Observable → histogram with axes (process, region, variation, observable).
     samples, regions, variations
-        Definitions; variations are filled in fitted regions and their same-sign partners.
+        Definitions; variations are filled in fitted regions and their sources.
 
     Raises
     ------
@@ -281,7 +215,7 @@ def check_variations(
         observable to which it applies, or each listed sample that has events there, none of whose
         templates is changed.
     """
-    filled = varied_regions(regions)
+    filled = varied_regions(regions, samples)
     idle = []
     changed: dict[tuple[str, str], bool] = {}
     for variation in variations:

@@ -16,10 +16,11 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
+from taipan.estimates.registry import find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
-from taipan.events.variations import NOMINAL, Variation, is_data_driven, varied_regions
+from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
@@ -45,7 +46,7 @@ class FillSettings:
     control
         Filled for the nominal alone.
     variations
-        Variations with templates; filled in fitted regions and their same-sign partners.
+        Variations with templates; filled in fitted regions and the sources of an estimate there.
     corrections
         Weight of the section ``weights`` → its evaluator.
     """
@@ -199,7 +200,7 @@ def _concerns(variation: Variation, events: DatasetEvents, settings: FillSetting
     systematic = variation.systematic
     if systematic.kind == "control_residual":
         return False  # made of filled histograms (taipan.templates.residual)
-    if is_data_driven(systematic, settings.samples):
+    if acts_on_estimate(systematic, settings.samples):
         nominal = any(events.name in sample.datasets for sample in settings.samples.values())
         return events.is_data or nominal
     if events.is_data:
@@ -281,11 +282,10 @@ class _Filler:
         self._analysis = analysis
         self._settings = settings
         self._scorer = scorer
-        self._varied = varied_regions(settings.regions)
+        self._varied = varied_regions(settings.regions, settings.samples)
         fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
-        self._partners = frozenset(
-            item.same_sign for item in settings.regions.values() if item.same_sign not in fitted
-        )
+        self._sources = frozenset(find_sources(settings.samples).values())
+        self._only_sources = self._sources - frozenset(fitted)
 
     def locate(
         self,
@@ -361,8 +361,8 @@ class _Filler:
     ) -> None:
         """Fill every sample and region to which the variation (None: nominal) applies.
 
-        `divided`: collision events of regions that are only the partners of others count with the
-        weight of the estimate.
+        `divided`: collision events of regions that are only the sources of an estimate count with
+        the weight of the estimate.
         """
         estimate = self._events.estimate if divided else None
         label = NOMINAL if variation is None else variation.name
@@ -375,7 +375,7 @@ class _Filler:
                 if len(chosen) == 0:
                     continue
                 filled = weights[chosen]
-                if estimate is not None and region in self._partners:
+                if estimate is not None and region in self._only_sources:
                     filled = filled * estimate[chosen]
                 for name, histogram in histograms.items():
                     places = located.bins[name][chosen]
@@ -390,10 +390,9 @@ class _Filler:
         own = self._events.is_data or name in samples[sample].datasets
         if variation is None:
             return own
-        if is_data_driven(variation.systematic, samples):
-            partners = {item.same_sign for item in self._settings.regions.values()}
+        if acts_on_estimate(variation.systematic, samples):
             limits = variation.systematic.regions
-            return own and region in partners and (limits is None or region in limits)
+            return own and region in self._sources and (limits is None or region in limits)
         if variation.systematic.kind != "sample" and not own:
             return False
         return variation.applies(sample, region)

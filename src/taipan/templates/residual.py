@@ -20,8 +20,9 @@ from scipy.special import chdtrc
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
+from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.variations import NOMINAL, Variation
-from taipan.templates.combine import TransferFactor, add_same_sign
+from taipan.templates.combine import add_estimate
 from taipan.templates.fill import DATA
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def add_residuals(
     samples: Mapping[str, Sample],
     regions: Mapping[str, Region],
     variations: Sequence[Variation],
-    factor: TransferFactor | None,
+    estimate: MeasuredEstimate | None,
 ) -> tuple[dict[str, hist.Hist], dict[str, dict[str, dict[str, Any]]]]:
     """Fill the templates of all control residuals.
 
@@ -83,11 +84,11 @@ def add_residuals(
     Parameters
     ----------
     histograms
-        Observable → histogram with all datasets, before the data-driven samples are filled.
+        Observable → histogram with all datasets, before the sample estimated from data is filled.
     samples, regions, variations
         Definitions; variations of other kinds are left alone.
-    factor
-        Opposite-sign/same-sign factor, None if nothing is estimated from data.
+    estimate
+        Estimate of a sample from data, None if all are simulated.
 
     Returns
     -------
@@ -107,13 +108,9 @@ def add_residuals(
     for variation in chosen:
         name = variation.name.removesuffix("_up")
         for observable, histogram in histograms.items():
-            estimated = (
-                histogram
-                if factor is None
-                else add_same_sign(histogram, samples, regions, [], factor)
-            )
+            complete = add_estimate(histogram, samples, regions, [], estimate)
             try:
-                residual = _measure(estimated, variation, samples)
+                residual = _measure(complete, variation, samples)
             except TaipanError as error:
                 raise TaipanError(f"systematics.{name}: {error}") from error
             out[observable] = _multiply(out[observable], variation, regions, residual.curve)

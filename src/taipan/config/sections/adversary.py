@@ -12,7 +12,7 @@ Strength = Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)]
 
 
 class ControlSample(Strict):
-    """Data minus QCD estimate against simulation: what the score must not tell apart."""
+    """Data minus what is estimated from them against simulation, which the score is not to tell."""
 
     region: Name = Field(
         "w_control",
@@ -22,7 +22,7 @@ class ControlSample(Strict):
     simulation: list[Name] = Field(
         default_factory=list,
         description="What collision data are compared with: simulated samples, all of them if "
-        "empty. Those not listed are subtracted from the data, as QCD is.",
+        "empty. Those not listed are subtracted from the data, as is what is estimated from them.",
     )
     neutral: list[Name] = Field(
         default_factory=list,

@@ -1,4 +1,4 @@
-"""Keys of selections of events: `regions`, `transfer_factor`."""
+"""Keys of selections of events: `regions`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,13 @@ class Region(Strict):
     role: Literal["signal", "control", "estimate"] = Field(
         "estimate",
         description="`signal` and `control` regions are fitted (they must be disjoint); "
-        "`estimate` regions feed data-driven estimates.",
+        "`estimate` regions feed estimates from data.",
     )
     observable: Name | None = Field(
         None,
         description="What is fitted in this region: one of `observables`, or `yield` for a single "
         "bin. If absent `fit.observable` (in the reference fit `fit.reference`) in regions with "
         "role signal, `yield` in those with role control.",
-    )
-    same_sign: Name | None = Field(
-        None, description="Region with the same cuts and equal charges (QCD estimate)."
     )
 
     @property
@@ -43,10 +40,3 @@ class Region(Strict):
         The events of a single bin are those of any histogram: then it is `main`.
         """
         return main if self.observable is None or self.is_single_bin else self.observable
-
-
-class TransferFactor(Strict):
-    """Measured opposite-sign/same-sign factor of the QCD estimate."""
-
-    numerator: Name = Field(description="Region of opposite sign in which it is measured.")
-    denominator: Name = Field(description="Region of same sign in which it is measured.")

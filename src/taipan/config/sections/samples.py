@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from taipan.config.base import Name, Strict
+from taipan.estimates.registry import AnyEstimate
 
 
 class Sample(Strict):
@@ -21,12 +22,10 @@ class Sample(Strict):
     select: str | None = Field(
         None, description="Cut that picks this sample's events out of its datasets."
     )
-    estimate: Literal["simulation", "same_sign"] = Field(
-        "simulation",
-        description="`simulation`, or `same_sign`: data minus simulation in the region's "
-        "`same_sign` partner, times the measured opposite-sign/same-sign factor.",
+    estimate: AnyEstimate | None = Field(
+        None,
+        description="How it is estimated from data; a sample without it is simulated.",
     )
-
     regions: list[Name] | None = Field(
         None,
         min_length=1,
@@ -36,10 +35,17 @@ class Sample(Strict):
 
     @model_validator(mode="after")
     def _datasets_match_estimate(self) -> Sample:
-        if self.estimate == "simulation" and not self.datasets:
+        if self.is_simulated and not self.datasets:
             raise ValueError("a simulated sample needs at least one entry in `datasets`")
-        if self.estimate == "same_sign" and self.datasets:
-            raise ValueError("a data-driven sample takes no `datasets`")
-        if self.estimate == "same_sign" and self.regions is not None:
-            raise ValueError("a data-driven sample takes no `regions`: it is all that is left")
+        if not self.is_simulated and self.datasets:
+            raise ValueError("a sample estimated from data takes no `datasets`")
+        if not self.is_simulated and self.regions is not None:
+            raise ValueError(
+                "a sample estimated from data takes no `regions`: it is all that is left"
+            )
         return self
+
+    @property
+    def is_simulated(self) -> bool:
+        """Tell whether its events are simulated: it is not estimated from data."""
+        return self.estimate is None

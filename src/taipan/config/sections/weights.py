@@ -12,12 +12,12 @@ class Measurement(Strict):
 
     sample: Name = Field(
         description="What the ratio is of. Simulated: data minus the other simulation over this "
-        "sample. Estimated with `same_sign`: data minus simulation in `region` over the same in "
+        "sample. Estimated from data: data minus simulation in `region` over the same in "
         "`denominator`."
     )
     region: Name = Field(description="Region in which it is measured.")
     denominator: Name | None = Field(
-        None, description="Region of same sign (samples estimated with `same_sign` only)."
+        None, description="Region that the ratio is over (samples estimated from data only)."
     )
     quantity: Name = Field(description="Quantity that the ratio depends on.")
     binning: list[Bounded] = Field(

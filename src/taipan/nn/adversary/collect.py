@@ -13,6 +13,7 @@ from taipan.analysis import Analysis
 from taipan.config.sections.adversary import ControlSample
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
+from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks
 from taipan.nn.adversary.events import (
@@ -54,14 +55,14 @@ def collect_opponents(
     datasets: Sequence[DatasetEvents],
     analysis: Analysis,
     settings: CollectSettings,
-    transfer_factor: float,
+    estimate: MeasuredEstimate | None,
     training: Training,
 ) -> list[Opponent]:
     """Collect what the network is trained against.
 
     Parameters
     ----------
-    datasets, analysis, settings, transfer_factor
+    datasets, analysis, settings, estimate
         As of :func:`~taipan.nn.collect.collect_training_set`.
     training
         Section `training` of the configuration.
@@ -85,14 +86,14 @@ def collect_opponents(
         shared = _shared(events, quantities, settings.features, adversary.condition_on)
         if adversary.enabled:
             sample = adversary.control_sample
-            _check_disjoint(events, quantities, masks, settings, sample.region)
+            _check_disjoint(events, quantities, masks, settings, estimate, sample.region)
             for chosen, domain, weights in _split_domains(
-                events, quantities, masks, settings, transfer_factor, sample
+                events, quantities, masks, settings, estimate, sample
             ):
                 control.add(chosen, np.full(len(weights), domain), weights, shared)
         for item, pieces in zip(wanted, variables, strict=True):
             for name, chosen, weights in weigh_samples(
-                events, quantities, masks, item.region, settings, transfer_factor
+                events, quantities, masks, item.region, settings, estimate
             ):
                 if settings.samples[name].role == "background":
                     pieces.add(chosen, quantities[item.variable], weights, shared)
@@ -137,16 +138,16 @@ def _split_domains(
     quantities: Mapping[str, Array],
     masks: Mapping[str, Array],
     settings: CollectSettings,
-    transfer_factor: float,
+    estimate: MeasuredEstimate | None,
     control: ControlSample,
 ) -> Iterator[tuple[Array, int, Array]]:
     """Give mask, domain and weights of a dataset's events in the control sample."""
     if events.weights is None:
         yield masks[control.region], DATA, np.ones(len(events.folds))
     for name, chosen, weights in weigh_samples(
-        events, quantities, masks, control.region, settings, transfer_factor
+        events, quantities, masks, control.region, settings, estimate
     ):
-        simulated = settings.samples[name].estimate == "simulation"
+        simulated = settings.samples[name].is_simulated
         if simulated and (not control.simulation or name in control.simulation):
             yield chosen, SIMULATION, weights
         else:
@@ -158,6 +159,7 @@ def _check_disjoint(
     quantities: Mapping[str, Array],
     masks: Mapping[str, Array],
     settings: CollectSettings,
+    estimate: MeasuredEstimate | None,
     region: str,
 ) -> None:
     used = []
@@ -165,7 +167,7 @@ def _check_disjoint(
         mask = np.zeros(len(events.folds), dtype=bool)
         if events.weights is None and name == region:
             mask |= masks[name]
-        for _, chosen, _ in weigh_samples(events, quantities, masks, name, settings, 1.0):
+        for _, chosen, _ in weigh_samples(events, quantities, masks, name, settings, estimate):
             mask |= chosen
         used.append(events.columns["event_hash"][mask])
     check_disjoint(used[0], used[1], events.name, region)

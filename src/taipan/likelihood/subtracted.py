@@ -1,4 +1,4 @@
-"""The data-driven sample of a region, and the same-sign simulation it has subtracted."""
+"""The simulation that the sample estimated from data has subtracted, in a region."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Config
+from taipan.estimates.registry import MeasuredEstimate
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import Counts
 from taipan.likelihood.table import DATA, Sides, Table, Variation, make_variation
@@ -20,27 +21,27 @@ def find_subtracted(
     config: Config,
     region: str,
     acting: Mapping[str, Mapping[str, Sides]],
-    factor: float | None,
+    estimate: MeasuredEstimate | None,
 ) -> tuple[str | None, dict[str, Counts], dict[tuple[str, str], Variation]]:
-    """Give the data-driven sample and the same-sign simulation it has subtracted, by sample."""
-    driven = [name for name, item in config.samples.items() if item.estimate == "same_sign"]
-    partner = config.regions[region].same_sign
-    if factor is None or not driven or partner is None:
+    """Give the sample estimated from data and the simulation it has subtracted, by sample."""
+    source = None if estimate is None else estimate.source(region)
+    if estimate is None or source is None:
         return None, {}, {}
-    simulated = [name for name in config.samples if name not in driven]
-    nominal = {name: table.counts(name, partner) for name in simulated}
+    factor = estimate.factor(region)
+    simulated = [name for name, item in config.samples.items() if item.is_simulated]
+    nominal = {name: table.counts(name, source) for name in simulated}
     expected = factor * (
-        table.counts(DATA, partner).values - sum(counts.values for counts in nominal.values())
+        table.counts(DATA, source).values - sum(counts.values for counts in nominal.values())
     )
-    filled = table.counts(driven[0], region).values
-    scale = factor * table.counts(DATA, partner).values.sum()
+    filled = table.counts(estimate.sample, region).values
+    scale = factor * table.counts(DATA, source).values.sum()
     if not np.allclose(filled, expected, rtol=1e-6, atol=1e-6 * max(scale, 1.0)):
         raise LikelihoodError(
-            f"sample {driven[0]}, region {region}: the template is not {factor:.6g} times data "
-            f"minus simulation of region {partner}; templates and factor are of different runs"
+            f"sample {estimate.sample}, region {region}: the template is not {factor:.6g} times "
+            f"data minus simulation of region {source}; templates and factor are of different runs"
         )
     varied = {
-        (name, sample): _scaled(make_variation(table, name, sample, partner, sides), factor)
+        (name, sample): _scaled(make_variation(table, name, sample, source, sides), factor)
         for name, samples in acting.items()
         for sample, sides in samples.items()
         if sample in nominal
@@ -52,27 +53,27 @@ def find_subtracted(
         if np.any(counts.variances > 0)
     }
     kept = {key: item for key, item in varied.items() if key[1] in scaled}
-    return driven[0], scaled, kept
+    return estimate.sample, scaled, kept
 
 
 def list_directions(
     varied: Mapping[tuple[str, str], Variation],
     nominal: Mapping[str, Counts],
-    driven: str | None,
+    estimated: str | None,
     subtracted: Mapping[str, Counts],
     subtracted_varied: Mapping[tuple[str, str], Variation],
 ) -> dict[tuple[str, str], Array]:
-    """List the templates under every variation, the data-driven sample's included."""
+    """List the templates under every variation, those of the `estimated` sample included."""
     found = {
         (f"{name}_{direction}", sample): getattr(variation, direction)
         for (name, sample), variation in varied.items()
         for direction in ("up", "down")
     }
-    if driven is not None and driven in nominal:
+    if estimated is not None and estimated in nominal:
         for (name, sample), variation in subtracted_varied.items():
             for direction in ("up", "down"):
-                key = (f"{name}_{direction}", driven)
-                start = found.get(key, nominal[driven].values)
+                key = (f"{name}_{direction}", estimated)
+                start = found.get(key, nominal[estimated].values)
                 found[key] = start - getattr(variation, direction) + subtracted[sample].values
     return found
 

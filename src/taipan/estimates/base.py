@@ -1,0 +1,150 @@
+"""What a background that is estimated from data is to the rest of the project.
+
+In a region, the events of another one stand for the sample: data minus simulation of the *source*
+region, each event times a *factor* that was measured in further regions. A method says which
+regions these are, how the factor is measured, and what the parameters of its uncertainty are
+called. All else (training, templates, the model of the fit, pseudo-data, figures) asks it, and
+knows no method by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.columns.expressions import parse_expression, provably_disjoint
+from taipan.config.base import Strict
+from taipan.errors import TaipanError
+from taipan.suggestions import unknown
+
+if TYPE_CHECKING:
+    from taipan.config.model import Config
+
+Array = NDArray[Any]
+
+
+class Estimate(Strict, ABC):
+    """A method, with its keys of ``samples.NAME.estimate``.
+
+    A method is a subclass in a file of this folder whose field `method` is a literal, its name.
+
+    Attributes
+    ----------
+    ending
+        Ending of the names of the simulation that is subtracted, in the model of the fit.
+    title
+        What the factor is called in the summary.
+    truth
+        Key of a simulation's record of its truth with the true factor; empty if there is none.
+    """
+
+    method: str
+    ending: ClassVar[str]
+    title: ClassVar[str]
+    truth: ClassVar[str] = ""
+
+    @property
+    @abstractmethod
+    def sources(self) -> Mapping[str, str]:
+        """Region → region whose events, data minus simulation, stand for the sample there."""
+
+    @property
+    @abstractmethod
+    def measured_in(self) -> tuple[str, ...]:
+        """Regions in which data minus simulation is measured for the factor, each once."""
+
+    @abstractmethod
+    def measure(self, yields: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+        """Measure the factor.
+
+        Parameters
+        ----------
+        yields
+            Region of `measured_in` → data minus simulation, and its variance.
+
+        Returns
+        -------
+        dict
+            Record that JSON can hold; the other methods are given it.
+
+        Raises
+        ------
+        TaipanError
+            If a yield is not positive; names the region.
+        """
+
+    @abstractmethod
+    def factor(self, record: Mapping[str, Any], region: str) -> float:
+        """Give what the events of a region's source are multiplied by, on average."""
+
+    @abstractmethod
+    def relative_uncertainty(self, record: Mapping[str, Any], region: str) -> float:
+        """Give the relative uncertainty of the factor of a region."""
+
+    @abstractmethod
+    def parameter(self, region: str) -> str:
+        """Name the parameter of the fit that stands for the uncertainty of a region's factor."""
+
+    def weigh(
+        self, record: Mapping[str, Any], region: str, quantities: Mapping[str, Array]
+    ) -> Array:
+        """Give the factor of each event of a region's source, shape ``(n,)``.
+
+        A factor that depends on the event overrides this; its average belongs to `factor`.
+        """
+        return np.full(len(quantities["passes"]), self.factor(record, region))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """All parameters of the fit that the method adds, each once."""
+        return tuple(dict.fromkeys(self.parameter(region) for region in self.sources))
+
+    def check(self, path: str, config: Config) -> Iterator[str]:
+        """Yield one line a problem of the keys.
+
+        Parameters
+        ----------
+        path
+            Of the keys, ``samples.NAME.estimate``.
+        config
+            Validated configuration.
+        """
+        yield from self.check_sources(path, config)
+        for region in self.measured_in:
+            if region not in config.regions:
+                yield unknown(path, region, "region", config.regions)
+
+    def check_sources(self, path: str, config: Config) -> Iterator[str]:
+        """Yield problems of `sources`: each exists, is disjoint, and no fitted region lacks one."""
+        regions = config.regions
+        for region, source in self.sources.items():
+            where = f"{path}.regions.{region}"
+            if region not in regions:
+                yield unknown(where, region, "region", regions)
+            elif source not in regions:
+                yield unknown(where, source, "region", regions)
+            elif not _disjoint(regions[region].cut, regions[source].cut):
+                yield (
+                    f"{where}: '{source}' is not shown to be disjoint from '{region}'; their cuts "
+                    "must confine one term (such as q_1 * q_2) to ranges without overlap"
+                )
+        needed = [name for name, region in regions.items() if region.role != "estimate"]
+        if config.features and config.training.region in regions:
+            needed.append(config.training.region)
+        for name in dict.fromkeys(needed):
+            if name not in self.sources:
+                yield (
+                    f"{path}.regions.{name}: missing; the estimate needs the source of every "
+                    f"fitted or trained region ({', '.join(regions)})"
+                )
+
+
+def _disjoint(first: str, second: str) -> bool:
+    try:
+        return provably_disjoint(parse_expression(first), parse_expression(second))
+    except TaipanError:
+        return True  # reported where the expression stands
