@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import awkward as ak
-
 from taipan.analysis import Alternatives, Analysis, Column, Quantity, Shift
 from taipan.columns.compute import Computation, Step
 from taipan.columns.events import Events
 from taipan.columns.fields import SINGLE, Field, describe_field
 from taipan.columns.keep import FlatReader, Keeper, preselect
+from taipan.columns.new_fields import NewField
 from taipan.columns.recording import Known, RecordingSource, recording
 from taipan.columns.shift_rules import Rule
 from taipan.columns.shifts import Balance
@@ -23,42 +22,6 @@ Function = Callable[..., Any]
 _NUMBERS = ("run", "luminosityBlock", "event")
 _ALWAYS = (*_NUMBERS, "event_hash", "genWeight", "PV_npvs")
 _MADE = ("event_hash", "genWeight")
-
-
-@dataclass(frozen=True)
-class NewField:
-    """A field of objects that is made in the skim.
-
-    Attributes
-    ----------
-    function
-        ``objects -> values``, one an object.
-    described
-        Type, unit and meaning.
-    simulation
-        True if it needs the generator record; it is false or 0 in data.
-    """
-
-    function: Function
-    described: Field
-    simulation: bool = True
-
-
-def matched_to(pdg_id: int, meaning: str) -> NewField:
-    """Make a field that tells whether an object is matched to a generated particle of a kind.
-
-    Parameters
-    ----------
-    pdg_id
-        Its number in the scheme of the Particle Data Group, of either charge.
-    meaning
-        What it is.
-    """
-
-    def function(objects: Any) -> Any:
-        return abs(ak.fill_none(objects.matched_gen.pdgId, 0)) == abs(pdg_id)
-
-    return NewField(function, Field("bool", "", meaning))
 
 
 @dataclass(frozen=True)

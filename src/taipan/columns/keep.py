@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import awkward as ak
 import numpy as np
@@ -14,10 +14,8 @@ from taipan.analysis import Column, Columns, SkimColumns, SkimContext
 from taipan.columns.event_block import EventBlock, Lists, Objects
 from taipan.columns.events import INDEX, BlockSource, Events, FlatSource
 from taipan.columns.identity import hash_columns, hash_event_numbers
+from taipan.columns.new_fields import NewField
 from taipan.errors import TaipanError
-
-if TYPE_CHECKING:
-    from taipan.columns.declared import NewField
 
 Array = NDArray[Any]
 Function = Callable[..., Any]

@@ -36,8 +36,9 @@ from taipan.columns.behaviours import (
     make_particles,
     transverse_mass,
 )
-from taipan.columns.declared import Declared, NewField, ObjectRule, QuantityRule, matched_to
+from taipan.columns.declared import Declared, ObjectRule, QuantityRule
 from taipan.columns.fields import Field
+from taipan.columns.new_fields import NewField, matched_to
 from taipan.columns.shift_rules import Rule, scale, smear, unclustered
 
 __all__ = [
