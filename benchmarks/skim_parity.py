@@ -22,11 +22,13 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS, compute
+from taipan.analysis_folder import import_part, shipped_folder
 from taipan.fastsim import DATASETS, FastsimSettings, write_dataset
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 from taipan.skim.storage import read_events
 
+SELECTION = import_part(shipped_folder("htautau"), "selection")
+ANALYSIS, compute = SELECTION.ANALYSIS, SELECTION.compute
 TOLERANCE = 1e-5
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
 RDATAFRAME = Path(__file__).with_name("skim_rdataframe.py")

@@ -20,9 +20,11 @@ from pathlib import Path
 import awkward as ak
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS, TRIGGER
+from taipan.analysis_folder import import_part, shipped_folder
 from taipan.skim.run import Chunk, SkimSettings, _nano_steps, skim_chunk
 
+SELECTION = import_part(shipped_folder("htautau"), "selection")
+ANALYSIS, TRIGGER = SELECTION.ANALYSIS, SELECTION.TRIGGER
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
 STEP = 200_000
 SETTINGS = SkimSettings("benchmark", False, "fastsim", ENVELOPE, STEP)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS, TAU_MODES, TRIGGER
 from taipan.columns import shifts
 from taipan.columns.event_block import EventBlock, Lists
 from taipan.columns.identity import hash_event_numbers
+from tests.htautau import ANALYSIS, TAU_MODES, TRIGGER
 
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
 MUON = {

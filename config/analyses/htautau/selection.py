@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.analyses.htautau_branches import ALTERNATIVES
 from taipan.analysis import Analysis, Column, Columns, Quantity, Shift, SkimColumns
 from taipan.columns.event_block import EventBlock, Lists, Objects, pair_up
 from taipan.columns.identity import hash_columns, hash_event_numbers
@@ -39,6 +38,8 @@ from taipan.columns.shifts import (
     shift_unclustered,
     smear_jets,
 )
+
+from .branches import ALTERNATIVES
 
 Array = NDArray[Any]
 
