@@ -6,5 +6,4 @@ from taipan.analysis_folder import import_part, shipped_folder
 
 SELECTION = import_part(shipped_folder("htautau"), "selection")
 ANALYSIS = SELECTION.ANALYSIS
-TAU_MODES, TRIGGER, compute = SELECTION.TAU_MODES, SELECTION.TRIGGER, SELECTION.compute
-ALTERNATIVES = import_part(shipped_folder("htautau"), "branches").ALTERNATIVES
+TAU_MODES = SELECTION.TAU_MODES

@@ -17,7 +17,7 @@ from taipan.errors import TaipanError
 from taipan.skim.run import Chunk, Cutflow, skim_chunk
 from taipan.skim.storage import read_events
 from tests.conftest import ENVELOPE, fastsim_settings, skim_settings
-from tests.htautau import ANALYSIS, compute
+from tests.htautau import ANALYSIS
 from tests.nanoaod_files import rewrite
 
 
@@ -74,7 +74,7 @@ def test_loosened_skim_contains_every_shifted_event(root_file: Path, tmp_path: P
 
     def selected(path: Path, size: float) -> set[int]:
         columns = ANALYSIS.shifts["tau_pt"].function(read_events([path], ANALYSIS.columns), size)
-        return set(columns["event"][compute(columns)["passes"]].tolist())
+        return set(columns["event"][ANALYSIS.compute(columns)["passes"]].tolist())
 
     assert selected(loose, 0.0) == selected(tight, 0.0)
     assert selected(tight, 0.06) < selected(loose, 0.06)
