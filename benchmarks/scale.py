@@ -31,7 +31,7 @@ import uproot
 from taipan.analyses.htautau import ANALYSIS
 from taipan.config.load import load_catalogue, read_config
 from taipan.config.sections.skim import Skim
-from taipan.datasets import chunk_size, plan_chunks
+from taipan.datasets import plan_chunks
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 
 ROOT = Path(__file__).parents[1]
@@ -159,7 +159,7 @@ def main() -> None:
         total, read = measure_bytes(folder / "DYJetsToLL.root")
     found = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
     start = cpu_seconds(sys.executable, "-c", START)
-    size, events = chunk_size(Skim()), sum(SAMPLES.values())
+    size, events = Skim().chunk_events, sum(SAMPLES.values())
     jobs = count_jobs(size)
     print(f"- events: {events:,}; speed {found['rate']:,.0f} events/s/core (CPU time)")
     print(f"- memory {found['memory']:.2f} GB; start of a job {start:.1f} s of CPU")

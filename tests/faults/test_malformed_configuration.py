@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taipan.analysis import load_analysis
+from taipan.checks.configuration import check_config
 from taipan.cli.main import main
-from taipan.config.checks import check_config
 from taipan.config.fields import KeyPath, format_path
 from taipan.config.load import load_catalogue, load_config, read_config
 from taipan.errors import TaipanError

@@ -76,7 +76,7 @@ def test_manual_names_every_key(top, number):
 def test_manual_shows_defaults_made_by_factories():
     tables = tables_text()
     assert "| `training.hidden_layers` | list of integers (≥ 1), at least 1 | `[64, 64]`" in tables
-    assert "| `fit.poi` | list of names (letters, digits and _) | `[mu]`" in tables
+    assert "| `tuning.space.layers` | list of integers (≥ 1), at least 1 | `[1, 2, 3]`" in tables
     assert "| `title` | text | *required* |" in tables
     assert "| `training.folds` | integer, ≥ 2, ≤ 20 | `5` |" in tables
 

@@ -134,6 +134,16 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
             "training.fold: 'fold' is not a key; did you mean 'folds'? (region, folds, networks, ",
         ),
         (
+            {"training": {"adversary": {"control_sample": {"data": "data"}}}},
+            "training.adversary.control_sample.data: 'data' is not a key (region, simulation, ",
+        ),
+        ({"fit": {"poi": ["mu", "nu"]}}, 'fit.poi: ["mu", "nu"] is not allowed (name ('),
+        ({"fit": {"poi": ""}}, "fit.poi: '' is not allowed"),
+        (
+            {"skim": {"chunk_minutes": 1.0}},
+            "skim.chunk_minutes: 'chunk_minutes' is not a key; did you mean 'chunk_events'? (",
+        ),
+        (
             {"trainings": {}},
             "trainings: 'trainings' is not a key; did you mean 'training'? (analysis, ",
         ),

@@ -18,13 +18,12 @@ from functools import cache
 from snakemake.exceptions import WorkflowError
 
 from taipan.analysis import load_analysis
-from taipan.config.check_coverage import check_strengths
-from taipan.config.check_decorrelation import OWN
-from taipan.config.checks import check_access, check_config
+from taipan.checks.coverage import check_strengths
+from taipan.checks.decorrelation import OWN
+from taipan.checks.configuration import check_access, check_config
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import hash_catalogue, hash_config, slice_config
 from taipan.datasets import (
-    chunk_size,
     mirrors_of,
     nominal_datasets,
     plan_chunks,
@@ -96,7 +95,7 @@ NOMINAL = nominal_datasets(CONFIG)
 ALTERNATIVES = [name for name in DATASETS if name not in NOMINAL]
 CHUNKS = {
     name: plan_chunks(
-        CATALOGUE.dataset(name), generated_events(name), chunk_size(CONFIG.skim)
+        CATALOGUE.dataset(name), generated_events(name), CONFIG.skim.chunk_events
     )
     for name in DATASETS
 }

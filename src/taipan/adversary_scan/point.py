@@ -16,6 +16,7 @@ import numpy as np
 
 from taipan import metrics
 from taipan.analysis import Analysis, load_analysis
+from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.decorrelation import CheckSettings, check_networks
@@ -96,8 +97,12 @@ def measure_point(
     """
     settings = _at_strength(settings, strength)
     analysis = load_analysis(settings.module)
-    training_set, opponents = collect_training_events(datasets, analysis, settings, estimate)
-    setup = set_up_training(files, training_set, settings)
+    datasets = files.training.inputs.skimmed.open(analysis, settings.training.folds)
+    transfer = read_json(files.training.inputs.transfer_factor)
+    estimate = read_estimate(settings.samples, transfer)
+    area = train_point(
+        datasets, analysis, settings, estimate, seed, models, record, files.training, threads
+    )
     scorer = FoldScorer(models, settings.features, threads)
     sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
     judged = check_networks(

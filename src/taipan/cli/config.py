@@ -42,8 +42,8 @@ def check(overlays: tuple[str, ...], module: str | None, root: Path) -> None:
     """Check the configuration, with overlays, and say what it holds."""
     from taipan.analysis import load_analysis
     from taipan.analysis_choice import trusted_module
-    from taipan.config.checks import check_config
-    from taipan.config.describe import describe_config
+    from taipan.checks.configuration import check_config
+    from taipan.checks.describe import describe_config
     from taipan.config.load import load_catalogue, read_config
 
     read = read_config([*overlays], root)
@@ -60,7 +60,7 @@ def quantities(overlays: tuple[str, ...], module: str | None, root: Path) -> Non
     """List the quantities and shifts of the analysis."""
     from taipan.analysis import load_analysis
     from taipan.analysis_choice import trusted_module
-    from taipan.config.describe import describe_quantities
+    from taipan.checks.describe import describe_quantities
     from taipan.config.load import read_config
 
     read = read_config([*overlays], root)

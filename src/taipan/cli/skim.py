@@ -63,7 +63,8 @@ def skim(
     """
     if data and simulation:
         raise click.UsageError("--simulation: not allowed with --data")
-    from taipan.skim.command import Source, run_skim
+    from taipan.commands.skim import run_skim
+    from taipan.skim.command import Source
 
     source = Source(out.stem, data if data or simulation else None, flat)
     run_skim(

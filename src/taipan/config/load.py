@@ -147,8 +147,8 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     Returns
     -------
     Config
-        Validated configuration; :func:`taipan.config.checks.check_config` checks what needs more
-        than one key.
+        Validated configuration; :func:`taipan.checks.configuration.check_config` checks what needs
+        more than one key.
 
     Raises
     ------

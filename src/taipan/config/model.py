@@ -3,7 +3,7 @@
 This module and :mod:`taipan.config.sections`, a file a section, are the only place that knows the
 keys. The JSON schema, the default ``config/config.yaml`` and the tables of ``config/README.md``
 are generated from them. Checks that need more than one key (does a systematic's sample exist?)
-live in :mod:`taipan.config.checks`.
+live in :mod:`taipan.checks.configuration`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taipan.datasets import Catalogue
 
 # Where files lie and who reads which part of them does not change a result.
-_JOBS = {"chunk_minutes", "events_per_second", "chunk_events", "executor", "dask_scheduler"}
+_JOBS = {"chunk_events", "executor", "dask_scheduler"}
 _PLACES: dict[str, Any] = {
     **dict.fromkeys(("results", "skims", "files", "remote"), True),
     "skim": _JOBS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from taipan.analysis import Analysis
-from taipan.config.check_systematics import WEIGHTS
+from taipan.checks.systematics import WEIGHTS
 from taipan.config.model import Config
 from taipan.config.sections.weights import Measurement
 from taipan.errors import TaipanError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from taipan.analysis import Analysis
-from taipan.config.check_decorrelation import check_control_region
+from taipan.checks.decorrelation import check_control_region
 from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.datasets import Catalogue
