@@ -23,8 +23,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import uproot
-from taipan.analysis_folder import import_part
 
+from taipan.analysis_folder import import_part
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 from taipan.skim.storage import read_events
 
