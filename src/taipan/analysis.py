@@ -221,16 +221,24 @@ class Analysis:
     fingerprint: tuple[str, ...] = ()
 
 
-def load_analysis(module: str) -> Analysis:
+def load_analysis(module: str, quantities: Mapping[str, Any] | None = None) -> Analysis:
     """Import an analysis module and return its ``ANALYSIS``.
 
     One that is not installed may lie in the folder of the project, which is the working directory
     outside a run. The caller has made sure that the user wants its code to be executed.
 
+    Parameters
+    ----------
+    module
+        Its name.
+    quantities
+        Further quantities, the section of the configuration; see
+        :func:`taipan.columns.derived.add_quantities`.
+
     Raises
     ------
     TaipanError
-        If the module cannot be imported or has no such attribute.
+        If the module cannot be imported or has no such attribute, or a quantity is not valid.
     """
     allow_module(module, project_folder())
     try:
@@ -240,4 +248,6 @@ def load_analysis(module: str) -> Analysis:
         raise TaipanError(f"module: '{module}' cannot be imported ({what})") from error
     if not isinstance(analysis, Analysis):
         raise TaipanError(f"module: '{module}' has no attribute ANALYSIS of type Analysis")
-    return analysis
+    from taipan.columns.derived import add_quantities  # it makes analyses, as this module defines
+
+    return add_quantities(analysis, quantities or {})

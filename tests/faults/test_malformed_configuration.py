@@ -28,7 +28,7 @@ FREE_TEXT = ("title", "label", "unit", "results", "source", "group", "skims", "f
 
 def load(content: dict[str, Any]) -> None:
     config = load_config(content, ROOT)
-    check_config(config, load_catalogue(config, ROOT), load_analysis(config.module))
+    check_config(config, load_catalogue(config, ROOT), load_analysis(config.module, config.quantities))
 
 
 def paths(node: Any, path: KeyPath = ()) -> list[KeyPath]:

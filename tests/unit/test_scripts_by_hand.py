@@ -35,6 +35,7 @@ def definitions(**more: Any) -> dict[str, Any]:
     return {
         "analysis": "tiny",
         "module": "tests.tiny_analysis",
+        "quantities": {},
         "features": ["x"],
         "samples": {
             "sig": {"label": "sig", "role": "signal", "datasets": ["S"]},
@@ -260,6 +261,7 @@ def test_vertex_weights_count_simulation_by_cross_section(tmp_path: Path, enable
         config=Config.from_plain(
             {
                 "module": "tests.tiny_analysis",
+                "quantities": {},
                 "pileup": {"enabled": enabled, "max_weight": 1.2},
             }
         ),

@@ -48,7 +48,9 @@ def check(overlays: tuple[str, ...], module: str | None, root: Path) -> None:
 
     read = read_config([*overlays], root)
     catalogue = load_catalogue(read, root)
-    check_config(read, catalogue, load_analysis(trusted_module(read.module, module)))
+    check_config(
+        read, catalogue, load_analysis(trusted_module(read.module, module), read.quantities)
+    )
     print(describe_config(read, catalogue))
 
 
@@ -64,7 +66,9 @@ def quantities(overlays: tuple[str, ...], module: str | None, root: Path) -> Non
     from taipan.config.load import read_config
 
     read = read_config([*overlays], root)
-    for line in describe_quantities(load_analysis(trusted_module(read.module, module))):
+    for line in describe_quantities(
+        load_analysis(trusted_module(read.module, module), read.quantities)
+    ):
         print(line)
 
 
