@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.analysis import load_analysis
 from taipan.checks.configuration import check_config
 from taipan.columns.derived import add_quantities
@@ -16,6 +15,7 @@ from taipan.config.load import load_catalogue, read_config
 from taipan.config.sections.observables import DerivedQuantity
 from taipan.errors import TaipanError
 from taipan.skim.storage import read_events
+from tests.htautau import ANALYSIS
 
 ROOT = Path(__file__).parents[2]
 OVERLAY = """
@@ -39,8 +39,8 @@ def test_expression_is_a_feature_cut_observable_and_plot(tmp_path: Path) -> None
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(OVERLAY, encoding="utf-8")
     config = read_config([str(overlay)], ROOT)
-    analysis = load_analysis(config.module, config.quantities)
-    check_config(config, load_catalogue(config, ROOT), analysis)
+    analysis = load_analysis(config.folder, config.quantities)
+    check_config(config, load_catalogue(config), analysis)
     assert analysis.quantities["st"].unit == "GeV"
     assert analysis.quantities["st"].meaning == "scalar sum of momenta"
     assert analysis.quantities["st_over_mass"].meaning == "st / m_vis"

@@ -14,7 +14,7 @@ rule measure_pileup:
         benchmark_file("measure_pileup")
     params:
         events=nominal_by_dataset(),
-        config=slice_config(CONFIG, "module", "pileup"),
+        config=slice_config(CONFIG, "folder", "pileup"),
     script:
         "../../scripts/measure_pileup.py"
 
@@ -33,7 +33,7 @@ rule measure_transfer_factor:
         benchmark_file("measure_transfer_factor")
     params:
         events=nominal_by_dataset(),
-        config={**definitions(), **slice_config(CONFIG, "module", "quantities")},
+        config={**definitions(), **slice_config(CONFIG, "folder", "quantities")},
     script:
         "../../scripts/measure_transfer_factor.py"
 
@@ -55,7 +55,7 @@ rule measure_shapes:
         events=nominal_by_dataset(),
         config={
             **definitions(),
-            **slice_config(CONFIG, "module", "quantities", "weights"),
+            **slice_config(CONFIG, "folder", "quantities", "weights"),
         },
     script:
         "../../scripts/measure_shapes.py"

@@ -59,7 +59,7 @@ def draw_pseudo_data(
         If a systematic cannot be applied to events.
     """
     analysis, merging = (
-        load_analysis(config.module, config.quantities),
+        load_analysis(config.folder, config.quantities),
         read_json(record)["regions"],
     )
     loaded = skimmed.open(analysis, max(len(models), 1))
