@@ -17,6 +17,7 @@ from taipan.config.load import (
     read_yaml,
 )
 from taipan.config.model import Config
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 
 ROOT = Path(__file__).parents[2]
@@ -215,7 +216,7 @@ def test_every_problem_is_a_line():
 
 
 def test_run_key_in_an_analysis_is_refused(write):
-    """config.yaml holds every run key, so one in the analysis file would never have an effect."""
+    """What is run and where files lie is nobody else's choice."""
     text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
     path = write(text + "\nseed: 5\n", "config/analyses/htautau/analysis.yaml")
     text = message(load_config, {}, path.parents[3])
@@ -388,6 +389,23 @@ def test_mirror_that_a_client_reads_in_another_way_is_refused(mirror):
 def test_mirrors_with_ports_and_escaped_passwords_pass():
     mirrors = ["https://me:s3%2Fcr@h.org:8443/a@b/", "root://h.org//eos/x/", "http://[::1]:80/"]
     assert list(load_config({"remote": {"mirrors": mirrors}}, ROOT).remote.mirrors) == mirrors
+
+
+def test_analysis_has_defaults_of_a_run_that_only_a_change_overrules(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    own = "training: {learning_rate: 0.01, folds: 3}\npileup: {max_weight: 2.0}\n"
+    (folder / "analysis.yaml").write_text(text + own, encoding="utf-8")
+    config = read_config([], ROOT, analysis=str(folder))
+    assert (config.training.learning_rate, config.training.folds) == (0.01, 3)
+    assert config.training.epochs == Training().epochs
+    assert config.pileup.max_weight == 2.0
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("training: {folds: 4}\npileup: {enabled: false}\n", encoding="utf-8")
+    config = read_config([overlay], ROOT, analysis=str(folder))
+    assert (config.training.learning_rate, config.training.folds) == (0.01, 4)
+    assert (config.pileup.max_weight, config.pileup.enabled) == (2.0, False)
 
 
 def test_figures_are_labelled_by_catalogue_and_analysis():

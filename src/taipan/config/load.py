@@ -20,6 +20,8 @@ from taipan.errors import TaipanError
 from taipan.limits import refuse_large
 
 RUN_FILE = Path("config/config.yaml")
+_OF_A_RUN = {"analysis", "skims", "files", "results", "seed"}
+"""Keys for which an analysis has no default: what is run, and where its files lie."""
 _MOST_VALUES = 1_000_000  # of a file
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
@@ -161,13 +163,15 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     folder = find_folder(analysis, root)
     path = folder / ANALYSIS_FILE
     content = _place_files(read_yaml(path), folder)
-    misplaced = sorted(content.keys() & Run.model_fields.keys())
+    misplaced = sorted(content.keys() & _OF_A_RUN)
     if misplaced:
         raise TaipanError(
             f"{path}: {', '.join(misplaced)}: not a key of an analysis; "
             f"write it in {RUN_FILE} or an overlay"
         )
-    base = merge(Run().model_dump(mode="json"), content)
+    defaults = Run().model_dump(mode="json")
+    overrides = _leave_to(content, overrides, defaults)
+    base = merge(defaults, content)
     problems: list[str] = []
     merged = _remove_nulls(merge(base, overrides), base, (), problems)
     _raise(problems)
@@ -175,6 +179,23 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
     config = _validate(Config, {**merged, "analysis": folder.resolve().name})
     return config.model_copy(update={"folder": str(folder)})
+
+
+def _leave_to(
+    content: Mapping[str, Any], overrides: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Leave out what is set as it is by default, where the analysis has a default of its own.
+
+    ``config/config.yaml`` lists every key of a run with its default; only what differs is a choice.
+    """
+    kept = {}
+    for key, value in overrides.items():
+        own, default = content.get(key), defaults.get(key)
+        if isinstance(own, Mapping) and isinstance(value, Mapping) and isinstance(default, Mapping):
+            kept[key] = _leave_to(own, value, default)
+        elif not (key in content and key in defaults and value == default):
+            kept[key] = value
+    return kept
 
 
 def _place_files(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def histogram(
     control: str,
 ) -> None:
     """Write the histograms of the observables and of the control plots."""
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     scorer = open_scorer(models, config.features, threads)
     chosen = apply_edges(config.observables, edges)
     fill = plan_filling(config, analysis, shapes, chosen, config.control_plots)

@@ -53,7 +53,7 @@ def optimise_binning(
     edges: str,
 ) -> None:
     """Write the edges of every observable; the events of one fold decide."""
-    binning, analysis = config.templates.binning, load_analysis(config.folder)
+    binning, analysis = config.templates.binning, load_analysis(config.folder, config.quantities)
     observables = fine_observables(config)
     fill = plan_filling(config, analysis, shapes, observables)
     scorer = FoldScorer(models, threads=threads, features=config.features)
