@@ -1,28 +1,47 @@
-"""What an analysis module provides: branches, skim columns, quantities, shifts and the selection.
+"""What ``selection.py`` provides: branches, skim columns, quantities, shifts and the selection.
 
-An analysis is one Python module with an attribute ``ANALYSIS`` of type :class:`Analysis`; the
-configuration names the module. Everything else about an analysis is YAML.
+It is a file of the analysis' folder with an attribute ``ANALYSIS`` of type :class:`Analysis`.
+Everything else about an analysis is YAML.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from taipan.analysis_folder import import_part
 from taipan.columns.event_block import EventBlock, Lists
 from taipan.errors import TaipanError
-from taipan.import_path import allow_module, project_folder
 
 Columns = Mapping[str, NDArray[Any]]
 """Event columns: scalars have shape (n,), objects (n, m) padded with NaN (numbers) at the end."""
 
 SkimColumns = Mapping[str, NDArray[Any] | Lists]
 """Columns of the skim: scalars have shape (n,), objects are a list an event."""
+
+
+@dataclass(frozen=True)
+class SkimContext:
+    """What a selection may know besides the events.
+
+    Attributes
+    ----------
+    dataset
+        Name of the dataset: primary datasets overlap.
+    is_data
+        True for collision data, which have no generator record.
+    envelope
+        Collection's key → relative loosening of its thresholds.
+    """
+
+    dataset: str
+    is_data: bool
+    envelope: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -134,7 +153,7 @@ Alternatives = Mapping[str, Sequence[Alternative]]
 
 @dataclass(frozen=True)
 class Analysis:
-    """An analysis module's definitions.
+    """Definitions of an analysis.
 
     Attributes
     ----------
@@ -155,15 +174,15 @@ class Analysis:
     shifts
         Name → kinematic shift.
     preselect
-        ``(columns, envelope) -> mask`` on the first-stage branches, shape (n,) each.
+        ``(columns, context) -> mask`` on the first-stage branches, shape (n,) each.
     select
-        ``(events, envelope, is_data) -> (columns, cuts)``: skim columns of the surviving events
+        ``(events, context) -> (columns, cuts)``: skim columns of the surviving events
         and, in order, (name of cut, mask over the events handed in).
     compute
         ``columns -> quantities`` for every event, plus ``passes``: true where the nominal
         thresholds are met.
     flat
-        ``(arrays, is_data) -> columns`` reading an already skimmed flat ntuple, or None.
+        ``(arrays, context) -> columns`` reading an already skimmed flat ntuple, or None.
     flat_branches
         Branches of such a file.
     alternatives
@@ -188,13 +207,10 @@ class Analysis:
     columns: tuple[Column, ...]
     quantities: Mapping[str, Quantity]
     shifts: Mapping[str, Shift]
-    preselect: Callable[[Columns, Mapping[str, float]], NDArray[Any]]
-    select: Callable[
-        [EventBlock, Mapping[str, float], bool],
-        tuple[SkimColumns, list[tuple[str, NDArray[Any]]]],
-    ]
+    preselect: Callable[[Columns, SkimContext], NDArray[Any]]
+    select: Callable[[EventBlock, SkimContext], tuple[SkimColumns, list[tuple[str, NDArray[Any]]]]]
     compute: Callable[[Columns], dict[str, NDArray[Any]]]
-    flat: Callable[[Columns, bool], SkimColumns] | None = None
+    flat: Callable[[Columns, SkimContext], SkimColumns] | None = None
     flat_branches: tuple[str, ...] = field(default=())
     alternatives: Alternatives = field(default_factory=dict)
     recompute: (
@@ -205,23 +221,29 @@ class Analysis:
     fingerprint: tuple[str, ...] = ()
 
 
-def load_analysis(module: str) -> Analysis:
-    """Import an analysis module and return its ``ANALYSIS``.
+def load_analysis(folder: str | Path, quantities: Mapping[str, Any] | None = None) -> Analysis:
+    """Import the file ``selection.py`` of an analysis and return its ``ANALYSIS``.
 
-    One that is not installed may lie in the folder of the project, which is the working directory
-    outside a run. The caller has made sure that the user wants its code to be executed.
+    The caller has made sure that the user wants its code to be executed.
+
+    Parameters
+    ----------
+    folder
+        Folder of the analysis.
+    quantities
+        Further quantities, the section of the configuration; see
+        :func:`taipan.columns.derived.add_quantities`.
 
     Raises
     ------
     TaipanError
-        If the module cannot be imported or has no such attribute.
+        If the file cannot be imported or has no such attribute, or a quantity is not valid.
     """
-    allow_module(module, project_folder())
-    try:
-        analysis = getattr(importlib.import_module(module), "ANALYSIS", None)
-    except Exception as error:  # the module is the user's: whatever it raises is their message
-        what = f"{type(error).__name__}: {error}"
-        raise TaipanError(f"module: '{module}' cannot be imported ({what})") from error
-    if not isinstance(analysis, Analysis):
-        raise TaipanError(f"module: '{module}' has no attribute ANALYSIS of type Analysis")
-    return analysis
+    module = import_part(folder, "selection")
+    found = getattr(module, "ANALYSIS", None)
+    if not isinstance(found, Analysis):
+        file = Path(folder, "selection.py")
+        raise TaipanError(f"{file} has no attribute ANALYSIS of type Analysis")
+    from taipan.columns.derived import add_quantities  # it makes analyses, as this module defines
+
+    return add_quantities(found, quantities or {})

@@ -12,7 +12,6 @@ from pydantic import Field, model_validator
 
 from taipan.config.base import Cited, Name, Strict, Url
 from taipan.config.model import Config
-from taipan.config.sections.skim import Skim
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0
@@ -114,7 +113,7 @@ class Dataset(Strict):
 
 
 class Catalogue(Strict):
-    """A file of ``config/datasets``."""
+    """A file of the folder ``datasets`` of an analysis."""
 
     name: str = Field(description="Name of the file, without .yaml.")
     kind: Literal["fastsim", "skims", "nanoaod"] = Field(
@@ -268,13 +267,6 @@ class ChunkPlan:
     file: str
     start: int
     stop: int | None
-
-
-def chunk_size(skim: Skim) -> int:
-    """Largest number of events of a skim job: given, or from the target time and the speed."""
-    if skim.chunk_events is not None:
-        return skim.chunk_events
-    return max(1, round(skim.chunk_minutes * 60.0 * skim.events_per_second))
 
 
 def plan_chunks(dataset: Dataset, events: int | None, chunk_events: int) -> list[ChunkPlan]:

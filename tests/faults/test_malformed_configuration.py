@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taipan.analysis import load_analysis
+from taipan.checks.configuration import check_config
 from taipan.cli.main import main
-from taipan.config.checks import check_config
 from taipan.config.fields import KeyPath, format_path
 from taipan.config.load import load_catalogue, load_config, read_config
 from taipan.errors import TaipanError
@@ -28,7 +28,7 @@ FREE_TEXT = ("title", "label", "unit", "results", "source", "group", "skims", "f
 
 def load(content: dict[str, Any]) -> None:
     config = load_config(content, ROOT)
-    check_config(config, load_catalogue(config, ROOT), load_analysis(config.module))
+    check_config(config, load_catalogue(config), load_analysis(config.folder, config.quantities))
 
 
 def paths(node: Any, path: KeyPath = ()) -> list[KeyPath]:
@@ -58,9 +58,7 @@ NAMES = [
 ]
 NUMBERS = [path for path in LEAVES if isinstance(get(VALID, path), int | float)]
 TEXTS = [
-    path
-    for path in LEAVES
-    if isinstance(get(VALID, path), str) and not set(FREE_TEXT) & set(path) and path != ("module",)
+    path for path in LEAVES if isinstance(get(VALID, path), str) and not set(FREE_TEXT) & set(path)
 ]
 
 

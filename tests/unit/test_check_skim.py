@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from taipan.config.check_skim import check_skim
+from taipan.checks.skim import check_skim
 from taipan.config.load import load_catalogue, load_config
 from taipan.config.sections.skim import Skim
-from taipan.datasets import Catalogue, ChunkPlan, Dataset, chunk_size, divide, plan_chunks
+from taipan.datasets import Catalogue, ChunkPlan, Dataset, divide, plan_chunks
 
 ROOT = Path(__file__).parents[2]
 
 
 def problems(skim: dict[str, Any] | None = None, **dataset: Any) -> list[str]:
     config = load_config({"catalogue": "cms-2012-reduced", "skim": skim or {}}, ROOT)
-    catalogue = load_catalogue(config, ROOT)
+    catalogue = load_catalogue(config)
     if dataset:
         entries = catalogue.datasets | {
             "TTbar": catalogue.dataset("TTbar").model_copy(update=dataset)
@@ -64,10 +64,11 @@ def test_entries_belong_to_files() -> None:
         Dataset(files=["a", "b"], is_data=False, cross_section=cited, entries={"a": 3})  # type: ignore[arg-type]
 
 
-def test_size_follows_from_time_and_speed() -> None:
-    assert chunk_size(Skim(chunk_minutes=2.0, events_per_second=5000.0)) == 600_000
-    assert chunk_size(Skim(chunk_minutes=1e-9)) == 1
-    assert chunk_size(Skim(chunk_minutes=2.0, chunk_events=77)) == 77
+def test_default_job_reads_for_half_a_minute_and_none_is_empty() -> None:
+    assert Skim().chunk_events == 0.5 * 60.0 * 100_000.0
+    assert divide(10_000_000, Skim().chunk_events)[0] == (0, 2_500_000)
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        Skim(chunk_events=0)
 
 
 def test_ranges_are_equal_and_complete() -> None:
@@ -94,10 +95,8 @@ def test_every_file_of_a_dataset_is_divided() -> None:
 
 
 def test_no_job_of_the_real_samples_is_a_giant() -> None:
-    catalogue: Catalogue = load_catalogue(
-        load_config({"catalogue": "cms-2012-reduced"}, ROOT), ROOT
-    )
-    size = chunk_size(Skim())
+    catalogue: Catalogue = load_catalogue(load_config({"catalogue": "cms-2012-reduced"}, ROOT))
+    size = Skim().chunk_events
     for dataset in catalogue.datasets.values():
         plan = plan_chunks(dataset, dataset.generated_events, size)
         assert len(plan) == -(-dataset.generated_events // size)  # type: ignore[operator]

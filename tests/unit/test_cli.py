@@ -16,8 +16,8 @@ from taipan.cli.fit import MODES, fit
 from taipan.cli.main import COMPLETE, main
 from taipan.cli.main import taipan as command
 from taipan.cli.words import repeat_names
+from taipan.commands.fit import FitOptions
 from taipan.inference.blinding import Mode
-from taipan.inference.command import FitOptions
 
 SLOW = ("numpy", "pydantic", "yaml", "uproot", "pyhf", "matplotlib", "snakemake", "rich.markdown")
 

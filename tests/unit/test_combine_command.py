@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from taipan.cli.main import main
+from taipan.commands.combine import combine_results
 from taipan.errors import TaipanError
 from taipan.inference import FitError, compile_model, fit
 from taipan.inference.combine import combine_workspaces
-from taipan.inference.combine_command import combine_results
 from taipan.inference.robust import combine_robustly, largest_distance
 from tests.public_models import public_models
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from taipan.analysis import Analysis, Column, Quantity, Shift
-from taipan.config.check_coverage import check_strengths
-from taipan.config.check_fit import fitted_regions
-from taipan.config.checks import check_config
+from taipan.checks.configuration import check_config
+from taipan.checks.coverage import check_strengths
+from taipan.checks.fit import fitted_regions
 from taipan.config.load import merge, validate
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
@@ -69,7 +69,7 @@ ESTIMATE = {
     "denominator": "ss_cr",
 }
 CONTENT = {
-    "module": "toy",
+    "analysis": "toy",
     "title": "toy",
     "data": ["Data"],
     "samples": {
@@ -208,14 +208,15 @@ MESSAGES = {
     ),
     "theory uncertainty as a domain": (
         {
-            "training": {"adversary": {"control_sample": {"data": "pdf"}}},
+            "training": {"adversary": {"control_sample": {"simulation": ["pdf"]}}},
             "systematics": {
                 "pdf": {"kind": "rate", "size": 0.1, "samples": ["S"], "group": "theory"}
             },
         },
-        "training.adversary.control_sample.data: 'pdf' is a theory uncertainty (rate): a score "
-        "decorrelated from a choice between two generators or theories hides their difference and "
-        "does not reduce the uncertainty that it stands for (arXiv:2109.08159); allowed: data",
+        "training.adversary.control_sample.simulation[0]: 'pdf' is a theory uncertainty (rate): "
+        "a score decorrelated from a choice between two generators or theories hides their "
+        "difference and does not reduce the uncertainty that it stands for (arXiv:2109.08159); "
+        "allowed: S, ZLL, ZTT",
     ),
     "alternative simulation as a domain": (
         {"training": {"adversary": {"control_sample": {"simulation": ["ZTT", "Z2"]}}}},
@@ -227,17 +228,14 @@ MESSAGES = {
         "training.adversary.control_sample.simulation[0]: 'nlo' is an alternative simulation (kind",
     ),
     "experimental systematic as a domain": (
-        {"training": {"adversary": {"control_sample": {"data": "tes"}}}},
-        "training.adversary.control_sample.data: 'tes' is a systematic: the domains are data and "
-        "simulation, a variation has its own templates in the fit; allowed: data",
+        {"training": {"adversary": {"control_sample": {"simulation": ["tes"]}}}},
+        "training.adversary.control_sample.simulation[0]: 'tes' is a systematic: the domains are "
+        "data and simulation, a variation has its own templates in the fit; allowed: S, ZLL, ZTT",
     ),
-    "simulated dataset as data of the adversary": (
-        {"training": {"adversary": {"control_sample": {"data": "H"}}}},
-        "training.adversary.control_sample.data: 'H' is a simulated dataset, not a domain; allow",
-    ),
-    "unknown domain": (
-        {"training": {"adversary": {"control_sample": {"data": "dta"}}}},
-        "training.adversary.control_sample.data: 'dta' is not a domain; did you mean 'data'? (dat",
+    "simulated dataset as a domain": (
+        {"training": {"adversary": {"control_sample": {"simulation": ["H"]}}}},
+        "training.adversary.control_sample.simulation[0]: 'H' is a simulated dataset, not a "
+        "sample; allowed: S, ZLL, ZTT",
     ),
     "estimated sample as simulation of the adversary": (
         {"training": {"adversary": {"control_sample": {"simulation": ["QCD"]}}}},
@@ -327,11 +325,11 @@ MESSAGES = {
     ),
     "systematic named like the parameter of interest": (
         {"systematics": {"mu": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
-        "systematics.mu: 'mu' is already the fit parameter of fit.poi[0]",
+        "systematics.mu: 'mu' is already the fit parameter of fit.poi",
     ),
     "free normalisation named like the parameter of interest": (
         {"fit": {"free_normalisations": {"mu": "ZLL"}}},
-        "fit.free_normalisations.mu: 'mu' is already the fit parameter of fit.poi[0]",
+        "fit.free_normalisations.mu: 'mu' is already the fit parameter of fit.poi",
     ),
     "systematic named like a free normalisation": (
         {"systematics": {"z_norm": {"kind": "rate", "size": 0.1, "samples": ["S"]}}},
@@ -552,14 +550,6 @@ MESSAGES = {
         {"skim": {"envelope": {"jet_pt": 0.1}}},
         "skim.envelope.jet_pt: 'jet_pt' is not a threshold of the analysis module; did you mean "
         "'tau_pt'? (tau_pt)",
-    ),
-    "two parameters of interest": (
-        {"fit": {"poi": ["mu", "mu2"]}},
-        "fit.poi: 2 parameters of interest; exactly one is allowed",
-    ),
-    "no parameter of interest": (
-        {"fit": {"poi": []}},
-        "fit.poi: 0 parameters of interest; exactly one is allowed",
     ),
     "range of the parameter of interest without 1": (
         {"fit": {"poi_range": [2.0, 5.0]}},
@@ -892,8 +882,8 @@ def test_fastsim_has_all_its_data():
 
 
 def test_all_problems_are_reported_a_line_each():
-    lines = problems({"features": ["a"], "fit": {"poi": []}, "data": ["X"]})
-    assert [line.split(":")[0] for line in lines] == ["data[0]", "features[0]", "fit.poi"]
+    lines = problems({"features": ["a"], "fit": {"poi_range": [2.0, 5.0]}, "data": ["X"]})
+    assert [line.split(":")[0] for line in lines] == ["data[0]", "features[0]", "fit.poi_range"]
 
 
 def test_pileup_systematic_needs_the_correction():
@@ -1145,7 +1135,7 @@ def test_skipping_needs_countable_events():
 
 def test_module_without_a_reader_of_flat_ntuples(skims):
     (line,) = problems({"skims": str(skims)}, catalogue=SKIMS)
-    assert line == "catalogue: module 'toy' cannot read flat ntuples (kind skims)"
+    assert line == "catalogue: analysis 'toy' cannot read flat ntuples (kind skims)"
 
 
 def test_data_without_luminosity(skims):
@@ -1171,7 +1161,7 @@ def test_results_below_a_file(tmp_path):
 
 def test_results_in_a_folder_without_permission(tmp_path, monkeypatch):
     """The permission is denied by patching: the tests may run as a user who may write anywhere."""
-    monkeypatch.setattr("taipan.config.checks.os.access", lambda path, mode: False)
+    monkeypatch.setattr("taipan.checks.configuration.os.access", lambda path, mode: False)
     results = str(tmp_path / "results")
     (line,) = problems({"results": results})
     assert line == f"results: '{results}' cannot be written: {tmp_path} is not writable"
@@ -1227,11 +1217,13 @@ def test_input_that_the_system_does_not_let_us_see(tmp_path, monkeypatch):
 def test_dry_run_needs_no_permission_to_write(tmp_path, monkeypatch):
     """Permissions are those of a patch: the tests may run as a user who may do anything."""
     results = {"results": str(tmp_path / "results")}
-    monkeypatch.setattr("taipan.config.checks.os.access", lambda path, mode: not mode & os.W_OK)
+    monkeypatch.setattr(
+        "taipan.checks.configuration.os.access", lambda path, mode: not mode & os.W_OK
+    )
     check(results, writes=False)
     (line,) = problems(results)
     assert line.endswith(f"cannot be written: {tmp_path} is not writable")
-    monkeypatch.setattr("taipan.config.checks.os.access", lambda path, mode: False)
+    monkeypatch.setattr("taipan.checks.configuration.os.access", lambda path, mode: False)
     with pytest.raises(TaipanError, match=f"cannot be read: {tmp_path} is not readable"):
         check(results, writes=False)
 
@@ -1254,6 +1246,6 @@ def test_message_says_where_the_files_come_from():
     number = sum(len(dataset["files"]) for dataset in CATALOGUE["datasets"].values())
     assert line == (
         "skims: missing; catalogue 'toys' of kind skims needs the folder of its files; "
-        f"config/datasets/toys.yaml says where its {number} files come from (record 12350 of the "
+        f"datasets/toys.yaml says where its {number} files come from (record 12350 of the "
         "CERN Open Data portal)"
     )

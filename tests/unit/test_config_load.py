@@ -17,6 +17,7 @@ from taipan.config.load import (
     read_yaml,
 )
 from taipan.config.model import Config
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 
 ROOT = Path(__file__).parents[2]
@@ -134,6 +135,16 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
             "training.fold: 'fold' is not a key; did you mean 'folds'? (region, folds, networks, ",
         ),
         (
+            {"training": {"adversary": {"control_sample": {"data": "data"}}}},
+            "training.adversary.control_sample.data: 'data' is not a key (region, simulation, ",
+        ),
+        ({"fit": {"poi": ["mu", "nu"]}}, 'fit.poi: ["mu", "nu"] is not allowed (name ('),
+        ({"fit": {"poi": ""}}, "fit.poi: '' is not allowed"),
+        (
+            {"skim": {"chunk_minutes": 1.0}},
+            "skim.chunk_minutes: 'chunk_minutes' is not a key; did you mean 'chunk_events'? (",
+        ),
+        (
             {"trainings": {}},
             "trainings: 'trainings' is not a key; did you mean 'training'? (analysis, ",
         ),
@@ -190,9 +201,9 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
         ),
         ({"results": ""}, "results: '' is not allowed (text, not empty)"),
         ({"catalogue": "../x"}, "catalogue: '../x' is not allowed (name of a file, without .yaml)"),
-        ({"analysis": "hgg"}, "analysis: 'hgg' is not a file of "),
-        ({"analysis": "../x"}, "analysis: '../x' is not a file of "),
-        ({"analysis": ["htautau"]}, 'analysis: ["htautau"] is not a file of '),
+        ({"analysis": "hgg"}, "analysis: 'hgg' is not a folder of "),
+        ({"analysis": "../x"}, "analysis: '../x' is not the folder of an analysis"),
+        ({"analysis": ["htautau"]}, 'analysis: ["htautau"] is not the name of an analysis'),
     ],
 )
 def test_message(overrides, expected):
@@ -205,10 +216,10 @@ def test_every_problem_is_a_line():
 
 
 def test_run_key_in_an_analysis_is_refused(write):
-    """config.yaml holds every run key, so one in the analysis file would never have an effect."""
-    text = (ROOT / "config/analyses/htautau.yaml").read_text(encoding="utf-8")
-    path = write(text + "\nseed: 5\n", "config/analyses/htautau.yaml")
-    text = message(load_config, {}, path.parents[2])
+    """What is run and where files lie is nobody else's choice."""
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    path = write(text + "\nseed: 5\n", "config/analyses/htautau/analysis.yaml")
+    text = message(load_config, {}, path.parents[3])
     assert text == (
         f"{path}: seed: not a key of an analysis; write it in config/config.yaml or an overlay"
     )
@@ -220,9 +231,10 @@ def test_catalogue_errors_name_the_file(write):
         "name: mine\nkind: skim\ndescription: d\nlicence: l\ndatasets:\n"
         "  A: {files: [a.root], is_data: false}\n"
         "  B: {files: [], is_data: true, luminosity: {value: -1, unit: fb-1, source: test}}\n",
-        "config/datasets/mine.yaml",
+        "config/analyses/htautau/datasets/mine.yaml",
     )
-    assert message(load_catalogue, config, path.parents[2]).splitlines() == [
+    config = config.model_copy(update={"folder": str(path.parents[1])})
+    assert message(load_catalogue, config).splitlines() == [
         f"{path}: kind: 'skim' is not allowed (one of fastsim, skims, nanoaod)",
         f"{path}: datasets.A: a simulated dataset needs `cross_section`",
         f"{path}: datasets.B.files: [] is not allowed (list of text, at least 1)",
@@ -235,14 +247,14 @@ def test_catalogue_has_the_name_of_its_file(write):
     path = write(
         "name: other\nkind: fastsim\ndescription: d\nlicence: l\n"
         "datasets: {A: {files: [a.root], is_data: true}}\n",
-        "config/datasets/mine.yaml",
+        "config/analyses/htautau/datasets/mine.yaml",
     )
-    text = message(load_catalogue, config, path.parents[2])
+    text = message(load_catalogue, config.model_copy(update={"folder": str(path.parents[1])}))
     assert text == f"{path}: name: 'other' is not the name of the file (mine)"
 
 
 def test_unknown_catalogue_lists_the_files():
-    text = message(load_catalogue, load_config({"catalogue": "none"}, ROOT), ROOT)
+    text = message(load_catalogue, load_config({"catalogue": "none"}, ROOT))
     assert "catalogue: 'none' is not a file of" in text
     assert "cms-2012-skims" in text
 
@@ -343,13 +355,16 @@ def test_tilde_is_the_home_folder_of_every_path(monkeypatch):
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        ({"analysis": "htautua"}, "analysis: 'htautua' is not a file of .*did you mean 'htautau'?"),
+        (
+            {"analysis": "htautua"},
+            "analysis: 'htautua' .*did you mean 'htautau'?",
+        ),
         ({"catalogue": "fastsm"}, "catalogue: 'fastsm' is not a file of .*did you mean 'fastsim'?"),
     ],
 )
 def test_name_of_a_file_gets_a_suggestion(overrides, line):
     with pytest.raises(TaipanError, match=line.replace("?", r"\?")):
-        load_catalogue(load_config(overrides, ROOT), ROOT)
+        load_catalogue(load_config(overrides, ROOT))
 
 
 @pytest.mark.parametrize(
@@ -376,9 +391,26 @@ def test_mirrors_with_ports_and_escaped_passwords_pass():
     assert list(load_config({"remote": {"mirrors": mirrors}}, ROOT).remote.mirrors) == mirrors
 
 
+def test_analysis_has_defaults_of_a_run_that_only_a_change_overrules(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    own = "training: {learning_rate: 0.01, folds: 3}\npileup: {max_weight: 2.0}\n"
+    (folder / "analysis.yaml").write_text(text + own, encoding="utf-8")
+    config = read_config([], ROOT, analysis=str(folder))
+    assert (config.training.learning_rate, config.training.folds) == (0.01, 3)
+    assert config.training.epochs == Training().epochs
+    assert config.pileup.max_weight == 2.0
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("training: {folds: 4}\npileup: {enabled: false}\n", encoding="utf-8")
+    config = read_config([overlay], ROOT, analysis=str(folder))
+    assert (config.training.learning_rate, config.training.folds) == (0.01, 4)
+    assert (config.pileup.max_weight, config.pileup.enabled) == (2.0, False)
+
+
 def test_figures_are_labelled_by_catalogue_and_analysis():
     config = read_config([], ROOT)
     assert (config.experiment, config.energy) == ("CMS Open Data", 8.0)
-    assert load_catalogue(config, ROOT).label == "Taipan fastsim"
+    assert load_catalogue(config).label == "Taipan fastsim"
     reduced = config.model_copy(update={"catalogue": "cms-2012-reduced"})
-    assert load_catalogue(reduced, ROOT).label == ""
+    assert load_catalogue(reduced).label == ""

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from taipan.inference.compile import compile_model
 from taipan.inference.fit import fit
 from taipan.inference.impacts import rank_parameters
-from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.model import CompiledModel
 from taipan.inference.yields import prefit_yields
 
 

@@ -438,7 +438,7 @@ def test_no_transfer_factor_no_modifier():
 @pytest.mark.parametrize(
     ("fit", "message"),
     [
-        ({"poi": ["mu", "kappa"]}, "must name exactly one"),
+        ({"poi": "luminosity"}, "luminosity: the name is taken by fit.poi"),
         ({"poi_range": (2.0, 3.0)}, r"fit.poi_range: \[2, 3\] must contain 1"),
         ({"free_normalisations": {"x": "WW"}}, r"free_normalisations.x: 'WW' is not a sample"),
         ({"free_normalisations": {"luminosity": "W"}}, "the name is taken by fit.free_norm"),

@@ -15,7 +15,7 @@ from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.weights.learned import weigh_training_events
 from taipan.search import confirm
 from taipan.search.confirm import Candidate, combine_folds, decide
-from taipan.search.worker import Search
+from taipan.search.job import Search
 
 TRAINING = Training(
     networks=1, activation="relu", folds=4, hidden_layers=[16], dropout=0.0, learning_rate=1e-2,

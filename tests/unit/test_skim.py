@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS, compute
 from taipan.columns.identity import assign_folds
+from taipan.config.load import read_config
 from taipan.errors import TaipanError
 from taipan.skim.run import Chunk, Cutflow, skim_chunk
 from taipan.skim.storage import read_events
-from tests.conftest import ENVELOPE, fastsim_settings, skim_settings
+from tests.conftest import ENVELOPE, ROOT, fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 from tests.nanoaod_files import rewrite
 
 
@@ -74,7 +75,7 @@ def test_loosened_skim_contains_every_shifted_event(root_file: Path, tmp_path: P
 
     def selected(path: Path, size: float) -> set[int]:
         columns = ANALYSIS.shifts["tau_pt"].function(read_events([path], ANALYSIS.columns), size)
-        return set(columns["event"][compute(columns)["passes"]].tolist())
+        return set(columns["event"][ANALYSIS.compute(columns)["passes"]].tolist())
 
     assert selected(loose, 0.0) == selected(tight, 0.0)
     assert selected(tight, 0.06) < selected(loose, 0.06)
@@ -231,6 +232,4 @@ class TestBadInput:
 
 
 def test_envelope_is_that_of_the_default_configuration() -> None:
-    from taipan.config.sections.skim import Skim
-
-    assert Skim().envelope == ENVELOPE
+    assert read_config([], ROOT).skim.envelope == ENVELOPE

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import poisson
 
 from taipan.inference import toy_limit as module
-from taipan.inference.model import compile_model
+from taipan.inference.compile import compile_model
 from taipan.inference.profile import BAND, Profile
 from taipan.inference.toy_limit import toy_limit
 

@@ -3,14 +3,13 @@
 import os
 from pathlib import Path
 
-from taipan.import_path import PROJECT, drop_folder
+from taipan.import_path import drop_folder
 
 ROOT = Path(workflow.basedir)
 # Snakemake puts the folder of the Snakefile first on the path: a file pyhf.py in it would run in
-# place of the library. An analysis module is found there by its name.
+# place of the library.
 drop_folder(ROOT)
 drop_folder()
-os.environ[PROJECT] = str(ROOT)
 
 from dataclasses import asdict
 from functools import cache
@@ -18,13 +17,12 @@ from functools import cache
 from snakemake.exceptions import WorkflowError
 
 from taipan.analysis import load_analysis
-from taipan.config.check_coverage import check_strengths
-from taipan.config.check_decorrelation import OWN
-from taipan.config.checks import check_access, check_config
+from taipan.checks.coverage import check_strengths
+from taipan.checks.decorrelation import OWN
+from taipan.checks.configuration import check_access, check_config
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.slices import hash_catalogue, hash_config, slice_config
 from taipan.datasets import (
-    chunk_size,
     mirrors_of,
     nominal_datasets,
     plan_chunks,
@@ -43,8 +41,8 @@ from taipan.seeds import derive_seed
 try:
     check_files(workflow.configfiles)
     CONFIG = load_config(config, ROOT)
-    CATALOGUE = load_catalogue(CONFIG, ROOT)
-    ANALYSIS = load_analysis(CONFIG.module)
+    CATALOGUE = load_catalogue(CONFIG)
+    ANALYSIS = load_analysis(CONFIG.folder, CONFIG.quantities)
     check_config(CONFIG, CATALOGUE, ANALYSIS, writes=False)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
@@ -96,7 +94,7 @@ NOMINAL = nominal_datasets(CONFIG)
 ALTERNATIVES = [name for name in DATASETS if name not in NOMINAL]
 CHUNKS = {
     name: plan_chunks(
-        CATALOGUE.dataset(name), generated_events(name), chunk_size(CONFIG.skim)
+        CATALOGUE.dataset(name), generated_events(name), CONFIG.skim.chunk_events
     )
     for name in DATASETS
 }

@@ -2,7 +2,10 @@
 
 import sys
 
+from taipan.import_path import drop_folder
+
 if __name__ == "__main__":
-    from taipan.__main__ import main
+    drop_folder()
+    from taipan.cli.main import main
 
     sys.exit(main())

@@ -27,7 +27,7 @@ def combine(workspaces: tuple[str, ...], correlate: tuple[str, ...], poi: str, o
     Puts the regions of several pyhf workspaces into one. NAME is that of the analysis, which its
     regions and parameters get. Parameters are not correlated unless --correlate says so.
     """
-    from taipan.inference.combine_command import run_combine  # pyhf takes a second to import
+    from taipan.commands.combine import run_combine  # pyhf takes a second to import
 
     run_combine(workspaces, correlate, poi, out)
 
@@ -48,6 +48,6 @@ def combine_results(results: Path, level: float, out: Path | None) -> None:
 
     The intervals cover whatever the correlation is (arXiv:2410.22333).
     """
-    from taipan.inference.combine_command import run_combine_results
+    from taipan.commands.combine import run_combine_results
 
     run_combine_results(results, level, out)

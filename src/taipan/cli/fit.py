@@ -79,6 +79,6 @@ def fit(**options: Any) -> None:
 
     Prints what it says; --out keeps everything as JSON.
     """
-    from taipan.inference.command import FitOptions, run_fit  # pyhf takes a second to import
+    from taipan.commands.fit import FitOptions, run_fit  # pyhf takes a second to import
 
     run_fit(FitOptions(**options))

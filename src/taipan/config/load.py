@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from taipan.analysis_folder import ANALYSIS_FILE, DATASETS, find_folder
 from taipan.config.fields import Fields, KeyPath, entries, format_path, format_value, nearest
 from taipan.config.model import Config, Run
 from taipan.datasets import Catalogue
@@ -18,8 +20,8 @@ from taipan.errors import TaipanError
 from taipan.limits import refuse_large
 
 RUN_FILE = Path("config/config.yaml")
-ANALYSES = Path("config/analyses")
-CATALOGUES = Path("config/datasets")
+_OF_A_RUN = {"analysis", "skims", "files", "results", "seed"}
+"""Keys for which an analysis has no default: what is run, and where its files lie."""
 _MOST_VALUES = 1_000_000  # of a file
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
@@ -147,8 +149,8 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     Returns
     -------
     Config
-        Validated configuration; :func:`taipan.config.checks.check_config` checks what needs more
-        than one key.
+        Validated configuration; :func:`taipan.checks.configuration.check_config` checks what needs
+        more than one key.
 
     Raises
     ------
@@ -156,19 +158,58 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
         One line a problem: key path, bad value, what is allowed.
     """
     analysis = overrides.get("analysis", Run.model_fields["analysis"].default)
-    path = _choose(root, ANALYSES, analysis, "analysis")
-    content = read_yaml(path)
-    misplaced = sorted(content.keys() & Run.model_fields.keys())
+    if not isinstance(analysis, str):
+        raise TaipanError(f"analysis: {format_value(analysis)} is not the name of an analysis")
+    folder = find_folder(analysis, root)
+    path = folder / ANALYSIS_FILE
+    content = _place_files(read_yaml(path), folder)
+    misplaced = sorted(content.keys() & _OF_A_RUN)
     if misplaced:
         raise TaipanError(
             f"{path}: {', '.join(misplaced)}: not a key of an analysis; "
             f"write it in {RUN_FILE} or an overlay"
         )
-    base = merge(Run().model_dump(mode="json"), content)
+    defaults = Run().model_dump(mode="json")
+    overrides = _leave_to(content, overrides, defaults)
+    base = merge(defaults, content)
     problems: list[str] = []
     merged = _remove_nulls(merge(base, overrides), base, (), problems)
     _raise(problems)
-    return validate(Config, merged)
+    if "folder" in merged:
+        raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
+    config = validate(Config, {**merged, "analysis": folder.resolve().name})
+    return config.model_copy(update={"folder": str(folder)})
+
+
+def _leave_to(
+    content: Mapping[str, Any], overrides: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Leave out what is set as it is by default, where the analysis has a default of its own.
+
+    ``config/config.yaml`` lists every key of a run with its default; only what differs is a choice.
+    """
+    kept = {}
+    for key, value in overrides.items():
+        own, default = content.get(key), defaults.get(key)
+        if isinstance(own, Mapping) and isinstance(value, Mapping) and isinstance(default, Mapping):
+            kept[key] = _leave_to(own, value, default)
+        elif not (key in content and key in defaults and value == default):
+            kept[key] = value
+    return kept
+
+
+def _place_files(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Let the paths of the weights' files, which count from the folder, count as all others."""
+    weights = content.get("weights")
+    if not isinstance(weights, Mapping):
+        return dict(content)
+    placed = {
+        name: {**weight, "file": str(folder / os.path.expanduser(weight["file"]))}
+        if isinstance(weight, Mapping) and isinstance(weight.get("file"), str)
+        else weight
+        for name, weight in weights.items()
+    }
+    return {**content, "weights": placed}
 
 
 def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Config:
@@ -194,15 +235,15 @@ def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Conf
     return load_config({**merged, **keys}, root)
 
 
-def load_catalogue(config: Config, root: Path) -> Catalogue:
-    """Load the dataset catalogue that the configuration names.
+def load_catalogue(config: Config) -> Catalogue:
+    """Load the dataset catalogue that the configuration names, from the analysis' folder.
 
     Raises
     ------
     TaipanError
         One line a problem, each with the name of the file.
     """
-    path = _choose(root, CATALOGUES, config.catalogue, "catalogue")
+    path = _choose_catalogue(config)
     content = read_yaml(path)
     try:
         catalogue = validate(Catalogue, content)
@@ -221,14 +262,15 @@ def dump(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json")
 
 
-def _choose(root: Path, folder: Path, name: Any, key: str) -> Path:
-    available = sorted(path.stem for path in (root / folder).glob("*.yaml"))
+def _choose_catalogue(config: Config) -> Path:
+    folder, name = Path(config.folder) / DATASETS, config.catalogue
+    available = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in available:
         raise TaipanError(
-            f"{key}: {format_value(name)} is not a file of {root / folder}"
-            f"{nearest(str(name), available)} ({', '.join(available) or 'there is none'})"
+            f"catalogue: {format_value(name)} is not a file of {folder}"
+            f"{nearest(name, available)} ({', '.join(available) or 'there is none'})"
         )
-    return root / folder / f"{name}.yaml"
+    return folder / f"{name}.yaml"
 
 
 def _remove_nulls(

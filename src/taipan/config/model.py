@@ -3,7 +3,7 @@
 This module and :mod:`taipan.config.sections`, a file a section, are the only place that knows the
 keys. The JSON schema, the default ``config/config.yaml`` and the tables of ``config/README.md``
 are generated from them. Checks that need more than one key (does a systematic's sample exist?)
-live in :mod:`taipan.config.checks`.
+live in :mod:`taipan.checks.configuration`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
+from pydantic.json_schema import SkipJsonSchema
 
 from taipan.config.base import Name, Place, Positive, Strict
 from taipan.config.sections.adversary import AdversaryScan
@@ -20,7 +21,7 @@ from taipan.config.sections.decorrelation import DecorrelationCheck
 from taipan.config.sections.fastsim import Fastsim
 from taipan.config.sections.fit import Fit
 from taipan.config.sections.input_selection import InputSelection
-from taipan.config.sections.observables import Categorical, Observable
+from taipan.config.sections.observables import Categorical, DerivedQuantity, Observable
 from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.pileup import Pileup
 from taipan.config.sections.regions import Region
@@ -38,13 +39,17 @@ from taipan.systematics.registry import AnySystematic
 class Run(Strict):
     """Keys of `config/config.yaml` and its overlays."""
 
-    analysis: Name = Field(
-        "htautau", description="Name of the analysis: `config/analyses/<analysis>.yaml`."
+    analysis: Place = Field(
+        "htautau",
+        min_length=1,
+        description="Name of an analysis, which is a folder of `config/analyses`, or the path of a "
+        "folder elsewhere, with a `/` in it (`./mine`). Code in it runs.",
     )
     catalogue: str = Field(
         "fastsim",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-        description="Name of the dataset catalogue: `config/datasets/<catalogue>.yaml`.",
+        description="Name of the dataset catalogue: `datasets/<catalogue>.yaml` in the folder of "
+        "the analysis.",
     )
     skims: Place | None = Field(
         None, description="Folder of flat, already skimmed ntuples (catalogues of kind `skims`)."
@@ -89,12 +94,15 @@ class Run(Strict):
 
 
 class Config(Run):
-    """The complete configuration: run keys and those of `config/analyses/<analysis>.yaml`."""
+    """The complete configuration: run keys and those of the `analysis.yaml` of a folder.
 
-    module: str = Field(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$",
-        description="Importable Python module with the object selection and derived quantities.",
-    )
+    Attributes
+    ----------
+    folder
+        Folder of the analysis, of which `analysis` has the name once it is loaded.
+    """
+
+    folder: SkipJsonSchema[str] = ""  # no key of a file: it follows from `analysis`
     title: str = Field(description="Title on the report.")
     experiment: str = Field(
         "",
@@ -107,6 +115,10 @@ class Config(Run):
     data: list[str] = Field(min_length=1, description="Datasets of collision data.")
     samples: dict[Name, Sample] = Field(min_length=1, description="Samples in stacking order.")
     regions: dict[Name, Region] = Field(min_length=1, description="Regions.")
+    quantities: dict[Name, DerivedQuantity] = Field(
+        default_factory=dict,
+        description="Quantities that are expressions of those of the selection.",
+    )
     features: list[str] = Field(
         default_factory=list,
         description="Inputs of the network, in order. None: no network is trained, nothing is "

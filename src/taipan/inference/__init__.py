@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from taipan.inference.compile import compile_model
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult, fit
-from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.model import CompiledModel
 from taipan.inference.result import run_inference
 from taipan.inference.toys import pseudo_experiments
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from taipan.inference.compile import compile_model
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult, fit
-from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.model import CompiledModel
 from taipan.inference.read import keep_regions
 
 Array = npt.NDArray[np.float64]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from taipan.bin_statistics import Group, list_uncounted
 from taipan.inference.errors import FitError
-
-if TYPE_CHECKING:
-    from taipan.inference.model import CompiledModel
+from taipan.inference.model import CompiledModel
 
 logger = logging.getLogger(__name__)
 

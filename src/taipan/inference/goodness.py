@@ -18,9 +18,10 @@ from scipy.stats import chi2
 
 from taipan.inference.batch import fit_many
 from taipan.inference.blinding import signal_regions
+from taipan.inference.compile import compile_model
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult, fit
-from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.model import CompiledModel
 from taipan.inference.toys import draw_data
 
 Array = npt.NDArray[np.float64]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.inference.blinding import refuse_bounds, signal_regions
+from taipan.inference.compile import compile_model
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult
 from taipan.inference.goodness import (
@@ -26,7 +27,7 @@ from taipan.inference.impacts import (
     parameter_kinds,
     rank_parameters,
 )
-from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.model import CompiledModel
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
 from taipan.inference.yields import postfit_yields, prefit_yields
 

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.inference.batch import Fits, fit_many
+from taipan.inference.compile import compile_model
 from taipan.inference.errors import FitError
 from taipan.inference.minima import DEEPER
-from taipan.inference.model import CompiledModel, compile_model, name_bin
+from taipan.inference.model import CompiledModel, name_bin
 from taipan.inference.poisson import SLACK
 
 logger = logging.getLogger(__name__)

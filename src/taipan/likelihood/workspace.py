@@ -179,14 +179,12 @@ def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str
 
 
 def _parameter_of_interest(config: Config) -> str:
-    if len(config.fit.poi) != 1:
-        raise LikelihoodError(f"fit.poi: {config.fit.poi} must name exactly one parameter")
     low, high = config.fit.poi_range
     if not low < 1.0 < high:
         raise LikelihoodError(f"fit.poi_range: [{low:g}, {high:g}] must contain 1")
     if not any(sample.role == "signal" for sample in config.samples.values()):
         raise LikelihoodError("samples: none has `role: signal`, so there is nothing to measure")
-    return config.fit.poi[0]
+    return config.fit.poi
 
 
 def _check_names(config: Config, poi: str) -> None:

@@ -9,16 +9,14 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taipan.atomic import replacing
 from taipan.nn.history import History
-
-if TYPE_CHECKING:
-    from taipan.nn.loop import Loaded, Plan
+from taipan.nn.plan import Loaded, Plan
 
 logger = logging.getLogger(__name__)
 

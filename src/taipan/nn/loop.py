@@ -8,8 +8,7 @@ never interrupted. Imports TensorFlow.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan import metrics
-from taipan.config.sections.overtraining import OvertrainingCondition
-from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.checkpoint import Checkpoint, Saved
 from taipan.nn.conditions import Part, compare
 from taipan.nn.engine import Engine, Events
 from taipan.nn.history import History, choose_epoch, learning_rate, stop_reason
+from taipan.nn.plan import OBJECTIVE, Fitted, Loaded, Plan
 from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
 from taipan.seeds import derive_seed
 
@@ -31,93 +29,10 @@ logger = logging.getLogger(__name__)
 
 _LOG_EVERY = 10  # epochs between lines of the log
 _ALWAYS = ("bce", "brier", "auc")  # metrics of every history
-OBJECTIVE = "objective"
-"""Metric that an engine gives itself, by :meth:`~taipan.nn.engine.Engine.measure`."""
 _CHEAP = {"bce": metrics.bce, "brier": metrics.brier, "auc": metrics.auc}
 
 Hook = Callable[[Engine, History], str | None]
 """Called after each epoch; a text ends the training and says why."""
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """Events of one part as tensors of the engine and arrays of shape (n,).
-
-    `weights` are the signed training weights, for metrics; `of_loss` those of the loss;
-    `reference` the scores by :func:`~taipan.nn.reference.fit_reference`, `reference_values` their
-    metrics, which are the same in every epoch.
-    """
-
-    events: Events
-    labels: NDArray[np.integer[Any]]
-    weights: NDArray[np.float64]
-    of_loss: NDArray[np.float64]
-    reference: NDArray[np.float64] | None = None
-    reference_values: dict[str, tuple[float, NDArray[np.float64]]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one network is trained.
-
-    Parameters
-    ----------
-    name
-        Name in messages, such as ``fold 0``.
-    seed
-        Seed of the weights, the dropout and the order of events.
-    settings
-        Section `training` of the configuration.
-    conditions
-        Conditions under which an epoch is overtrained.
-    totals
-        Expected signal and background events (for σ(μ)).
-    metric
-        Metric of the validation events that picks the epoch; that of the settings if empty.
-    identity
-        Hash of what else the training depends on.
-    code
-        Version of the code.
-    """
-
-    name: str
-    seed: int
-    settings: Training
-    conditions: Sequence[OvertrainingCondition] = ()
-    totals: tuple[float, float] = (1.0, 1.0)
-    metric: str = ""
-    identity: str = ""
-    code: str = ""
-
-    @property
-    def key(self) -> str:
-        """Metric that picks the epoch, as named in the history."""
-        return self.metric or self.settings.early_stopping_metric.removeprefix("bounded_")
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a training leaves, besides the weights in the engine's network.
-
-    Attributes
-    ----------
-    best_epoch
-        Epoch (from 0) whose weights were kept.
-    value
-        Validation metric of that epoch.
-    overtrained
-        True if every epoch was overtrained: then the kept one is merely the best of them.
-    reason
-        Why the training ended; empty if it ran through all epochs.
-    history
-        Name → a number an epoch.
-    """
-
-    best_epoch: int
-    value: float
-    overtrained: bool
-    reason: str
-    history: Mapping[str, list[float]]
 
 
 def fit_network(

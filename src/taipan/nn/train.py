@@ -31,8 +31,9 @@ from taipan.nn.adversary.fit import fit_against
 from taipan.nn.data import CLASSES, Split, TrainingSet, check_split, split_networks
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.export import ModelCard, export_network
-from taipan.nn.loop import Fitted, Hook, Loaded, Plan, fit_network
+from taipan.nn.loop import Hook, fit_network
 from taipan.nn.model import Network, average_networks, build_network
+from taipan.nn.plan import Fitted, Loaded, Plan
 from taipan.nn.reference import fit_reference
 from taipan.nn.weights.transform import order_events
 from taipan.seeds import derive_seed

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from taipan.atomic import write_json
 from taipan.errors import TaipanError
-from taipan.search.worker import CHIEF, PARENT, Search
+from taipan.search.job import CHIEF, PARENT, Search
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.conditions import Part, compare_paired, measure_gain
 from taipan.nn.data import Split, check_split, split_folds
-from taipan.search.worker import Search
+from taipan.search.job import Search
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)

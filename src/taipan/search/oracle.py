@@ -19,8 +19,8 @@ from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from taipan.atomic import write_text
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
+from taipan.search.job import FIRST
 from taipan.search.space import build_space
-from taipan.search.worker import FIRST
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ def build_space(space: SearchSpace) -> Any:
     Parameters
     ----------
     space
-        Section `tuning.space`, checked by :func:`taipan.config.checks.check_config`.
+        Section `tuning.space`, checked by :func:`taipan.checks.configuration.check_config`.
     """
     found = keras_tuner.HyperParameters()
     for name in CHOICES:

@@ -27,7 +27,7 @@ from taipan.errors import TaipanError
 from taipan.nn.data import TrainingSet, check_split, split_folds
 from taipan.nn.weights.transform import order_events
 from taipan.provenance import hash_content
-from taipan.search.worker import Search, result_path, write_search
+from taipan.search.job import Search, result_path, write_search
 
 if TYPE_CHECKING:
     from taipan.search.confirm import Decision

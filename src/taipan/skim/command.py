@@ -9,18 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taipan.analysis import Analysis, load_analysis
-from taipan.analysis_choice import find_analysis, trusted_module
 from taipan.atomic import read_json, write_json
 from taipan.clean_text import strip_credentials
-from taipan.config.load import ANALYSES, read_config
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.skim import Skim
-from taipan.datasets import chunk_size, divide, identify_file
+from taipan.datasets import divide, identify_file
 from taipan.errors import TaipanError
 from taipan.provenance import code_version, describe
-from taipan.remote.mirrors import Patience, RemoteFile, is_url
-from taipan.scripting import configure_logging
-from taipan.skim.cutflow import Cutflow, format_cutflow, merge_cutflows
+from taipan.remote.mirrors import Patience, RemoteFile
+from taipan.skim.cutflow import Cutflow, merge_cutflows
 from taipan.skim.duplicates import (
     ChunkList,
     count_once,
@@ -72,75 +69,10 @@ class Skimmed:
     is_data: bool
 
 
-def run_skim(
-    files: Sequence[str],
-    out: Path,
-    source: Source,
-    *,
-    analysis: str,
-    module: str | None,
-    overlays: Sequence[str] = (),
-    root: Path = Path(),
-    processes: int = 1,
-    cutflow: Path | None = None,
-) -> None:
-    """Run ``taipan skim``: skim files and print the cutflow.
-
-    Parameters
-    ----------
-    files
-        Paths and URLs.
-    out
-        Parquet file to write.
-    source
-        What the files are.
-    analysis
-        Name of the analysis, or of its module.
-    module
-        Module outside the package that the configuration may name.
-    overlays
-        Files of the configuration, whose sections ``skim`` and ``remote`` are used.
-    root
-        Folder that holds ``config/``.
-    processes
-        Number of processes.
-    cutflow
-        JSON file to write too, or None.
-
-    Raises
-    ------
-    TaipanError
-        As :func:`skim_files`; if there is no such analysis, or it is not trusted.
-    """
-    configure_logging()
-    if overlays or (root / ANALYSES / f"{analysis}.yaml").is_file():
-        config = read_config([*overlays], root, analysis=analysis)
-        chosen = trusted_module(config.module, module)
-        skim, remote = config.skim, config.remote
-    else:
-        chosen = find_analysis(analysis, root)
-        skim, remote = Skim(), Remote()
-    result = skim_files(
-        [text if is_url(text) else Path(text) for text in files],
-        out,
-        chosen,
-        skim,
-        source,
-        remote=remote,
-        processes=processes,
-        cutflow=cutflow,
-    )
-    print(format_cutflow(result.cutflow))
-    if not result.is_data:
-        size = result.generated
-        print(f"generated: {size.events:,} events, Σ genWeight {size.sumw:.10g}")
-    print(f"wrote {out}")
-
-
 def skim_files(
     files: Sequence[Path | str],
     out: Path,
-    module: str,
+    folder: Path,
     skim: Skim,
     source: Source,
     *,
@@ -158,8 +90,8 @@ def skim_files(
     out
         Parquet file to write; it appears when all files are read. The bytes do not depend on the
         number of processes.
-    module
-        Analysis module.
+    folder
+        Folder of the analysis.
     skim
         Envelope, sizes of chunks and steps, certified luminosity.
     source
@@ -178,7 +110,7 @@ def skim_files(
         branch; names it. If events occur twice and `skim.duplicates` is ``fail``. If `skim` has
         what only the workflow can do.
     """
-    analysis = load_analysis(module)
+    analysis = load_analysis(folder)
     _check_arguments(files, out, analysis, skim)
     limits = (remote or Remote()).model_dump(mode="json")
     patience = Patience.from_config(limits)
@@ -196,20 +128,20 @@ def skim_files(
     )
     parameters = {
         "settings": {**vars(settings), "envelope": dict(skim.envelope)},
-        "chunk_events": chunk_size(skim),
-        "code": code_version("taipan.skim.command", module),
+        "chunk_events": skim.chunk_events,
+        "code": code_version("taipan.skim.command", analysis=folder),
         "urls": [strip_credentials(file) for file in files if isinstance(file, str)],
     }
     paths = [file if isinstance(file, Path) else None for file in files]
     tasks = [
-        SkimTask(str(file), low, high, path, settings, module, parameters, remote=limits)
+        SkimTask(str(file), low, high, path, settings, str(folder), parameters, remote=limits)
         for file, path, (entries, _) in zip(files, paths, facts, strict=True)
-        for low, high in divide(entries, chunk_size(skim))
+        for low, high in divide(entries, skim.chunk_events)
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.stem}.", dir=out.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=f".{out.stem}.", dir=out.parent) as scratch:
         events, records, lists = (
-            [Path(folder) / f"{i}{ending}" for i in range(len(tasks))]
+            [Path(scratch) / f"{i}{ending}" for i in range(len(tasks))]
             for ending in (".parquet", ".json", "_identities.parquet")
         )
         run_local(tasks, list(zip(events, records, lists, strict=True)), processes)

@@ -8,9 +8,9 @@ overrides what it needs. No other module knows a kind by name.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from numpy.typing import NDArray
 from pydantic import Field
@@ -22,20 +22,56 @@ if TYPE_CHECKING:
     from taipan.analysis import Analysis, Columns
     from taipan.config.model import Config
     from taipan.datasets import Catalogue
-    from taipan.events.corrections import EventCorrection
-    from taipan.events.load import DatasetEvents
 
 Array = NDArray[Any]
 Smoothing = Literal["none", "lowess", "353QH"]
 
 
+class Correction(Protocol):
+    """What gives a weight of the section `weights`."""
+
+    def evaluate(self, quantities: Mapping[str, Array]) -> Array:
+        """Weight of each event, shape (n,)."""
+
+
 @dataclass(frozen=True)
 class Target:
-    """What a systematic is checked against: configuration, catalogue and analysis."""
+    """What a systematic is checked against.
+
+    Attributes
+    ----------
+    config, catalogue, analysis
+        What the configuration names.
+    check_control_region
+        Gives a line if a region (key path, name) does not exist or may hold signal.
+    """
 
     config: Config
     catalogue: Catalogue
     analysis: Analysis
+    check_control_region: Callable[[str, str], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class WeighedEvents:
+    """Weights of the events of a dataset, for a change of them.
+
+    Attributes
+    ----------
+    dataset
+        Its name.
+    nominal
+        Shape (n,); None for collision data, whose weights are 1.
+    alternatives
+        Name of a weight → weights when it is varied, shape (n,).
+    quantities
+        Quantity → value of each event, shape (n,).
+    """
+
+    dataset: str
+    nominal: Array | None
+    alternatives: Mapping[str, Array]
+    quantities: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -129,11 +165,7 @@ class Systematic(Strict, ABC):
         return None
 
     def weigh_events(
-        self,
-        events: DatasetEvents,
-        quantities: Mapping[str, Array],
-        corrections: Mapping[str, EventCorrection],
-        name: str,
+        self, name: str, events: WeighedEvents, corrections: Mapping[str, Correction]
     ) -> Array | None:
         """Give the weights of events at +1σ, shape (n,); None if they are the nominal ones."""
         return None

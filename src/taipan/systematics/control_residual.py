@@ -18,7 +18,6 @@ from pydantic import Field
 
 from taipan.config.base import Name
 from taipan.errors import TaipanError
-from taipan.events.blinding import check_control_region
 from taipan.systematics.base import Factors, Systematic, Target
 
 logger = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ class ControlResidual(Systematic):
 
     def check(self, path: str, target: Target) -> Iterator[str]:
         """Refuse a region that may share events with a signal region."""
-        yield from check_control_region(f"{path}.region", self.region, target.config.regions)
+        yield from target.check_control_region(f"{path}.region", self.region)
 
     def measure_factors(
         self,

@@ -10,12 +10,10 @@ from pydantic import Field
 
 from taipan.errors import TaipanError
 from taipan.suggestions import unknown
-from taipan.systematics.base import Smoothed, Target
+from taipan.systematics.base import Correction, Smoothed, Target, WeighedEvents
 
 if TYPE_CHECKING:
     from taipan.config.model import Config
-    from taipan.events.corrections import EventCorrection
-    from taipan.events.load import DatasetEvents
 
 Array = NDArray[Any]
 
@@ -59,11 +57,7 @@ class WeightChange(Smoothed):
         return self.weight in config.weights
 
     def weigh_events(
-        self,
-        events: DatasetEvents,
-        quantities: Mapping[str, Array],
-        corrections: Mapping[str, EventCorrection],
-        name: str,
+        self, name: str, events: WeighedEvents, corrections: Mapping[str, Correction]
     ) -> Array:
         """Multiply the nominal weights by a correction, or take the alternative ones.
 
@@ -73,8 +67,10 @@ class WeightChange(Smoothed):
             If the events have no such weight.
         """
         if self.weight in corrections:
-            factor = corrections[self.weight].evaluate(quantities)
-            return factor if events.weights is None else events.weights.nominal * factor
-        if events.weights is None or self.weight not in events.weights.alternatives:
-            raise TaipanError(f"{name}: weight '{self.weight}' is not applied to '{events.name}'")
-        return events.weights.alternatives[self.weight]
+            factor = corrections[self.weight].evaluate(events.quantities)
+            return factor if events.nominal is None else events.nominal * factor
+        if self.weight not in events.alternatives:
+            raise TaipanError(
+                f"{name}: weight '{self.weight}' is not applied to '{events.dataset}'"
+            )
+        return events.alternatives[self.weight]

@@ -21,6 +21,7 @@ from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
+from taipan.systematics.base import WeighedEvents
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
@@ -156,14 +157,19 @@ def _fill_block(
     # a quantity may be both, with other bins; these figures show all the data
     bins = _find_bins(nominal.quantities, nominal.regions, settings.control)
     filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
+    alternatives = {} if events.weights is None else events.weights.alternatives
+    weighed = WeighedEvents(
+        events.name,
+        None if events.weights is None else events.weights.nominal,
+        alternatives,
+        nominal.quantities,
+    )
     for variation in relevant:
         systematic, found = variation.systematic, nominal
         shifted = systematic.shift_columns(events.columns, analysis, variation.sign)
         if shifted is not None:
             found = filler.relocate(nominal, shifted)
-        varied = systematic.weigh_events(
-            events, nominal.quantities, settings.corrections, variation.name
-        )
+        varied = systematic.weigh_events(variation.name, weighed, settings.corrections)
         filler.fill(observables, found, variation, weights if varied is None else varied)
 
 

@@ -19,13 +19,10 @@ class ControlSample(Strict):
         description="Region of the events; no signal region, and none of its events may be trained "
         "on otherwise.",
     )
-    data: Name = Field(
-        "data", description="First domain: `data`, the collision data. Nothing else is allowed."
-    )
     simulation: list[Name] = Field(
         default_factory=list,
-        description="Second domain: simulated samples, all of them if empty. Those that are not "
-        "listed are subtracted from the data, as is what is estimated from them.",
+        description="What collision data are compared with: simulated samples, all of them if "
+        "empty. Those not listed are subtracted from the data, as is what is estimated from them.",
     )
     neutral: list[Name] = Field(
         default_factory=list,

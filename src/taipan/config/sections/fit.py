@@ -11,9 +11,7 @@ class Fit(Strict):
     """The statistical model and what is computed from it."""
 
     unblind: bool = Field(False, description="Use the data of the signal regions.")
-    poi: list[Name] = Field(
-        default_factory=lambda: ["mu"], description="Parameter of interest (exactly one)."
-    )
+    poi: Name = Field("mu", description="Parameter of interest.")
     poi_range: tuple[float, float] = Field(
         (-20.0, 40.0), description="Bounds of the parameter of interest."
     )

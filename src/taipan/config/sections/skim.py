@@ -6,24 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from taipan.config.base import Fraction, Place, Positive, Strict
+from taipan.config.base import Fraction, Place, Strict
 
 
 class Skim(Strict):
     """Event selection, made once, loose enough for every kinematic variation."""
 
-    chunk_minutes: Positive = Field(
-        0.5, description="Target time of a skim job in minutes; its events follow from it."
-    )
-    events_per_second: Positive = Field(
-        100_000.0,
-        description="Input events that one core is taken to read in a second, to size the jobs. "
-        "Measured speeds are in docs/scale.md.",
-    )
-    chunk_events: Annotated[int, Field(ge=1)] | None = Field(
-        None,
-        description="Largest number of input events of a skim job; null: chunk_minutes × "
-        "events_per_second.",
+    chunk_events: Annotated[int, Field(ge=1)] = Field(
+        3_000_000,
+        description="Largest number of input events of a skim job. One core reads about 100,000 in "
+        "a second (docs/scale.md), so the default is half a minute.",
     )
     executor: Literal["local", "dask"] = Field(
         "local",
@@ -53,7 +45,7 @@ class Skim(Strict):
         "the cutflow.",
     )
     envelope: dict[str, Fraction] = Field(
-        default_factory=lambda: {"tau_pt": 0.06, "muon_pt": 0.02},
+        default_factory=dict,
         description="Relative loosening of each threshold. A kinematic systematic larger than "
         "its envelope is an error; one within it does not re-run the skim.",
     )

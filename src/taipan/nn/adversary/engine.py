@@ -25,8 +25,8 @@ from taipan.nn.adversary.networks import DECILES
 from taipan.nn.conditions import Part
 from taipan.nn.data import Split
 from taipan.nn.engine import Engine, Events
-from taipan.nn.loop import OBJECTIVE
 from taipan.nn.model import Network
+from taipan.nn.plan import OBJECTIVE
 from taipan.seeds import derive_seed
 
 _WORST_LOSS = 2.0  # of an adversary, in units of that of a guess

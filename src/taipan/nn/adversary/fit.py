@@ -11,7 +11,8 @@ from pathlib import Path
 
 from taipan.nn.adversary.engine import AdversarialEngine
 from taipan.nn.data import Split
-from taipan.nn.loop import OBJECTIVE, Fitted, Hook, Loaded, Plan, fit_network
+from taipan.nn.loop import Hook, fit_network
+from taipan.nn.plan import OBJECTIVE, Fitted, Loaded, Plan
 
 
 def fit_against(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from taipan.config.check_fit import fitted_regions
+from taipan.checks.fit import fitted_regions
 from taipan.config.model import Config
 from taipan.datasets import Catalogue, total_luminosity
 

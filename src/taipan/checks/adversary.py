@@ -56,12 +56,6 @@ def check_adversary(config: Config, analysis: Analysis) -> Problems:
 
 def _check_domains(config: Config, sample: ControlSample) -> Problems:
     """Allow collision data and the nominal simulation as domains, nothing else."""
-    if sample.data != "data":
-        reason = _refusal(config, sample.data)
-        if reason:
-            yield f"{_PATH}.data: {reason}; allowed: data"
-        else:
-            yield unknown(f"{_PATH}.data", sample.data, "domain", ["data"])
     simulated = [name for name, item in config.samples.items() if item.is_simulated]
     for i, name in enumerate(sample.simulation):
         path = f"{_PATH}.simulation[{i}]"
@@ -93,7 +87,7 @@ def _refusal(config: Config, name: str) -> str:
         if name in item.alternatives:
             return f"'{name}' is the alternative simulation of systematics.{key}: {_HIDES}"
     if any(name in item.datasets for item in config.samples.values()):
-        return f"'{name}' is a simulated dataset, not a domain"
+        return f"'{name}' is a simulated dataset, not a sample"
     return ""
 
 

@@ -22,8 +22,6 @@ def check_fit(config: Config) -> Problems:
     for name, region in config.regions.items():
         yield from _check_own_observable(name, region, config)
     fit = config.fit
-    if len(fit.poi) != 1:
-        yield f"fit.poi: {len(fit.poi)} parameters of interest; exactly one is allowed"
     low, high = fit.poi_range
     for i, bound in enumerate(fit.poi_range):
         if abs(bound) > LARGEST_NUMBER:

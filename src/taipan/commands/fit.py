@@ -23,6 +23,7 @@ from taipan.export.tables import (
     yields_table,
 )
 from taipan.inference.blinding import Mode, prepare, refuse_bounds
+from taipan.inference.compile import compile_model
 from taipan.inference.fit import fit
 from taipan.inference.goodness import (
     channel_compatibility,
@@ -37,7 +38,7 @@ from taipan.inference.impacts import (
     parameter_kinds,
     rank_parameters,
 )
-from taipan.inference.model import CompiledModel, compile_model
+from taipan.inference.model import CompiledModel
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
 from taipan.inference.read import keep_regions
 from taipan.inference.result import describe_correlation, describe_parameters, without_nan

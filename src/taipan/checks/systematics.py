@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from taipan.analysis import Analysis
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
+from taipan.events.blinding import check_control_region
 from taipan.systematics.base import Systematic, Target, check_names
 
 
 def check_systematics(config: Config, catalogue: Catalogue, analysis: Analysis) -> Iterator[str]:
     """Yield one line a problem of the section `systematics`."""
-    target = Target(config, catalogue, analysis)
+
+    def check_region(path: str, region: str) -> Iterator[str]:
+        return check_control_region(path, region, config.regions)
+
+    target = Target(config, catalogue, analysis, check_region)
     for name, systematic in config.systematics.items():
         path = f"systematics.{name}"
         yield from _check_targets(path, systematic, config)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from taipan.atomic import read_json, write_json
 from taipan.errors import TaipanError
 from taipan.inference.combine import combine_workspaces
-from taipan.inference.model import compile_model
+from taipan.inference.compile import compile_model
 from taipan.inference.read import open_workspace
 from taipan.inference.robust import combine_robustly, largest_distance
 from taipan.scripting import configure_logging

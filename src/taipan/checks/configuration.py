@@ -13,17 +13,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.checks.adversary import check_adversary
+from taipan.checks.coverage import check_coverage
+from taipan.checks.decorrelation import check_decorrelation
+from taipan.checks.fit import check_fit, fitted_regions
+from taipan.checks.samples import check_confined
+from taipan.checks.skim import check_luminosity, check_skim
+from taipan.checks.source import check_results, check_source, existing_part
+from taipan.checks.systematics import check_systematics
+from taipan.checks.training import check_training
+from taipan.checks.weights import check_weights
 from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
-from taipan.config.check_adversary import check_adversary
-from taipan.config.check_coverage import check_coverage
-from taipan.config.check_decorrelation import check_decorrelation
-from taipan.config.check_fit import check_fit, fitted_regions
-from taipan.config.check_samples import check_confined
-from taipan.config.check_skim import check_luminosity, check_skim
-from taipan.config.check_source import check_results, check_source, existing_part
-from taipan.config.check_systematics import check_systematics
-from taipan.config.check_training import check_training
-from taipan.config.check_weights import check_weights
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.datasets import Catalogue
@@ -97,7 +97,7 @@ def _check_names(config: Config) -> Problems:
         if sample.estimate is not None:
             used.update(dict.fromkeys(sample.estimate.parameters, f"samples.{name}.estimate"))
     for path, name in [
-        *((f"fit.poi[{i}]", name) for i, name in enumerate(config.fit.poi)),
+        ("fit.poi", config.fit.poi),
         *zip(free, config.fit.free_normalisations, strict=True),
         *((f"systematics.{name}", name) for name in config.systematics),
     ]:

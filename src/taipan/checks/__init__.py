@@ -1,0 +1,1 @@
+"""Checks of a configuration against its analysis, its catalogue and the files that it names."""

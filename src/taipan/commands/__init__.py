@@ -1,0 +1,1 @@
+"""What the commands of ``taipan`` do, beside what is done inside one room of the library."""
