@@ -160,7 +160,7 @@ def _fill_block(
     alternatives = {} if events.weights is None else events.weights.alternatives
     weighed = WeighedEvents(
         events.name,
-        None if events.weights is None else events.weights.nominal,
+        None if events.weights is None else weights,
         alternatives,
         nominal.quantities,
     )
