@@ -184,10 +184,8 @@ def _decay_w(rng: np.random.Generator, w: FourMomentum, leptonic: Any = None) ->
     ]
 
 
-def _top(
-    rng: np.random.Generator, n: int, pt: Floats, phi: Floats, rapidity: Floats
-) -> FourMomentum:
-    mass = draw_breit_wigner(rng, n, MASS_TOP, 1.4, 150.0, 195.0)
+def _top(rng: np.random.Generator, pt: Floats, phi: Floats, rapidity: Floats) -> FourMomentum:
+    mass = draw_breit_wigner(rng, len(pt), MASS_TOP, 1.4, 150.0, 195.0)
     return from_transverse(pt * np.cos(phi), pt * np.sin(phi), rapidity, mass)
 
 
