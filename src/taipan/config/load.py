@@ -134,7 +134,7 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
 
 
 def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
-    """Load an analysis and put the run's keys over it.
+    """Load an analysis, with its defaults for the run's keys, and put those of the run over it.
 
     Parameters
     ----------
@@ -161,12 +161,8 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     folder = find_folder(analysis, root)
     path = folder / ANALYSIS_FILE
     content = _place_files(read_yaml(path), folder)
-    misplaced = sorted(content.keys() & Run.model_fields.keys())
-    if misplaced:
-        raise TaipanError(
-            f"{path}: {', '.join(misplaced)}: not a key of an analysis; "
-            f"write it in {RUN_FILE} or an overlay"
-        )
+    if "analysis" in content:
+        raise TaipanError(f"{path}: analysis: not a key of an analysis, whose folder has its name")
     base = merge(Run().model_dump(mode="json"), content)
     problems: list[str] = []
     merged = _remove_nulls(merge(base, overrides), base, (), problems)
