@@ -37,6 +37,7 @@ def definitions(**more: Any) -> dict[str, Any]:
     return {
         "analysis": "tiny",
         "folder": TINY,
+        "quantities": {},
         "features": ["x"],
         "samples": {
             "sig": {"label": "sig", "role": "signal", "datasets": ["S"]},
@@ -262,6 +263,7 @@ def test_vertex_weights_count_simulation_by_cross_section(tmp_path: Path, enable
         config=Config.from_plain(
             {
                 "folder": TINY,
+                "quantities": {},
                 "pileup": {"enabled": enabled, "max_weight": 1.2},
             }
         ),

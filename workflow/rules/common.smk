@@ -42,7 +42,7 @@ try:
     check_files(workflow.configfiles)
     CONFIG = load_config(config, ROOT)
     CATALOGUE = load_catalogue(CONFIG)
-    ANALYSIS = load_analysis(CONFIG.folder)
+    ANALYSIS = load_analysis(CONFIG.folder, CONFIG.quantities)
     check_config(CONFIG, CATALOGUE, ANALYSIS, writes=False)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None

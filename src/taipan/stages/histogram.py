@@ -33,7 +33,7 @@ def histogram(
     control: str,
 ) -> None:
     """Write the histograms of the observables and of the control plots."""
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     scorer = open_scorer(models, config.features, threads)
     fill = FillSettings(
         config.samples,
