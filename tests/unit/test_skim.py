@@ -231,6 +231,6 @@ class TestBadInput:
 
 
 def test_envelope_is_that_of_the_default_configuration() -> None:
-    from taipan.config.sections.skim import Skim
+    from taipan.config.load import read_config
 
-    assert Skim().envelope == ENVELOPE
+    assert read_config([], Path(__file__).parents[2]).skim.envelope == ENVELOPE
