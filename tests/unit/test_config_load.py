@@ -17,6 +17,7 @@ from taipan.config.load import (
     read_yaml,
 )
 from taipan.config.model import Config
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 
 ROOT = Path(__file__).parents[2]
@@ -214,19 +215,30 @@ def test_every_problem_is_a_line():
     assert {line.split(":")[0] for line in lines} == {"seed", "training.folds", "training.x"}
 
 
+def test_run_key_in_an_analysis_is_refused(write):
+    """What is run and where files lie is nobody else's choice."""
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    path = write(text + "
+seed: 5
+", "config/analyses/htautau/analysis.yaml")
+    text = message(load_config, {}, path.parents[3])
+    assert text == (
+        f"{path}: seed: not a key of an analysis; write it in config/config.yaml or an overlay"
+    )
+
+
 def test_run_key_in_an_analysis_is_its_default(write):
-    """Over that of the model, below the file of the run and the overlays."""
+    """Over that of the model, below the overlays, even where these say what the model says."""
     text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
     path = write(
-        text + "\nseed: 5\ntraining: {folds: 3, epochs: 7}\n",
-        "config/analyses/htautau/analysis.yaml",
+        text + "\ntraining: {folds: 3, epochs: 7}\n", "config/analyses/htautau/analysis.yaml"
     )
     root = path.parents[3]
     write((ROOT / "config/config.yaml").read_text(encoding="utf-8"), "config/config.yaml")
     config = read_config([], root)
-    assert (config.seed, config.training.folds, config.training.epochs) == (5, 3, 7)
-    config = load_config({"seed": 6, "training": {"folds": 4}}, root)
-    assert (config.seed, config.training.folds, config.training.epochs) == (6, 4, 7)
+    assert (config.training.folds, config.training.epochs) == (3, 7)
+    config = load_config({"training": {"folds": Training().folds}}, root)
+    assert (config.training.folds, config.training.epochs) == (5, 7)
 
 
 @pytest.mark.parametrize("key", ["analysis", "folder"])
@@ -425,6 +437,23 @@ def test_mirror_that_a_client_reads_in_another_way_is_refused(mirror):
 def test_mirrors_with_ports_and_escaped_passwords_pass():
     mirrors = ["https://me:s3%2Fcr@h.org:8443/a@b/", "root://h.org//eos/x/", "http://[::1]:80/"]
     assert list(load_config({"remote": {"mirrors": mirrors}}, ROOT).remote.mirrors) == mirrors
+
+
+def test_analysis_has_defaults_of_a_run_that_only_a_change_overrules(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    own = "training: {learning_rate: 0.01, folds: 3}\npileup: {max_weight: 2.0}\n"
+    (folder / "analysis.yaml").write_text(text + own, encoding="utf-8")
+    config = read_config([], ROOT, analysis=str(folder))
+    assert (config.training.learning_rate, config.training.folds) == (0.01, 3)
+    assert config.training.epochs == Training().epochs
+    assert config.pileup.max_weight == 2.0
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("training: {folds: 4}\npileup: {enabled: false}\n", encoding="utf-8")
+    config = read_config([overlay], ROOT, analysis=str(folder))
+    assert (config.training.learning_rate, config.training.folds) == (0.01, 4)
+    assert (config.pileup.max_weight, config.pileup.enabled) == (2.0, False)
 
 
 def test_figures_are_labelled_by_catalogue_and_analysis():

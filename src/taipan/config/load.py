@@ -20,6 +20,8 @@ from taipan.errors import TaipanError
 from taipan.limits import refuse_large
 
 RUN_FILE = Path("config/config.yaml")
+_OF_A_RUN = {"analysis", "skims", "files", "results", "seed"}
+"""Keys for which an analysis has no default: what is run, and where its files lie."""
 _MOST_VALUES = 1_000_000  # of a file
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
@@ -161,8 +163,12 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     folder = find_folder(analysis, root)
     path = folder / ANALYSIS_FILE
     content = _place_files(read_yaml(path), folder)
-    if "analysis" in content:
-        raise TaipanError(f"{path}: analysis: not a key of an analysis, whose folder has its name")
+    misplaced = sorted(content.keys() & _OF_A_RUN)
+    if misplaced:
+        raise TaipanError(
+            f"{path}: {', '.join(misplaced)}: not a key of an analysis; "
+            f"write it in {RUN_FILE} or an overlay"
+        )
     base = merge(Run().model_dump(mode="json"), content)
     problems: list[str] = []
     merged = _remove_nulls(merge(base, overrides), base, (), problems)
