@@ -218,9 +218,7 @@ def test_every_problem_is_a_line():
 def test_run_key_in_an_analysis_is_refused(write):
     """What is run and where files lie is nobody else's choice."""
     text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
-    path = write(text + "
-seed: 5
-", "config/analyses/htautau/analysis.yaml")
+    path = write(text + "\nseed: 5\n", "config/analyses/htautau/analysis.yaml")
     text = message(load_config, {}, path.parents[3])
     assert text == (
         f"{path}: seed: not a key of an analysis; write it in config/config.yaml or an overlay"
