@@ -19,9 +19,9 @@ from taipan import metrics
 from taipan.errors import TaipanError
 from taipan.nn.checkpoint import Checkpoint, Saved
 from taipan.nn.conditions import Part, compare
-from taipan.nn.engine import Engine, Events
+from taipan.nn.engine import Engine
 from taipan.nn.history import History, choose_epoch, learning_rate, stop_reason
-from taipan.nn.plan import OBJECTIVE, Fitted, Loaded, Plan
+from taipan.nn.plan import OBJECTIVE, Events, Fitted, Loaded, Plan
 from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
 from taipan.seeds import derive_seed
 
