@@ -18,6 +18,7 @@ WEIGHTS = np.array([2.0, 0.5, -1.0], dtype=np.float32)
 BY_HAND = {
     # -ln s of a signal event, -ln(1 - s) of a background event
     "bce": (2.0 * np.log(2.0) + 0.5 * np.log1p(np.exp(2.0)) - np.log1p(np.exp(1.0))) / 3.0,
+    "brier": (2.0 * 0.5**2 + 0.5 / (1 + np.exp(-2.0)) ** 2 - 1.0 / (1 + np.exp(-1.0)) ** 2) / 3.0,
 }
 
 
