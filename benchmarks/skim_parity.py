@@ -22,7 +22,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS, compute
+from taipan.analyses.htautau import ANALYSIS
 from taipan.fastsim import DATASETS, FastsimSettings, write_dataset
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 from taipan.skim.storage import read_events
@@ -96,7 +96,7 @@ def compare(events: Path, other: Path) -> dict[str, float]:
                 continue
             values = ak.fill_none(ak.pad_none(values, width, clip=True), np.nan)
         found[column.name] = deviation(ours[column.name], ak.to_numpy(values))
-    quantities = compute(ours)
+    quantities = ANALYSIS.compute(ours)
     passes = ak.to_numpy(theirs["passes"])
     same = np.array_equal(quantities["passes"], passes)
     found["passes"] = 0.0 if same else float("inf")

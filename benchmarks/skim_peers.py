@@ -20,7 +20,7 @@ from pathlib import Path
 import awkward as ak
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS, TRIGGER
+from taipan.analyses.htautau import ANALYSIS
 from taipan.skim.run import Chunk, SkimSettings, _nano_steps, skim_chunk
 
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
@@ -70,7 +70,7 @@ def run_coffea(file: Path, output: Path) -> tuple[int, int]:
 
 
 def _select_nano_events(events: ak.Array) -> ak.Array:
-    trigger, branch = TRIGGER.split("_", 1)
+    trigger, branch = ANALYSIS.trigger_branches[0].split("_", 1)
     events = events[events[trigger][branch]]
     muons, taus = events.Muon, events.Tau
     muons = muons[

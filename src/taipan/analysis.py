@@ -26,6 +26,25 @@ SkimColumns = Mapping[str, NDArray[Any] | Lists]
 
 
 @dataclass(frozen=True)
+class SkimContext:
+    """What a selection may know besides the events.
+
+    Attributes
+    ----------
+    dataset
+        Name of the dataset: primary datasets overlap.
+    is_data
+        True for collision data, which have no generator record.
+    envelope
+        Collection's key → relative loosening of its thresholds.
+    """
+
+    dataset: str
+    is_data: bool
+    envelope: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Column:
     """A column of the skim.
 
@@ -155,15 +174,15 @@ class Analysis:
     shifts
         Name → kinematic shift.
     preselect
-        ``(columns, envelope) -> mask`` on the first-stage branches, shape (n,) each.
+        ``(columns, context) -> mask`` on the first-stage branches, shape (n,) each.
     select
-        ``(events, envelope, is_data) -> (columns, cuts)``: skim columns of the surviving events
+        ``(events, context) -> (columns, cuts)``: skim columns of the surviving events
         and, in order, (name of cut, mask over the events handed in).
     compute
         ``columns -> quantities`` for every event, plus ``passes``: true where the nominal
         thresholds are met.
     flat
-        ``(arrays, is_data) -> columns`` reading an already skimmed flat ntuple, or None.
+        ``(arrays, context) -> columns`` reading an already skimmed flat ntuple, or None.
     flat_branches
         Branches of such a file.
     alternatives
@@ -188,13 +207,10 @@ class Analysis:
     columns: tuple[Column, ...]
     quantities: Mapping[str, Quantity]
     shifts: Mapping[str, Shift]
-    preselect: Callable[[Columns, Mapping[str, float]], NDArray[Any]]
-    select: Callable[
-        [EventBlock, Mapping[str, float], bool],
-        tuple[SkimColumns, list[tuple[str, NDArray[Any]]]],
-    ]
+    preselect: Callable[[Columns, SkimContext], NDArray[Any]]
+    select: Callable[[EventBlock, SkimContext], tuple[SkimColumns, list[tuple[str, NDArray[Any]]]]]
     compute: Callable[[Columns], dict[str, NDArray[Any]]]
-    flat: Callable[[Columns, bool], SkimColumns] | None = None
+    flat: Callable[[Columns, SkimContext], SkimColumns] | None = None
     flat_branches: tuple[str, ...] = field(default=())
     alternatives: Alternatives = field(default_factory=dict)
     recompute: (

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS, compute
+from taipan.analyses.htautau import ANALYSIS
 from taipan.analysis import Columns
 from taipan.skim.storage import read_events
+
+compute = ANALYSIS.compute
+FLAGS = ("idDecayMode", "idIsoTight", "idAntiEleTight", "idAntiMuTight")
 
 
 def event(**changes: list[float] | float) -> Columns:
@@ -39,6 +42,9 @@ def event(**changes: list[float] | float) -> Columns:
         "n_jets_unstored": 0,
         **changes,
     }
+    muons, taus, jets = (len(columns[f"{name}_pt"]) for name in ("Muon", "Tau", "Jet"))  # type: ignore[arg-type]
+    columns |= {"Muon_tightId": [1] * muons, "Jet_puId": [4] * jets}
+    columns |= {f"Tau_{name}": [1] * taus for name in FLAGS}
     return {
         name: np.asarray([value], dtype=np.float32 if isinstance(value, list | float) else None)
         for name, value in columns.items()

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS, TAU_MODES, TRIGGER
+from taipan.analyses.htautau import ANALYSIS, TAU_MODES
+from taipan.analysis import SkimContext
 from taipan.columns import shifts
 from taipan.columns.event_block import EventBlock, Lists
 from taipan.columns.identity import hash_event_numbers
 
-ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
+TRIGGER = "HLT_IsoMu17_eta2p1_LooseIsoPFTau20"
+CONTEXT = SkimContext("DYJetsToLL", False, {"tau_pt": 0.06, "muon_pt": 0.02})
+DATA = SkimContext("Run2012B_TauPlusX", True, CONTEXT.envelope)
+BALANCE = shifts.Balance("MET", ("Muon", "Tau"), "Jet")
 MUON = {
     "pt": 30.0, "eta": 0.5, "phi": 0.0, "mass": 0.106, "charge": 1, "pfRelIso03_all": 0.05,
     "tightId": True, "genPartIdx": 0,
@@ -59,7 +63,7 @@ def select(
 ) -> tuple[dict[str, Any], list[bool]]:
     """Columns, and whether the event passes each cut; one good object where none is given."""
     given = [[{}] if things is None else things for things in (muons, taus, jets)]
-    columns, cuts = ANALYSIS.select(block(*given, **scalars), ENVELOPE, False)
+    columns, cuts = ANALYSIS.select(block(*given, **scalars), CONTEXT)
     assert [name for name, _ in cuts] == ["muon", "tau", "pair"]
     return dict(columns), [bool(mask[0]) for _, mask in cuts]
 
@@ -162,7 +166,7 @@ def test_trigger_and_one_object_of_each_kind(
     trigger: int, muons: int, taus: int, kept: bool
 ) -> None:
     arrays = {TRIGGER: np.array([trigger]), "nMuon": np.array([muons]), "nTau": np.array([taus])}
-    assert ANALYSIS.preselect(arrays, ENVELOPE).tolist() == [kept]
+    assert ANALYSIS.preselect(arrays, CONTEXT).tolist() == [kept]
 
 
 def test_decay_modes_of_the_three_energy_scales() -> None:
@@ -191,7 +195,7 @@ def test_flat_file_without_a_jet_has_none() -> None:
     arrays |= {"jpt_1": np.array([50.0, 40.0]), "jpt_2": np.array([-999.0, 35.0])}
     arrays |= {"njets": np.array([1, 3]), "run": np.array([1, 1])}
     assert ANALYSIS.flat is not None
-    columns = ANALYSIS.flat(arrays, True)
+    columns = ANALYSIS.flat(arrays, DATA)
     assert columns["Jet_pt"].values.tolist() == [50.0, 40.0, 35.0]
     assert columns["Jet_pt"].counts.tolist() == [1, 2]
     assert columns["n_jets_unstored"].tolist() == [0, 1]
@@ -204,7 +208,7 @@ def test_identity_of_flat_events_has_all_of_the_pair_and_the_missing_momentum() 
     assert ANALYSIS.flat is not None
     for name in ("pt_1", "eta_1", "phi_1", "pt_2", "eta_2", "phi_2", "pt_met", "phi_met"):
         arrays = {**base, name: np.array([1.0, 1.5], np.float32)}
-        first, second = ANALYSIS.flat(arrays, True)["event_hash"]
+        first, second = ANALYSIS.flat(arrays, DATA)["event_hash"]
         assert first != second, name
 
 
@@ -233,7 +237,7 @@ def test_soft_jets_are_unclustered_momentum() -> None:
 def test_jets_that_the_source_does_not_list_are_counted() -> None:
     """Flat files list two jets at most, and say how many there were."""
     columns = {
-        **{f"Jet_{name}": np.full((1, 2), 40.0, np.float32) for name in ("pt", "mass", "btag")},
+        **{f"Jet_{name}": np.full((1, 2), 40.0) for name in ("pt", "mass", "btag", "puId")},
         "Jet_eta": np.array([[2.0, -2.0]]),
         "Jet_phi": np.array([[1.5, -1.5]]),
         "PV_npvs": np.array([15]),
@@ -252,13 +256,14 @@ def test_jets_of_a_pair_that_a_shift_has_changed_are_counted_anew() -> None:
     taus = {
         "pt": [30.0, 19.5], "eta": [-0.5, 1.0], "phi": [3.0, -2.0], "mass": [1.0, 1.0],
         "charge": [-1.0, -1.0], "relIso_all": [0.2, 0.05], "decayMode": [1.0, 1.0],
-        "genuine": [1.0, 1.0],
+        "genuine": [1.0, 1.0], "idDecayMode": [1.0, 1.0], "idIsoTight": [1.0, 1.0],
+        "idAntiEleTight": [1.0, 1.0], "idAntiMuTight": [1.0, 1.0],
     }  # fmt: skip
     columns = {
         **{f"Muon_{name}": np.array([[float(value)]]) for name, value in MUON.items()},
         "Muon_genuine": np.array([[1.0]]),
         **{f"Tau_{name}": np.array([values]) for name, values in taus.items()},
-        **{f"Jet_{name}": np.full((1, 2), 40.0) for name in ("pt", "mass", "btag")},
+        **{f"Jet_{name}": np.full((1, 2), 40.0) for name in ("pt", "mass", "btag", "puId")},
         "Jet_eta": np.array([[-0.5, 1.0]]),
         "Jet_phi": np.array([[2.9, -2.1]]),
         "PV_npvs": np.array([15]),
@@ -287,5 +292,5 @@ def test_jets_that_are_gone_are_not_taken_for_others_at_their_place() -> None:
     }
     gone = np.array([[10.0]])
     shifts._LAST[id(columns["Jet_pt"])] = (weakref.ref(gone), np.array([[False]]))
-    assert shifts._isolated_jets(columns).tolist() == [[True]]
-    assert shifts._isolated_jets(columns).tolist() == [[True]]
+    assert shifts._isolated_jets(columns, BALANCE).tolist() == [[True]]
+    assert shifts._isolated_jets(columns, BALANCE).tolist() == [[True]]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS, compute
+from taipan.analyses.htautau import ANALYSIS
 from taipan.columns.identity import assign_folds
 from taipan.errors import TaipanError
 from taipan.skim.run import Chunk, Cutflow, skim_chunk
@@ -74,7 +74,7 @@ def test_loosened_skim_contains_every_shifted_event(root_file: Path, tmp_path: P
 
     def selected(path: Path, size: float) -> set[int]:
         columns = ANALYSIS.shifts["tau_pt"].function(read_events([path], ANALYSIS.columns), size)
-        return set(columns["event"][compute(columns)["passes"]].tolist())
+        return set(columns["event"][ANALYSIS.compute(columns)["passes"]].tolist())
 
     assert selected(loose, 0.0) == selected(tight, 0.0)
     assert selected(tight, 0.06) < selected(loose, 0.06)

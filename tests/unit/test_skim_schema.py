@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from taipan.analyses.htautau import ANALYSIS
-from taipan.analyses.htautau_branches import ALTERNATIVES
 from taipan.analysis import Alternative, Columns
 from taipan.atomic import read_json
+from taipan.columns.nanoaod_2012 import ALTERNATIVES
 from taipan.columns.working_points import any_of, at_least, has_bits
 from taipan.errors import TaipanError
 from taipan.skim.cutflow import Cutflow
@@ -51,7 +51,8 @@ def test_every_version_and_storage_gives_the_same_events(
     assert flow.cuts[-1].events > 1000
     for name, values in expected.items():
         tolerance = 1e-6 if name == "Tau_relIso_all" and version else 0.0
-        np.testing.assert_allclose(found[name], values, rtol=tolerance, err_msg=name)
+        kinds = np.sign if name == "Jet_puId" else np.asarray  # another mask, the same jets
+        np.testing.assert_allclose(kinds(found[name]), kinds(values), rtol=tolerance, err_msg=name)
     if version is to_v15:
         assert part["branches"]["MET_pt"] == "PUPPI MET"
         assert part["branches"]["Jet_puId"] == "PUPPI jets, all accepted"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS, TRIGGER
+from taipan.analyses.htautau import ANALYSIS
 from taipan.cli.main import main
 from taipan.errors import TaipanError
 from taipan.skim.generator_weights import SpreadMeter, WeightSpread, typical_weight
@@ -28,7 +28,7 @@ def spoil(name: str, value: float) -> Callable[[Columns], None]:
     """Spoil the first object, or the event, of the third event that passes the trigger."""
 
     def change(columns: Columns) -> None:
-        passed = (columns[TRIGGER] != 0) & (ak.num(columns["Muon_pt"]) > 0)
+        passed = (columns[ANALYSIS.trigger_branches[0]] != 0) & (ak.num(columns["Muon_pt"]) > 0)
         passed = passed & (ak.num(columns["Tau_pt"]) > 0)
         if columns[name].ndim > 1:
             passed = passed & (ak.num(columns[name]) > 0)
@@ -81,11 +81,11 @@ def test_value_that_is_not_finite_is_named_where_a_branch_is_derived_from_it(
     """An isolation below 0.8 GeV is false for a NaN: the tau was dropped without a word."""
 
     def change(columns: Columns) -> None:
-        trigger = columns[TRIGGER]
+        trigger = columns[ANALYSIS.trigger_branches[0]]
         to_v7(columns)
-        columns[TRIGGER] = trigger
+        columns[ANALYSIS.trigger_branches[0]] = trigger
         spoil(name, np.nan)(columns)
-        del columns[TRIGGER]
+        del columns[ANALYSIS.trigger_branches[0]]
 
     file = tmp_path / "bad.root"
     rewrite(root_file, file, change, ntuple=ntuple)

@@ -7,9 +7,9 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-from taipan.columns.selection import Selection, scale, smear
 
 from taipan.analysis import Alternative
+from taipan.columns.selection import Selection, scale, smear
 
 B_TAG = 0.5
 LEPTON_VETO = 4  # bit of Jet_jetId: tight with a veto of leptons

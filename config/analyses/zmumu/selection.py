@@ -3,6 +3,7 @@
 from typing import Any
 
 import awkward as ak
+
 from taipan.columns.selection import Field, NewField, Selection, scale
 
 selection = Selection("zmumu")

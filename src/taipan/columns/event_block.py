@@ -102,6 +102,15 @@ class Objects:
         return tuple(self._columns)
 
     @property
+    def index(self) -> Array:
+        """Position of each chosen object among those that were read, ascending."""
+        return np.arange(len(self)) if self._index is None else self._index
+
+    def take(self, index: Array, counts: Array) -> Objects:
+        """Return other objects of those that were read: their positions, and how many an event."""
+        return Objects(self._columns, counts, index)
+
+    @property
     def starts(self) -> Array:
         """Position of the first chosen object of each event, shape (n,)."""
         starts: Array = np.cumsum(self.counts) - self.counts
@@ -190,6 +199,24 @@ class EventBlock:
     def __contains__(self, name: str) -> bool:
         """Tell whether there is such a scalar branch."""
         return name in self._scalars
+
+    @property
+    def number(self) -> int:
+        """Number of events."""
+        for values in self._scalars.values():
+            return len(values)
+        return len(next(iter(self._collections.values())).counts) if self._collections else 0
+
+    def where(self, mask: Array) -> EventBlock:
+        """Return the events for which `mask`, shape (n,), is true."""
+        return EventBlock(
+            {name: values[mask] for name, values in self._scalars.items()},
+            {name: objects.of_events(mask) for name, objects in self._collections.items()},
+        )
+
+    def has_objects(self, collection: str) -> bool:
+        """Tell whether there are objects of this collection."""
+        return collection in self._collections
 
     def objects(self, collection: str) -> Objects:
         """Return the objects of a collection."""

@@ -12,12 +12,16 @@ Array = NDArray[Any]
 
 
 def _mix(value: Array) -> Array:
-    """SplitMix64 finaliser (Steele, Lea, Flood, OOPSLA 2014), on uint64 arrays."""
+    """SplitMix64 (G. Steele, D. Lea and C. Flood, OOPSLA 2014), on uint64 arrays."""
     with np.errstate(over="ignore"):
-        value = value + np.uint64(0x9E3779B97F4A7C15)
-        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return np.asarray(value ^ (value >> np.uint64(31)))
+        return finalise(value + np.uint64(0x9E3779B97F4A7C15))
+
+
+def finalise(value: Array) -> Array:
+    """Mix the bits of uint64 numbers: SplitMix64's output function, of a state advanced before."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(value ^ (value >> np.uint64(31)))
 
 
 def hash_event_numbers(run: Array, lumi: Array, event: Array) -> Array:

@@ -41,9 +41,18 @@ def cartesian(pt: Array, eta: Array, phi: Array, mass: Array) -> tuple[Array, Ar
 
 def invariant_mass(first: tuple[Array, ...], second: tuple[Array, ...]) -> Array:
     """Invariant mass of two four-momenta (px, py, pz, E); rounding below zero gives 0."""
-    px, py, pz, energy = (a + b for a, b in zip(first, second, strict=True))
+    return mass_of(*(a + b for a, b in zip(first, second, strict=True)))
+
+
+def mass_of(px: Array, py: Array, pz: Array, energy: Array) -> Array:
+    """Mass of a four-momentum; rounding below zero gives 0."""
     mass: Array = np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0.0))
     return mass
+
+
+def add_momenta(*components: Array) -> tuple[Array, ...]:
+    """Add (px, py, pz, E) of one momentum and of another."""
+    return tuple(components[i] + components[i + 4] for i in range(4))
 
 
 def transverse_mass(pt_a: Array, phi_a: Array, pt_b: Array, phi_b: Array) -> Array:

@@ -1,29 +1,50 @@
-"""Kinematic shifts of muons, taus, jets and unclustered momentum, propagated to the MET.
+"""Kinematic shifts of objects and of unclustered momentum, propagated to the missing momentum.
 
-Each is a pure function of the skim columns; a size of zero returns them as they are. The MET always
-balances what was shifted, so muons + taus + jets + unclustered + MET stays zero.
+Each is a pure function of the stored columns; a size of zero returns them as they are. The missing
+momentum balances what was shifted: objects + jets + unclustered + missing momentum stays zero.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from taipan.analysis import Columns
+from taipan.columns.identity import finalise
 from taipan.columns.kinematics import delta_r
 
 Array = NDArray[Any]
+Columns = Mapping[str, Array]
 
 SOFT_JET_PT = 15.0
 """Jets above this pT (GeV) carry the jet energy scale into the MET, as CMS propagates it (JINST 10
 (2015) P02006); softer ones count as unclustered."""
 CONE = 0.5
-"""ΔR of the pair, and of jets from the pair's legs."""
+"""ΔR within which a jet is an object that is counted already: the radius of the jets of 2012."""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What the momentum of an event is made of.
+
+    Attributes
+    ----------
+    missing
+        Group of the missing momentum.
+    objects
+        Collections of leptons, photons and taus.
+    jets
+        Collection of jets, of which those near an object are that object again; None: no jets.
+    """
+
+    missing: str = "MET"
+    objects: tuple[str, ...] = ()
+    jets: str | None = None
 
 
 def _sum_xy(columns: Columns, collection: str, keep: Array | None = None) -> tuple[Array, Array]:
@@ -34,32 +55,32 @@ def _sum_xy(columns: Columns, collection: str, keep: Array | None = None) -> tup
     return (weight * np.cos(angle)).sum(axis=1), (weight * np.sin(angle)).sum(axis=1)
 
 
-def _shifted_met(columns: Columns, dx: Array, dy: Array) -> dict[str, Array]:
-    """MET after the visible momentum changed by (dx, dy)."""
-    x = columns["MET_pt"] * np.cos(columns["MET_phi"]) - dx
-    y = columns["MET_pt"] * np.sin(columns["MET_phi"]) - dy
+def _shifted_met(columns: Columns, missing: str, dx: Array, dy: Array) -> dict[str, Array]:
+    """Missing momentum after the visible momentum changed by (dx, dy)."""
+    pt, phi = columns[f"{missing}_pt"], columns[f"{missing}_phi"]
+    x, y = pt * np.cos(phi) - dx, pt * np.sin(phi) - dy
     moved = (dx != 0) | (dy != 0)  # else rounding alone would change the event
     return {
-        "MET_pt": np.where(moved, np.hypot(x, y), columns["MET_pt"]),
-        "MET_phi": np.where(moved, np.arctan2(y, x), columns["MET_phi"]),
+        f"{missing}_pt": np.where(moved, np.hypot(x, y), pt),
+        f"{missing}_phi": np.where(moved, np.arctan2(y, x), phi),
     }
 
 
-def _isolated_jets(columns: Columns) -> Array:
-    """Jets above the soft threshold away from every selected muon and tau, shape (n, jets).
+def _isolated_jets(columns: Columns, balance: Balance) -> Array:
+    """Jets above the soft threshold away from every object, shape (n, jets).
 
     The last answer is kept, for as long as its jets exist: all shifts of the jets of a dataset ask
     for the same one.
     """
-    pt = columns["Jet_pt"]
+    pt = columns[f"{balance.jets}_pt"]
     kept = _LAST.get(id(pt))
     if kept is not None and kept[0]() is pt:
         return kept[1]
     keep = pt > SOFT_JET_PT
     rows, positions = np.nonzero(keep)
-    eta, phi = columns["Jet_eta"][rows, positions], columns["Jet_phi"][rows, positions]
+    eta, phi = (columns[f"{balance.jets}_{name}"][rows, positions] for name in ("eta", "phi"))
     alone = np.ones(len(rows), dtype=bool)
-    for collection in ("Muon", "Tau"):
+    for collection in balance.objects:
         for i in range(columns[f"{collection}_eta"].shape[1]):
             other = (columns[f"{collection}_{name}"][rows, i] for name in ("eta", "phi"))
             # a padded object is at NaN, near nothing
@@ -74,48 +95,55 @@ def _isolated_jets(columns: Columns) -> Array:
 _LAST: dict[int, tuple[weakref.ref[Array], Array]] = {}
 
 
-def shift_leptons(
-    columns: Columns, size: float, collection: str, chosen: Array | None = None
+def scale_objects(
+    columns: Columns,
+    size: float,
+    *,
+    collection: str,
+    missing: str | None,
+    where: tuple[str, Sequence[float]] | None = None,
 ) -> Columns:
-    """Scale pT and mass of all muons or taus, or of those `chosen`, by 1 + `size`.
+    """Scale pT and mass of the objects of a collection by 1 + `size`.
 
-    The MET balances it.
+    Parameters
+    ----------
+    columns, size
+        Stored columns; relative size.
+    collection
+        Electrons, muons, taus, photons, fat jets.
+    missing
+        Missing momentum that balances it, or None (fat jets hold what the jets hold).
+    where
+        Field and its values: others are left alone, such as taus of another decay mode.
     """
     if size == 0.0:
         return columns
+    chosen = None if where is None else np.isin(columns[f"{collection}_{where[0]}"], where[1])
     factor = 1.0 + (size if chosen is None else np.where(chosen, np.float32(size), np.float32(0.0)))
+    names = [name for name in ("pt", "mass") if f"{collection}_{name}" in columns]
+    scaled = {f"{collection}_{name}": columns[f"{collection}_{name}"] * factor for name in names}
+    if missing is None:
+        return {**columns, **scaled}
     x, y = _sum_xy(columns, collection, chosen)
-    scaled = {
-        f"{collection}_{name}": columns[f"{collection}_{name}"] * factor for name in ("pt", "mass")
-    }
-    return {**columns, **scaled, **_shifted_met(columns, size * x, size * y)}
+    return {**columns, **scaled, **_shifted_met(columns, missing, size * x, size * y)}
 
 
-def shift_muons(columns: Columns, size: float) -> Columns:
-    """Scale the muon momenta."""
-    return shift_leptons(columns, size, "Muon")
-
-
-def shift_taus(columns: Columns, size: float) -> Columns:
-    """Scale the energies of hadronic taus."""
-    return shift_leptons(columns, size, "Tau")
-
-
-def shift_tau_modes(columns: Columns, size: float, modes: Sequence[int]) -> Columns:
-    """Scale the energies of hadronic taus reconstructed in some decay modes."""
-    return shift_leptons(columns, size, "Tau", np.isin(columns["Tau_decayMode"], modes))
-
-
-def shift_jets(columns: Columns, size: float, eta: tuple[float, float] = (0.0, np.inf)) -> Columns:
-    """Scale all jets with low ≤ |η| < high; those away from muons and taus change the MET."""
+def scale_jets(
+    columns: Columns,
+    size: float,
+    *,
+    balance: Balance,
+    eta: tuple[float, float] = (0.0, np.inf),
+) -> Columns:
+    """Scale all jets with low ≤ |η| < high; those away from objects change the missing momentum."""
     if size == 0.0:
         return columns
-    pseudorapidity = np.abs(columns["Jet_eta"])
+    pseudorapidity = np.abs(columns[f"{balance.jets}_eta"])
     chosen = (pseudorapidity >= eta[0]) & (pseudorapidity < eta[1])
-    return _rescale_jets(columns, np.where(chosen, size, 0.0))
+    return _rescale_jets(columns, np.where(chosen, size, 0.0), balance)
 
 
-def smear_jets(columns: Columns, size: float) -> Columns:
+def smear_jets(columns: Columns, size: float, *, balance: Balance) -> Columns:
     """Smear the jets: each pT is multiplied by 1 + `size` times a standard normal number.
 
     The number is made of the event's hash and the jet's position, so that it is the same in
@@ -123,39 +151,36 @@ def smear_jets(columns: Columns, size: float) -> Columns:
     """
     if size == 0.0:
         return columns
-    n, jets = columns["Jet_pt"].shape
+    n, jets = columns[f"{balance.jets}_pt"].shape
     state: Array = columns["event_hash"].astype(np.uint64)[:, None]
     state = state + (np.arange(1, jets + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-    uniform = (_mix(state) >> np.uint64(11)).astype(np.float64) / 2.0**53
+    uniform = (finalise(state) >> np.uint64(11)).astype(np.float64) / 2.0**53
     normal = ndtri(np.clip(uniform, 1e-12, 1.0 - 1e-12))
-    return _rescale_jets(columns, np.maximum(size * normal, -0.9).reshape(n, jets))
+    return _rescale_jets(columns, np.maximum(size * normal, -0.9).reshape(n, jets), balance)
 
 
-def _mix(state: Array) -> Array:
-    """SplitMix64's output function (G. Steele, D. Lea and C. Flood, OOPSLA 2014)."""
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(state ^ (state >> np.uint64(31)))
-
-
-def _rescale_jets(columns: Columns, change: Array) -> Columns:
+def _rescale_jets(columns: Columns, change: Array, balance: Balance) -> Columns:
     """Multiply pT and mass of each jet by 1 + `change`, shape (n, jets)."""
-    pt, phi = columns["Jet_pt"], columns["Jet_phi"]
-    moved = np.where(_isolated_jets(columns), pt * change, 0.0)
+    pt, phi = columns[f"{balance.jets}_pt"], columns[f"{balance.jets}_phi"]
+    moved = np.where(_isolated_jets(columns, balance), pt * change, 0.0)
     angle = np.nan_to_num(phi)
     dx, dy = (moved * np.cos(angle)).sum(axis=1), (moved * np.sin(angle)).sum(axis=1)
     factor = (1.0 + change).astype(np.float32)
-    scaled = {f"Jet_{name}": columns[f"Jet_{name}"] * factor for name in ("pt", "mass")}
-    return {**columns, **scaled, **_shifted_met(columns, dx, dy)}
+    names = [f"{balance.jets}_{name}" for name in ("pt", "mass")]
+    scaled = {name: columns[name] * factor for name in names if name in columns}
+    return {**columns, **scaled, **_shifted_met(columns, balance.missing, dx, dy)}
 
 
-def shift_unclustered(columns: Columns, size: float) -> Columns:
-    """Scale the momentum that belongs to no muon, tau or jet; only the MET changes."""
+def scale_unclustered(columns: Columns, size: float, *, balance: Balance) -> Columns:
+    """Scale the momentum that belongs to no object or jet; only the missing momentum changes."""
     if size == 0.0:
         return columns
-    x = -columns["MET_pt"] * np.cos(columns["MET_phi"])
-    y = -columns["MET_pt"] * np.sin(columns["MET_phi"])
-    for collection, keep in (("Muon", None), ("Tau", None), ("Jet", _isolated_jets(columns))):
+    pt, phi = columns[f"{balance.missing}_pt"], columns[f"{balance.missing}_phi"]
+    x, y = -pt * np.cos(phi), -pt * np.sin(phi)
+    groups: list[tuple[str, Array | None]] = [(name, None) for name in balance.objects]
+    if balance.jets is not None:
+        groups.append((balance.jets, _isolated_jets(columns, balance)))
+    for collection, keep in groups:
         dx, dy = _sum_xy(columns, collection, keep)
         x, y = x - dx, y - dy
-    return {**columns, **_shifted_met(columns, size * x, size * y)}
+    return {**columns, **_shifted_met(columns, balance.missing, size * x, size * y)}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.analysis import Analysis, SkimColumns
+from taipan.analysis import Analysis, SkimColumns, SkimContext
 from taipan.atomic import read_json, write_json
 from taipan.columns.event_block import EventBlock
 from taipan.errors import BadFileError, TaipanError, UnreachableError
@@ -65,6 +65,11 @@ class SkimSettings:
     envelope: Mapping[str, float]
     step_events: int
     lumi_mask: str | None = None
+
+    @property
+    def context(self) -> SkimContext:
+        """What the selection may know of it."""
+        return SkimContext(self.dataset, self.is_data, self.envelope)
 
 
 @dataclass(frozen=True)
@@ -297,7 +302,7 @@ def _nano_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Ite
                 "be a finite number; mend the file, or take it out of the list)"
             )
         flow = [count("all", weights)]
-        passed = analysis.preselect(first, settings.envelope)
+        passed = analysis.preselect(first, settings.context)
         if certified:
             numbers = (first[name] for name in LUMI_BRANCHES)
             good = certified(*(values.astype(np.uint32) for values in numbers))
@@ -311,7 +316,7 @@ def _nano_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Ite
             events = events.with_scalars(genWeight=weights[passed])
         entries = low + np.flatnonzero(passed)
         require_finite(chunk.path, events.columns(), entries)
-        record, cuts = analysis.select(events, settings.envelope, settings.is_data)
+        record, cuts = analysis.select(events, settings.context)
         kept = weights[passed]
         chosen = np.zeros(high - low, dtype=bool)
         chosen[np.flatnonzero(passed)[cuts[-1][1]] if cuts else passed] = True
@@ -363,7 +368,7 @@ def _flat_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Ite
         high = min(low + settings.step_events, stop)
         arrays = _read(tree, analysis.flat_branches, low, high, chunk)
         require_finite(chunk.path, arrays, np.arange(low, high))
-        record = analysis.flat(arrays, settings.is_data)
+        record = analysis.flat(arrays, settings.context)
         ones = np.ones(high - low)
         cuts: tuple[Cut, ...] = (count("all", ones), count("pair", ones))
         identities = identify_kept(record, ones, analysis, is_data=settings.is_data)

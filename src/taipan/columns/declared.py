@@ -1,0 +1,233 @@
+"""From what a selection declares to the functions that the skim and later steps call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from taipan.analysis import Alternatives, Analysis, Column, Quantity, Shift
+from taipan.columns.compute import Computation, Step
+from taipan.columns.events import Events
+from taipan.columns.fields import SINGLE, Field, describe_field
+from taipan.columns.keep import FlatReader, Keeper, preselect
+from taipan.columns.new_fields import NewField
+from taipan.columns.recording import Known, RecordingSource, recording
+from taipan.columns.shift_rules import Rule
+from taipan.columns.shifts import Balance
+from taipan.errors import TaipanError
+
+Function = Callable[..., Any]
+_NUMBERS = ("run", "luminosityBlock", "event")
+_ALWAYS = (*_NUMBERS, "event_hash", "genWeight", "PV_npvs")
+_MADE = ("event_hash", "genWeight")
+
+
+@dataclass(frozen=True)
+class ObjectRule:
+    """How the objects of a collection are selected; see :meth:`Selection.objects`."""
+
+    function: Function
+    jets: bool = False
+    balance: bool = True
+    new: Mapping[str, NewField] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class QuantityRule:
+    """A function that computes numbers of events, and what they are."""
+
+    function: Function
+    meanings: Mapping[str, str]
+    simulation_only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Declared:
+    """All that a :class:`~taipan.columns.selection.Selection` was told."""
+
+    name: str
+    missing: str
+    fields: Mapping[str, Field]
+    flat_only: Mapping[str, Field]
+    reads: tuple[str, ...]
+    fingerprint: tuple[str, ...]
+    objects: Mapping[str, ObjectRule]
+    quantities: tuple[QuantityRule, ...]
+    shifts: Mapping[str, Rule]
+    trigger: Function | None
+    cuts: Function | None
+    flat: tuple[Function, tuple[str, ...]] | None
+
+    @property
+    def known(self) -> dict[str, Field]:
+        """Columns that the analysis describes itself."""
+        made = {
+            f"{collection}_{name}": new.described
+            for collection, rule in self.objects.items()
+            for name, new in rule.new.items()
+        }
+        return {**self.fields, **self.flat_only, **made}
+
+    @property
+    def balance(self) -> Balance:
+        """What the momentum of an event is made of."""
+        jets = [name for name, rule in self.objects.items() if rule.jets]
+        others = [name for name, rule in self.objects.items() if rule.balance and not rule.jets]
+        return Balance(self.missing, tuple(others), jets[0] if jets else None)
+
+    @property
+    def selectors(self) -> dict[str, Function]:
+        """Collection → function that selects its objects."""
+        return {name: rule.function for name, rule in self.objects.items()}
+
+    def analysis(self, alternatives: Alternatives) -> Analysis:
+        """Put the analysis together; see :meth:`Selection.build`."""
+        first = self._record_trigger()
+        skim = {is_data: self._record_skim(is_data) for is_data in (False, True)}
+        steps, quantities = self._record_quantities()
+        stored = self._stored(steps)
+        columns = tuple(self._column(name) for name in stored)
+        made = {*_MADE, *self.known} - set(self.fields)
+        kept = [name for name in stored if name not in made]
+        read = list(dict.fromkeys((*kept, *self.reads, *skim[True])))
+        generated = tuple(name for name in skim[False] if name not in read)
+        keeper = Keeper(
+            selectors=self.selectors,
+            new={name: rule.new for name, rule in self.objects.items()},
+            cuts=self.cuts,
+            columns=columns,
+            used=tuple(dict.fromkeys((*skim[False], *self.reads))),
+            loosened={
+                rule.collection: rule.envelope for rule in self.shifts.values() if rule.envelope
+            },
+        )
+        computation = Computation(
+            tuple(steps), self.selectors, {column.name: column.dtype for column in columns}
+        )
+        reader = None if self.flat is None else FlatReader(*self.flat, columns)
+        return Analysis(
+            name=self.name,
+            trigger_branches=first,
+            branches=tuple(name for name in read if name not in first),
+            simulation_branches=generated,
+            optional_branches=("genWeight",),
+            columns=columns,
+            quantities=quantities,
+            shifts={
+                name: Shift(rule.function(self.balance), rule.envelope, rule.describe(), rule.power)
+                for name, rule in self.shifts.items()
+            },
+            preselect=partial(preselect, self.trigger),
+            select=keeper,
+            compute=computation.compute,
+            recompute=computation.recompute,
+            flat=reader,
+            flat_branches=self._record_flat(),
+            alternatives=alternatives,
+            fingerprint=self.fingerprint,
+        )
+
+    def _record_trigger(self) -> tuple[str, ...]:
+        if self.trigger is None:
+            return ()
+        with recording(self.known) as seen:
+            self.trigger(Events(RecordingSource()))
+        objects = [name for name in seen if is_object(name)]
+        if objects:
+            raise TaipanError(
+                f"selection '{self.name}', trigger: '{objects[0]}' is a list of objects (allowed: "
+                "branches with one value an event; objects belong to cuts)"
+            )
+        return tuple(seen)
+
+    def _record_skim(self, is_data: bool) -> tuple[str, ...]:
+        with recording(self.known) as seen:
+            events = Events(RecordingSource(), is_data=is_data, objects=self.selectors)
+            if self.cuts is not None:
+                self.cuts(events)
+            for collection, rule in self.objects.items():
+                objects = getattr(events, collection)
+                for new in rule.new.values():
+                    if not (is_data and new.simulation):
+                        new.function(objects)
+        return tuple(name for name in seen if name not in self.known)
+
+    def _record_quantities(self) -> tuple[list[Step], dict[str, Quantity]]:
+        steps: list[Step] = []
+        found: dict[str, Quantity] = {}
+        for rule in self.quantities:
+            known = Known(tuple(found))
+            with recording(self.known) as seen:
+                events = Events(RecordingSource(), objects=self.selectors)
+                made = dict(rule.function(events, known) if steps else rule.function(events))
+            made.pop("passes", None)
+            self._check_described(rule, made)
+            columns = tuple(seen)
+            needed = [*columns, *(c for name in known.seen for c in found[name].requires)]
+            for name, text in rule.meanings.items():
+                meaning, _, unit = text.removesuffix("]").partition(" [")
+                found[name] = Quantity(
+                    *(name, unit, meaning, tuple(dict.fromkeys(needed))),
+                    may_be_missing=_is_option(made[name]),
+                    simulation_only=name in rule.simulation_only,
+                )
+            steps.append(Step(rule.function, columns, tuple(known.seen), tuple(rule.meanings)))
+        return steps, found
+
+    def _check_described(self, rule: QuantityRule, made: Mapping[str, Any]) -> None:
+        for name in (*made, *rule.meanings):
+            if name not in rule.meanings or name not in made:
+                what = (
+                    "is described but not computed"
+                    if name in rule.meanings
+                    else ("is computed but not described")
+                )
+                raise TaipanError(f"selection '{self.name}', quantities: '{name}' {what}")
+
+    def _record_flat(self) -> tuple[str, ...]:
+        if self.flat is None:
+            return ()
+        function, identity = self.flat
+        seen: dict[str, None] = {}
+        for is_data in (False, True):
+            with recording(self.known) as found:
+                function(Events(RecordingSource(), is_data=is_data))
+            seen |= found
+        return tuple(dict.fromkeys((*seen, *identity)))
+
+    def _stored(self, steps: Sequence[Step]) -> list[str]:
+        names = dict.fromkeys(_ALWAYS)
+        names |= dict.fromkeys(name for step in steps for name in step.columns)
+        for rule in self.shifts.values():
+            names |= dict.fromkeys(rule.columns(self.balance))
+        scalars = [name for name in names if not is_object(name)]
+        groups = dict.fromkeys(name.partition("_")[0] for name in names if is_object(name))
+        return [
+            *scalars,
+            *(name for group in groups for name in names if is_object(name, group)),
+        ]
+
+    def _column(self, name: str) -> Column:
+        known = describe_field(name, self.known)
+        if known is None:
+            raise TaipanError(
+                f"selection '{self.name}': column '{name}' is stored, but its type is not known "
+                f"(add to fields: {{'{name}': Field('float32', 'GeV', 'what it is')}})"
+            )
+        return Column(name, *known, jagged=is_object(name))
+
+
+def is_object(name: str, group: str | None = None) -> bool:
+    """Tell whether a branch has a list of values an event (of a collection `group`)."""
+    before, _, after = name.partition("_")
+    listed = bool(after) and name[0].isupper() and before not in SINGLE
+    return listed and group in (None, before)
+
+
+def _is_option(values: Any) -> bool:
+    layout = getattr(values, "layout", None)
+    return layout is not None and bool(
+        layout.is_option or (layout.is_indexed and layout.content.is_option)
+    )

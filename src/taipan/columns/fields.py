@@ -1,0 +1,103 @@
+"""Types, units and meanings of NanoAOD's fields, as far as analyses store them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Field(NamedTuple):
+    """Type in the skim, unit (empty if it has none) and meaning."""
+
+    dtype: str
+    unit: str
+    meaning: str
+
+
+SINGLE = frozenset(
+    {
+        *("MET", "PuppiMET", "PFMET", "RawMET", "RawPuppiMET", "ChsMET", "CaloMET", "DeepMET"),
+        *("PV", "HLT", "L1", "Flag", "Generator", "Pileup", "GenMET", "LHE", "GenVtx", "BeamSpot"),
+    }
+)
+"""Groups of branches with one value an event; all others are lists of objects."""
+
+EVENT = {
+    "run": Field("uint32", "", "run number"),
+    "luminosityBlock": Field("uint32", "", "luminosity block"),
+    "event": Field("uint64", "", "event number"),
+    "event_hash": Field("uint64", "", "hash of the event's identity; decides the fold"),
+    "genWeight": Field("float32", "", "generator weight, 1 in data"),
+    "PV_npvs": Field("int32", "", "reconstructed primary vertices"),
+    "Pileup_nTrueInt": Field("float32", "", "true mean number of interactions"),
+    **{
+        f"{group}_{name}": Field("float32", unit, meaning)
+        for group in ("MET", "PuppiMET", "PFMET")
+        for name, unit, meaning in (
+            ("pt", "GeV", "missing transverse momentum"),
+            ("phi", "rad", "azimuth of the missing transverse momentum"),
+        )
+    },
+}
+"""Branches with one value an event."""
+
+OBJECT = {
+    "pt": Field("float32", "GeV", "transverse momentum"),
+    "eta": Field("float32", "", "pseudorapidity"),
+    "phi": Field("float32", "rad", "azimuth"),
+    "mass": Field("float32", "GeV", "mass"),
+    "charge": Field("int32", "e", "charge"),
+    "dxy": Field("float32", "cm", "transverse impact parameter"),
+    "dz": Field("float32", "cm", "longitudinal impact parameter"),
+    "pfRelIso03_all": Field("float32", "", "relative isolation, ΔR < 0.3"),
+    "pfRelIso04_all": Field("float32", "", "relative isolation, ΔR < 0.4"),
+    "miniPFRelIso_all": Field("float32", "", "relative mini-isolation"),
+    "relIso_all": Field("float32", "", "relative isolation"),
+    "decayMode": Field("int32", "", "decay mode"),
+    **{
+        name: Field("bool", "", f"identification '{name}'")
+        for name in (
+            *("looseId", "mediumId", "tightId", "softId", "isGlobal", "isTracker", "isPFcand"),
+            *("idDecayMode", "idIsoVLoose", "idIsoLoose", "idIsoMedium", "idIsoTight"),
+            *(f"idAnti{what}{point}" for what in ("Ele", "Mu") for point in ("Medium", "Tight")),
+            *("mvaFall17V2Iso_WP80", "mvaFall17V2Iso_WP90", "mvaIso_WP80", "mvaIso_WP90"),
+            *("convVeto", "electronVeto", "pixelSeed"),
+        )
+    },
+    "cutBased": Field("int32", "", "cut-based identification, an enumeration"),
+    "puId": Field("int32", "", "pile-up identification, a bit mask"),
+    "jetId": Field("int32", "", "jet identification, a bit mask"),
+    "hadronFlavour": Field("int32", "", "flavour by its hadrons: 5 b, 4 c, 0 light"),
+    "partonFlavour": Field("int32", "", "flavour by its parton"),
+    "nConstituents": Field("int32", "", "number of constituents"),
+    "r9": Field("float32", "", "R9 of the photon"),
+    "msoftdrop": Field("float32", "GeV", "soft-drop mass"),
+    **{
+        name: Field("float32", "", "b-tag discriminator")
+        for name in (
+            *("btag", "btagCSVV2", "btagDeepB", "btagDeepFlavB", "btagPNetB", "btagUParTAK4B"),
+            *("particleNet_TvsQCD", "particleNet_HbbvsQCD", "deepTag_TvsQCD"),
+        )
+    },
+}
+"""Fields of objects, by what follows the collection's name."""
+
+
+def describe_field(name: str, extra: dict[str, Field]) -> Field | None:
+    """Give type, unit and meaning of a stored column, None where nothing is known of it.
+
+    Parameters
+    ----------
+    name
+        Of the column, as NanoAOD writes it: ``Muon_pt``.
+    extra
+        Those that the analysis declares; they come first.
+    """
+    if name in extra:
+        return extra[name]
+    if name in EVENT:
+        return EVENT[name]
+    group, _, field = name.partition("_")
+    if not field or group in SINGLE or field not in OBJECT:
+        return None
+    known = OBJECT[field]
+    return Field(known.dtype, known.unit, f"{group} {known.meaning}")

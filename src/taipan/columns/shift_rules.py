@@ -1,0 +1,135 @@
+"""Declaring kinematic shifts where a collection is selected: ``shifts={"muon_pt": scale()}``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from taipan.columns import shifts
+from taipan.columns.shifts import Balance
+
+Columns = shifts.Columns
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A shift before it is known what else there is in an event.
+
+    Attributes
+    ----------
+    kind
+        ``scale``, ``smear`` or ``unclustered``.
+    meaning
+        What is shifted; made up if empty.
+    where
+        Field and its values: other objects are left alone.
+    eta
+        Range of |η|, of jets.
+    loosens
+        Whether thresholds of the skim are loosened for it.
+    propagate
+        Whether the missing momentum balances it.
+    collection
+        What is shifted.
+    """
+
+    kind: str
+    meaning: str = ""
+    where: tuple[str, tuple[float, ...]] | None = None
+    eta: tuple[float, float] | None = None
+    loosens: bool = False
+    propagate: bool = True
+    collection: str = ""
+
+    def of(self, collection: str) -> Rule:
+        """Return the same shift of a collection."""
+        return replace(self, collection=collection)
+
+    @property
+    def envelope(self) -> str | None:
+        """Key of ``skim.envelope``, None if no threshold is loosened."""
+        return f"{self.collection.lower()}_pt" if self.loosens else None
+
+    @property
+    def power(self) -> float:
+        """Power of the pull that its size grows with: a resolution adds in quadrature."""
+        return 0.5 if self.kind == "smear" else 1.0
+
+    def function(self, balance: Balance) -> Callable[[Columns, float], Columns]:
+        """Return the shift as a function of stored columns and size."""
+        missing = balance.missing if self.propagate else None
+        if self.kind == "unclustered":
+            return partial(shifts.scale_unclustered, balance=balance)
+        if self.kind == "smear":
+            return partial(shifts.smear_jets, balance=balance)
+        if self.collection == balance.jets:
+            return partial(shifts.scale_jets, balance=balance, eta=self.eta or (0.0, math.inf))
+        return partial(
+            shifts.scale_objects, collection=self.collection, missing=missing, where=self.where
+        )
+
+    def columns(self, balance: Balance) -> tuple[str, ...]:
+        """List the columns that it needs."""
+        if self.kind == "unclustered" or self.collection == balance.jets:
+            groups = (*balance.objects, *((balance.jets,) if balance.jets else ()))
+            needed = [f"{group}_{name}" for group in groups for name in ("pt", "eta", "phi")]
+        else:
+            needed = [f"{self.collection}_{name}" for name in ("pt", "phi")]
+        if self.where is not None:
+            needed.append(f"{self.collection}_{self.where[0]}")
+        if self.propagate:
+            needed += [f"{balance.missing}_{name}" for name in ("pt", "phi")]
+        return tuple(needed)
+
+    def describe(self) -> str:
+        """Say what is shifted."""
+        if self.meaning:
+            return self.meaning
+        if self.kind == "unclustered":
+            return "unclustered part of the missing momentum"
+        what = "pT smeared (one-sided)" if self.kind == "smear" else "energy"
+        said = f"{self.collection} {what}"
+        if self.where is not None:
+            said += f", {self.where[0]} {', '.join(f'{value:g}' for value in self.where[1])}"
+        if self.eta is not None:
+            said += f", {self.eta[0]} ≤ |η| < {self.eta[1]}"
+        return said + (", propagated to the missing momentum" if self.propagate else "")
+
+
+def scale(
+    *,
+    where: tuple[str, Sequence[float]] | None = None,
+    eta: tuple[float, float] | None = None,
+    loosens: bool = True,
+    propagate: bool = True,
+    meaning: str = "",
+) -> Rule:
+    """Scale pT and mass of electrons, muons, taus, photons, jets or fat jets.
+
+    Parameters
+    ----------
+    where
+        Field and the values of those that are scaled, such as ``("decayMode", (1, 2))``.
+    eta
+        Of jets: range of |η| of those that are scaled.
+    loosens
+        False where the skim stores objects far below every threshold anyway.
+    propagate
+        False where the missing momentum has nothing to balance, such as for fat jets.
+    meaning
+        What it is, for ``taipan quantities``.
+    """
+    chosen = None if where is None else (where[0], tuple(where[1]))
+    return Rule("scale", meaning, chosen, eta, loosens, propagate)
+
+
+def smear(*, meaning: str = "") -> Rule:
+    """Smear pT and mass of jets by a normal number times the size; one-sided."""
+    return Rule("smear", meaning)
+
+
+def unclustered(*, meaning: str = "") -> Rule:
+    """Scale the part of the missing momentum that belongs to no object or jet."""
+    return Rule("unclustered", meaning)
