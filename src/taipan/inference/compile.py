@@ -19,8 +19,9 @@ from taipan.bin_statistics import (
 )
 from taipan.inference.check import check_workspace
 from taipan.inference.errors import FitError
-from taipan.inference.histfactory import Yields, read_yields
+from taipan.inference.histfactory import Yields
 from taipan.inference.model import CompiledModel, Parameters, name_bin
+from taipan.inference.modifiers import read_yields
 from taipan.inference.read import Opened, numpy_backend, open_workspace
 from taipan.inference.starts import judge_shape
 from taipan.inference.structure import unknown_observations

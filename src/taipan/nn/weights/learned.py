@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from taipan import metrics
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn.data import FloatArray, TrainingSet, measure_spread, uniform_hash
+from taipan.nn.data import FloatArray, TrainingSet, uniform_hash
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.model import build_network
+from taipan.nn.standardisation import measure_spread
 from taipan.nn.weights.transform import (
     Method,
     Process,
