@@ -120,7 +120,7 @@ def describe_training(run: Any, config: Any, seed: int) -> dict[str, str]:
         "seed": str(seed),
         "settings": settings.hexdigest()[:12],
         "events": events.hexdigest()[:12],
-        "code": code_version("taipan.nn.inputs", "taipan.nn.train", config.module),
+        "code": code_version("taipan.nn.inputs", "taipan.nn.train", analysis=config.folder),
         "tensorflow": version("tensorflow"),
         "numpy": version("numpy"),
         "processor": processor(),
@@ -261,7 +261,7 @@ def compare(run: Any, other: Any, shapes: str, config: Any, scorer: Any) -> dict
     """Bias: mismodelled pseudo-data against those of the same random numbers without."""
     from taipan.analysis import load_analysis
 
-    analysis = load_analysis(config.module)
+    analysis = load_analysis(config.folder)
     found = [analyse(item, shapes, config, analysis, scorer) for item in (run, other)]
     moved = [
         event_influence(item, part["influence"], config, analysis, scorer)
@@ -312,7 +312,7 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
     training = type(config.training).model_validate(values)
     systematics = {**config.systematics, "residual": Systematic.model_validate(RESIDUAL)}
     config = config.model_copy(update={"training": training, "systematics": systematics})
-    analysis = load_analysis(config.module)
+    analysis = load_analysis(config.folder)
     start = time.process_time()
     number = derive_seed(seed, "study")
     run = open_run(options.folder, config, analysis)

@@ -22,13 +22,15 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
-from taipan.analyses.htautau import ANALYSIS
+from taipan.analysis import load_analysis
+from taipan.analysis_folder import shipped_folder
 from taipan.config.load import read_config
 from taipan.events.selection import sample_masks
 from taipan.plotting.style import house_style, new_figure
 from taipan.skim.storage import read_events
 
 ROOT = Path(__file__).parent.parent
+ANALYSIS = load_analysis(shipped_folder("htautau"))
 TOLERANCE = 1.5
 VARIABLES = {
     "pt_1": ("$p_T(\\mu)$ [GeV]", np.linspace(17, 101, 22)),

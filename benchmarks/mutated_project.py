@@ -52,7 +52,8 @@ class Copy:
             shutil.copy2(ROOT / name, self.path / name)
         # compared by content: of two versions made within a second, Python would take the old one
         mode = py_compile.PycInvalidationMode.CHECKED_HASH
-        compileall.compile_dir(self.path / "src", quiet=1, invalidation_mode=mode)
+        for name in ("src", "config"):
+            compileall.compile_dir(self.path / name, quiet=1, invalidation_mode=mode)
         self._log = (folder / "server.log").open("w")
         self._server = subprocess.Popen(
             [sys.executable, str(Path(__file__).resolve()), str(self.path)],

@@ -249,8 +249,8 @@ class Fastsim:
 
         root = Path(__file__).parents[1]
         self.config = load_config({}, root)
-        self.catalogue = load_catalogue(self.config, root)
-        self.analysis = load_analysis(self.config.module)
+        self.catalogue = load_catalogue(self.config)
+        self.analysis = load_analysis(self.config.folder)
         self.folder = folder
 
     def make(self, sample: str, dataset: str, events: int, fraction: float, seed: int) -> Events:

@@ -28,13 +28,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS
+from taipan.analysis import load_analysis
+from taipan.analysis_folder import shipped_folder
 from taipan.config.load import load_catalogue, read_config
 from taipan.config.sections.skim import Skim
 from taipan.datasets import plan_chunks
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 
 ROOT = Path(__file__).parents[1]
+ANALYSIS = load_analysis(shipped_folder("htautau"))
 CORES = (1, 16, 200)
 SAMPLES = {  # events of the records 12351 to 12359
     "GluGluToHToTauTau": 476_963,
@@ -47,7 +49,10 @@ SAMPLES = {  # events of the records 12351 to 12359
     "Run2012B_TauPlusX": 35_647_508,
     "Run2012C_TauPlusX": 51_303_171,
 }
-START = "from taipan.skim.task import run_task; import taipan.analyses.htautau"
+START = (
+    "from taipan.skim.task import load_analysis, run_task; "
+    "from taipan.analysis_folder import shipped_folder; load_analysis(shipped_folder('htautau'))"
+)
 
 
 def simulate(path: Path, events: int) -> None:
@@ -132,7 +137,7 @@ def measure_scheduler(chunk_events: int) -> None:
 
 
 def count_jobs(chunk_events: int) -> int:
-    catalogue = load_catalogue(read_config([], ROOT, catalogue="cms-2012-reduced"), ROOT)
+    catalogue = load_catalogue(read_config([], ROOT, catalogue="cms-2012-reduced"))
     return sum(
         len(plan_chunks(catalogue.dataset(name), events, chunk_events))
         for name, events in SAMPLES.items()

@@ -22,11 +22,13 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS
+from taipan.analysis import load_analysis
+from taipan.analysis_folder import shipped_folder
 from taipan.fastsim import DATASETS, FastsimSettings, write_dataset
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 from taipan.skim.storage import read_events
 
+ANALYSIS = load_analysis(shipped_folder("htautau"))
 TOLERANCE = 1e-5
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
 RDATAFRAME = Path(__file__).with_name("skim_rdataframe.py")

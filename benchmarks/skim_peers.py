@@ -20,9 +20,11 @@ from pathlib import Path
 import awkward as ak
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS
+from taipan.analysis import load_analysis
+from taipan.analysis_folder import shipped_folder
 from taipan.skim.run import Chunk, SkimSettings, _nano_steps, skim_chunk
 
+ANALYSIS = load_analysis(shipped_folder("htautau"))
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
 STEP = 200_000
 SETTINGS = SkimSettings("benchmark", False, "fastsim", ENVELOPE, STEP)

@@ -1,4 +1,4 @@
-"""The selection of ``taipan.analyses.htautau`` again, in ROOT RDataFrame.
+"""The selection of ``config/analyses/htautau/selection.py`` again, in ROOT RDataFrame.
 
 It is written from the description of the selection and shares no code with Taipan, so that
 agreement means something. It needs ROOT, which ``envs/root.lock`` pins, and nothing else:

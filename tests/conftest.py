@@ -10,10 +10,10 @@ import pytest
 import XRootD.client  # noqa: F401  (crashes if TensorFlow, of other tests, is imported before it)
 import yaml
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.config.model import Config
 from taipan.fastsim import DATASETS, FastsimSettings, write_dataset
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
+from tests.htautau import ANALYSIS
 from tests.project import finished, project
 
 __all__ = ["finished", "project"]  # fixtures of all folders
@@ -84,5 +84,5 @@ def skim_file(root_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def analysis_config() -> Config:
     """The default analysis."""
-    text = (ROOT / "config/analyses/htautau.yaml").read_text(encoding="utf-8")
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
     return Config(**yaml.safe_load(text))

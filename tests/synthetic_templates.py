@@ -82,7 +82,6 @@ def settings() -> dict[str, Any]:
     }
     return {
         "analysis": "synthetic",
-        "module": "synthetic",
         "title": "Synthetic",
         "data": ["Data"],
         "samples": samples,

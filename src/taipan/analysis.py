@@ -1,22 +1,22 @@
-"""What an analysis module provides: branches, skim columns, quantities, shifts and the selection.
+"""What ``selection.py`` provides: branches, skim columns, quantities, shifts and the selection.
 
-An analysis is one Python module with an attribute ``ANALYSIS`` of type :class:`Analysis`; the
-configuration names the module. Everything else about an analysis is YAML.
+It is a file of the analysis' folder with an attribute ``ANALYSIS`` of type :class:`Analysis`.
+Everything else about an analysis is YAML.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from taipan.analysis_folder import import_part
 from taipan.columns.event_block import EventBlock, Lists
 from taipan.errors import TaipanError
-from taipan.import_path import allow_module, project_folder
 
 Columns = Mapping[str, NDArray[Any]]
 """Event columns: scalars have shape (n,), objects (n, m) padded with NaN (numbers) at the end."""
@@ -153,7 +153,7 @@ Alternatives = Mapping[str, Sequence[Alternative]]
 
 @dataclass(frozen=True)
 class Analysis:
-    """An analysis module's definitions.
+    """Definitions of an analysis.
 
     Attributes
     ----------
@@ -221,23 +221,24 @@ class Analysis:
     fingerprint: tuple[str, ...] = ()
 
 
-def load_analysis(module: str) -> Analysis:
-    """Import an analysis module and return its ``ANALYSIS``.
+def load_analysis(folder: str | Path) -> Analysis:
+    """Import the file ``selection.py`` of an analysis and return its ``ANALYSIS``.
 
-    One that is not installed may lie in the folder of the project, which is the working directory
-    outside a run. The caller has made sure that the user wants its code to be executed.
+    The caller has made sure that the user wants its code to be executed.
+
+    Parameters
+    ----------
+    folder
+        Folder of the analysis.
 
     Raises
     ------
     TaipanError
-        If the module cannot be imported or has no such attribute.
+        If the file cannot be imported or has no such attribute.
     """
-    allow_module(module, project_folder())
-    try:
-        analysis = getattr(importlib.import_module(module), "ANALYSIS", None)
-    except Exception as error:  # the module is the user's: whatever it raises is their message
-        what = f"{type(error).__name__}: {error}"
-        raise TaipanError(f"module: '{module}' cannot be imported ({what})") from error
-    if not isinstance(analysis, Analysis):
-        raise TaipanError(f"module: '{module}' has no attribute ANALYSIS of type Analysis")
-    return analysis
+    module = import_part(folder, "selection")
+    found = getattr(module, "ANALYSIS", None)
+    if not isinstance(found, Analysis):
+        file = Path(folder, "selection.py")
+        raise TaipanError(f"{file} has no attribute ANALYSIS of type Analysis")
+    return found

@@ -1,89 +1,98 @@
-"""Which analysis module a command may import: code of the package, or what the user names."""
+"""Which analysis a command may run the code of: what is shipped, or what the user names."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import pkgutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from taipan import analyses
-from taipan.analysis import Analysis
-from taipan.config.fields import nearest
-from taipan.config.load import ANALYSES
+from taipan.analysis_folder import ANALYSES, code_files, find_folder, is_path, own_project
+from taipan.config.load import read_config
+from taipan.config.model import Config
 from taipan.errors import TaipanError
-from taipan.import_path import allow_module, project_folder
 
 
-def is_own(module: str) -> bool:
-    """Tell whether a module is of this package, whose code is trusted."""
-    return module.startswith(f"{analyses.__name__}.")
-
-
-def trusted_module(module: str, named: str | None) -> str:
-    """Give the analysis module that a configuration file names, if it may be imported.
-
-    To import a module is to execute it, and a configuration may come from anyone.
+def read_trusted(overlays: Sequence[str], root: Path, named: str | None) -> tuple[Config, Path]:
+    """Read the configuration, and give the folder of its analysis if its code may be executed.
 
     Parameters
     ----------
-    module
-        Value of the key ``module``.
+    overlays
+        Files that are merged over ``config/config.yaml``.
+    root
+        Folder that holds ``config/``.
     named
-        Module that the user names on the command line (``--module``).
+        Analysis that the user names on the command line, in place of the configuration's.
 
     Raises
     ------
     TaipanError
-        If it is not of this package and not the one that the user names; nothing is imported.
+        As :func:`~taipan.config.load.read_config` and :func:`trusted_folder`.
     """
-    if is_own(module) or module == named:
-        return module
-    raise TaipanError(
-        f"module: '{module}' is not of the package and would be executed; "
-        f"if you trust it, say --module {module}"
-    )
+    keys = {} if named is None else {"analysis": named}
+    config = read_config([*overlays], root, **keys)
+    return config, trusted_folder(Path(config.folder), named)
 
 
-def find_analysis(name: str, root: Path) -> str:
-    """Give the module of an analysis that the user names on the command line.
+def trusted_folder(folder: Path, named: str | None) -> Path:
+    """Give the folder of an analysis whose code may be executed.
+
+    A configuration may come from anyone, and so may the folder that it lies in. An analysis of the
+    project that this package belongs to is trusted; a copy of it is too, if its code is the same.
 
     Parameters
     ----------
-    name
-        Analysis of the package (``htautau``), or a module that is installed or lies in the folder
-        of the project (``my_selection``, ``my_package.selection``).
-    root
-        Folder that holds ``config/``, for the message.
+    folder
+        Folder that the configuration names.
+    named
+        What the user names on the command line (``--analysis``), None if nothing.
+
+    Returns
+    -------
+    Path
+        `folder`, or the shipped one of which its code is a copy.
+
+    Raises
+    ------
+    TaipanError
+        If it is not trusted and not the one that the user names; nothing is imported.
+    """
+    own = _own_folder(folder.resolve().name)
+    if own is not None and (own == folder.resolve() or _code(own) == _code(folder)):
+        return own
+    if named is not None and (own is None or is_path(named)):
+        return folder
+    known = "is not shipped with Taipan" if own is None else "differs from the one that is shipped"
+    place = str(folder) if is_path(str(folder)) else f"./{folder}"
+    raise TaipanError(
+        f"analysis: '{folder}' {known}, and its code would be executed; if you trust it, say "
+        f"--analysis {place}"
+    )
+
+
+def _own_folder(name: str) -> Path | None:
+    project = own_project()
+    folder = None if project is None else project / ANALYSES / name
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _code(folder: Path) -> dict[str, bytes]:
+    """Python files of a folder by name."""
+    files = code_files(folder)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def find_shipped(analysis: str, root: Path) -> Path:
+    """Give the folder of an analysis: of `root` or, if it has none of that name, a shipped one.
 
     Raises
     ------
     TaipanError
         If there is none of that name; says which there are.
     """
-    own = f"{analyses.__name__}.{name}"
-    if "." not in name and importlib.util.find_spec(own) is not None:
-        return own
-    allow_module(name, project_folder())
     try:
-        found = importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        found = False
-    if found:
-        return name
-    known = sorted({*_own_analyses(), *(path.stem for path in (root / ANALYSES).glob("*.yaml"))})
-    raise TaipanError(
-        f"--analysis: '{name}' is not an analysis{nearest(name, known)} ({', '.join(known)}, or a "
-        f"module that is installed or lies in {project_folder().resolve()})"
-    )
-
-
-def _own_analyses() -> list[str]:
-    """Names of the modules of the package that define an analysis."""
-    names = [info.name for info in pkgutil.iter_modules(analyses.__path__)]
-    modules = {name: importlib.import_module(f"{analyses.__name__}.{name}") for name in names}
-    return [
-        name
-        for name, module in modules.items()
-        if isinstance(getattr(module, "ANALYSIS", None), Analysis)
-    ]
+        return find_folder(analysis, root)
+    except TaipanError:
+        own = None if is_path(analysis) else _own_folder(analysis)
+        if own is None:
+            raise
+        return own

@@ -113,7 +113,7 @@ class Dataset(Strict):
 
 
 class Catalogue(Strict):
-    """A file of ``config/datasets``."""
+    """A file of the folder ``datasets`` of an analysis."""
 
     name: str = Field(description="Name of the file, without .yaml.")
     kind: Literal["fastsim", "skims", "nanoaod"] = Field(

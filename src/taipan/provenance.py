@@ -18,14 +18,16 @@ from taipan.errors import TaipanError
 
 _PACKAGE = Path(taipan.__file__).parent
 _LARGEST_HASHED = 256 * 1024**2
-_CALLED = re.compile("import_module|import_room|__import__|load_analysis")
+_CALLED = re.compile("import_module|import_room|__import__|load_analysis|load_simulation")
+_LOADED = {"load_analysis": "selection.py", "load_simulation": "simulation.py"}
+"""Function → file of the analysis' folder that it imports."""
 _RECORDED = (
     *("awkward", "hist", "keras", "numpy", "onnxruntime", "pyarrow", "pyhf", "scipy"),
     *("snakemake", "tensorflow", "uproot"),
 )
 
 
-def code_version(*roots: str | Path, analysis: str | None = None) -> str:
+def code_version(*roots: str | Path, analysis: str | Path | None = None) -> str:
     """Hash of modules or scripts and of every module of the project that they reach.
 
     Imports are followed wherever they stand, also within functions, but not those that only a type
@@ -39,8 +41,9 @@ def code_version(*roots: str | Path, analysis: str | None = None) -> str:
     roots
         Dotted names, such as ``taipan.skim.run``, or scripts as paths to ``.py`` files.
     analysis
-        Module of the analysis. It counts where code that is reached calls ``load_analysis``, which
-        imports a module by a name that no source states.
+        Folder of the analysis. Its ``selection.py`` counts where code that is reached calls
+        ``load_analysis``, its ``simulation.py`` where it calls ``load_simulation``, each with the
+        files of the folder that it imports.
 
     Returns
     -------
@@ -53,12 +56,13 @@ def code_version(*roots: str | Path, analysis: str | None = None) -> str:
         If a module does not exist or cannot be read.
     """
     digest = hashlib.sha256()
-    for name in sorted(reached_modules(*roots, analysis=analysis), key=_label):
-        digest.update(f"{_label(name)}:{_fingerprint(name)};".encode())
+    found = reached_modules(*roots, analysis=analysis)
+    for item in sorted(f"{_label(name)}:{_fingerprint(name)};" for name in found):
+        digest.update(item.encode())
     return digest.hexdigest()[:16]
 
 
-def reached_modules(*roots: str | Path, analysis: str | None = None) -> frozenset[str]:
+def reached_modules(*roots: str | Path, analysis: str | Path | None = None) -> frozenset[str]:
     """Names of all modules that :func:`code_version` counts; a script is named by its path.
 
     Parameters
@@ -79,8 +83,8 @@ def reached_modules(*roots: str | Path, analysis: str | None = None) -> frozense
             continue
         found.add(name)
         pending.extend(_imports(name))
-        if analysis is not None and _loads_analysis(name):
-            pending.append(analysis)
+        if analysis is not None:
+            pending.extend(str(Path(analysis).resolve() / file) for file in _loaded_files(name))
     return frozenset(found | {parent for name in found for parent in _parents(name)})
 
 
@@ -198,6 +202,8 @@ def _imports(name: str) -> tuple[str, ...]:
                 names.add(alias.name)
                 if alias.asname is None:  # makes the package known, with all that it imports
                     names.update(_packages_of(alias.name))
+        elif isinstance(node, ast.ImportFrom) and node.level and _is_script(name):
+            names.update(_files_beside(node, Path(name)))
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node.module or "", node.level, name)
             names.add(base)
@@ -205,6 +211,15 @@ def _imports(name: str) -> tuple[str, ...]:
         elif isinstance(node, ast.Call):
             names.update(_imported_by_call(node, name))
     return tuple(sorted(item for item in names if all(item.split(".")) and _is_own(item, name)))
+
+
+def _files_beside(node: ast.ImportFrom, importer: Path) -> Iterator[str]:
+    """Files that a file of a folder imports relative to itself (``from .cuts import PT``)."""
+    base = importer.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+    for path in (base, *(base / alias.name for alias in node.names)):
+        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+            if candidate.is_file():
+                yield str(candidate)
 
 
 def _absolute(module: str, level: int, importer: str) -> str:
@@ -235,15 +250,16 @@ def _imported_by_call(node: ast.Call, importer: str) -> Iterator[str]:
 
 
 @cache
-def _loads_analysis(name: str) -> bool:
-    return any(
-        isinstance(node, ast.Call) and _last_name(node.func) == "load_analysis"
-        for node in _nodes(name)
-    )
+def _loaded_files(name: str) -> tuple[str, ...]:
+    """Files of the analysis' folder that a module imports by functions that take the folder."""
+    called = {_last_name(node.func) for node in _nodes(name) if isinstance(node, ast.Call)}
+    return tuple(file for function, file in _LOADED.items() if function in called)
 
 
 def _is_own(module: str, importer: str) -> bool:
     """Whether a module is of this package, or of a user and no installed library."""
+    if _is_script(module):
+        return True
     top, own = module.split(".")[0], importer.split(".")[0]
     if top == "taipan":
         return _file_of(module) is not None

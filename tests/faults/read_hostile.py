@@ -16,9 +16,9 @@ SECONDS = 60  # processor time of a file
 
 
 def read_root(path: Path, folder: Path) -> None:
-    from taipan.analyses.htautau import ANALYSIS
     from taipan.skim.run import Chunk, skim_chunk
     from tests.conftest import skim_settings
+    from tests.htautau import ANALYSIS
 
     out = folder / "events.parquet"
     settings = skim_settings("DYJetsToLL")
@@ -26,8 +26,8 @@ def read_root(path: Path, folder: Path) -> None:
 
 
 def read_parquet(path: Path, folder: Path) -> None:
-    from taipan.analyses.htautau import ANALYSIS
     from taipan.skim.storage import read_events
+    from tests.htautau import ANALYSIS
 
     read_events([path], ANALYSIS.columns)
 

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.events.corrections import write_corrections
 from taipan.skim.storage import schema_of
+from tests.htautau import ANALYSIS
 
 ROOT = Path(__file__).parents[2]
 PEAK_MIB = 1500

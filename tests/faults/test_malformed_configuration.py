@@ -28,7 +28,7 @@ FREE_TEXT = ("title", "label", "unit", "results", "source", "group", "skims", "f
 
 def load(content: dict[str, Any]) -> None:
     config = load_config(content, ROOT)
-    check_config(config, load_catalogue(config, ROOT), load_analysis(config.module))
+    check_config(config, load_catalogue(config), load_analysis(config.folder))
 
 
 def paths(node: Any, path: KeyPath = ()) -> list[KeyPath]:
@@ -58,9 +58,7 @@ NAMES = [
 ]
 NUMBERS = [path for path in LEAVES if isinstance(get(VALID, path), int | float)]
 TEXTS = [
-    path
-    for path in LEAVES
-    if isinstance(get(VALID, path), str) and not set(FREE_TEXT) & set(path) and path != ("module",)
+    path for path in LEAVES if isinstance(get(VALID, path), str) and not set(FREE_TEXT) & set(path)
 ]
 
 

@@ -14,7 +14,6 @@ import pytest
 import yaml
 from scipy.stats import chi2
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.config.model import Config
 from taipan.datasets import Catalogue, event_scale
 from taipan.events.selection import region_masks, sample_masks
@@ -22,6 +21,7 @@ from taipan.fastsim import DATASETS, write_dataset
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.storage import read_events
 from tests.conftest import ROOT, fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 
 LUMINOSITY = 1.1467
 CMS: dict[str, dict[str, tuple[float, float]]] = {
@@ -89,7 +89,7 @@ def yields(
 ) -> dict[str, dict[str, float]]:
     """Region → process → yield of fastsim, data-driven QCD included."""
     folder = tmp_path_factory.mktemp("yields")
-    text = (ROOT / "config/datasets/fastsim.yaml").read_text(encoding="utf-8")
+    text = (ROOT / "config/analyses/htautau/datasets/fastsim.yaml").read_text(encoding="utf-8")
     catalogue = Catalogue.model_validate(yaml.safe_load(text))
     names = [name for name in DATASETS if name != "DYToTauTau_NLO"]
     simulated = [name for name in names if not name.startswith("Run")]

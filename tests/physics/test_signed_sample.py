@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.config.model import Config
 from taipan.fastsim import write_dataset
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.storage import read_events
 from tests.conftest import fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 
 EVENTS = 60_000
 NEGATIVE = 0.3

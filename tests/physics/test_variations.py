@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import yaml
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.datasets import Catalogue, event_scale
@@ -28,6 +27,7 @@ from taipan.templates.combine import (
 )
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from tests.conftest import ROOT, fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured as with_factor
 
 LUMINOSITY = 0.5
@@ -39,7 +39,7 @@ FACTOR = 1.06
 def datasets(tmp_path_factory: pytest.TempPathFactory) -> list[DatasetEvents]:
     """Events of all nominal datasets."""
     folder = tmp_path_factory.mktemp("variations")
-    text = (ROOT / "config/datasets/fastsim.yaml").read_text(encoding="utf-8")
+    text = (ROOT / "config/analyses/htautau/datasets/fastsim.yaml").read_text(encoding="utf-8")
     catalogue = Catalogue.model_validate(yaml.safe_load(text))
     names = [name for name in DATASETS if name != "DYToTauTau_NLO"]
     simulated = [name for name in names if not name.startswith("Run")]

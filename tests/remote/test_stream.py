@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.errors import BadFileError, ChecksumError, UnreachableError
 from taipan.remote.fetch import Expected
 from taipan.remote.mirrors import Patience, RemoteFile
@@ -23,6 +22,7 @@ from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.source import skim_verified
 from taipan.skim.storage import read_events
 from tests.conftest import skim_settings
+from tests.htautau import ANALYSIS
 from tests.remote.conftest import EVENTS, QUICK, Served
 from tests.remote.servers import (
     Faults,

@@ -14,7 +14,7 @@ from taipan.events.load import DatasetEvents
 from taipan.events.weights import EventWeights
 from tests.synthetic_templates import make_config
 
-CONFIG = make_config().model_copy(update={"module": "taipan.analyses.htautau"})
+CONFIG = make_config().model_copy(update={"folder": "config/analyses/htautau"})
 COUNT = 5
 
 

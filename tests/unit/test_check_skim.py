@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def problems(skim: dict[str, Any] | None = None, **dataset: Any) -> list[str]:
     config = load_config({"catalogue": "cms-2012-reduced", "skim": skim or {}}, ROOT)
-    catalogue = load_catalogue(config, ROOT)
+    catalogue = load_catalogue(config)
     if dataset:
         entries = catalogue.datasets | {
             "TTbar": catalogue.dataset("TTbar").model_copy(update=dataset)
@@ -95,9 +95,7 @@ def test_every_file_of_a_dataset_is_divided() -> None:
 
 
 def test_no_job_of_the_real_samples_is_a_giant() -> None:
-    catalogue: Catalogue = load_catalogue(
-        load_config({"catalogue": "cms-2012-reduced"}, ROOT), ROOT
-    )
+    catalogue: Catalogue = load_catalogue(load_config({"catalogue": "cms-2012-reduced"}, ROOT))
     size = Skim().chunk_events
     for dataset in catalogue.datasets.values():
         plan = plan_chunks(dataset, dataset.generated_events, size)

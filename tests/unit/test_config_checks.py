@@ -70,7 +70,7 @@ ESTIMATE = {
     "denominator": "ss_cr",
 }
 CONTENT = {
-    "module": "toy",
+    "analysis": "toy",
     "title": "toy",
     "data": ["Data"],
     "samples": {
@@ -1132,7 +1132,7 @@ def test_skipping_needs_countable_events():
 
 def test_module_without_a_reader_of_flat_ntuples(skims):
     (line,) = problems({"skims": str(skims)}, catalogue=SKIMS)
-    assert line == "catalogue: module 'toy' cannot read flat ntuples (kind skims)"
+    assert line == "catalogue: analysis 'toy' cannot read flat ntuples (kind skims)"
 
 
 def test_data_without_luminosity(skims):
@@ -1243,6 +1243,6 @@ def test_message_says_where_the_files_come_from():
     number = sum(len(dataset["files"]) for dataset in CATALOGUE["datasets"].values())
     assert line == (
         "skims: missing; catalogue 'toys' of kind skims needs the folder of its files; "
-        f"config/datasets/toys.yaml says where its {number} files come from (record 12350 of the "
+        f"datasets/toys.yaml says where its {number} files come from (record 12350 of the "
         "CERN Open Data portal)"
     )

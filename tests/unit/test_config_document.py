@@ -70,7 +70,8 @@ def test_manual_names_every_key(top, number):
 
     keys = list(leaves(top, ()))
     assert len(keys) > number
-    assert [key for key in keys if f"| `{key}` |" not in tables] == []
+    set_by_the_loader = {"folder"}
+    assert {key for key in keys if f"| `{key}` |" not in tables} <= set_by_the_loader
 
 
 def test_manual_shows_defaults_made_by_factories():
@@ -84,7 +85,9 @@ def test_manual_shows_defaults_made_by_factories():
 def test_manual_describes_the_catalogue():
     """Its keys were to be found in the code alone."""
     tables = tables_text()
-    _, _, part = tables.partition("### Catalogue keys (`config/datasets/<catalogue>.yaml`)\n")
+    _, _, part = tables.partition(
+        "### Catalogue keys (`datasets/<catalogue>.yaml` of an analysis)\n"
+    )
     for row in (
         "| `datasets.NAME.files` | list of text, at least 1 | *required* | Names of the files, ",
         "| `datasets.NAME.sizes` | mapping of names to integers (> 0) | `{}` | File → bytes; ",
@@ -126,7 +129,7 @@ def schema():
 
 @pytest.mark.parametrize(
     "path",
-    [ROOT / "config/config.yaml", ROOT / "config/analyses/htautau.yaml", *EXAMPLES],
+    [ROOT / "config/config.yaml", ROOT / "config/analyses/htautau/analysis.yaml", *EXAMPLES],
     ids=lambda path: path.name,
 )
 def test_schema_accepts_the_shipped_files(schema, path):
@@ -165,7 +168,7 @@ def test_schema_has_the_defaults_of_factories():
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_example_is_valid_and_in_the_manual(path):
     config = read_config([path], ROOT)
-    catalogue = load_catalogue(config, ROOT)
+    catalogue = load_catalogue(config)
     for name in config.data:
         assert catalogue.dataset(name).is_data
     assert config.results == f"results/{path.stem}"
@@ -244,6 +247,6 @@ def test_wrong_command_line_shows_the_usage(arguments, capsys):
 
 def test_full_simulation_has_the_luminosity_of_2012():
     config = read_config([ROOT / "config/examples/fastsim-full.yaml"], ROOT)
-    catalogue = load_catalogue(config, ROOT)
+    catalogue = load_catalogue(config)
     assert config.fastsim.luminosity == pytest.approx(4.412 + 7.055, abs=1e-12)
     assert set(config.fastsim.events) == {n for n, d in catalogue.datasets.items() if not d.is_data}

@@ -200,9 +200,9 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
         ),
         ({"results": ""}, "results: '' is not allowed (text, not empty)"),
         ({"catalogue": "../x"}, "catalogue: '../x' is not allowed (name of a file, without .yaml)"),
-        ({"analysis": "hgg"}, "analysis: 'hgg' is not a file of "),
-        ({"analysis": "../x"}, "analysis: '../x' is not a file of "),
-        ({"analysis": ["htautau"]}, 'analysis: ["htautau"] is not a file of '),
+        ({"analysis": "hgg"}, "analysis: 'hgg' is not a folder of "),
+        ({"analysis": "../x"}, "analysis: '../x' is not the folder of an analysis"),
+        ({"analysis": ["htautau"]}, 'analysis: ["htautau"] is not the name of an analysis'),
     ],
 )
 def test_message(overrides, expected):
@@ -216,9 +216,9 @@ def test_every_problem_is_a_line():
 
 def test_run_key_in_an_analysis_is_refused(write):
     """config.yaml holds every run key, so one in the analysis file would never have an effect."""
-    text = (ROOT / "config/analyses/htautau.yaml").read_text(encoding="utf-8")
-    path = write(text + "\nseed: 5\n", "config/analyses/htautau.yaml")
-    text = message(load_config, {}, path.parents[2])
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    path = write(text + "\nseed: 5\n", "config/analyses/htautau/analysis.yaml")
+    text = message(load_config, {}, path.parents[3])
     assert text == (
         f"{path}: seed: not a key of an analysis; write it in config/config.yaml or an overlay"
     )
@@ -230,9 +230,10 @@ def test_catalogue_errors_name_the_file(write):
         "name: mine\nkind: skim\ndescription: d\nlicence: l\ndatasets:\n"
         "  A: {files: [a.root], is_data: false}\n"
         "  B: {files: [], is_data: true, luminosity: {value: -1, unit: fb-1, source: test}}\n",
-        "config/datasets/mine.yaml",
+        "config/analyses/htautau/datasets/mine.yaml",
     )
-    assert message(load_catalogue, config, path.parents[2]).splitlines() == [
+    config = config.model_copy(update={"folder": str(path.parents[1])})
+    assert message(load_catalogue, config).splitlines() == [
         f"{path}: kind: 'skim' is not allowed (one of fastsim, skims, nanoaod)",
         f"{path}: datasets.A: a simulated dataset needs `cross_section`",
         f"{path}: datasets.B.files: [] is not allowed (list of text, at least 1)",
@@ -245,14 +246,14 @@ def test_catalogue_has_the_name_of_its_file(write):
     path = write(
         "name: other\nkind: fastsim\ndescription: d\nlicence: l\n"
         "datasets: {A: {files: [a.root], is_data: true}}\n",
-        "config/datasets/mine.yaml",
+        "config/analyses/htautau/datasets/mine.yaml",
     )
-    text = message(load_catalogue, config, path.parents[2])
+    text = message(load_catalogue, config.model_copy(update={"folder": str(path.parents[1])}))
     assert text == f"{path}: name: 'other' is not the name of the file (mine)"
 
 
 def test_unknown_catalogue_lists_the_files():
-    text = message(load_catalogue, load_config({"catalogue": "none"}, ROOT), ROOT)
+    text = message(load_catalogue, load_config({"catalogue": "none"}, ROOT))
     assert "catalogue: 'none' is not a file of" in text
     assert "cms-2012-skims" in text
 
@@ -353,13 +354,16 @@ def test_tilde_is_the_home_folder_of_every_path(monkeypatch):
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        ({"analysis": "htautua"}, "analysis: 'htautua' is not a file of .*did you mean 'htautau'?"),
+        (
+            {"analysis": "htautua"},
+            "analysis: 'htautua' .*did you mean 'htautau'?",
+        ),
         ({"catalogue": "fastsm"}, "catalogue: 'fastsm' is not a file of .*did you mean 'fastsim'?"),
     ],
 )
 def test_name_of_a_file_gets_a_suggestion(overrides, line):
     with pytest.raises(TaipanError, match=line.replace("?", r"\?")):
-        load_catalogue(load_config(overrides, ROOT), ROOT)
+        load_catalogue(load_config(overrides, ROOT))
 
 
 @pytest.mark.parametrize(
@@ -389,6 +393,6 @@ def test_mirrors_with_ports_and_escaped_passwords_pass():
 def test_figures_are_labelled_by_catalogue_and_analysis():
     config = read_config([], ROOT)
     assert (config.experiment, config.energy) == ("CMS Open Data", 8.0)
-    assert load_catalogue(config, ROOT).label == "Taipan fastsim"
+    assert load_catalogue(config).label == "Taipan fastsim"
     reduced = config.model_copy(update={"catalogue": "cms-2012-reduced"})
-    assert load_catalogue(reduced, ROOT).label == ""
+    assert load_catalogue(reduced).label == ""

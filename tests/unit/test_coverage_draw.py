@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.analysis import Shift
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.systematics import Systematic
 from taipan.coverage.draw import Binning, SampleEvents, SourceData, Universe
 from taipan.coverage.truth import Truth, rate_factor
+from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured, same_sign
 
 NUMBER = 4000

@@ -28,7 +28,7 @@ REAL = ["cms-2012-skims", "cms-2012-reduced"]
 
 def load(name, **keys):
     config = load_config({"catalogue": name, **keys}, ROOT)
-    return config, load_catalogue(config, ROOT)
+    return config, load_catalogue(config)
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
 from taipan.cli.main import main
 from taipan.errors import TaipanError
@@ -37,6 +36,7 @@ from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.source import skim_verified
 from taipan.stages import normalise as stage
 from tests.conftest import fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 from tests.nanoaod_files import rewrite
 from tests.unit.test_normalisation import catalogue, flow
 

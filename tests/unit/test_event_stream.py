@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.errors import TaipanError
@@ -20,6 +19,7 @@ from taipan.events.weights import VertexWeights
 from taipan.normalisation import Normalisation, to_dict
 from taipan.skim.storage import iterate_events, read_events
 from taipan.templates.fill import fill_blocks, fill_dataset
+from tests.htautau import ANALYSIS
 from tests.unit.test_templates import score, settings
 
 NORM = Normalisation("DYJetsToLL", False, 0.37, 4000, 4000.0, 1.0)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.errors import TaipanError
 from taipan.events.load import load_dataset
 from taipan.events.weights import VertexWeights, weigh_events
@@ -16,6 +15,7 @@ from taipan.fastsim import write_dataset
 from taipan.normalisation import Normalisation
 from taipan.skim.run import Chunk, skim_chunk
 from tests.conftest import fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 
 NLO = "DYToTauTau_NLO"
 WEIGHTS = np.array([1.5, -1.5, 1.5, 1.5, -1.5], dtype=np.float32)

@@ -27,7 +27,7 @@ from tests.nanoaod_files import rewrite
 
 DATASET = "DYToTauTau_NLO"
 EVENTS = 1500  # in each of two files
-MODULE = "taipan.analyses.htautau"
+FOLDER = str(Path(__file__).parents[2] / "config/analyses/htautau")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def plan(files: Sequence[Path], size: int, **changes: Any) -> list[SkimTask]:
     edges = [*range(0, EVENTS, size), EVENTS]
     settings = skim_settings(DATASET, **changes)
     return [
-        SkimTask(path.name, start, stop, path, settings, MODULE, {"code": "x"})
+        SkimTask(path.name, start, stop, path, settings, FOLDER, {"code": "x"})
         for path in files
         for start, stop in itertools.pairwise(edges)
     ]
@@ -181,7 +181,7 @@ class TestDask:
         task = {
             "chunk": {"file": "data.root", "start": 0, "stop": None},
             "settings": vars(skim_settings(name, lumi_mask="mask.json")),
-            "module": MODULE,
+            "folder": FOLDER,
             "expected": {},
             "on_bad_file": "fail",
         }

@@ -490,3 +490,56 @@ def test_a_limit_is_given_where_only_the_outer_band_does_not_exist(tmp_path, cap
     assert sorted(limit["band"][:4]) == limit["band"][:4]
     assert limit["observed"] == pytest.approx(limit["band"][2], rel=1e-3)
     assert "expected" in capsys.readouterr().out
+
+
+def test_limit_of_a_signal_that_is_most_of_the_sample(monkeypatch):
+    """Without signal μ = 1 is 300 standard deviations away: no fit is asked for there.
+
+    The starts of such fits ended at different minima, which ended the run.
+    """
+
+    def fit_nearby(model, data, **options):
+        without_signal = data[: model.n_bins].sum() < 0.5 * model.observed[: model.n_bins].sum()
+        if without_signal and any(mu > 0.5 for mu in options["fixed"].values()):
+            raise FitError("the starts disagree")
+        return minima.find_minimum(model, data, **options)
+
+    monkeypatch.setattr("taipan.inference.profile.find_minimum", fit_nearby)
+    shape = np.exp(-0.5 * ((np.arange(20) - 9.5) / 3.0) ** 2)
+    signal, background = 9000.0 * shape, np.full(20, 30.0)
+    up = signal * (1.0 + 0.01 * np.linspace(-1.0, 1.0, 20))
+
+    def rate(name, size):
+        data = {"hi": 1.0 + size, "lo": 1.0 - size}
+        return {"name": name, "type": "normsys", "data": data}
+
+    tilt = {"hi_data": up.tolist(), "lo_data": (2.0 * signal - up).tolist()}
+    workspace = workspace_of(
+        {
+            "Z": (
+                signal.tolist(),
+                [
+                    {"name": "mu", "type": "normfactor", "data": None},
+                    rate("luminosity", 0.012),
+                    rate("identification", 0.01),
+                    {"name": "scale", "type": "histosys", "data": tilt},
+                    {"name": "s", "type": "staterror", "data": (0.01 * signal).tolist()},
+                ],
+            ),
+            "other": (
+                background.tolist(),
+                [
+                    rate("luminosity", 0.012),
+                    {"name": "b", "type": "staterror", "data": (0.2 * background).tolist()},
+                ],
+            ),
+        },
+        np.round(signal + background).tolist(),
+    )
+    model = compile_model(workspace)
+    profile = Profile(model, model.observed)
+    limit = upper_limit(profile, 0.95)
+    # CLs is CLs+b there: the limit lies where √q is that of 5 % in one tail
+    assert profile.root_rise(limit.observed, profile.mu_hat) == pytest.approx(1.64485, abs=1e-3)
+    assert 1.01 < limit.observed < 1.06
+    assert limit.band[2] < 0.01

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.analysis import Columns
 from taipan.skim.storage import read_events
+from tests.htautau import ANALYSIS
 
 compute = ANALYSIS.compute
 FLAGS = ("idDecayMode", "idIsoTight", "idAntiEleTight", "idAntiMuTight")

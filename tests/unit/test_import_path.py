@@ -1,4 +1,4 @@
-"""No file of the working directory runs because of its name; an analysis module is found by it."""
+"""No file of the working directory runs because of its name; an analysis is named by the user."""
 
 from __future__ import annotations
 
@@ -21,11 +21,8 @@ LIBRARIES = (
     *("pyhf", "numpy", "yaml", "scipy", "pydantic", "awkward", "jax", "uproot", "requests"),
     *("cupy", *STANDARD),  # the first is not installed, and asked for by others
 )
-MODULE = """
-import sys
-from taipan.analyses.htautau import ANALYSIS
-import {beside}
-"""
+IMPORTS = "from .cuts_of_mine import *\nimport numpy, yaml, pyhf\n"
+HTAUTAU = ROOT / "config/analyses/htautau"
 
 
 @pytest.fixture
@@ -55,11 +52,15 @@ def taipan(
     )  # fmt: skip
 
 
-def copy_config(folder: Path, module: str) -> None:
-    shutil.copytree(ROOT / "config", folder / "config")
-    path = folder / "config/analyses/htautau.yaml"
+def copy_analysis(target: Path, imports: str = "") -> Path:
+    """A copy of the shipped analysis whose code leaves a trace; returns the trace."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(HTAUTAU, target, ignore=shutil.ignore_patterns("__pycache__"))
+    path = target / "selection.py"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("taipan.analyses.htautau", module), encoding="utf-8")
+    trace = target.with_suffix(".ran")
+    path.write_text(f"{text}\nopen({str(trace)!r}, 'w').close()\n{imports}", encoding="utf-8")
+    return trace
 
 
 @pytest.mark.parametrize(
@@ -124,71 +125,92 @@ def test_processes_of_the_skim_do_not_run_a_library_beside_the_files(
 def test_the_check_of_a_foreign_file_imports_nothing_unless_told_to(
     folder: Path, command: str
 ) -> None:
-    copy_config(folder, "taipan.analyses.htautau")
-    leave_trace(folder / "evil.py", "from taipan.analyses.htautau import ANALYSIS")
-    (folder / "foreign.yaml").write_text("module: evil\n", encoding="utf-8")
+    shutil.copytree(ROOT / "config", folder / "config")
+    trace = copy_analysis(folder / "evil")
+    (folder / "foreign.yaml").write_text("analysis: ./evil\n", encoding="utf-8")
     arguments = ("config", command, "--config", "foreign.yaml")
     done = taipan(folder, *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "taipan: error: module: 'evil' is not of the package and would be executed; "
-        "if you trust it, say --module evil\n"
+        "taipan: error: analysis: 'evil' is not shipped with Taipan, and its code would be "
+        "executed; if you trust it, say --analysis ./evil\n"
     )
-    assert traces(folder) == set()
-    assert taipan(folder, *arguments, "--module", "other").returncode == 1
-    assert traces(folder) == set()
-    assert taipan(folder, *arguments, "--module", "evil").returncode == 0
-    assert traces(folder) == {"evil"}
+    assert taipan(folder, *arguments, "--analysis", "htautau").returncode == 0
+    assert not trace.exists()
+    done = taipan(folder, *arguments, "--analysis", "./evil")
+    assert done.returncode == 0, done.stderr
+    assert trace.exists()
 
 
-def test_a_foreign_folder_does_not_name_the_module_of_the_skim(
-    folder: Path, root_file: Path
+@pytest.mark.parametrize("arguments", [[], ["--analysis", "htautau"]])
+def test_a_foreign_folder_does_not_replace_the_code_of_the_skim(
+    folder: Path, root_file: Path, arguments: list[str]
 ) -> None:
-    copy_config(folder, "evil")
-    leave_trace(folder / "evil.py", "from taipan.analyses.htautau import ANALYSIS")
-    done = taipan(folder, "skim", root_file, "--out", "out.parquet")
+    """Its analysis has the name of a shipped one, and other code."""
+    trace = copy_analysis(folder / "config/analyses/htautau")
+    shutil.copy(ROOT / "config/config.yaml", folder / "config")
+    done = taipan(folder, "skim", root_file, "--out", "out.parquet", *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "if you trust it, say --module evil" in done.stderr
-    assert traces(folder) == set()
+    assert "differs from the one that is shipped, and its code would be executed" in done.stderr
+    assert "say --analysis config/analyses/htautau" in done.stderr
+    assert not trace.exists()
+    named = ("--analysis", "config/analyses/htautau")
+    done = taipan(folder, "skim", root_file, "--out", "out.parquet", *named)
+    assert done.returncode == 0, done.stderr
+    assert trace.exists()
 
 
-@pytest.mark.parametrize("name", ["mine", "package_of_mine.selection"])
-def test_the_skim_finds_a_module_outside_the_project(
+def test_a_copy_of_a_shipped_analysis_is_trusted_as_long_as_its_code_is_the_same(
+    folder: Path,
+) -> None:
+    shutil.copytree(ROOT / "config", folder / "config")
+    done = taipan(folder, "config", "check")
+    assert done.returncode == 0, done.stderr
+    assert "no problem found" in done.stdout
+    leave_trace(folder / "config/analyses/htautau/more.py")
+    assert "differs from the one" in taipan(folder, "config", "check").stderr
+
+
+@pytest.mark.parametrize("name", ["./mine", "analyses_of_mine/mine"])
+def test_the_skim_finds_a_folder_outside_the_project(
     folder: Path, root_file: Path, name: str
 ) -> None:
-    """With what it imports from its folder, but no library of that folder."""
-    path = folder / f"{name.replace('.', '/')}.py"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(MODULE.format(beside="cuts_of_mine, numpy, yaml, pyhf"), encoding="utf-8")
-    leave_trace(folder / "cuts_of_mine.py")
-    leave_trace(folder / "not_named.py")
-    (folder / "chunks").mkdir()
+    """With what it imports from itself, but no library of the working directory or of itself."""
+    place = folder / name
+    trace = copy_analysis(place, IMPORTS)
+    leave_trace(place / "cuts_of_mine.py")
+    for other in ("not_named", "pyhf"):
+        leave_trace(place / f"{other}.py")
     done = taipan(folder, "skim", root_file, "--analysis", name, "--out", "out.parquet")
     assert done.returncode == 0, done.stderr
     assert "wrote out.parquet" in done.stdout
-    assert traces(folder) == {"cuts_of_mine"}
+    assert trace.exists()
+    assert (traces(folder) - {"mine"}, traces(place)) == (set(), {"cuts_of_mine"})
 
 
 def test_an_analysis_that_does_not_exist_gets_a_suggestion(tmp_path: Path, root_file: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
     done = taipan(tmp_path, "skim", root_file, "--analysis", "htautua", "--out", "out.parquet")
     assert done.returncode == 1
     assert done.stderr == (
-        "taipan: error: --analysis: 'htautua' is not an analysis; did you mean 'htautau'? "
-        f"(htautau, or a module that is installed or lies in {tmp_path})\n"
+        "taipan: error: analysis: 'htautua' is not a folder of config/analyses; did you mean "
+        "'htautau'? (htautau, or the path of a folder, with a /)\n"
     )
 
 
 @pytest.mark.workflow
 def test_a_library_in_the_folder_of_the_project_does_not_run(folder: Path) -> None:
-    """Nor in its jobs. The analysis module of that folder is found all the same."""
-    copy_config(folder, "mine")
+    """Nor in its jobs. An analysis in that folder is found all the same."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    copy_analysis(folder / "mine", IMPORTS)
     for part in ("workflow", "scripts", "profiles"):
         shutil.copytree(ROOT / part, folder / part)
     shutil.copy(ROOT / "Snakefile", folder)
-    leave_trace(folder / "mine.py", MODULE.format(beside="cuts_of_mine"))
-    leave_trace(folder / "cuts_of_mine.py")
-    (folder / "small.yaml").write_text("fastsim: {events: {TTbar: 500}}\n", encoding="utf-8")
-    target = "results/htautau/events/TTbar/0.parquet"
+    leave_trace(folder / "mine/cuts_of_mine.py")
+    (folder / "small.yaml").write_text(
+        "analysis: ./mine\nfastsim: {events: {TTbar: 500}}\n", encoding="utf-8"
+    )
+    target = "results/mine/events/TTbar/0.parquet"
     program = str(Path(sys.executable).with_name("snakemake"))
     command = [program, "--cores", "1", target, "--configfile", "small.yaml"]
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
@@ -197,4 +219,4 @@ def test_a_library_in_the_folder_of_the_project_does_not_run(folder: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert (folder / target).is_file()
-    assert traces(folder) == {"mine", "cuts_of_mine"}
+    assert (traces(folder), traces(folder / "mine")) == ({"mine"}, {"cuts_of_mine"})

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def catalogue(name: str) -> Catalogue:
-    text = (ROOT / f"config/datasets/{name}.yaml").read_text(encoding="utf-8")
+    text = (ROOT / f"config/analyses/htautau/datasets/{name}.yaml").read_text(encoding="utf-8")
     return Catalogue.model_validate(yaml.safe_load(text))
 
 

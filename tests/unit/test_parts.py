@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
@@ -27,6 +26,7 @@ from taipan.skim.parts import (
 )
 from taipan.skim.run import Chunk, skim_chunk
 from tests.conftest import fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 from tests.nanoaod_files import rewrite
 
 

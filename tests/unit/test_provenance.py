@@ -64,18 +64,27 @@ def test_code_counts_for_its_users_alone(copy: Path) -> None:
     assert after["taipan.inference"] == before["taipan.inference"]
 
 
-def test_modules_beside_an_outside_analysis_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cut in a module that a user's analysis imports once re-ran nothing."""
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "my_cuts_a.py").write_text("PT = 20\n", encoding="utf-8")
-    (tmp_path / "my_analysis_a.py").write_text("import numpy, my_cuts_a\n", encoding="utf-8")
-    before = code_version("my_analysis_a")
-    provenance._tree.cache_clear()
-    provenance._fingerprint.cache_clear()
-    (tmp_path / "my_cuts_a.py").write_text("PT = 25\n", encoding="utf-8")
-    assert code_version("my_analysis_a") != before
+@pytest.mark.parametrize(
+    ("imports", "counts"),
+    [
+        ("from .cuts import PT", True),
+        ("from . import cuts", True),
+        ("from . import cuts as c, deeper", True),
+        ("from .deeper.more import PT", True),
+        ("import numpy", False),
+        ("from .others import PT", False),
+    ],
+)
+def test_files_beside_an_analysis_count(tmp_path: Path, imports: str, counts: bool) -> None:
+    """A cut in a file that a user's analysis imports once re-ran nothing."""
+    write(tmp_path / "cuts.py", "PT = 20\n")
+    write(tmp_path / "others.py", "PT = 20\n")
+    write(tmp_path / "deeper/__init__.py", "")
+    write(tmp_path / "deeper/more.py", "from ..cuts import PT\n")
+    write(tmp_path / "selection.py", f"import numpy\n{imports}\n")
+    before = version("taipan.skim.task", analysis=tmp_path)
+    write(tmp_path / "cuts.py", "PT = 25\n")
+    assert (version("taipan.skim.task", analysis=tmp_path) != before) is counts
 
 
 def test_unknown_module_and_file_are_named(tmp_path: Path) -> None:
@@ -92,11 +101,11 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def version(*roots: str | Path, analysis: str | None = None) -> str:
+def version(*roots: str | Path, analysis: Path | None = None) -> str:
     """The hash as a new process would find it."""
     for cached in (
         provenance._file_of, provenance._tree, provenance._nodes, provenance._imports,
-        provenance._loads_analysis, provenance._fingerprint,
+        provenance._loaded_files, provenance._fingerprint,
     ):  # fmt: skip
         cached.cache_clear()
     importlib.invalidate_caches()
@@ -205,21 +214,26 @@ def test_module_in_another_folder_counts(
     write(folder / "shared_cuts_d.py", "PT = 20\n")
     write(modules / "my_analysis_d/__init__.py", "from . import selection\n")
     write(modules / "my_analysis_d/selection.py", "from shared_cuts_d import PT\n")
-    before = version("my_analysis_d")
+    mine = modules / "my_analysis_d"
+    before = version("my_analysis_d"), version("taipan.skim.task", analysis=mine)
     write(folder / "shared_cuts_d.py", "PT = 25\n")
-    assert version("my_analysis_d") != before
+    assert version("my_analysis_d") != before[0]
+    assert version("taipan.skim.task", analysis=mine) != before[1]
 
 
 def test_analysis_counts_where_it_is_loaded(modules: Path) -> None:
-    write(modules / "my_analysis_e.py", "PT = 20\n")
+    write(modules / "mine/selection.py", "PT = 20\n")
+    write(modules / "mine/simulation.py", "PT = 20\n")
     reader = write(
         modules / "reader_e.py",
         "from taipan.analysis import load_analysis\n\ndef f(name):\n    load_analysis(name)\n",
     )
     other = write(modules / "other_e.py", "from taipan.analysis import Analysis\n")
-    before = [version(path, analysis="my_analysis_e") for path in (reader, other)]
-    write(modules / "my_analysis_e.py", "PT = 25\n")
-    after = [version(path, analysis="my_analysis_e") for path in (reader, other)]
+    before = [version(path, analysis=modules / "mine") for path in (reader, other)]
+    write(modules / "mine/simulation.py", "PT = 25\n")
+    assert [version(path, analysis=modules / "mine") for path in (reader, other)] == before
+    write(modules / "mine/selection.py", "PT = 25\n")
+    after = [version(path, analysis=modules / "mine") for path in (reader, other)]
     assert after[0] != before[0]
     assert after[1] == before[1]
 

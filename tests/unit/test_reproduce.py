@@ -37,7 +37,7 @@ def results(tmp_path: Path) -> Path:
     folder = tmp_path / "results/htautau"
     config = read_config([], ROOT)
     provenance = {"config": hash_config(config), "code": "c0de", "packages": {"numpy": "2"},
-                  "catalogue": hash_catalogue(load_catalogue(config, ROOT))}  # fmt: skip
+                  "catalogue": hash_catalogue(load_catalogue(config))}  # fmt: skip
     summary = {"provenance": provenance, "seconds": {"fit": 1.0},
                "expected": {"mu_hat": 1.0, "interval": [0.5, 1.5]}}  # fmt: skip
     summary["result_sha256"] = hash_result(summary)
@@ -107,7 +107,7 @@ def network(weight: float = 2.0, operator: str = "MatMul", scorer: str = "MLP") 
 
 def bundle(results: Path, path: Path, *overlays: Path) -> Path:
     config = read_config(overlays, ROOT)
-    write_bundle(path, config, load_catalogue(config, ROOT), results, ROOT)
+    write_bundle(path, config, load_catalogue(config), results, ROOT)
     return path
 
 
@@ -124,7 +124,7 @@ def test_bundle_gives_the_same_configuration(results: Path, tmp_path: Path) -> N
     prepare_folder(content, folder, ROOT)
     again = read_config([], folder)
     assert hash_config(again) == content.about["config"]
-    assert load_catalogue(again, folder) == load_catalogue(read_config([], ROOT), ROOT)
+    assert load_catalogue(again) == load_catalogue(read_config([], ROOT))
     assert (folder / "requirements.lock").read_bytes() == (ROOT / "requirements.lock").read_bytes()
     assert (folder / "Snakefile").is_file()
 
@@ -288,11 +288,11 @@ def test_catalogue_that_was_edited_after_the_run_is_not_bundled(
 ) -> None:
     """The bundle held a cross section that had made none of its numbers."""
     config = read_config([], ROOT)
-    catalogue = load_catalogue(config, ROOT)
+    catalogue = load_catalogue(config)
     content = catalogue.model_dump(mode="json")
     content["datasets"]["DYJetsToLL"]["cross_section"]["value"] *= 1.01
     edited = Catalogue.model_validate(content)
-    with pytest.raises(TaipanError, match=r"not made with config/datasets/fastsim.yaml as it is"):
+    with pytest.raises(TaipanError, match=r"not made with .*/datasets/fastsim.yaml as it is"):
         write_bundle(tmp_path / "b.zip", config, edited, results, ROOT)
     assert not (tmp_path / "b.zip").exists()
     elsewhere = catalogue.model_copy(update={"mirrors": ["https://example.org/"]})
@@ -372,14 +372,14 @@ def changed(content: Bundle, file: str, **keys: Any) -> Bundle:
     return replace(content, project={**content.project, file: yaml.safe_dump(values).encode()})
 
 
-RUN, ANALYSIS = "config/config.yaml", "config/analyses/htautau.yaml"
+RUN, ANALYSIS = "config/config.yaml", "config/analyses/htautau/analysis.yaml"
 
 
 @pytest.mark.parametrize(
     ("file", "keys", "message"),
     [
-        (ANALYSIS, {"module": "evil"}, "module: 'evil' is not of the package.*--module evil"),
-        (ANALYSIS, {"module": "taipan.analyses_evil"}, "module: .* is not of the package"),
+        (RUN, {"analysis": "evil"}, "analysis: 'evil' is not a folder of"),
+        (RUN, {"analysis": str(ROOT / "config/analyses/htautau")}, "analysis: .* is not that of"),
         (RUN, {"results": "/elsewhere"}, "results: '/elsewhere' is not allowed"),
         (RUN, {"results": "results/../../.."}, "results: .* is not allowed"),
         (RUN, {"skim": {"executor": "dask", "dask_scheduler": "tcp://evil:1"}},
@@ -397,10 +397,21 @@ def test_bundle_does_not_choose_code_or_places(
     assert not (tmp_path / "new").exists()
 
 
-def test_user_may_trust_a_module_and_say_where_files_go(results: Path, tmp_path: Path) -> None:
+def test_user_may_name_a_folder_of_code_and_say_where_files_go(
+    results: Path, tmp_path: Path
+) -> None:
+    """The code is the user's; a bundle has none."""
     content = read_bundle(bundle(results, tmp_path / "b.zip"))
-    other = changed(content, ANALYSIS, module="mine")
-    prepare_folder(other, tmp_path / "one", ROOT, module="mine")
+    assert not [name for name in content.project if name.endswith(".py")]
+    code = tmp_path / "mine/selection.py"
+    code.parent.mkdir()
+    code.write_text("# mine", encoding="utf-8")
+    (code.parent / "analysis.yaml").touch()
+    prepare_folder(content, tmp_path / "one", ROOT, analysis=str(code.parent))
+    assert (tmp_path / "one/config/analyses/htautau/selection.py").read_bytes() == b"# mine"
+    prepare_folder(content, tmp_path / "shipped", ROOT)
+    copied = tmp_path / "shipped/config/analyses/htautau/selection.py"
+    assert copied.read_bytes() == (ROOT / "config/analyses/htautau/selection.py").read_bytes()
     fetched = changed(content, RUN, files="/home", remote={"access": "fetch"})
     prepare_folder(fetched, tmp_path / "two", ROOT, {"files": str(tmp_path / "data")})
 

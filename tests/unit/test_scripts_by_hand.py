@@ -25,6 +25,8 @@ HASHES = np.arange(9)  # fold of event i: i mod 3
 X = [-0.5, -0.5, -0.5, 1.0, 1.0, 1.0, -2.5, -2.5, -2.5]
 Y = [1, -1, 1, -1, 1, -1, 1, -1, 1]
 
+TINY = str(Path(__file__).parents[1] / "tiny_analysis")
+
 
 def load_stage(name: str) -> ModuleType:
     return importlib.import_module(f"taipan.stages.{name}")
@@ -34,7 +36,7 @@ def definitions(**more: Any) -> dict[str, Any]:
     """Slice of the configuration: signal region y > 0 with its partner y < 0."""
     return {
         "analysis": "tiny",
-        "module": "tests.tiny_analysis",
+        "folder": TINY,
         "features": ["x"],
         "samples": {
             "sig": {"label": "sig", "role": "signal", "datasets": ["S"]},
@@ -259,7 +261,7 @@ def test_vertex_weights_count_simulation_by_cross_section(tmp_path: Path, enable
         normalisation=str(tmp_path / "norm.json"),
         config=Config.from_plain(
             {
-                "module": "tests.tiny_analysis",
+                "folder": TINY,
                 "pileup": {"enabled": enabled, "max_weight": 1.2},
             }
         ),

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS, TAU_MODES
 from taipan.analysis import SkimContext
 from taipan.columns import shifts
 from taipan.columns.event_block import EventBlock, Lists
 from taipan.columns.identity import hash_event_numbers
+from tests.htautau import ANALYSIS, TAU_MODES
 
 TRIGGER = "HLT_IsoMu17_eta2p1_LooseIsoPFTau20"
 CONTEXT = SkimContext("DYJetsToLL", False, {"tau_pt": 0.06, "muon_pt": 0.02})

@@ -10,7 +10,6 @@ import hist
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.analysis import Columns
 from taipan.columns.identity import assign_folds
 from taipan.config.sections.observables import Observable
@@ -27,6 +26,7 @@ from taipan.skim.storage import read_events
 from taipan.templates.fill import FillSettings, fill_blocks
 from tests import reference_events as reference
 from tests.conftest import fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 from tests.made_up_estimates import same_sign
 
 FEATURES = ("pt_1", "pt_2", "m_vis", "met", "mt_1", "njets", "jpt_1", "mjj", "pt_tt", "m_2")

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.columns.identity import assign_folds
 from taipan.errors import TaipanError
 from taipan.skim.run import Chunk, Cutflow, skim_chunk
 from taipan.skim.storage import read_events
 from tests.conftest import ENVELOPE, fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 from tests.nanoaod_files import rewrite
 
 

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
 from taipan.cli.main import main
 from taipan.skim.run import Chunk, skim_chunk
 from tests.conftest import fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 from tests.nanoaod_files import rewrite, to_v15
 
 
@@ -197,7 +197,7 @@ class TestBadInput:
         self, root_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         error = self.fails(capsys, tmp_path, root_file, "--analysis", "nothing")
-        assert "--analysis: 'nothing' is not an analysis (htautau, or a module" in error
+        assert "analysis: 'nothing' is not a folder of" in error
 
     def test_output_is_an_input(self, root_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         before = root_file.read_bytes()

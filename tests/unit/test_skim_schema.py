@@ -11,7 +11,6 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.analysis import Alternative, Columns
 from taipan.atomic import read_json
 from taipan.columns.nanoaod_2012 import ALTERNATIVES
@@ -22,6 +21,7 @@ from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.schema import choose_alternatives, map_branches
 from taipan.skim.storage import read_events
 from tests.conftest import skim_settings
+from tests.htautau import ANALYSIS
 from tests.nanoaod_files import TAU_27, rewrite, to_v7, to_v15
 from tests.real_data import real_data
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import uproot
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.cli.main import main
 from taipan.errors import TaipanError
 from taipan.skim.generator_weights import SpreadMeter, WeightSpread, typical_weight
 from taipan.skim.parts import GeneratedSums, Part, check_weights
 from taipan.skim.run import Chunk, skim_chunk
 from tests.conftest import skim_settings
+from tests.htautau import ANALYSIS
 from tests.nanoaod_files import rewrite, to_v7
 from tests.unit.test_duplicates import write_flat
 

@@ -14,7 +14,6 @@ import hist
 import numpy as np
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
@@ -39,6 +38,7 @@ from taipan.templates.combine import (
 )
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from taipan.templates.store import read_histograms, write_histograms
+from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured, same_sign
 
 SCALE = 0.37

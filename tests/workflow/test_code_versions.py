@@ -13,7 +13,7 @@ from taipan.provenance import reached_modules
 
 ROOT = Path(__file__).parents[2]
 RULE = re.compile(r"rule (\w+):(.*?)(?=\n\s*rule |\Z)", re.DOTALL)
-HTAUTAU = "taipan.analyses.htautau"
+HTAUTAU = ROOT / "config/analyses/htautau"
 
 
 def reached(script: str) -> set[str]:

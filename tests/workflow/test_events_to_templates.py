@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
 from taipan.config.load import read_config
 from taipan.estimates.registry import read_estimate
@@ -27,6 +26,7 @@ from taipan.skim.storage import read_events
 from taipan.templates.combine import add_datasets, add_estimate, list_yields
 from taipan.templates.fill import DATA, FillSettings, fill_dataset
 from taipan.templates.store import read_histograms
+from tests.htautau import ANALYSIS
 from tests.project import RESULTS, SMOKE, Project
 
 pytestmark = pytest.mark.workflow

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import yaml
 
-from taipan.analyses.htautau import ANALYSIS
 from taipan.atomic import read_json
 from taipan.fastsim import write_dataset
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.storage import read_events
 from tests.conftest import fastsim_settings, skim_settings
+from tests.htautau import ANALYSIS
 from tests.project import Project, copy_project
 from tests.remote.conftest import need
 from tests.remote.servers import nginx, reserved_port
@@ -39,7 +39,7 @@ class Web:
 
     def overlay(self, **sections: dict[str, object]) -> str:
         """Overlay of a catalogue with a dead mirror first, so that each run needs the second."""
-        path = self.project.path / "config/datasets"
+        path = self.project.path / "config/analyses/htautau/datasets"
         catalogue = yaml.safe_load((path / "fastsim.yaml").read_text(encoding="utf-8"))
         catalogue |= {"name": "web", "kind": "nanoaod"}
         catalogue["mirrors"] = [f"http://127.0.0.1:{self.dead_port}", self.base]

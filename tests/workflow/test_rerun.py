@@ -250,7 +250,9 @@ def with_data(project: Project) -> tuple[Project, Callable[[], dict[str, int]]]:
     data = project.path / "data"
     shutil.copytree(project.path / "results/smoke/fastsim", data)
     shutil.rmtree(data / ".checksums")
-    text = (project.path / "config/datasets/fastsim.yaml").read_text(encoding="utf-8")
+    text = (project.path / "config/analyses/htautau/datasets/fastsim.yaml").read_text(
+        encoding="utf-8"
+    )
     catalogue = {**yaml.safe_load(text), "name": "local", "kind": "nanoaod"}
     known = read_json(project.path / RESULTS / "normalisation.json")
     for name in set(known) & set(catalogue["datasets"]):
@@ -258,7 +260,7 @@ def with_data(project: Project) -> tuple[Project, Callable[[], dict[str, int]]]:
         dataset["generated_events"] = known[name]["generated_events"]
         if name.startswith("Run"):
             dataset["luminosity"] = {"value": 0.15, "unit": "fb-1", "source": "made up"}
-    local = project.path / "config/datasets/local.yaml"
+    local = project.path / "config/analyses/htautau/datasets/local.yaml"
     local.write_text(yaml.safe_dump(catalogue), encoding="utf-8")
     overlay = project.overlay("catalogue: local\nfiles: data\nresults: results/local\n")
     target = "results/local/htautau/events/TTbar/0.parquet"

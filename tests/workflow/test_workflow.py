@@ -219,7 +219,7 @@ def test_local_nanoaod_files_in_chunks(project: Project) -> None:
     """Local files, read in entry ranges, give the cutflow and normalisation of whole ones."""
     whole = read_json(project.path / RESULTS / "normalisation.json")
     catalogue = yaml.safe_load(
-        (project.path / "config/datasets/fastsim.yaml").read_text(encoding="utf-8")
+        (project.path / "config/analyses/htautau/datasets/fastsim.yaml").read_text(encoding="utf-8")
     )
     catalogue |= {"name": "local", "kind": "nanoaod"}
     share = {"Run2012B_TauPlusX": 0.1, "Run2012C_TauPlusX": 0.2}  # 0.3 fb⁻¹ in smoke.yaml
@@ -228,7 +228,7 @@ def test_local_nanoaod_files_in_chunks(project: Project) -> None:
             dataset["generated_events"] = whole[name]["generated_events"]
         if name in share:
             dataset["luminosity"] = {"value": share[name], "unit": "fb-1", "source": "smoke.yaml"}
-    (project.path / "config/datasets/local.yaml").write_text(
+    (project.path / "config/analyses/htautau/datasets/local.yaml").write_text(
         yaml.safe_dump(catalogue), encoding="utf-8"
     )
     overlay = project.overlay(

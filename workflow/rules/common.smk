@@ -3,14 +3,13 @@
 import os
 from pathlib import Path
 
-from taipan.import_path import PROJECT, drop_folder
+from taipan.import_path import drop_folder
 
 ROOT = Path(workflow.basedir)
 # Snakemake puts the folder of the Snakefile first on the path: a file pyhf.py in it would run in
-# place of the library. An analysis module is found there by its name.
+# place of the library.
 drop_folder(ROOT)
 drop_folder()
-os.environ[PROJECT] = str(ROOT)
 
 from dataclasses import asdict
 from functools import cache
@@ -42,8 +41,8 @@ from taipan.seeds import derive_seed
 try:
     check_files(workflow.configfiles)
     CONFIG = load_config(config, ROOT)
-    CATALOGUE = load_catalogue(CONFIG, ROOT)
-    ANALYSIS = load_analysis(CONFIG.module)
+    CATALOGUE = load_catalogue(CONFIG)
+    ANALYSIS = load_analysis(CONFIG.folder)
     check_config(CONFIG, CATALOGUE, ANALYSIS, writes=False)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None

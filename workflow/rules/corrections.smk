@@ -14,7 +14,7 @@ rule measure_pileup:
         benchmark_file("measure_pileup")
     params:
         events=nominal_by_dataset(),
-        config=slice_config(CONFIG, "module", "pileup"),
+        config=slice_config(CONFIG, "folder", "pileup"),
     script:
         "../../scripts/measure_pileup.py"
 
@@ -33,7 +33,7 @@ rule measure_transfer_factor:
         benchmark_file("measure_transfer_factor")
     params:
         events=nominal_by_dataset(),
-        config={**definitions(), **slice_config(CONFIG, "module")},
+        config={**definitions(), **slice_config(CONFIG, "folder")},
     script:
         "../../scripts/measure_transfer_factor.py"
 
@@ -53,6 +53,6 @@ rule measure_shapes:
         benchmark_file("measure_shapes")
     params:
         events=nominal_by_dataset(),
-        config={**definitions(), **slice_config(CONFIG, "module", "weights")},
+        config={**definitions(), **slice_config(CONFIG, "folder", "weights")},
     script:
         "../../scripts/measure_shapes.py"

@@ -52,7 +52,7 @@ def run_identity(wildcards):
         "seed": SEED,
         "config_hash": hash_config(CONFIG),
         "catalogue_hash": hash_catalogue(CATALOGUE),
-        "code": code_version(*sorted(scripts), analysis=CONFIG.module),
+        "code": code_version(*sorted(scripts), analysis=CONFIG.folder),
     }
 
 

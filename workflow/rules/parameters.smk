@@ -34,7 +34,7 @@ def task_of(dataset, chunk):
     return {
         "chunk": asdict(chunk),
         "settings": settings_of(dataset),
-        "module": CONFIG.module,
+        "folder": CONFIG.folder,
         "expected": CATALOGUE.dataset(dataset).expected(chunk.file),
         "on_bad_file": CONFIG.skim.on_bad_file,
     }
@@ -77,7 +77,7 @@ def lumi_mask(wildcards):
 def find_skim_code():
     """Hash of the code of the skim: one for both executors, which write the same bytes."""
     scripts = [ROOT / "scripts" / name for name in ("skim.py", "skim_dataset.py")]
-    return code_version(*scripts, analysis=CONFIG.module)
+    return code_version(*scripts, analysis=CONFIG.folder)
 
 
 def skim_code(wildcards):
@@ -148,7 +148,7 @@ def dataset_normalisation(wildcards):
 
 def training_slice(*more):
     """Configuration that decides which events are trained on, and how."""
-    keys = ("module", "features", "categorical", "training")
+    keys = ("folder", "features", "categorical", "training")
     values = {**definitions(), **slice_config(CONFIG, *keys, *more)}
     # of the gate, training depends on the conditions alone
     conditions = CONFIG.overtraining.model_dump(mode="json", include={"conditions"})
@@ -214,7 +214,7 @@ def judged_networks():
 
 def judge_slice():
     """Configuration of the judgement of the score; no region that may hold signal."""
-    keys = ("module", "regions", "features", "observables", "decorrelation")
+    keys = ("folder", "regions", "features", "observables", "decorrelation")
     values = {**definitions(), **slice_config(CONFIG, *keys)}
     for key in ("enabled", "compare"):
         del values["decorrelation"][key]
@@ -238,7 +238,7 @@ def without_residuals(values):
 
 def filling_slice():
     """Configuration of the histograms; control residuals are made of those."""
-    return without_residuals(template_slice("module", "features", "weights"))
+    return without_residuals(template_slice("folder", "features", "weights"))
 
 
 def correction_files():
@@ -259,7 +259,7 @@ def dropped_fold():
 
 def binning_slice():
     """Configuration of the choice of bin edges; one fold is no measure of a residual."""
-    keys = ("module", "features", "weights", "systematics", "observables")
+    keys = ("folder", "features", "weights", "systematics", "observables")
     return without_residuals({**fit_slice(), **slice_config(CONFIG, *keys)})
 
 
@@ -302,7 +302,7 @@ def coverage_slice():
     return {
         **definitions(),
         **slice_config(
-            CONFIG, "module", "features", "systematics", "weights", "coverage"
+            CONFIG, "folder", "features", "systematics", "weights", "coverage"
         ),
     }
 

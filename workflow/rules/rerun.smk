@@ -22,7 +22,7 @@ def code_of(rule):
 
     @cache
     def find_code():
-        return code_version(script_of(rule), analysis=CONFIG.module)
+        return code_version(script_of(rule), analysis=CONFIG.folder)
 
     def code(wildcards):
         return find_code()

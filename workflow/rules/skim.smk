@@ -91,7 +91,7 @@ if CONFIG.skim.duplicates == "first":
         benchmark:
             f"{OUT}/benchmarks/keep_first/{{dataset}}.tsv"
         params:
-            module=CONFIG.module,
+            folder=CONFIG.folder,
         script:
             "../../scripts/keep_first.py"
 

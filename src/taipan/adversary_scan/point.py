@@ -96,7 +96,7 @@ def measure_point(
         If the training diverges, or no model can be built from the templates.
     """
     settings = _at_strength(settings, strength)
-    analysis = load_analysis(settings.module)
+    analysis = load_analysis(settings.folder)
     datasets = files.training.inputs.skimmed.open(analysis, settings.training.folds)
     transfer = read_json(files.training.inputs.transfer_factor)
     estimate = read_estimate(settings.samples, transfer)

@@ -47,7 +47,7 @@ def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Pr
         return
     key, folder = found
     if key == "skims" and analysis.flat is None:
-        yield f"catalogue: module '{config.module}' cannot read flat ntuples (kind skims)"
+        yield f"catalogue: analysis '{config.analysis}' cannot read flat ntuples (kind skims)"
     if config.remote.access != "local" and not mirrors_of(config, catalogue):
         yield (
             f"remote.mirrors: missing; catalogue '{catalogue.name}' names none, so remote.access "
@@ -74,7 +74,7 @@ def _whence(catalogue: Catalogue) -> str:
         return ""
     number = sum(len(dataset.files) for dataset in catalogue.datasets.values())
     return (
-        f"; config/datasets/{catalogue.name}.yaml says where its {number} files come from (record "
+        f"; datasets/{catalogue.name}.yaml says where its {number} files come from (record "
         f"{catalogue.record} of the CERN Open Data portal)"
     )
 

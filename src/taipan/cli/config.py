@@ -15,10 +15,11 @@ _overlays = click.option(
     metavar="FILE...",
     help="Overlays, merged over config/config.yaml in the order given.",
 )
-_module = click.option(
-    "--module",
+_analysis = click.option(
+    "--analysis",
     metavar="NAME",
-    help="Analysis module outside the package that the configuration may name; it is executed.",
+    help="Analysis in place of the configuration's: a name, or the path of a folder, with a /, "
+    "whose code is executed.",
 )
 _root = click.option(
     "--root",
@@ -36,35 +37,34 @@ def config() -> None:
 
 @config.command(cls=Command)
 @_overlays
-@_module
+@_analysis
 @_root
-def check(overlays: tuple[str, ...], module: str | None, root: Path) -> None:
+def check(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
     """Check the configuration, with overlays, and say what it holds."""
     from taipan.analysis import load_analysis
-    from taipan.analysis_choice import trusted_module
+    from taipan.analysis_choice import read_trusted
     from taipan.checks.configuration import check_config
     from taipan.checks.describe import describe_config
-    from taipan.config.load import load_catalogue, read_config
+    from taipan.config.load import load_catalogue
 
-    read = read_config([*overlays], root)
-    catalogue = load_catalogue(read, root)
-    check_config(read, catalogue, load_analysis(trusted_module(read.module, module)))
+    read, folder = read_trusted(overlays, root, analysis)
+    catalogue = load_catalogue(read)
+    check_config(read, catalogue, load_analysis(folder))
     print(describe_config(read, catalogue))
 
 
 @config.command(cls=Command)
 @_overlays
-@_module
+@_analysis
 @_root
-def quantities(overlays: tuple[str, ...], module: str | None, root: Path) -> None:
+def quantities(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
     """List the quantities and shifts of the analysis."""
     from taipan.analysis import load_analysis
-    from taipan.analysis_choice import trusted_module
+    from taipan.analysis_choice import read_trusted
     from taipan.checks.describe import describe_quantities
-    from taipan.config.load import read_config
 
-    read = read_config([*overlays], root)
-    for line in describe_quantities(load_analysis(trusted_module(read.module, module))):
+    _, folder = read_trusted(overlays, root, analysis)
+    for line in describe_quantities(load_analysis(folder)):
         print(line)
 
 

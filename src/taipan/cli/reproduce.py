@@ -49,9 +49,9 @@ def bundle(out: Path, configfile: tuple[str, ...], config: tuple[str, ...], root
     help="Largest relative difference of a number.",
 )
 @click.option(
-    "--module",
-    metavar="NAME",
-    help="Analysis module outside the package that the bundle may name; it is executed.",
+    "--analysis",
+    metavar="FOLDER",
+    help="Folder, with a /, whose code belongs to the bundle's analysis; it is executed.",
 )
 @_keys
 @_root
@@ -60,11 +60,11 @@ def reproduce(
     folder: Path,
     cores: int,
     tolerance: float,
-    module: str | None,
+    analysis: str | None,
     config: tuple[str, ...],
     root: Path,
 ) -> None:
     """Run a bundle in a new folder and compare every number; status 1 if one differs."""
     from taipan.reproduce.command import run_reproduce
 
-    run_reproduce(bundle, folder, root, config, module, cores=cores, tolerance=tolerance)
+    run_reproduce(bundle, folder, root, config, analysis, cores=cores, tolerance=tolerance)

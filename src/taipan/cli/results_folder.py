@@ -25,8 +25,6 @@ def results_folder(configfile: tuple[str, ...], config: tuple[str, ...]) -> None
     from taipan.config.load import read_config
 
     given = dict(item.split("=", 1) for item in config if "=" in item)
-    read = read_config([*configfile], Path())
-    print(
-        Path(os.path.expanduser(given.get("results", read.results)))
-        / given.get("analysis", read.analysis)
-    )
+    named = {"analysis": given["analysis"]} if "analysis" in given else {}
+    read = read_config([*configfile], Path(), **named)
+    print(Path(os.path.expanduser(given.get("results", read.results))) / read.analysis)

@@ -13,10 +13,9 @@ from taipan.cli.words import PATH, SETTINGS, Command, Positive, SeveralOption
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
     "--analysis",
-    default="htautau",
     metavar="NAME",
-    help="Analysis of config/analyses or of the package, or a module that is installed or lies "
-    "in the working directory (default: htautau).",
+    help="Analysis of config/analyses, or the path of a folder, with a /, whose code is executed "
+    "(default: that of the configuration).",
 )
 @click.option("--out", required=True, type=PATH, metavar="FILE", help="Parquet file.")
 @click.option("--cutflow", type=PATH, metavar="FILE", help="Cutflow as JSON, too.")
@@ -39,14 +38,9 @@ from taipan.cli.words import PATH, SETTINGS, Command, Positive, SeveralOption
     help="Overlays whose sections `skim` and `remote` are used.",
 )
 @click.option("--root", type=PATH, default=Path(), metavar="FOLDER", help="Holds config/.")
-@click.option(
-    "--module",
-    metavar="NAME",
-    help="Analysis module outside the package that the configuration may name; it is executed.",
-)
 def skim(
     files: tuple[str, ...],
-    analysis: str,
+    analysis: str | None,
     out: Path,
     cutflow: Path | None,
     threads: int,
@@ -55,7 +49,6 @@ def skim(
     flat: bool,
     overlays: tuple[str, ...],
     root: Path,
-    module: str | None,
 ) -> None:
     """Select the events of ROOT files into a Parquet file and print the cutflow.
 
@@ -72,7 +65,6 @@ def skim(
         out,
         source,
         analysis=analysis,
-        module=module,
         overlays=overlays,
         root=root,
         processes=threads,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from taipan.analysis_choice import find_analysis, trusted_module
-from taipan.config.load import ANALYSES, read_config
+from taipan.analysis_choice import find_shipped, read_trusted, trusted_folder
+from taipan.config.load import RUN_FILE
+from taipan.config.model import Run
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.skim import Skim
 from taipan.remote.mirrors import is_url
@@ -20,8 +21,7 @@ def run_skim(
     out: Path,
     source: Source,
     *,
-    analysis: str,
-    module: str | None,
+    analysis: str | None = None,
     overlays: Sequence[str] = (),
     root: Path = Path(),
     processes: int = 1,
@@ -38,9 +38,8 @@ def run_skim(
     source
         What the files are.
     analysis
-        Name of the analysis, or of its module.
-    module
-        Module outside the package that the configuration may name.
+        Name of the analysis or path of its folder, whose code the user wants to be executed; that
+        of the configuration if None.
     overlays
         Files of the configuration, whose sections ``skim`` and ``remote`` are used.
     root
@@ -57,12 +56,12 @@ def run_skim(
         trusted.
     """
     configure_logging()
-    if overlays or (root / ANALYSES / f"{analysis}.yaml").is_file():
-        config = read_config([*overlays], root, analysis=analysis)
-        chosen = trusted_module(config.module, module)
+    if overlays or (root / RUN_FILE).is_file():
+        config, chosen = read_trusted(overlays, root, analysis)
         skim, remote = config.skim, config.remote
     else:
-        chosen = find_analysis(analysis, root)
+        name = analysis or Run.model_fields["analysis"].default
+        chosen = trusted_folder(find_shipped(name, root), analysis)
         skim, remote = Skim(), Remote()
     result = skim_files(
         [text if is_url(text) else Path(text) for text in files],

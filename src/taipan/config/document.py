@@ -56,7 +56,7 @@ def schema_text() -> str:
 def tables_text() -> str:
     """Write the manual's tables: every key with type, default, allowed values and meaning."""
     config, catalogue = Fields(Config), Fields(Catalogue)
-    title = "Catalogue keys (`config/datasets/<catalogue>.yaml`)"
+    title = "Catalogue keys (`datasets/<catalogue>.yaml` of an analysis)"
     of_catalogue = _walk(title, (), catalogue.root, catalogue)
     return "\n".join([*_tables(_sections(config), config), *_tables(of_catalogue, catalogue)])
 
@@ -169,7 +169,7 @@ def _sections(fields: Fields) -> Iterator[_Section]:
     top: Schema = fields.root
     for title, of_run in (("Run", True), ("Analysis", False)):
         chosen = {k: v for k, v in top["properties"].items() if (k in run_keys) is of_run}
-        where = f"`{RUN_FILE}` and overlays" if of_run else "`config/analyses/<analysis>.yaml`"
+        where = f"`{RUN_FILE}` and overlays" if of_run else "`analysis.yaml` of its folder"
         yield from _walk(f"{title} keys ({where})", (), {**top, "properties": chosen}, fields)
 
 

@@ -24,7 +24,6 @@ _PATTERNS = {
     r"^[A-Za-z][A-Za-z0-9_]*$": "name (letters, digits and _)",
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "name of a file, without .yaml",
     r"^#[0-9a-fA-F]{6}$": "colour such as #e42536",
-    r"^[A-Za-z_][A-Za-z0-9_.]*$": "name of a module, with dots",
     r"^[A-Za-z0-9][A-Za-z0-9.:-]*$": "name or address of a host",
     r"^[0-9a-f]{8}$": "8 hexadecimal digits",
     r"^(https?|roots?)://[^\s/]+.*$": "URL (http, https, root)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from taipan.analysis_folder import ANALYSIS_FILE, DATASETS, find_folder
 from taipan.config.fields import Fields, KeyPath, entries, format_path, format_value, nearest
 from taipan.config.model import Config, Run
 from taipan.datasets import Catalogue
@@ -18,8 +20,6 @@ from taipan.errors import TaipanError
 from taipan.limits import refuse_large
 
 RUN_FILE = Path("config/config.yaml")
-ANALYSES = Path("config/analyses")
-CATALOGUES = Path("config/datasets")
 _MOST_VALUES = 1_000_000  # of a file
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
@@ -156,8 +156,11 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
         One line a problem: key path, bad value, what is allowed.
     """
     analysis = overrides.get("analysis", Run.model_fields["analysis"].default)
-    path = _choose(root, ANALYSES, analysis, "analysis")
-    content = read_yaml(path)
+    if not isinstance(analysis, str):
+        raise TaipanError(f"analysis: {format_value(analysis)} is not the name of an analysis")
+    folder = find_folder(analysis, root)
+    path = folder / ANALYSIS_FILE
+    content = _place_files(read_yaml(path), folder)
     misplaced = sorted(content.keys() & Run.model_fields.keys())
     if misplaced:
         raise TaipanError(
@@ -168,7 +171,24 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     problems: list[str] = []
     merged = _remove_nulls(merge(base, overrides), base, (), problems)
     _raise(problems)
-    return _validate(Config, merged)
+    if "folder" in merged:
+        raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
+    config = _validate(Config, {**merged, "analysis": folder.resolve().name})
+    return config.model_copy(update={"folder": str(folder)})
+
+
+def _place_files(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Let the paths of the weights' files, which count from the folder, count as all others."""
+    weights = content.get("weights")
+    if not isinstance(weights, Mapping):
+        return dict(content)
+    placed = {
+        name: {**weight, "file": str(folder / os.path.expanduser(weight["file"]))}
+        if isinstance(weight, Mapping) and isinstance(weight.get("file"), str)
+        else weight
+        for name, weight in weights.items()
+    }
+    return {**content, "weights": placed}
 
 
 def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Config:
@@ -194,15 +214,15 @@ def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Conf
     return load_config({**merged, **keys}, root)
 
 
-def load_catalogue(config: Config, root: Path) -> Catalogue:
-    """Load the dataset catalogue that the configuration names.
+def load_catalogue(config: Config) -> Catalogue:
+    """Load the dataset catalogue that the configuration names, from the analysis' folder.
 
     Raises
     ------
     TaipanError
         One line a problem, each with the name of the file.
     """
-    path = _choose(root, CATALOGUES, config.catalogue, "catalogue")
+    path = _choose_catalogue(config)
     content = read_yaml(path)
     try:
         catalogue = _validate(Catalogue, content)
@@ -221,14 +241,15 @@ def dump(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json")
 
 
-def _choose(root: Path, folder: Path, name: Any, key: str) -> Path:
-    available = sorted(path.stem for path in (root / folder).glob("*.yaml"))
+def _choose_catalogue(config: Config) -> Path:
+    folder, name = Path(config.folder) / DATASETS, config.catalogue
+    available = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in available:
         raise TaipanError(
-            f"{key}: {format_value(name)} is not a file of {root / folder}"
-            f"{nearest(str(name), available)} ({', '.join(available) or 'there is none'})"
+            f"catalogue: {format_value(name)} is not a file of {folder}"
+            f"{nearest(name, available)} ({', '.join(available) or 'there is none'})"
         )
-    return root / folder / f"{name}.yaml"
+    return folder / f"{name}.yaml"
 
 
 def _remove_nulls(

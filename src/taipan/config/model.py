@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
+from pydantic.json_schema import SkipJsonSchema
 
 from taipan.config.base import Name, Place, Positive, Strict
 from taipan.config.sections.adversary import AdversaryScan
@@ -38,13 +39,17 @@ from taipan.config.sections.weights import Weight
 class Run(Strict):
     """Keys of `config/config.yaml` and its overlays."""
 
-    analysis: Name = Field(
-        "htautau", description="Name of the analysis: `config/analyses/<analysis>.yaml`."
+    analysis: Place = Field(
+        "htautau",
+        min_length=1,
+        description="Name of an analysis, which is a folder of `config/analyses`, or the path of a "
+        "folder elsewhere, with a `/` in it (`./mine`). Code in it runs.",
     )
     catalogue: str = Field(
         "fastsim",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-        description="Name of the dataset catalogue: `config/datasets/<catalogue>.yaml`.",
+        description="Name of the dataset catalogue: `datasets/<catalogue>.yaml` in the folder of "
+        "the analysis.",
     )
     skims: Place | None = Field(
         None, description="Folder of flat, already skimmed ntuples (catalogues of kind `skims`)."
@@ -89,12 +94,15 @@ class Run(Strict):
 
 
 class Config(Run):
-    """The complete configuration: run keys and those of `config/analyses/<analysis>.yaml`."""
+    """The complete configuration: run keys and those of the `analysis.yaml` of a folder.
 
-    module: str = Field(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$",
-        description="Importable Python module with the object selection and derived quantities.",
-    )
+    Attributes
+    ----------
+    folder
+        Folder of the analysis, of which `analysis` has the name once it is loaded.
+    """
+
+    folder: SkipJsonSchema[str] = ""  # no key of a file: it follows from `analysis`
     title: str = Field(description="Title on the report.")
     experiment: str = Field(
         "",

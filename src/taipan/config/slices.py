@@ -8,6 +8,7 @@ Snakemake's back.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taipan.config.model import Config
@@ -19,14 +20,25 @@ if TYPE_CHECKING:
 # Where files lie and who reads which part of them does not change a result.
 _JOBS = {"chunk_events", "executor", "dask_scheduler"}
 _PLACES: dict[str, Any] = {
-    **dict.fromkeys(("results", "skims", "files", "remote"), True),
+    **dict.fromkeys(("results", "skims", "files", "remote", "folder"), True),
     "skim": _JOBS,
 }
 
 
 def hash_config(config: Config) -> str:
     """Hash of everything in the configuration that can change a result."""
-    return hash_content(config.model_dump(mode="json", exclude=_PLACES))
+    values = config.model_dump(mode="json", exclude=_PLACES)
+    for weight in values["weights"].values():
+        if weight["file"] is not None:
+            weight["file"] = name_file(config, weight["file"])
+    return hash_content(values)
+
+
+def name_file(config: Config, file: str) -> str:
+    """Name a file in the analysis' folder from there, so that the folder may lie anywhere."""
+    path = Path(file)
+    folder = Path(config.folder)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else file
 
 
 def hash_catalogue(catalogue: Catalogue) -> str:

@@ -29,6 +29,8 @@ ROOT_PRECISION = 1e-5
 MAX_EXPANSIONS = 40
 # Stands for an infinite √(2ΔlnL), and how far from the wanted level a root may be.
 BEYOND = 1e6
+# Standard deviations of a signal beyond which 1 - CLb is nothing.
+CERTAIN = 40.0
 JUMP = 1e-2
 BAND = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
@@ -245,7 +247,10 @@ def upper_limit(profile: Profile, level: float) -> Limit:
 
     def excess_of_cls(mu: float) -> float:
         root_q = profile.root_rise(mu, reference) if mu > reference else 0.0
-        root_asimov = asimov.root_rise(mu, 0.0)
+        # Far from what is expected without signal CLs is CLs+b, whatever q_A is: no fit of data
+        # that are tens of standard deviations away is needed, and none may converge.
+        far = mu > CERTAIN * asimov.sigma
+        root_asimov = mu / asimov.sigma if far else asimov.root_rise(mu, 0.0)
         # eqs. 65, 66: q̃ is quadratic in its Gaussian only up to q_A
         if root_q <= root_asimov:
             shifted = root_q - root_asimov

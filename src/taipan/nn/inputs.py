@@ -52,7 +52,7 @@ def open_training_set(
     inputs
         Files of the events, and of what was measured for them.
     settings
-        Sections `module`, `samples`, `regions`, `features`, `categorical` and `training`.
+        Sections `folder`, `samples`, `regions`, `features`, `categorical` and `training`.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def _collect(
     inputs: TrainingInputs,
     settings: Config,
 ) -> tuple[Collected, Analysis]:
-    analysis = load_analysis(settings.module)
+    analysis = load_analysis(settings.folder)
     datasets = inputs.skimmed.open(analysis, settings.training.folds)
     estimate = read_estimate(settings.samples, read_json(inputs.transfer_factor))
     return collect(datasets, analysis, _choose(settings), estimate), analysis

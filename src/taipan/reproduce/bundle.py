@@ -19,10 +19,11 @@ from typing import Any
 
 import yaml
 
+from taipan.analysis_folder import ANALYSES, ANALYSIS_FILE, DATASETS
 from taipan.atomic import read_json, replacing
 from taipan.checksums import file_digest
 from taipan.clean_text import strip_credentials
-from taipan.config.load import ANALYSES, CATALOGUES, RUN_FILE
+from taipan.config.load import RUN_FILE
 from taipan.config.model import Config, Run
 from taipan.config.slices import hash_catalogue, hash_config
 from taipan.datasets import Catalogue
@@ -110,8 +111,9 @@ def write_bundle(
         )
     if summary["provenance"]["catalogue"] != hash_catalogue(catalogue):
         raise TaipanError(
-            f"{results / COMPARED[0]} was not made with {CATALOGUES / catalogue.name}.yaml as it "
-            "is now; undo the change there, or run again before you bundle"
+            f"{results / COMPARED[0]} was not made with "
+            f"{Path(config.folder, DATASETS, catalogue.name)}.yaml as it is now; undo the change "
+            "there, or run again before you bundle"
         )
     others = _other_files(results)
     found = verify_run(results, root, COMPARED, others)
@@ -161,6 +163,11 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
     """Split the resolved configuration as the project wants it; add files that it names."""
     values = config.model_dump(mode="json")
     run = {key: values.pop(key) for key in Run.model_fields}
+    place, folder = Path(values.pop("folder")), ANALYSES / config.analysis
+    inside, elsewhere = _divide_weights(values["weights"], place)
+    values["weights"] = inside
+    if elsewhere:  # whose paths count from the working directory, as all of this file
+        run["weights"] = elsewhere
     run["results"] = "results"
     run["remote"]["mirrors"] = [strip_credentials(url) for url in config.remote.mirrors]
     offered = catalogue.model_dump(mode="json", exclude_none=True)
@@ -169,21 +176,41 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
     run["skim"] |= {"executor": "local", "dask_scheduler": None}  # which changes no result
     files = {
         RUN_FILE.as_posix(): _yaml(run),
-        (ANALYSES / f"{config.analysis}.yaml").as_posix(): _yaml(values),
-        (CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(offered),
+        (folder / ANALYSIS_FILE).as_posix(): _yaml(values),
+        (folder / DATASETS / f"{config.catalogue}.yaml").as_posix(): _yaml(offered),
     }
+    for weight in inside.values():
+        if weight["file"] and (place / weight["file"]).is_file():
+            files[(folder / weight["file"]).as_posix()] = (place / weight["file"]).read_bytes()
     lock = root / LOCK
     if lock.is_file():
         files[LOCK] = lock.read_bytes()
-    named = [weight.file for weight in config.weights.values()] + [config.skim.lumi_mask]
+    named = [weight["file"] for weight in elsewhere.values()] + [config.skim.lumi_mask]
     for name in filter(None, named):
         path = Path(name)
-        inside = not path.is_absolute() and ".." not in path.parts
-        if inside and (root / path).is_file():
+        below = not path.is_absolute() and ".." not in path.parts
+        if below and (root / path).is_file():
             files[path.as_posix()] = (root / path).read_bytes()
     for name in files:
         _refuse_name("this run", name)
     return files
+
+
+def _divide_weights(
+    weights: Mapping[str, dict[str, Any]], folder: Path
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Divide weights into those whose file lies in the folder, which names it, and others."""
+    inside: dict[str, dict[str, Any]] = {}
+    elsewhere: dict[str, dict[str, Any]] = {}
+    for name, weight in weights.items():
+        file = weight["file"]
+        if file is None:
+            inside[name] = weight
+        elif Path(file).is_relative_to(folder):
+            inside[name] = {**weight, "file": Path(file).relative_to(folder).as_posix()}
+        else:
+            elsewhere[name] = weight
+    return inside, elsewhere
 
 
 def _yaml(content: Mapping[str, Any]) -> bytes:

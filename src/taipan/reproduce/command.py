@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from taipan.analysis_choice import trusted_module
+from taipan.analysis_choice import find_shipped
+from taipan.analysis_folder import ANALYSES, code_files
 from taipan.atomic import write_json
 from taipan.checksums import file_digest
 from taipan.clean_text import escape_line
@@ -59,7 +60,7 @@ def run_bundle(out: Path, overlays: Sequence[str], config: Sequence[str], root: 
         As :func:`~taipan.reproduce.bundle.write_bundle`.
     """
     read = read_config([*overlays], root, **_keys(config))
-    catalogue = load_catalogue(read, root)
+    catalogue = load_catalogue(read)
     results = root / read.results / read.analysis
     about = write_bundle(out, read, catalogue, results, root)
     print(f"wrote {out}: result {about['result_sha256'][:16]}, code {about['code']}")
@@ -70,7 +71,7 @@ def run_reproduce(
     folder: Path,
     root: Path,
     config: Sequence[str],
-    module: str | None,
+    analysis: str | None,
     *,
     cores: int,
     tolerance: float,
@@ -87,8 +88,8 @@ def run_reproduce(
         Folder of the project.
     config
         Texts ``KEY=VALUE`` that are put over the bundle's configuration.
-    module
-        Analysis module outside the package that the bundle may name.
+    analysis
+        Folder whose code belongs to the bundle's analysis, if it is none of `root`.
     cores
         Number of cores.
     tolerance
@@ -103,7 +104,7 @@ def run_reproduce(
         raise TaipanError(f"--tolerance: {tolerance} is not allowed (0 to 1)")
     bundle = read_bundle(path)
     given = _keys(config)
-    prepare_folder(bundle, folder, root, given, module)
+    prepare_folder(bundle, folder, root, given, analysis)
     results = folder / RESULTS / bundle.about["analysis"]
     _run(folder, cores, config)
     found = {
@@ -128,7 +129,7 @@ def prepare_folder(
     folder: Path,
     root: Path,
     given: Mapping[str, Any] | None = None,
-    module: str | None = None,
+    analysis: str | None = None,
 ) -> None:
     """Make a project of the bundle's configuration and the code of `root`.
 
@@ -142,8 +143,8 @@ def prepare_folder(
         Folder of the project.
     given
         Top-level keys that the user puts over the bundle's.
-    module
-        Analysis module outside the package that the bundle may name.
+    analysis
+        Folder whose code belongs to the bundle's analysis, if it is none of `root`.
 
     Raises
     ------
@@ -167,25 +168,31 @@ def prepare_folder(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     try:
-        _check_choices(bundle, folder, given or {}, module)
+        _check_choices(bundle, folder, given or {})
+        _copy_code(find_shipped(analysis or bundle.about["analysis"], root), bundle, folder)
     except TaipanError:
         shutil.rmtree(folder)
         raise
 
 
-def _check_choices(
-    bundle: Bundle, folder: Path, given: Mapping[str, Any], module: str | None
-) -> None:
+def _copy_code(source: Path, bundle: Bundle, folder: Path) -> None:
+    """Copy the Python files of an analysis that the user has; a bundle brings none."""
+    for path in code_files(source):
+        target = folder / ANALYSES / bundle.about["analysis"] / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+
+
+def _check_choices(bundle: Bundle, folder: Path, given: Mapping[str, Any]) -> None:
     """Refuse what a bundle may not decide: which code runs, and where files are written."""
     config = read_config([], folder, **given)
-    if config.analysis != bundle.about["analysis"]:
+    place = (folder / ANALYSES / bundle.about["analysis"]).resolve()
+    if config.analysis != bundle.about["analysis"] or Path(config.folder).resolve() != place:
         raise TaipanError(f"analysis: '{config.analysis}' is not that of the bundle's results")
     if config.results != RESULTS:
         raise TaipanError(
             f"results: '{config.results}' is not allowed ('{RESULTS}', in the folder of the run)"
         )
-    if "module" not in given:
-        trusted_module(config.module, module)
     if config.skim.executor != "local" and "skim" not in given:
         raise TaipanError(
             f"skim.executor: '{config.skim.executor}' is not allowed in a bundle ('local'): "

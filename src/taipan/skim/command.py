@@ -72,7 +72,7 @@ class Skimmed:
 def skim_files(
     files: Sequence[Path | str],
     out: Path,
-    module: str,
+    folder: Path,
     skim: Skim,
     source: Source,
     *,
@@ -90,8 +90,8 @@ def skim_files(
     out
         Parquet file to write; it appears when all files are read. The bytes do not depend on the
         number of processes.
-    module
-        Analysis module.
+    folder
+        Folder of the analysis.
     skim
         Envelope, sizes of chunks and steps, certified luminosity.
     source
@@ -110,7 +110,7 @@ def skim_files(
         branch; names it. If events occur twice and `skim.duplicates` is ``fail``. If `skim` has
         what only the workflow can do.
     """
-    analysis = load_analysis(module)
+    analysis = load_analysis(folder)
     _check_arguments(files, out, analysis, skim)
     limits = (remote or Remote()).model_dump(mode="json")
     patience = Patience.from_config(limits)
@@ -129,19 +129,19 @@ def skim_files(
     parameters = {
         "settings": {**vars(settings), "envelope": dict(skim.envelope)},
         "chunk_events": skim.chunk_events,
-        "code": code_version("taipan.skim.command", module),
+        "code": code_version("taipan.skim.command", analysis=folder),
         "urls": [strip_credentials(file) for file in files if isinstance(file, str)],
     }
     paths = [file if isinstance(file, Path) else None for file in files]
     tasks = [
-        SkimTask(str(file), low, high, path, settings, module, parameters, remote=limits)
+        SkimTask(str(file), low, high, path, settings, str(folder), parameters, remote=limits)
         for file, path, (entries, _) in zip(files, paths, facts, strict=True)
         for low, high in divide(entries, skim.chunk_events)
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.stem}.", dir=out.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=f".{out.stem}.", dir=out.parent) as scratch:
         events, records, lists = (
-            [Path(folder) / f"{i}{ending}" for i in range(len(tasks))]
+            [Path(scratch) / f"{i}{ending}" for i in range(len(tasks))]
             for ending in (".parquet", ".json", "_identities.parquet")
         )
         run_local(tasks, list(zip(events, records, lists, strict=True)), processes)

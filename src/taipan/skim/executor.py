@@ -109,7 +109,8 @@ def run_dask(tasks: Sequence[SkimTask], outputs: Sequence[Outputs], scheduler: s
 
 
 def _code_of(tasks: Sequence[SkimTask]) -> str:
-    return code_version("taipan.skim.executor", *sorted({task.module for task in tasks}))
+    (folder,) = {task.folder for task in tasks}
+    return code_version("taipan.skim.executor", analysis=folder)
 
 
 def _skim_remotely(item: tuple[int, SkimTask], code: str) -> dict[int, Any]:

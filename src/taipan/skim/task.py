@@ -30,8 +30,8 @@ class SkimTask:
         Local file; None if it is read from its URL or from the mirrors of `remote`.
     settings
         Dataset, envelope and the like.
-    module
-        Analysis module.
+    folder
+        Folder of the analysis.
     parameters
         Parameters of the rule, for the provenance.
     expected
@@ -47,7 +47,7 @@ class SkimTask:
     stop: int | None
     path: Path | None
     settings: SkimSettings
-    module: str
+    folder: str
     parameters: Mapping[str, Any]
     expected: Expected = field(default_factory=Expected)
     on_bad_file: str = "fail"
@@ -63,8 +63,8 @@ class SkimTask:
     ) -> SkimTask:
         """Make a task from the parameters of a rule.
 
-        The file of certified luminosity becomes an absolute path, because a Dask worker has a
-        working directory of its own; `parameters` keep it as configured.
+        The file of certified luminosity and the analysis' folder become absolute paths, because a
+        Dask worker has a working directory of its own; `parameters` keep them as configured.
         """
         chunk = task["chunk"]
         settings = SkimSettings(**task["settings"])
@@ -76,7 +76,7 @@ class SkimTask:
             chunk["stop"],
             path,
             settings,
-            task["module"],
+            str(Path(task["folder"]).resolve()),
             # the same wherever it is done: so is the file, to the last byte
             {**task, "code": code},
             Expected(**task["expected"]),
@@ -113,7 +113,7 @@ def run_task(
         source = task.path or stack.enter_context(_remote_file(task))
         return skim_verified(
             Chunk(source, task.start, task.stop, task.name),
-            load_analysis(task.module),
+            load_analysis(task.folder),
             task.settings,
             events,
             cutflow,

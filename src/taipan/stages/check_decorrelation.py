@@ -41,7 +41,7 @@ def check_decorrelation(
     networks
         Name → ONNX file of each fold.
     config
-        Sections `module`, `samples`, `regions`, `features`, `observables`, `training` (its
+        Sections `folder`, `samples`, `regions`, `features`, `observables`, `training` (its
         region) and `decorrelation`.
     seed
         Seed of folds and permutations.
@@ -54,7 +54,7 @@ def check_decorrelation(
     figures
         Figure → path of each of ``pdf``, ``png`` and ``json``.
     """
-    analysis = load_analysis(config.module)
+    analysis = load_analysis(config.folder)
     scorers = {
         name: FoldScorer(paths, config.features, threads) for name, paths in networks.items()
     }

@@ -25,7 +25,7 @@ def check_overtraining(
     inputs
         Events of the training, and what was measured for them.
     config
-        Sections `module`, `samples`, `regions`, `features`, `training` and `overtraining`.
+        Sections `folder`, `samples`, `regions`, `features`, `training` and `overtraining`.
     threads
         Threads of a network.
     models

@@ -32,7 +32,7 @@ def check_weights(
     inputs
         Events of the training, and what was measured for them.
     config
-        Sections `module`, `samples`, `regions`, `features`, `training` and `weight_check`.
+        Sections `folder`, `samples`, `regions`, `features`, `training` and `weight_check`.
     threads
         Threads of a network.
     weights

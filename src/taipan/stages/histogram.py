@@ -33,7 +33,7 @@ def histogram(
     control: str,
 ) -> None:
     """Write the histograms of the observables and of the control plots."""
-    analysis = load_analysis(config.module)
+    analysis = load_analysis(config.folder)
     scorer = open_scorer(models, config.features, threads)
     fill = FillSettings(
         config.samples,

@@ -14,13 +14,13 @@ from taipan.skim.first import write_first
 logger = logging.getLogger("taipan.keep_first")
 
 
-def keep_first(dataset: str, events: Sequence[str], repeats: str, module: str, kept: str) -> None:
+def keep_first(dataset: str, events: Sequence[str], repeats: str, folder: str, kept: str) -> None:
     """Write the events of all chunks, those that `repeats` lists left out, to one file."""
     rows = read_json(repeats)[dataset]
-    parameters = {"dataset": dataset, "module": module}
+    parameters = {"dataset": dataset, "folder": folder}
     chunks = [(Path(path), dropped) for path, dropped in zip(events, rows, strict=True)]
     write_first(
-        chunks, Path(kept), load_analysis(module).columns, describe("keep_first", parameters, [])
+        chunks, Path(kept), load_analysis(folder).columns, describe("keep_first", parameters, [])
     )
     logger.info("%s: %d events left out", dataset, sum(map(len, rows)))
 

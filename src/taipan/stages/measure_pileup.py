@@ -28,7 +28,7 @@ def measure_pileup(
     if config.pileup.enabled:
         norms = from_dict(read_json(normalisation))
         columns = [
-            c for c in load_analysis(config.module).columns if c.name in ("PV_npvs", "genWeight")
+            c for c in load_analysis(config.folder).columns if c.name in ("PV_npvs", "genWeight")
         ]
         read = {name: read_events(paths, columns) for name, paths in events.items()}
         data = [read[name]["PV_npvs"] for name in read if norms[name].is_data]

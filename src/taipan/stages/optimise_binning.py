@@ -54,7 +54,7 @@ def optimise_binning(
     edges: str,
 ) -> None:
     """Write the edges of every observable; the events of one fold decide."""
-    binning, analysis = config.templates.binning, load_analysis(config.module)
+    binning, analysis = config.templates.binning, load_analysis(config.folder)
     observables = fine_observables(config)
     variations = template_variations(config.systematics, config.samples)
     corrections = read_corrections(config.weights, analysis.quantities, shapes)

@@ -32,7 +32,7 @@ def rank_inputs(
     inputs
         Events of the training, and what was measured for them.
     config
-        Sections `module`, `samples`, `regions`, `features`, `categorical`, `training` and
+        Sections `folder`, `samples`, `regions`, `features`, `categorical`, `training` and
         `input_selection`.
     seed
         Seed of the shuffles.

@@ -35,7 +35,7 @@ def select_inputs(
     inputs
         Events of the training, and what was measured for them.
     config
-        Sections `module`, `samples`, `regions`, `features`, `categorical`, `training`,
+        Sections `folder`, `samples`, `regions`, `features`, `categorical`, `training`,
         `input_selection` and the conditions of `overtraining`.
     seed
         Seed of the selection.

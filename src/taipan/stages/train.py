@@ -28,7 +28,7 @@ def train(
     files
         Events, weights of the loss and what the search found.
     config
-        Sections `module`, `samples`, `regions`, `features`, `categorical`, `training` and the
+        Sections `folder`, `samples`, `regions`, `features`, `categorical`, `training` and the
         conditions of `overtraining`.
     seed
         Seed of the training.

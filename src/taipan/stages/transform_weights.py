@@ -26,7 +26,7 @@ def transform_weights(
     inputs
         Events of the training, and what was measured for them.
     config
-        Sections `module`, `samples`, `regions`, `features`, `categorical` and `training`.
+        Sections `folder`, `samples`, `regions`, `features`, `categorical` and `training`.
     seed
         Seed of the networks.
     threads

@@ -29,7 +29,7 @@ def tune(
     inputs
         Events of the training, and what was measured for them.
     config
-        Sections `module`, `samples`, `regions`, `features`, `categorical`, `training`, `tuning`
+        Sections `folder`, `samples`, `regions`, `features`, `categorical`, `training`, `tuning`
         and the conditions of `overtraining`.
     seed
         Seed of the search.

@@ -33,7 +33,7 @@ class Systematic(Strict):
         None, description="Relative change at -1σ of an asymmetric rate."
     )
     shift: str | None = Field(
-        None, description="Kinematic shift of the analysis module (kind `kinematic`)."
+        None, description="Kinematic shift of the analysis (kind `kinematic`)."
     )
     weight: str | None = Field(
         None,

@@ -1,1 +1,0 @@
-"""Analysis modules: object selection and derived quantities, one module an analysis."""
