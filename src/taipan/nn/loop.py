@@ -99,8 +99,13 @@ def fit_network(
         logger.warning("%s: every epoch is overtrained; the best is kept all the same", plan.name)
     logger.info(
         "%s: %d epochs, best %d with validation %s %.5f, auc %.4f%s",
-        *(plan.name, len(history["loss"]), choice.epoch, plan.key, value),
-        *(history["validation_auc"][choice.epoch], f" ({reason})" if reason else ""),
+        plan.name,
+        len(history["loss"]),
+        choice.epoch,
+        plan.key,
+        value,
+        history["validation_auc"][choice.epoch],
+        f" ({reason})" if reason else "",
     )
     return Fitted(choice.epoch, value, choice.overtrained, reason, history)
 

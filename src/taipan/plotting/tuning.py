@@ -22,8 +22,15 @@ Array = NDArray[np.float64]
 
 _LOGARITHMIC = ("l2", "learning_rate", "batch_size", "units")
 _ORDER = (
-    *("layers", "units", "activation", "dropout", "l2", "batch_size", "learning_rate"),
-    *("schedule", "feature_set"),
+    "layers",
+    "units",
+    "activation",
+    "dropout",
+    "l2",
+    "batch_size",
+    "learning_rate",
+    "schedule",
+    "feature_set",
 )
 _METRICS = {
     "brier": "Brier score",
