@@ -86,9 +86,11 @@ def compile_model(
     notes = [*unknown_observations(workspace), *list_restored(groups), *findings]
     logger.info(
         "model: %d parameters, %d bins, %d yields, prepared in %.2f s",
-        len(compiled.parameters.names), compiled.n_bins, len(yields.nominal),
+        len(compiled.parameters.names),
+        compiled.n_bins,
+        len(yields.nominal),
         time.perf_counter() - start,
-    )  # fmt: skip
+    )
     return replace(compiled, notes=tuple(notes))
 
 

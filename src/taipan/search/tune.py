@@ -151,9 +151,12 @@ def search_hyperparameters(
     write_search(search)
     workers = min(tuning.workers, tuning.trials)
     logger.info(
-        "search: %s, %d trials, %d workers, %d events", tuning.algorithm, tuning.trials, workers,
+        "search: %s, %d trials, %d workers, %d events",
+        tuning.algorithm,
+        tuning.trials,
+        workers,
         len(events),
-    )  # fmt: skip
+    )
     from taipan.search.chief import run_alone, run_workers
 
     if workers == 1:
@@ -246,9 +249,9 @@ _TUNED = (
 )
 
 
-def apply_best(path: Path | str, training: Training, features: Sequence[str]) -> tuple[
-    Training, tuple[bool, ...]
-]:  # fmt: skip
+def apply_best(
+    path: Path | str, training: Training, features: Sequence[str]
+) -> tuple[Training, tuple[bool, ...]]:
     """Put the values found by the search in the place of those of the configuration.
 
     Returns
