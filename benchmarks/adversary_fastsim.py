@@ -261,7 +261,7 @@ def compare(run: Any, other: Any, shapes: str, config: Any, scorer: Any) -> dict
     """Bias: mismodelled pseudo-data against those of the same random numbers without."""
     from taipan.analysis import load_analysis
 
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     found = [analyse(item, shapes, config, analysis, scorer) for item in (run, other)]
     moved = [
         event_influence(item, part["influence"], config, analysis, scorer)
@@ -312,7 +312,7 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
     training = type(config.training).model_validate(values)
     systematics = {**config.systematics, "residual": Systematic.model_validate(RESIDUAL)}
     config = config.model_copy(update={"training": training, "systematics": systematics})
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     start = time.process_time()
     number = derive_seed(seed, "study")
     run = open_run(options.folder, config, analysis)

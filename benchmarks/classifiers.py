@@ -236,7 +236,7 @@ def count_dropped(events: TrainingSet) -> dict[str, float]:
 
 def sigma_of_fit(score: Callable[[Any, Any], Any], results: Path, config: Config) -> float:
     """Expected sigma(mu) with all systematics: what the rules from `histogram` to `fit` do."""
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     corrections = results / "corrections"
     variations = template_variations(config.systematics, config.samples)
     observables = {SCORE: config.observables[SCORE]}

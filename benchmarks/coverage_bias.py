@@ -50,7 +50,7 @@ OBSERVABLE = "nn_score"
 
 def open_universe(folder: Path, config: Any) -> tuple[Universe, SourceData]:
     """Open the events of a run near the fitted regions, and the data of an estimate."""
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     models = sorted(map(str, (folder / "models").glob("fold*.onnx")))
     merging = read_json(folder / f"workspaces/{OBSERVABLE}_record.json")["regions"]
     events = {

@@ -55,7 +55,7 @@ def fill(
 ) -> tuple[float, float, int]:
     """CPU seconds, peak memory in GB, kinematic variations."""
     config = read_config(overlays, Path.cwd())
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     models = sorted(map(str, (folder / "models").glob("fold*.onnx")))
     scorer = FoldScorer(models, threads=1, features=config.features)
     corrections = read_corrections(

@@ -53,7 +53,7 @@ def median_seconds(function: Callable[[], object]) -> float:
 
 def main(folder: Path, dataset: str) -> None:
     config = read_config([], Path.cwd())
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     models = sorted(map(str, (folder / "models").glob("fold*.onnx")))
     scorer = FoldScorer(models, threads=1, features=config.features)
     paths = sorted(map(str, (folder / "events" / dataset).glob("*.parquet")))

@@ -250,7 +250,7 @@ class Fastsim:
         root = Path(__file__).parents[1]
         self.config = load_config({}, root)
         self.catalogue = load_catalogue(self.config)
-        self.analysis = load_analysis(self.config.folder)
+        self.analysis = load_analysis(self.config.folder, self.config.quantities)
         self.folder = folder
 
     def make(self, sample: str, dataset: str, events: int, fraction: float, seed: int) -> Events:

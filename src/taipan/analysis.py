@@ -221,7 +221,7 @@ class Analysis:
     fingerprint: tuple[str, ...] = ()
 
 
-def load_analysis(folder: str | Path) -> Analysis:
+def load_analysis(folder: str | Path, quantities: Mapping[str, Any] | None = None) -> Analysis:
     """Import the file ``selection.py`` of an analysis and return its ``ANALYSIS``.
 
     The caller has made sure that the user wants its code to be executed.
@@ -230,15 +230,20 @@ def load_analysis(folder: str | Path) -> Analysis:
     ----------
     folder
         Folder of the analysis.
+    quantities
+        Further quantities, the section of the configuration; see
+        :func:`taipan.columns.derived.add_quantities`.
 
     Raises
     ------
     TaipanError
-        If the file cannot be imported or has no such attribute.
+        If the file cannot be imported or has no such attribute, or a quantity is not valid.
     """
     module = import_part(folder, "selection")
     found = getattr(module, "ANALYSIS", None)
     if not isinstance(found, Analysis):
         file = Path(folder, "selection.py")
         raise TaipanError(f"{file} has no attribute ANALYSIS of type Analysis")
-    return found
+    from taipan.columns.derived import add_quantities  # it makes analyses, as this module defines
+
+    return add_quantities(found, quantities or {})

@@ -28,7 +28,7 @@ FREE_TEXT = ("title", "label", "unit", "results", "source", "group", "skims", "f
 
 def load(content: dict[str, Any]) -> None:
     config = load_config(content, ROOT)
-    check_config(config, load_catalogue(config), load_analysis(config.folder))
+    check_config(config, load_catalogue(config), load_analysis(config.folder, config.quantities))
 
 
 def paths(node: Any, path: KeyPath = ()) -> list[KeyPath]:

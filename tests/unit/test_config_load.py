@@ -17,6 +17,7 @@ from taipan.config.load import (
     read_yaml,
 )
 from taipan.config.model import Config
+from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 
 ROOT = Path(__file__).parents[2]
@@ -215,13 +216,59 @@ def test_every_problem_is_a_line():
 
 
 def test_run_key_in_an_analysis_is_refused(write):
-    """config.yaml holds every run key, so one in the analysis file would never have an effect."""
+    """What is run and where files lie is nobody else's choice."""
     text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
     path = write(text + "\nseed: 5\n", "config/analyses/htautau/analysis.yaml")
     text = message(load_config, {}, path.parents[3])
     assert text == (
         f"{path}: seed: not a key of an analysis; write it in config/config.yaml or an overlay"
     )
+
+
+def test_run_key_in_an_analysis_is_its_default(write):
+    """Over that of the model, below the overlays, even where these say what the model says."""
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    path = write(
+        text + "\ntraining: {folds: 3, epochs: 7}\n", "config/analyses/htautau/analysis.yaml"
+    )
+    root = path.parents[3]
+    write((ROOT / "config/config.yaml").read_text(encoding="utf-8"), "config/config.yaml")
+    config = read_config([], root)
+    assert (config.training.folds, config.training.epochs) == (3, 7)
+    config = load_config({"training": {"folds": Training().folds}}, root)
+    assert (config.training.folds, config.training.epochs) == (5, 7)
+
+
+@pytest.mark.parametrize("key", ["analysis", "folder"])
+def test_an_analysis_does_not_say_where_it_lies(write, key):
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    path = write(f"{text}\n{key}: other\n", "config/analyses/htautau/analysis.yaml")
+    assert f"{key}: " in message(load_config, {}, path.parents[3])
+
+
+@pytest.mark.parametrize(
+    ("file", "where"),
+    [
+        ("corrections/htautau.json", "mine/corrections/htautau.json"),
+        ("/elsewhere/sf.json", "/elsewhere/sf.json"),
+    ],
+)
+def test_files_of_weights_count_from_the_folder(write, monkeypatch, tmp_path, file, where):
+    """Those of an overlay count from the working directory, as all paths do."""
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    write(text.replace("corrections/htautau.json", file), "mine/analysis.yaml")
+    monkeypatch.chdir(tmp_path)
+    overlay = {"weights": {"top_pt": {"file": "here.json"}}}
+    config = load_config({"analysis": "./mine", **overlay}, ROOT)
+    assert (config.analysis, config.folder) == ("mine", "mine")
+    assert (config.weights["z_pt"].file, config.weights["top_pt"].file) == (where, "here.json")
+
+
+@pytest.mark.parametrize("name", ["a b", "1st", "a-b"])
+def test_name_of_a_folder_is_also_that_of_the_results(write, name):
+    path = write("title: none\n", f"{name}/analysis.yaml")
+    text = message(load_config, {"analysis": str(path.parent)}, ROOT)
+    assert "letters, digits and _ are allowed" in text
 
 
 def test_catalogue_errors_name_the_file(write):
@@ -234,7 +281,7 @@ def test_catalogue_errors_name_the_file(write):
     )
     config = config.model_copy(update={"folder": str(path.parents[1])})
     assert message(load_catalogue, config).splitlines() == [
-        f"{path}: kind: 'skim' is not allowed (one of fastsim, skims, nanoaod)",
+        f"{path}: kind: 'skim' is not allowed (one of simulation, skims, nanoaod)",
         f"{path}: datasets.A: a simulated dataset needs `cross_section`",
         f"{path}: datasets.B.files: [] is not allowed (list of text, at least 1)",
         f"{path}: datasets.B.luminosity.value: -1 is not allowed (number, > 0)",
@@ -244,7 +291,7 @@ def test_catalogue_errors_name_the_file(write):
 def test_catalogue_has_the_name_of_its_file(write):
     config = load_config({"catalogue": "mine"}, ROOT)
     path = write(
-        "name: other\nkind: fastsim\ndescription: d\nlicence: l\n"
+        "name: other\nkind: simulation\ndescription: d\nlicence: l\n"
         "datasets: {A: {files: [a.root], is_data: true}}\n",
         "config/analyses/htautau/datasets/mine.yaml",
     )
@@ -388,6 +435,23 @@ def test_mirror_that_a_client_reads_in_another_way_is_refused(mirror):
 def test_mirrors_with_ports_and_escaped_passwords_pass():
     mirrors = ["https://me:s3%2Fcr@h.org:8443/a@b/", "root://h.org//eos/x/", "http://[::1]:80/"]
     assert list(load_config({"remote": {"mirrors": mirrors}}, ROOT).remote.mirrors) == mirrors
+
+
+def test_analysis_has_defaults_of_a_run_that_only_a_change_overrules(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    own = "training: {learning_rate: 0.01, folds: 3}\npileup: {max_weight: 2.0}\n"
+    (folder / "analysis.yaml").write_text(text + own, encoding="utf-8")
+    config = read_config([], ROOT, analysis=str(folder))
+    assert (config.training.learning_rate, config.training.folds) == (0.01, 3)
+    assert config.training.epochs == Training().epochs
+    assert config.pileup.max_weight == 2.0
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("training: {folds: 4}\npileup: {enabled: false}\n", encoding="utf-8")
+    config = read_config([overlay], ROOT, analysis=str(folder))
+    assert (config.training.learning_rate, config.training.folds) == (0.01, 4)
+    assert (config.pileup.max_weight, config.pileup.enabled) == (2.0, False)
 
 
 def test_figures_are_labelled_by_catalogue_and_analysis():

@@ -24,6 +24,8 @@ from taipan.plotting.control import control_figure, control_numbers
 from taipan.plotting.cutflow import cutflow_figure, cutflow_numbers
 from taipan.plotting.fit import fit_figure, fit_numbers
 from taipan.plotting.parameters import (
+    breakdown_figure,
+    breakdown_numbers,
     correlation_figure,
     correlation_numbers,
     pull_figure,
@@ -367,6 +369,18 @@ def test_pulls_are_sorted_into_systematic_statistical_and_free() -> None:
     figure = pull_figure(numbers)
     assert figure.axes[0].containers[0][0].get_xdata() == pytest.approx([-0.1, 0.3])
     assert "mu = −2.500 ± 1.500" in texts(figure)
+
+
+def test_parts_of_the_uncertainty_are_sorted_and_drawn_to_scale() -> None:
+    result = fit_result()
+    result["observed"]["breakdown"] = {"total": 1.5, "statistical": 0.9, "theory": 1.2}
+    numbers = breakdown_numbers(result, HEADER)
+    assert list(numbers["parts"]) == ["theory", "statistical"]
+    figure = breakdown_figure(numbers)
+    widths = [patch.get_width() for patch in figure.axes[0].patches]
+    assert widths == [1.2, 0.9]
+    assert figure.axes[0].lines[0].get_xdata()[0] == 1.5
+    assert "total 1.5" in texts(figure)
 
 
 def test_correlation_starts_with_the_parameter_of_interest() -> None:

@@ -37,6 +37,7 @@ def definitions(**more: Any) -> dict[str, Any]:
     return {
         "analysis": "tiny",
         "folder": TINY,
+        "quantities": {},
         "features": ["x"],
         "samples": {
             "sig": {"label": "sig", "role": "signal", "datasets": ["S"]},
@@ -262,6 +263,7 @@ def test_vertex_weights_count_simulation_by_cross_section(tmp_path: Path, enable
         config=Config.from_plain(
             {
                 "folder": TINY,
+                "quantities": {},
                 "pileup": {"enabled": enabled, "max_weight": 1.2},
             }
         ),
@@ -295,3 +297,32 @@ def test_gate_stops_when_it_fails_and_is_told_to(
     else:
         script.check_overtraining(*arguments)
     assert read_json(tmp_path / "verdict.json") == verdict  # written in any case
+
+
+@pytest.mark.parametrize("blinded", [True, False])
+def test_list_of_parameters_has_the_largest_impact_first(tmp_path: Path, blinded: bool) -> None:
+    """As the fit sorts them; those without an impact come last."""
+    part = {
+        "parameters": [
+            {"name": "mu", "value": 1.5, "sigma": 0.5, "pull": None, "constraint": None},
+            {"name": "a", "value": 0.1, "sigma": 0.9, "pull": 0.1, "constraint": 0.9},
+            {"name": "b", "value": -2.0, "sigma": 1.0, "pull": -2.0, "constraint": 1.0},
+        ],
+        "impacts": [
+            {"name": "b", "prefit": None, "postfit": [0.4, -0.3]},
+            {"name": "a", "prefit": None, "postfit": [-0.1, 0.2]},
+        ],
+    }
+    other = {"parameters": [], "impacts": []}
+    content = {"expected": part, "observed": None} if blinded else {"expected": other}
+    content = {"observed": part, **content, "blinded": blinded}
+    write_json(tmp_path / "fit.json", content)
+    load_stage("list_parameters").list_parameters(
+        str(tmp_path / "fit.json"), str(tmp_path / "table.csv")
+    )
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8").splitlines() == [
+        "name,value,sigma,pull,constraint,impact_up,impact_down",
+        "b,-2.0,1.0,-2.0,1.0,0.4,-0.3",
+        "a,0.1,0.9,0.1,0.9,-0.1,0.2",
+        "mu,1.5,0.5,,,,",
+    ]

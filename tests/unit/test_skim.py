@@ -13,10 +13,11 @@ import pytest
 import uproot
 
 from taipan.columns.identity import assign_folds
+from taipan.config.load import read_config
 from taipan.errors import TaipanError
 from taipan.skim.run import Chunk, Cutflow, skim_chunk
 from taipan.skim.storage import read_events
-from tests.conftest import ENVELOPE, fastsim_settings, skim_settings
+from tests.conftest import ENVELOPE, ROOT, fastsim_settings, skim_settings
 from tests.htautau import ANALYSIS
 from tests.nanoaod_files import rewrite
 
@@ -231,6 +232,4 @@ class TestBadInput:
 
 
 def test_envelope_is_that_of_the_default_configuration() -> None:
-    from taipan.config.sections.skim import Skim
-
-    assert Skim().envelope == ENVELOPE
+    assert read_config([], ROOT).skim.envelope == ENVELOPE

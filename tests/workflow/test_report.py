@@ -10,44 +10,25 @@ from typing import Any
 
 import pytest
 
+from taipan.jobs.figures import expand_figures, read_figures
 from tests.project import RESULTS, SMOKE, Project
 
 pytestmark = pytest.mark.workflow
 
 OBSERVABLES = ("nn_score", "m_vis")
 REGIONS = ("signal", "w_control", "ss_signal", "ss_w_control", "antiiso_os", "antiiso_ss")
+STAGES = (
+    "plot_cutflow", "plot_control", "plot_training", "rank_inputs", "check_decorrelation",
+    "plot_weights", "plot_systematics", "plot_fit",
+)  # fmt: skip
 CATEGORIES: dict[str, dict[str, str]] = {
     "Result": {"summary.md": "summary"},
-    "Selection": {"cutflow/cutflow.csv": "cutflow_table", "plots/cutflow.png": "cutflow"},
-    "Control plots": {f"plots/control_{region}.png": "control" for region in REGIONS},
-    "Training": {
-        "plots/learning_curves.png": "training",
-        "plots/score.png": "score",
-        "plots/roc.png": "roc",
-        "plots/importance.png": "importance",
-        "plots/decorrelation_scores.png": "decorrelation",
-        "plots/decorrelation_tails.png": "decorrelation",
-    },
-    "Weights": {
-        "plots/weights.png": "weights",
-        "plots/negative_fraction.png": "weights",
-        "plots/weight_closure.png": "weights",
-    },
-    "Systematic uncertainties": {
-        f"plots/systematics_{name}.png": "systematics" for name in OBSERVABLES
-    },
-    "Fit": {
-        f"plots/{figure}_{name}.png": caption
-        for name in OBSERVABLES
-        for figure, caption in (
-            ("prefit", "fit"),
-            ("postfit", "fit"),
-            ("pulls", "pulls"),
-            ("correlation", "correlation"),
-            ("impacts", "impacts"),
-        )
-    },
+    "Selection": {"cutflow/cutflow.csv": "cutflow_table"},
 }
+for _stage in STAGES:
+    for _figure in expand_figures(read_figures(_stage), observable=OBSERVABLES, region=REGIONS):
+        _files = CATEGORIES.setdefault(_figure.category, {})
+        _files[f"plots/{_figure.path}.png"] = _figure.caption_file.removesuffix(".rst")
 """Category → file of the results → caption in `workflow/report`."""
 
 
@@ -75,6 +56,8 @@ def test_report_holds_every_figure_with_its_caption(
     page = target.read_text(encoding="utf-8")
     assert not re.search(r"<(script|img)[^>]*\ssrc=.https?:|<link[^>]*\shref=.https?:", page)
 
+    assert len(CATEGORIES) == 7
+    assert sum(map(len, CATEGORIES.values())) >= 27
     listed = embedded(page, "categories")
     found = {
         category: {path for paths in groups.values() for path in paths}

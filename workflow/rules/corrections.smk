@@ -33,7 +33,7 @@ rule measure_transfer_factor:
         benchmark_file("measure_transfer_factor")
     params:
         events=nominal_by_dataset(),
-        config={**definitions(), **slice_config(CONFIG, "folder")},
+        config={**definitions(), **slice_config(CONFIG, "folder", "quantities")},
     script:
         "../../scripts/measure_transfer_factor.py"
 
@@ -53,6 +53,9 @@ rule measure_shapes:
         benchmark_file("measure_shapes")
     params:
         events=nominal_by_dataset(),
-        config={**definitions(), **slice_config(CONFIG, "folder", "weights")},
+        config={
+            **definitions(),
+            **slice_config(CONFIG, "folder", "quantities", "weights"),
+        },
     script:
         "../../scripts/measure_shapes.py"

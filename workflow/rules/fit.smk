@@ -49,3 +49,17 @@ rule fit:
         groups=systematic_groups(),
     script:
         "../../scripts/fit.py"
+
+
+rule list_parameters:
+    """List the parameters of a fit as a table; made on demand."""
+    input:
+        result=f"{OUT}/fit/{{observable}}.json",
+    output:
+        parameters=f"{OUT}/fit/{{observable}}_parameters.csv",
+    log:
+        f"{OUT}/logs/list_parameters/{{observable}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/list_parameters/{{observable}}.tsv"
+    script:
+        "../../scripts/list_parameters.py"

@@ -3,8 +3,8 @@
 import re
 
 
-def fastsim_settings():
-    """Settings of the embedded simulation, every dataset's size included."""
+def simulation_settings():
+    """Settings of the simulation, every dataset's size included."""
     settings = CONFIG.fastsim
     sizes = {
         name: settings.events.get(name, entry.generated_events)
@@ -148,7 +148,7 @@ def dataset_normalisation(wildcards):
 
 def training_slice(*more):
     """Configuration that decides which events are trained on, and how."""
-    keys = ("folder", "features", "categorical", "training")
+    keys = ("folder", "quantities", "features", "categorical", "training")
     values = {**definitions(), **slice_config(CONFIG, *keys, *more)}
     # of the gate, training depends on the conditions alone
     conditions = CONFIG.overtraining.model_dump(mode="json", include={"conditions"})
@@ -214,7 +214,14 @@ def judged_networks():
 
 def judge_slice():
     """Configuration of the judgement of the score; no region that may hold signal."""
-    keys = ("folder", "regions", "features", "observables", "decorrelation")
+    keys = (
+        "folder",
+        "quantities",
+        "regions",
+        "features",
+        "observables",
+        "decorrelation",
+    )
     values = {**definitions(), **slice_config(CONFIG, *keys)}
     for key in ("enabled", "compare"):
         del values["decorrelation"][key]
@@ -238,7 +245,9 @@ def without_residuals(values):
 
 def filling_slice():
     """Configuration of the histograms; control residuals are made of those."""
-    return without_residuals(template_slice("folder", "features", "weights"))
+    return without_residuals(
+        template_slice("folder", "quantities", "features", "weights")
+    )
 
 
 def correction_files():
@@ -259,7 +268,7 @@ def dropped_fold():
 
 def binning_slice():
     """Configuration of the choice of bin edges; one fold is no measure of a residual."""
-    keys = ("folder", "features", "weights", "systematics", "observables")
+    keys = ("folder", "quantities", "features", "weights", "systematics", "observables")
     return without_residuals({**fit_slice(), **slice_config(CONFIG, *keys)})
 
 
@@ -302,7 +311,13 @@ def coverage_slice():
     return {
         **definitions(),
         **slice_config(
-            CONFIG, "folder", "features", "systematics", "weights", "coverage"
+            CONFIG,
+            "folder",
+            "quantities",
+            "features",
+            "systematics",
+            "weights",
+            "coverage",
         ),
     }
 

@@ -21,18 +21,17 @@ from taipan.config.model import Config
 from taipan.config.sections.systematics import Systematic
 from taipan.decorrelation import CheckSettings, check_networks
 from taipan.estimates.registry import MeasuredEstimate, read_estimate
-from taipan.events.corrections import read_corrections
 from taipan.events.load import DatasetEvents
-from taipan.events.variations import NOMINAL, Variation, template_variations
+from taipan.events.variations import Variation, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
 from taipan.nn.inputs import collect_training_events
 from taipan.nn.scorer import FoldScorer
 from taipan.search.setup import TrainingFiles, set_up_training
 from taipan.seeds import derive_seed
-from taipan.templates.combine import add_datasets, add_estimate
-from taipan.templates.fill import DATA, FillSettings, fill_dataset
-from taipan.templates.residual import KIND, add_residuals
+from taipan.templates.build import add_parts, plan_filling, take_from_data
+from taipan.templates.fill import fill_dataset
+from taipan.templates.residual import KIND
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ def measure_point(
         If the training diverges, or no model can be built from the templates.
     """
     settings = _at_strength(settings, strength)
-    analysis = load_analysis(settings.folder)
+    analysis = load_analysis(settings.folder, settings.quantities)
     datasets = files.training.inputs.skimmed.open(analysis, settings.training.folds)
     transfer = read_json(files.training.inputs.transfer_factor)
     estimate = read_estimate(settings.samples, transfer)
@@ -267,20 +266,9 @@ def fill_total(
     """Fill what is simulated and observed; parameters as of :func:`fill_templates`."""
     name = settings.fit.observable
     observables = {name: settings.observables[name]}
-    corrections = read_corrections(settings.weights, analysis.quantities, shapes)
-    fill = FillSettings(
-        settings.samples,
-        settings.regions,
-        settings.features,
-        observables,
-        {},
-        variations,
-        corrections,
-    )
+    fill = plan_filling(settings, analysis, shapes, observables)
     parts = [fill_dataset(item, analysis, fill, scorer.score)[0] for item in datasets]
-    labels = [NOMINAL, *(variation.name for variation in variations)]
-    processes = [*settings.samples, DATA]
-    return add_datasets(parts, observables, processes, list(settings.regions), labels)[name]
+    return add_parts(parts, settings, observables, variations)[name]
 
 
 def estimate_from_data(
@@ -299,7 +287,6 @@ def estimate_from_data(
         As of :func:`fill_templates`, which see also for what is returned.
     """
     name = settings.fit.observable
-    samples, regions = settings.samples, settings.regions
-    estimate = read_estimate(samples, transfer)
-    filled, records = add_residuals({name: total}, samples, regions, variations, estimate)
-    return add_estimate(filled[name], samples, regions, variations, estimate), records
+    estimate = read_estimate(settings.samples, transfer)
+    filled, records = take_from_data({name: total}, settings, variations, estimate)
+    return filled[name], records

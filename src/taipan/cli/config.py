@@ -49,7 +49,7 @@ def check(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
 
     read, folder = read_trusted(overlays, root, analysis)
     catalogue = load_catalogue(read)
-    check_config(read, catalogue, load_analysis(folder))
+    check_config(read, catalogue, load_analysis(folder, read.quantities))
     print(describe_config(read, catalogue))
 
 
@@ -63,8 +63,8 @@ def quantities(overlays: tuple[str, ...], analysis: str | None, root: Path) -> N
     from taipan.analysis_choice import read_trusted
     from taipan.checks.describe import describe_quantities
 
-    _, folder = read_trusted(overlays, root, analysis)
-    for line in describe_quantities(load_analysis(folder)):
+    read, folder = read_trusted(overlays, root, analysis)
+    for line in describe_quantities(load_analysis(folder, read.quantities)):
         print(line)
 
 

@@ -20,6 +20,8 @@ from taipan.errors import TaipanError
 from taipan.limits import refuse_large
 
 RUN_FILE = Path("config/config.yaml")
+_OF_A_RUN = {"analysis", "skims", "files", "results", "seed"}
+"""Keys for which an analysis has no default: what is run, and where its files lie."""
 _MOST_VALUES = 1_000_000  # of a file
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
@@ -134,7 +136,7 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
 
 
 def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
-    """Load an analysis and put the run's keys over it.
+    """Load an analysis, with its defaults for the run's keys, and put those of the run over it.
 
     Parameters
     ----------
@@ -161,7 +163,7 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     folder = find_folder(analysis, root)
     path = folder / ANALYSIS_FILE
     content = _place_files(read_yaml(path), folder)
-    misplaced = sorted(content.keys() & Run.model_fields.keys())
+    misplaced = sorted(content.keys() & _OF_A_RUN)
     if misplaced:
         raise TaipanError(
             f"{path}: {', '.join(misplaced)}: not a key of an analysis; "

@@ -21,7 +21,7 @@ from taipan.config.sections.decorrelation import DecorrelationCheck
 from taipan.config.sections.fastsim import Fastsim
 from taipan.config.sections.fit import Fit
 from taipan.config.sections.input_selection import InputSelection
-from taipan.config.sections.observables import Categorical, Observable
+from taipan.config.sections.observables import Categorical, DerivedQuantity, Observable
 from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.pileup import Pileup
 from taipan.config.sections.regions import Region
@@ -46,7 +46,7 @@ class Run(Strict):
         "folder elsewhere, with a `/` in it (`./mine`). Code in it runs.",
     )
     catalogue: str = Field(
-        "fastsim",
+        "simulation",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
         description="Name of the dataset catalogue: `datasets/<catalogue>.yaml` in the folder of "
         "the analysis.",
@@ -115,6 +115,10 @@ class Config(Run):
     data: list[str] = Field(min_length=1, description="Datasets of collision data.")
     samples: dict[Name, Sample] = Field(min_length=1, description="Samples in stacking order.")
     regions: dict[Name, Region] = Field(min_length=1, description="Regions.")
+    quantities: dict[Name, DerivedQuantity] = Field(
+        default_factory=dict,
+        description="Quantities that are expressions of those of the selection.",
+    )
     features: list[str] = Field(
         default_factory=list,
         description="Inputs of the network, in order. None: no network is trained, nothing is "

@@ -153,7 +153,7 @@ def _collect(
     inputs: TrainingInputs,
     settings: Config,
 ) -> tuple[Collected, Analysis]:
-    analysis = load_analysis(settings.folder)
+    analysis = load_analysis(settings.folder, settings.quantities)
     datasets = inputs.skimmed.open(analysis, settings.training.folds)
     estimate = read_estimate(settings.samples, read_json(inputs.transfer_factor))
     return collect(datasets, analysis, _choose(settings), estimate), analysis

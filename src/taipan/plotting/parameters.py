@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from taipan.plotting.fit import fitted_result
-from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
+from taipan.plotting.style import add_header, house_style, inch_margins, new_figure, write_parameter
 
 # Parameters of the Σw² of the bins, as taipan.likelihood names them.
 STATISTICAL = "staterror_"
@@ -185,4 +185,52 @@ def correlation_figure(numbers: Mapping[str, Any]) -> Figure:
     bar.set_ticks([-1.0, -0.5, 0.0, 0.5, 1.0], labels=["−100", "−50", "0", "50", "100"])
     title = numbers["observable"] + (" (expected)" if numbers["kind"] == "expected" else "")
     add_header(axes, axes, numbers["header"], title)
+    return figure
+
+
+def breakdown_numbers(result: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect the parts of the uncertainty of the signal strength.
+
+    Parameters
+    ----------
+    result
+        File of a fit (``docs/fit.md``).
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+
+    Returns
+    -------
+    dict
+        ``parts``: group → σ, the largest first; ``total``: all of it.
+    """
+    kind, fitted = fitted_result(result)
+    parts = {name: float(size) for name, size in fitted["breakdown"].items() if name != "total"}
+    return {
+        "header": dict(header),
+        "observable": result["observable"],
+        "kind": kind,
+        "poi": result["poi"],
+        "total": float(fitted["breakdown"]["total"]),
+        "parts": dict(sorted(parts.items(), key=lambda item: -item[1])),
+    }
+
+
+@house_style()
+def breakdown_figure(numbers: Mapping[str, Any]) -> Figure:
+    """Draw the part of each group of systematics, and the total as a line."""
+    parts, total = numbers["parts"], numbers["total"]
+    figure = new_figure(6.0, 1.5 + _ROW * len(parts))
+    axes = figure.add_subplot(
+        figure.add_gridspec(1, 1, **inch_margins(figure, 1.5, 0.2, 0.6, 0.4))[0]
+    )
+    axes.barh(range(len(parts)), list(parts.values()), color="#3f66c9", alpha=0.4)
+    for place, size in enumerate(parts.values()):
+        axes.text(0.02 * total, place, f"{size:.3g}", va="center", size=8)
+    axes.axvline(total, color="black", lw=1.0, ls="--")
+    axes.set_yticks(range(len(parts)), list(parts))
+    axes.tick_params(axis="y", which="both", length=0)
+    axes.set_ylim(len(parts) - 0.4, -0.6)
+    axes.set_xlim(0.0, 1.1 * total)
+    axes.set_xlabel(rf"$\sigma({write_parameter(numbers['poi'])})$ (dashed: total {total:.3g})")
+    add_header(axes, axes, numbers["header"], f"{numbers['observable']}, {numbers['kind']}")
     return figure

@@ -54,7 +54,7 @@ def check_decorrelation(
     figures
         Figure → path of each of ``pdf``, ``png`` and ``json``.
     """
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     scorers = {
         name: FoldScorer(paths, config.features, threads) for name, paths in networks.items()
     }

@@ -8,17 +8,10 @@ from typing import Any
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.estimates.registry import read_estimate
-from taipan.events.variations import NOMINAL, template_variations
-from taipan.templates.combine import (
-    add_datasets,
-    add_estimate,
-    check_variations,
-    check_yields,
-    list_yields,
-)
+from taipan.events.variations import template_variations
+from taipan.templates.build import add_parts, take_from_data
+from taipan.templates.combine import check_variations, check_yields, list_yields
 from taipan.templates.edges import apply_edges
-from taipan.templates.fill import DATA
-from taipan.templates.residual import add_residuals
 from taipan.templates.store import read_histograms, write_histograms
 
 
@@ -34,29 +27,16 @@ def combine_templates(
 ) -> None:
     """Write the templates, the control histograms and the control residuals."""
     variations = template_variations(config.systematics, config.samples)
-    labels = [NOMINAL, *(variation.name for variation in variations)]
-    processes = [*config.samples, DATA]
     estimate = read_estimate(config.samples, read_json(transfer_factor))
     results: dict[str, Any] = {}
     records: dict[str, Any] = {}
-    for output, paths, defined, names, varied in (
-        (
-            templates,
-            observables,
-            apply_edges(config.observables, edges),
-            labels,
-            variations,
-        ),
-        (control, control_plots, config.control_plots, [NOMINAL], []),
+    for output, paths, defined, varied in (
+        (templates, observables, apply_edges(config.observables, edges), variations),
+        (control, control_plots, config.control_plots, []),
     ):
-        parts = [read_histograms(path) for path in paths]
-        total = add_datasets(parts, defined, processes, list(config.regions), names)
-        total, found = add_residuals(total, config.samples, config.regions, varied, estimate)
+        total = add_parts([read_histograms(path) for path in paths], config, defined, varied)
+        results[output], found = take_from_data(total, config, varied, estimate)
         records |= found
-        results[output] = {
-            name: add_estimate(item, config.samples, config.regions, varied, estimate)
-            for name, item in total.items()
-        }
     filled = results[templates]
     yields = list_yields(next(iter(filled.values())))
     check_yields(yields, config.samples, config.regions)

@@ -58,7 +58,10 @@ def draw_pseudo_data(
     TaipanError
         If a systematic cannot be applied to events.
     """
-    analysis, merging = load_analysis(config.folder), read_json(record)["regions"]
+    analysis, merging = (
+        load_analysis(config.folder, config.quantities),
+        read_json(record)["regions"],
+    )
     loaded = skimmed.open(analysis, max(len(models), 1))
     scorer = open_scorer(models, config.features, threads)
 

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from taipan.analysis import load_analysis
 from taipan.config.model import Config
-from taipan.events.corrections import read_corrections
 from taipan.events.stream import stream_dataset
-from taipan.events.variations import template_variations
 from taipan.nn.scorer import open_scorer
+from taipan.templates.build import plan_filling
 from taipan.templates.edges import apply_edges
-from taipan.templates.fill import FillSettings, fill_blocks
+from taipan.templates.fill import fill_blocks
 from taipan.templates.store import write_histograms
 
 logger = logging.getLogger("taipan.histogram")
@@ -33,17 +32,10 @@ def histogram(
     control: str,
 ) -> None:
     """Write the histograms of the observables and of the control plots."""
-    analysis = load_analysis(config.folder)
+    analysis = load_analysis(config.folder, config.quantities)
     scorer = open_scorer(models, config.features, threads)
-    fill = FillSettings(
-        config.samples,
-        config.regions,
-        config.features,
-        apply_edges(config.observables, edges),
-        config.control_plots,
-        template_variations(config.systematics, config.samples),
-        read_corrections(config.weights, analysis.quantities, shapes),
-    )
+    chosen = apply_edges(config.observables, edges)
+    fill = plan_filling(config, analysis, shapes, chosen, config.control_plots)
     blocks = stream_dataset(
         dataset, events, normalisation, pileup, analysis, max(len(models), 1), drop_fold=drop_fold
     )

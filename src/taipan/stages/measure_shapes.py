@@ -29,7 +29,7 @@ def measure_shapes(
     }
     measured = {}
     if measurements:
-        analysis = load_analysis(config.folder)
+        analysis = load_analysis(config.folder, config.quantities)
         counts = count_events(
             skimmed.open(analysis, folds=2),
             measurements,

@@ -26,7 +26,7 @@ def measure_transfer_factor(
 
     All events are at hand here and no network is trained yet, so the samples are checked, too.
     """
-    found, analysis = find_estimate(config.samples), load_analysis(config.folder)
+    found, analysis = find_estimate(config.samples), load_analysis(config.folder, config.quantities)
     totals = {name: np.zeros(2) for name in (found[1].measured_in if found else ())}
     chosen = {name: config.regions[name] for name in totals}
     sums = SampleSums(config.samples, config.regions)

@@ -12,15 +12,14 @@ from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.estimates.registry import read_estimate
-from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import divide_estimate, select_fold
-from taipan.events.variations import NOMINAL, template_variations
+from taipan.events.variations import NOMINAL
 from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
 from taipan.nn.scorer import FoldScorer
-from taipan.templates.combine import add_datasets, add_estimate
-from taipan.templates.fill import DATA, FillSettings, fill_dataset
+from taipan.templates.build import add_parts, plan_filling, take_from_data
+from taipan.templates.fill import fill_dataset
 
 logger = logging.getLogger("taipan.optimise_binning")
 
@@ -54,34 +53,19 @@ def optimise_binning(
     edges: str,
 ) -> None:
     """Write the edges of every observable; the events of one fold decide."""
-    binning, analysis = config.templates.binning, load_analysis(config.folder)
+    binning, analysis = config.templates.binning, load_analysis(config.folder, config.quantities)
     observables = fine_observables(config)
-    variations = template_variations(config.systematics, config.samples)
-    corrections = read_corrections(config.weights, analysis.quantities, shapes)
-    fill = FillSettings(
-        config.samples,
-        config.regions,
-        config.features,
-        observables,
-        {},
-        variations,
-        corrections,
-    )
+    fill = plan_filling(config, analysis, shapes, observables)
     scorer = FoldScorer(models, threads=threads, features=config.features)
     parts = []
     for dataset in skimmed.open(analysis, len(models)):
         choose = divide_estimate if dataset.is_data else select_fold
         chosen = choose(dataset, binning.fold, inside=True)
         parts.append(fill_dataset(chosen, analysis, fill, scorer.score)[0])
-    labels = [NOMINAL, *(variation.name for variation in variations)]
-    processes = [*config.samples, DATA]
-    total = add_datasets(parts, observables, processes, list(config.regions), labels)
     measured = read_json(transfer_factor)
     estimate = read_estimate(config.samples, measured)
-    total = {
-        name: add_estimate(item, config.samples, config.regions, variations, estimate)
-        for name, item in total.items()
-    }
+    added = add_parts(parts, config, observables, fill.variations)
+    total, _ = take_from_data(added, config, fill.variations, estimate)
     signals = [name for name, item in config.samples.items() if item.role == "signal"]
     (region,) = [name for name, item in config.regions.items() if item.role == "signal"]
     chosen_edges: dict[str, Any] = {}

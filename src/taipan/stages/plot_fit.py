@@ -10,6 +10,8 @@ from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.fit import fit_figure, fit_numbers, fitted_result
 from taipan.plotting.inference import impact_figure, impact_numbers
 from taipan.plotting.parameters import (
+    breakdown_figure,
+    breakdown_numbers,
     correlation_figure,
     correlation_numbers,
     pull_figure,
@@ -23,6 +25,7 @@ FIGURES = (
     Figure("pulls_{observable}", "Fit"),
     Figure("correlation_{observable}", "Fit"),
     Figure("impacts_{observable}", "Fit"),
+    Figure("breakdown_{observable}", "Fit"),
 )
 
 
@@ -32,7 +35,7 @@ def plot_fit(
     header: dict[str, Any],
     figures: FigureFiles,
 ) -> None:
-    """Write the figures `prefit`, `postfit`, `pulls`, `correlation` and `impacts`."""
+    """Write the figures of the table above."""
     content = read_json(result)
     observables = config.observables
     observable = observables[content["observable"]]
@@ -48,6 +51,8 @@ def plot_fit(
     kind, fitted = fitted_result(content)
     impacts = impact_numbers({**fitted, "poi": content["poi"], "mode": kind}, header)
     save_figure(impact_figure(impacts), figures["impacts"], impacts)
+    parts = breakdown_numbers(content, header)
+    save_figure(breakdown_figure(parts), figures["breakdown"], parts)
 
 
 if __name__ == "__main__":

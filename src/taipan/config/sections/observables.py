@@ -1,12 +1,28 @@
-"""Keys of quantities: `observables`, `control_plots`, `categorical`."""
+"""Keys of quantities: `quantities`, `observables`, `control_plots`, `categorical`."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from taipan.config.base import Bounded, Strict
+
+
+class DerivedQuantity(Strict):
+    """A quantity that is an expression of others, usable wherever those are."""
+
+    expression: str = Field(
+        description="Numbers, quantities (also those defined before), `+ - * /`, comparisons, "
+        '`and`, `or`, `not`, `abs()`. It may stand alone: `st: "pt_1 + pt_2 + met"`.'
+    )
+    unit: str = Field("", description="Unit of its value, empty if it has none.")
+    meaning: str = Field("", description="What it is; the expression if empty.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_short_form(cls, value: Any) -> Any:
+        return {"expression": value} if isinstance(value, str) else value
 
 
 class Categorical(Strict):

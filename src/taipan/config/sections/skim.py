@@ -45,7 +45,7 @@ class Skim(Strict):
         "the cutflow.",
     )
     envelope: dict[str, Fraction] = Field(
-        default_factory=lambda: {"tau_pt": 0.06, "muon_pt": 0.02},
-        description="Relative loosening of each threshold. A kinematic systematic larger than "
-        "its envelope is an error; one within it does not re-run the skim.",
+        default_factory=dict,
+        description="Relative loosening of each threshold of the analysis. A kinematic systematic "
+        "larger than its envelope is an error; one within it does not re-run the skim.",
     )

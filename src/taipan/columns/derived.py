@@ -1,0 +1,83 @@
+"""Quantities that are expressions of others: ``quantities: {st: "pt_1 + pt_2 + met"}``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taipan.analysis import Analysis, Quantity
+from taipan.columns.expressions import Expression, parse_expression
+from taipan.errors import TaipanError
+from taipan.suggestions import unknown
+
+Array = NDArray[Any]
+Function = Callable[..., dict[str, Array]]
+
+
+class Derived(Protocol):
+    """An expression, the unit of its value (empty if it has none) and what it is."""
+
+    expression: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class _Added:
+    """Computes what an analysis does, and then expressions of it."""
+
+    function: Function
+    expressions: Mapping[str, Expression]
+
+    def __call__(self, *arguments: Any) -> dict[str, Array]:
+        out = dict(self.function(*arguments))
+        for name, expression in self.expressions.items():
+            out[name] = np.asarray(expression.evaluate(out), np.float64)
+        return out
+
+
+def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> Analysis:
+    """Return the analysis with further quantities; a shift changes them with what they are made of.
+
+    Parameters
+    ----------
+    analysis
+        Its quantities may be used.
+    definitions
+        Name → expression, of quantities of the analysis and of those before.
+
+    Raises
+    ------
+    TaipanError
+        If a name is taken, or an expression is not valid or uses a quantity that does not exist.
+    """
+    if not definitions:
+        return analysis
+    known = dict(analysis.quantities)
+    expressions = {}
+    for name, item in definitions.items():
+        path = f"quantities.{name}"
+        if name in known:
+            raise TaipanError(f"{path}: the analysis has a quantity of this name (choose another)")
+        try:
+            expression = parse_expression(item.expression)
+        except TaipanError as error:
+            raise TaipanError(f"{path}: {error}") from None
+        for used in expression.names:
+            if used not in known:
+                raise TaipanError(unknown(path, used, "quantity", known))
+        parts = [known[used] for used in expression.names]
+        known[name] = Quantity(
+            *(name, item.unit, item.meaning or item.expression),
+            tuple(dict.fromkeys(column for part in parts for column in part.requires)),
+            may_be_missing=any(part.may_be_missing for part in parts),
+            simulation_only=any(part.simulation_only for part in parts),
+        )
+        expressions[name] = expression
+    recompute = analysis.recompute and _Added(analysis.recompute, expressions)
+    compute = _Added(analysis.compute, expressions)
+    return replace(analysis, quantities=known, compute=compute, recompute=recompute)

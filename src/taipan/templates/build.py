@@ -1,0 +1,100 @@
+"""From events to templates in three steps: plan what is filled, add up, take from data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hist
+
+from taipan.analysis import Analysis
+from taipan.config.model import Config
+from taipan.config.sections.observables import Observable
+from taipan.estimates.registry import MeasuredEstimate
+from taipan.events.corrections import read_corrections
+from taipan.events.variations import NOMINAL, Variation, template_variations
+from taipan.templates.combine import add_datasets, add_estimate
+from taipan.templates.fill import DATA, FillSettings
+from taipan.templates.residual import add_residuals
+
+
+def plan_filling(
+    config: Config,
+    analysis: Analysis,
+    shapes: Path | str,
+    observables: Mapping[str, Observable],
+    control_plots: Mapping[str, Observable] | None = None,
+) -> FillSettings:
+    """Say what is filled: samples, regions, observables, and all variations of events.
+
+    Parameters
+    ----------
+    config
+        Sections `samples`, `regions`, `features`, `systematics` and `weights`.
+    analysis
+        Gives the quantities.
+    shapes
+        JSON file of the rule ``measure_shapes``.
+    observables, control_plots
+        What is filled with every variation, and nominal only.
+    """
+    return FillSettings(
+        config.samples,
+        config.regions,
+        config.features,
+        observables,
+        control_plots or {},
+        template_variations(config.systematics, config.samples),
+        read_corrections(config.weights, analysis.quantities, shapes),
+    )
+
+
+def add_parts(
+    parts: Sequence[Mapping[str, hist.Hist]],
+    config: Config,
+    observables: Mapping[str, Observable],
+    variations: Sequence[Variation],
+) -> dict[str, hist.Hist]:
+    """Add up what was filled for each dataset; arguments as of :func:`plan_filling`.
+
+    Returns
+    -------
+    dict
+        Observable → histogram with axes (process, region, variation, observable).
+    """
+    labels = [NOMINAL, *(variation.name for variation in variations)]
+    processes = [*config.samples, DATA]
+    return add_datasets(parts, observables, processes, list(config.regions), labels)
+
+
+def take_from_data(
+    total: Mapping[str, hist.Hist],
+    config: Config,
+    variations: Sequence[Variation],
+    estimate: MeasuredEstimate | None,
+) -> tuple[dict[str, hist.Hist], dict[str, Any]]:
+    """Add what is taken from data: control residuals, then the sample that is estimated.
+
+    Parameters
+    ----------
+    total
+        Of :func:`add_parts`; not changed.
+    config
+        Sections `samples` and `regions`.
+    variations
+        Of the systematics.
+    estimate
+        What was measured for the sample, None if all are simulated.
+
+    Returns
+    -------
+    templates, residuals
+        Observable → histogram; records of the control residuals.
+    """
+    filled, records = add_residuals(total, config.samples, config.regions, variations, estimate)
+    templates = {
+        name: add_estimate(item, config.samples, config.regions, variations, estimate)
+        for name, item in filled.items()
+    }
+    return templates, records
