@@ -40,7 +40,7 @@ def skim_settings(dataset: str, **changes: object) -> SkimSettings:
     settings = {
         "dataset": dataset,
         "is_data": dataset.startswith("Run"),
-        "kind": "fastsim",
+        "kind": "simulation",
         "envelope": ENVELOPE,
         "step_events": 100_000,
     }
@@ -84,5 +84,7 @@ def skim_file(root_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def analysis_config() -> Config:
     """The default analysis."""
-    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    folder = ROOT / "config/analyses/htautau"
+    text = (folder / "analysis.yaml").read_text(encoding="utf-8")
+    text = text.replace("file: corrections/", f"file: {folder}/corrections/")
     return Config(**yaml.safe_load(text))

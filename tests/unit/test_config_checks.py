@@ -50,7 +50,7 @@ ANALYSIS = Analysis(
 CITED = {"value": 1.0, "source": "test"}
 CATALOGUE = {
     "name": "toys",
-    "kind": "fastsim",
+    "kind": "simulation",
     "description": "d",
     "licence": "l",
     "datasets": {
@@ -195,6 +195,10 @@ MESSAGES = {
     "no background sample": (
         {"samples": {name: {"role": "signal"} for name in ("QCD", "ZLL", "ZTT")}},
         "samples: no sample has role background; at least one is needed",
+    ),
+    "unknown loss": (
+        {"training": {"loss": "bec"}},
+        "training.loss: 'bec' is not a loss; did you mean 'bce'? (",
     ),
     "more networks than folds that can stop them": (
         {"training": {"folds": 4, "networks": 4}},
@@ -1104,7 +1108,7 @@ def test_remote_access_needs_a_mirror():
 
 def test_fastsim_is_not_remote():
     (line,) = problems({"remote": {"access": "fetch", "mirrors": [MIRROR]}})
-    assert line == "remote.access: 'fetch': fastsim is made on the spot (local)"
+    assert line == "remote.access: 'fetch': a simulation is made on the spot (local)"
 
 
 def test_alternative_dataset_of_unknown_length_is_no_single_job():
@@ -1120,7 +1124,7 @@ def test_skipping_needs_countable_events():
     skip = {"skim": {"on_bad_file": "skip"}, "remote": {"access": "stream", "mirrors": [MIRROR]}}
     (line,) = problems({"skim": {"on_bad_file": "skip"}})
     assert line == (
-        "skim.on_bad_file: 'skip' is for catalogues of kind nanoaod; 'toys' is of kind fastsim "
+        "skim.on_bad_file: 'skip' is for catalogues of kind nanoaod; 'toys' is of kind simulation "
         "(fail)"
     )
     check(skip, catalogue=NANOAOD)

@@ -1,16 +1,16 @@
-"""Make one fastsim dataset."""
+"""Make one dataset of the analysis' own simulation."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from taipan.fastsim import FastsimSettings, write_dataset
+from taipan.simulation import load_simulation
 
 
-def simulate(dataset: str, settings: dict[str, Any], seed: int, file: str) -> None:
+def simulate(dataset: str, folder: str, settings: dict[str, Any], seed: int, file: str) -> None:
     """Write the ROOT file of a dataset."""
-    write_dataset(dataset, Path(file), FastsimSettings(**settings), seed)
+    load_simulation(folder).simulate(dataset, Path(file), settings, seed)
 
 
 if __name__ == "__main__":
