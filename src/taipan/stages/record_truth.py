@@ -9,7 +9,17 @@ from taipan.fastsim import FastsimSettings, write_truth
 
 
 def record_truth(settings: dict[str, Any], seed: int, truth: str) -> None:
-    """Write the truth record of the pseudo-data."""
+    """Write the truth record of the pseudo-data.
+
+    Parameters
+    ----------
+    settings
+        Arguments of `FastsimSettings`.
+    seed
+        Seed of the simulation.
+    truth
+        JSON file to write.
+    """
     write_truth(Path(truth), FastsimSettings(**settings), seed)
 
 

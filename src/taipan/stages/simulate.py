@@ -9,7 +9,19 @@ from taipan.fastsim import FastsimSettings, write_dataset
 
 
 def simulate(dataset: str, settings: dict[str, Any], seed: int, file: str) -> None:
-    """Write the ROOT file of a dataset."""
+    """Write the ROOT file of a dataset.
+
+    Parameters
+    ----------
+    dataset
+        Its name.
+    settings
+        Arguments of `FastsimSettings`.
+    seed
+        Seed of the simulation.
+    file
+        ROOT file to write.
+    """
     write_dataset(dataset, Path(file), FastsimSettings(**settings), seed)
 
 
