@@ -40,7 +40,7 @@ def skim_settings(dataset: str, **changes: object) -> SkimSettings:
     settings = {
         "dataset": dataset,
         "is_data": dataset.startswith("Run"),
-        "kind": "fastsim",
+        "kind": "simulation",
         "envelope": ENVELOPE,
         "step_events": 100_000,
     }

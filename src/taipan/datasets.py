@@ -15,6 +15,8 @@ from taipan.config.model import Config
 from taipan.errors import TaipanError
 
 PB_PER_FB = 1000.0
+SIMULATED = "simulation"
+"""Folder of simulated files, in that of the results."""
 _FILE_NAME = re.compile(r"([\w+-][\w.+-]*/)*[\w+-][\w.+-]*", re.ASCII)  # no part begins with a dot
 Adler32 = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 
@@ -28,7 +30,7 @@ class Dataset(Strict):
     is_data: bool = Field(description="Collision data (true) or simulation (false).")
     luminosity: Cited | None = Field(
         None,
-        description="Integrated luminosity of collision data in fb⁻¹ (fastsim has its own).",
+        description="Integrated luminosity of collision data in fb⁻¹ (a simulation has its own).",
     )
     same_period: Name | None = Field(
         None,
@@ -116,9 +118,10 @@ class Catalogue(Strict):
     """A file of the folder ``datasets`` of an analysis."""
 
     name: str = Field(description="Name of the file, without .yaml.")
-    kind: Literal["fastsim", "skims", "nanoaod"] = Field(
-        description="`fastsim`: made on the spot; `skims`: flat, already skimmed ntuples in the "
-        "folder `skims`; `nanoaod`: NanoAOD files in the folder `files` or on the mirrors."
+    kind: Literal["simulation", "skims", "nanoaod"] = Field(
+        description="`simulation`: made on the spot by `simulation.py` of the analysis; `skims`: "
+        "flat, already skimmed ntuples in the folder `skims`; `nanoaod`: NanoAOD files in the "
+        "folder `files` or on the mirrors."
     )
     description: str = Field(description="What the datasets are.")
     label: str = Field(
@@ -163,7 +166,7 @@ def total_luminosity(config: Config, catalogue: Catalogue) -> float:
     TaipanError
         If a dataset of collision data has no luminosity.
     """
-    if catalogue.kind == "fastsim":
+    if catalogue.kind == "simulation":
         return config.fastsim.luminosity
     total = 0.0
     periods = [catalogue.dataset(name).same_period or name for name in config.data]
@@ -231,8 +234,8 @@ def source_folder(config: Config, catalogue: Catalogue) -> Path:
     TaipanError
         If the key that names it (`skims` or `files`) is not set.
     """
-    if catalogue.kind == "fastsim":
-        return Path(config.results) / "fastsim"
+    if catalogue.kind == "simulation":
+        return Path(config.results) / config.analysis / SIMULATED
     key = "skims" if catalogue.kind == "skims" else "files"
     folder: str | None = getattr(config, key)
     if folder is None:

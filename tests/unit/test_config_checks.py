@@ -51,7 +51,7 @@ ANALYSIS = Analysis(
 CITED = {"value": 1.0, "source": "test"}
 CATALOGUE = {
     "name": "toys",
-    "kind": "fastsim",
+    "kind": "simulation",
     "description": "d",
     "licence": "l",
     "datasets": {
@@ -1097,7 +1097,7 @@ def test_remote_access_needs_a_mirror():
 
 def test_fastsim_is_not_remote():
     (line,) = problems({"remote": {"access": "fetch", "mirrors": [MIRROR]}})
-    assert line == "remote.access: 'fetch': fastsim is made on the spot (local)"
+    assert line == "remote.access: 'fetch': a simulation is made on the spot (local)"
 
 
 def test_alternative_dataset_of_unknown_length_is_no_single_job():
@@ -1113,7 +1113,7 @@ def test_skipping_needs_countable_events():
     skip = {"skim": {"on_bad_file": "skip"}, "remote": {"access": "stream", "mirrors": [MIRROR]}}
     (line,) = problems({"skim": {"on_bad_file": "skip"}})
     assert line == (
-        "skim.on_bad_file: 'skip' is for catalogues of kind nanoaod; 'toys' is of kind fastsim "
+        "skim.on_bad_file: 'skip' is for catalogues of kind nanoaod; 'toys' is of kind simulation "
         "(fail)"
     )
     check(skip, catalogue=NANOAOD)

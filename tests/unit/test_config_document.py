@@ -36,7 +36,14 @@ def test_generated_document_has_not_drifted(path):
 
 
 def test_defaults_are_those_of_the_model():
-    assert Run.model_validate(yaml.safe_load(default_text())) == Run()
+    text = re.sub(r"(?m)^#(?! \S)", "", default_text())
+    assert Run.model_validate(yaml.safe_load(text)) == Run()
+    assert set(yaml.safe_load(text)) == set(Run.model_fields)
+
+
+def test_default_file_sets_nothing_but_the_analysis():
+    """What it set went before the defaults of an analysis."""
+    assert yaml.safe_load(default_text()) == {"analysis": "htautau"}
 
 
 def test_every_default_has_its_description():

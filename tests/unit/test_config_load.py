@@ -225,6 +225,52 @@ def test_run_key_in_an_analysis_is_refused(write):
     )
 
 
+def test_run_key_in_an_analysis_is_its_default(write):
+    """Over that of the model, below the overlays, even where these say what the model says."""
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    path = write(
+        text + "\ntraining: {folds: 3, epochs: 7}\n", "config/analyses/htautau/analysis.yaml"
+    )
+    root = path.parents[3]
+    write((ROOT / "config/config.yaml").read_text(encoding="utf-8"), "config/config.yaml")
+    config = read_config([], root)
+    assert (config.training.folds, config.training.epochs) == (3, 7)
+    config = load_config({"training": {"folds": Training().folds}}, root)
+    assert (config.training.folds, config.training.epochs) == (5, 7)
+
+
+@pytest.mark.parametrize("key", ["analysis", "folder"])
+def test_an_analysis_does_not_say_where_it_lies(write, key):
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    path = write(f"{text}\n{key}: other\n", "config/analyses/htautau/analysis.yaml")
+    assert f"{key}: " in message(load_config, {}, path.parents[3])
+
+
+@pytest.mark.parametrize(
+    ("file", "where"),
+    [
+        ("corrections/htautau.json", "mine/corrections/htautau.json"),
+        ("/elsewhere/sf.json", "/elsewhere/sf.json"),
+    ],
+)
+def test_files_of_weights_count_from_the_folder(write, monkeypatch, tmp_path, file, where):
+    """Those of an overlay count from the working directory, as all paths do."""
+    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    write(text.replace("corrections/htautau.json", file), "mine/analysis.yaml")
+    monkeypatch.chdir(tmp_path)
+    overlay = {"weights": {"top_pt": {"file": "here.json"}}}
+    config = load_config({"analysis": "./mine", **overlay}, ROOT)
+    assert (config.analysis, config.folder) == ("mine", "mine")
+    assert (config.weights["z_pt"].file, config.weights["top_pt"].file) == (where, "here.json")
+
+
+@pytest.mark.parametrize("name", ["a b", "1st", "a-b"])
+def test_name_of_a_folder_is_also_that_of_the_results(write, name):
+    path = write("title: none\n", f"{name}/analysis.yaml")
+    text = message(load_config, {"analysis": str(path.parent)}, ROOT)
+    assert "letters, digits and _ are allowed" in text
+
+
 def test_catalogue_errors_name_the_file(write):
     config = load_config({"catalogue": "mine"}, ROOT)
     path = write(
@@ -235,7 +281,7 @@ def test_catalogue_errors_name_the_file(write):
     )
     config = config.model_copy(update={"folder": str(path.parents[1])})
     assert message(load_catalogue, config).splitlines() == [
-        f"{path}: kind: 'skim' is not allowed (one of fastsim, skims, nanoaod)",
+        f"{path}: kind: 'skim' is not allowed (one of simulation, skims, nanoaod)",
         f"{path}: datasets.A: a simulated dataset needs `cross_section`",
         f"{path}: datasets.B.files: [] is not allowed (list of text, at least 1)",
         f"{path}: datasets.B.luminosity.value: -1 is not allowed (number, > 0)",
@@ -245,7 +291,7 @@ def test_catalogue_errors_name_the_file(write):
 def test_catalogue_has_the_name_of_its_file(write):
     config = load_config({"catalogue": "mine"}, ROOT)
     path = write(
-        "name: other\nkind: fastsim\ndescription: d\nlicence: l\n"
+        "name: other\nkind: simulation\ndescription: d\nlicence: l\n"
         "datasets: {A: {files: [a.root], is_data: true}}\n",
         "config/analyses/htautau/datasets/mine.yaml",
     )

@@ -48,7 +48,7 @@ def clone(project: Project, tmp_path: Path) -> Project:
     [
         (["scripts"], LATER),
         (["src", "workflow", "config", "Snakefile"], LATER),
-        (["results/smoke/fastsim"], LATER),
+        (["results/smoke/htautau/simulation"], LATER),
         (["results"], LONG_AGO),
         ([*PARTS, "results"], LATER),
     ],
@@ -248,7 +248,7 @@ def test_file_changed_by_hand_is_replaced_if_its_job_runs_anyway(project: Projec
 def with_data(project: Project) -> tuple[Project, Callable[[], dict[str, int]]]:
     """A project that has skimmed one dataset from a file of its user, and what it plans."""
     data = project.path / "data"
-    shutil.copytree(project.path / "results/smoke/fastsim", data)
+    shutil.copytree(project.path / "results/smoke/htautau/simulation", data)
     shutil.rmtree(data / ".checksums")
     text = (project.path / "config/analyses/htautau/datasets/fastsim.yaml").read_text(
         encoding="utf-8"

@@ -232,7 +232,7 @@ def test_local_nanoaod_files_in_chunks(project: Project) -> None:
         yaml.safe_dump(catalogue), encoding="utf-8"
     )
     overlay = project.overlay(
-        "catalogue: local\nfiles: results/smoke/fastsim\nresults: results/local\n"
+        "catalogue: local\nfiles: results/smoke/htautau/simulation\nresults: results/local\n"
         "skim: {chunk_events: 2500, step_events: 1000}\n"
     )
     target = "results/local/htautau/normalisation.json"

@@ -72,7 +72,7 @@ config["unrecorded"] = {
 }
 
 OUT = f"{CONFIG.results}/{CONFIG.analysis}"
-IS_FASTSIM = CATALOGUE.kind == "fastsim"
+IS_SIMULATED = CATALOGUE.kind == "simulation"
 SEED = CONFIG.seed
 HAS_NETWORK = bool(CONFIG.features)
 FOLDS = range(CONFIG.training.folds if HAS_NETWORK else 0)
@@ -84,7 +84,7 @@ OBSERVABLES = [CONFIG.fit.observable] + (
 def generated_events(dataset):
     """Entries of the unskimmed dataset, None where only the file knows."""
     entry = CATALOGUE.dataset(dataset)
-    if IS_FASTSIM and not entry.is_data:
+    if IS_SIMULATED and not entry.is_data:
         return CONFIG.fastsim.events.get(dataset, entry.generated_events)
     return None if CATALOGUE.kind == "skims" else entry.generated_events
 
@@ -179,7 +179,7 @@ REPEATS_ALTERNATIVES = f"{OUT}/cutflow/repeats_alternatives.json"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 SHAPES = f"{OUT}/corrections/shapes.json"
-TRUTH = f"{CONFIG.results}/fastsim/truth.json"
+TRUTH = f"{OUT}/simulation/truth.json"
 BEST_HPS = f"{OUT}/tuning/best_hps.json"
 TRIALS = f"{OUT}/tuning/trials.csv"
 SELECTION = f"{OUT}/tuning/selection.json"

@@ -1,19 +1,20 @@
-"""Input files: the embedded simulation, or downloads."""
+"""Input files: the analysis' own simulation, or downloads."""
 
-if IS_FASTSIM:
+if IS_SIMULATED:
 
-    FASTSIM = f"{CONFIG.results}/fastsim"
+    SIMULATION = str(source_folder(CONFIG, CATALOGUE))
 
     rule simulate:
-        """Simulate one dataset as a reduced-NanoAOD ROOT file."""
+        """Simulate one dataset as a ROOT file."""
         output:
-            file=f"{FASTSIM}/{{dataset}}.root",
+            file=f"{SIMULATION}/{{dataset}}.root",
         log:
-            f"{FASTSIM}/logs/{{dataset}}.log",
+            f"{SIMULATION}/logs/{{dataset}}.log",
         benchmark:
             f"{OUT}/benchmarks/simulate/{{dataset}}.tsv"
         params:
-            settings=fastsim_settings(),
+            folder=CONFIG.folder,
+            settings=simulation_settings(),
             seed=derive_seed(SEED, "fastsim"),
         script:
             "../../scripts/simulate.py"
@@ -23,11 +24,12 @@ if IS_FASTSIM:
         output:
             truth=TRUTH,
         log:
-            f"{FASTSIM}/logs/truth.log",
+            f"{SIMULATION}/logs/truth.log",
         benchmark:
             benchmark_file("record_truth")
         params:
-            settings=fastsim_settings(),
+            folder=CONFIG.folder,
+            settings=simulation_settings(),
             seed=derive_seed(SEED, "fastsim"),
         script:
             "../../scripts/record_truth.py"

@@ -14,7 +14,7 @@ def summary_inputs():
     }
     if CONFIG.fit.reference:
         files["reference"] = f"{OUT}/fit/{CONFIG.fit.reference}.json"
-    if IS_FASTSIM:
+    if IS_SIMULATED:
         files["truth"] = TRUTH
     return files
 

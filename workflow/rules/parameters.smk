@@ -3,8 +3,8 @@
 import re
 
 
-def fastsim_settings():
-    """Settings of the embedded simulation, every dataset's size included."""
+def simulation_settings():
+    """Settings of the simulation, every dataset's size included."""
     settings = CONFIG.fastsim
     sizes = {
         name: settings.events.get(name, entry.generated_events)

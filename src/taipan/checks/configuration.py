@@ -117,9 +117,9 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
         if name not in collisions:
             what = f"dataset of collision data in catalogue '{catalogue.name}'"
             yield unknown(f"data[{i}]", name, what, collisions)
-        elif catalogue.kind != "fastsim":
+        elif catalogue.kind != "simulation":
             yield from check_luminosity(f"data[{i}]", name, catalogue)
-    if catalogue.kind == "fastsim" and set(config.data) <= set(collisions):
+    if catalogue.kind == "simulation" and set(config.data) <= set(collisions):
         for name in collisions:
             if name not in config.data:
                 yield (
@@ -140,7 +140,7 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
             if name in simulated:
                 path = f"systematics.{systematic}.datasets[{i}]"
                 yield from _check_event_count(path, name, config, catalogue)
-    for name in config.fastsim.events if catalogue.kind == "fastsim" else ():
+    for name in config.fastsim.events if catalogue.kind == "simulation" else ():
         if name not in simulated:
             what = f"simulated dataset of catalogue '{catalogue.name}'"
             yield unknown(f"fastsim.events.{name}", name, what, simulated)
@@ -149,7 +149,7 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
 def _check_event_count(path: str, name: str, config: Config, catalogue: Catalogue) -> Problems:
     dataset = catalogue.datasets[name]
     known = dataset.generated_events is not None
-    if catalogue.kind == "fastsim":
+    if catalogue.kind == "simulation":
         known = known or name in config.fastsim.events
     elif catalogue.kind == "skims":
         known = known or dataset.sumw is not None

@@ -43,7 +43,8 @@ def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Pr
     found = source_key(config, catalogue)
     if found is None:
         if config.remote.access != "local":
-            yield f"remote.access: '{config.remote.access}': fastsim is made on the spot (local)"
+            access = config.remote.access
+            yield f"remote.access: '{access}': a simulation is made on the spot (local)"
         return
     key, folder = found
     if key == "skims" and analysis.flat is None:
@@ -80,8 +81,8 @@ def _whence(catalogue: Catalogue) -> str:
 
 
 def source_key(config: Config, catalogue: Catalogue) -> tuple[str, str | None] | None:
-    """Give key and value of the folder of the input; None for fastsim, which has none."""
-    if catalogue.kind == "fastsim":
+    """Give key and value of the folder of the input; None for a simulation, which has none."""
+    if catalogue.kind == "simulation":
         return None
     return ("skims", config.skims) if catalogue.kind == "skims" else ("files", config.files)
 

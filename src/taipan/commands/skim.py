@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from taipan.analysis_choice import find_shipped, read_trusted, trusted_folder
-from taipan.config.load import RUN_FILE
+from taipan.config.load import RUN_FILE, load_config
 from taipan.config.model import Run
-from taipan.config.sections.remote import Remote
-from taipan.config.sections.skim import Skim
 from taipan.remote.mirrors import is_url
 from taipan.scripting import configure_logging
 from taipan.skim.command import Source, skim_files
@@ -58,18 +56,17 @@ def run_skim(
     configure_logging()
     if overlays or (root / RUN_FILE).is_file():
         config, chosen = read_trusted(overlays, root, analysis)
-        skim, remote = config.skim, config.remote
     else:
         name = analysis or Run.model_fields["analysis"].default
         chosen = trusted_folder(find_shipped(name, root), analysis)
-        skim, remote = Skim(), Remote()
+        config = load_config({"analysis": str(chosen.resolve())}, root)
     result = skim_files(
         [text if is_url(text) else Path(text) for text in files],
         out,
         chosen,
-        skim,
+        config.skim,
         source,
-        remote=remote,
+        remote=config.remote,
         processes=processes,
         cutflow=cutflow,
     )

@@ -28,15 +28,26 @@ _WIDTH = 100
 _HEADER = """\
 # yaml-language-server: $schema=config.schema.json
 # Default of every run key, generated from src/taipan/config/sections by `taipan config write`.
+# All but the first are commented out: the `analysis.yaml` of an analysis may have other defaults.
 # To change some of them, write only those into a file of your own (config/examples has some) and
 # add `--configfile FILE` to the Snakemake command.
 """
 
 
 def default_text() -> str:
-    """Write ``config/config.yaml``: every run key at its default, under its description."""
+    """Write ``config/config.yaml``: every run key at its default, under its description.
+
+    All but ``analysis`` are commented out, with a ``#`` before the key and no space after it: what
+    stands there would go before the defaults of an analysis.
+    """
     body = _yaml_lines(Fields(Run).root, Run().model_dump(mode="json"), Fields(Run), "")
-    return _HEADER + "\n".join(body) + "\n"
+    lines = (
+        line
+        if line.lstrip().startswith("#") or not line or line.startswith("analysis:")
+        else f"#{line}"
+        for line in body
+    )
+    return _HEADER + "\n".join(lines) + "\n"
 
 
 def schema_text() -> str:

@@ -136,7 +136,7 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
 
 
 def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
-    """Load an analysis and put the run's keys over it.
+    """Load an analysis, with its defaults for the run's keys, and put those of the run over it.
 
     Parameters
     ----------
@@ -169,9 +169,7 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
             f"{path}: {', '.join(misplaced)}: not a key of an analysis; "
             f"write it in {RUN_FILE} or an overlay"
         )
-    defaults = Run().model_dump(mode="json")
-    overrides = _leave_to(content, overrides, defaults)
-    base = merge(defaults, content)
+    base = merge(Run().model_dump(mode="json"), content)
     problems: list[str] = []
     merged = _remove_nulls(merge(base, overrides), base, (), problems)
     _raise(problems)
@@ -179,23 +177,6 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
     config = _validate(Config, {**merged, "analysis": folder.resolve().name})
     return config.model_copy(update={"folder": str(folder)})
-
-
-def _leave_to(
-    content: Mapping[str, Any], overrides: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Leave out what is set as it is by default, where the analysis has a default of its own.
-
-    ``config/config.yaml`` lists every key of a run with its default; only what differs is a choice.
-    """
-    kept = {}
-    for key, value in overrides.items():
-        own, default = content.get(key), defaults.get(key)
-        if isinstance(own, Mapping) and isinstance(value, Mapping) and isinstance(default, Mapping):
-            kept[key] = _leave_to(own, value, default)
-        elif not (key in content and key in defaults and value == default):
-            kept[key] = value
-    return kept
 
 
 def _place_files(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:

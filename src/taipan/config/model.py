@@ -46,7 +46,7 @@ class Run(Strict):
         "folder elsewhere, with a `/` in it (`./mine`). Code in it runs.",
     )
     catalogue: str = Field(
-        "fastsim",
+        "simulation",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
         description="Name of the dataset catalogue: `datasets/<catalogue>.yaml` in the folder of "
         "the analysis.",

@@ -46,6 +46,6 @@ class Skim(Strict):
     )
     envelope: dict[str, Fraction] = Field(
         default_factory=dict,
-        description="Relative loosening of each threshold. A kinematic systematic larger than "
-        "its envelope is an error; one within it does not re-run the skim.",
+        description="Relative loosening of each threshold of the analysis. A kinematic systematic "
+        "larger than its envelope is an error; one within it does not re-run the skim.",
     )
