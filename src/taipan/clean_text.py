@@ -90,11 +90,20 @@ def escape_cell(text: str) -> str:
 _LATEX = str.maketrans(
     {
         **{character: f"\\{character}" for character in "{}$&#%_"},
-        "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-        "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "\"": r"''{}",
-        "±": r"$\pm$", "σ": r"$\sigma$", "μ": r"$\mu$", "χ": r"$\chi$", "τ": r"$\tau$",
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"''{}",
+        "±": r"$\pm$",
+        "σ": r"$\sigma$",
+        "μ": r"$\mu$",
+        "χ": r"$\chi$",
+        "τ": r"$\tau$",
     }
-)  # fmt: skip
+)
 
 
 def escape_latex(text: str) -> str:

@@ -8,8 +8,15 @@ from taipan.clean_text import clean
 
 _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _OF_THE_SYSTEM = {
-    *(*_OF_WRITING, errno.EIO, errno.EACCES, errno.EPERM),
-    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.ESTALE),
+    *_OF_WRITING,
+    errno.EIO,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ESTALE,
 }
 """Errors of files that are no bugs: no room, no permission, no such name, a disk that fails."""
 

@@ -129,8 +129,18 @@ def normalise(
         except TaipanError as error:
             raise TaipanError(f"dataset '{name}': {error}") from error
         normalisations[name] = Normalisation(
-            *(name, dataset.is_data, scale, size.events, size.sumw, luminosity, origin),
-            *(flow.cuts[0].events, flow.cuts[0].sumw, len(chunks), left_out, repeated.events),
+            name,
+            dataset.is_data,
+            scale,
+            size.events,
+            size.sumw,
+            luminosity,
+            origin,
+            flow.cuts[0].events,
+            flow.cuts[0].sumw,
+            len(chunks),
+            left_out,
+            repeated.events,
         )
     return normalisations, merged
 

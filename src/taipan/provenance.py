@@ -22,8 +22,17 @@ _CALLED = re.compile("import_module|import_room|__import__|load_analysis|load_si
 _LOADED = {"load_analysis": "selection.py", "load_simulation": "simulation.py"}
 """Function → file of the analysis' folder that it imports."""
 _RECORDED = (
-    *("awkward", "hist", "keras", "numpy", "onnxruntime", "pyarrow", "pyhf", "scipy"),
-    *("snakemake", "tensorflow", "uproot"),
+    "awkward",
+    "hist",
+    "keras",
+    "numpy",
+    "onnxruntime",
+    "pyarrow",
+    "pyhf",
+    "scipy",
+    "snakemake",
+    "tensorflow",
+    "uproot",
 )
 
 

@@ -111,7 +111,7 @@ def test_cut_in_mid_file_goes_on_where_it_was(
     faults = Faults(cuts=6, cut_after=expected.size // 8)
     wanted = expected if has_checksum else Expected()
     patience = Patience(**{**vars(QUICK), "retries": 2})
-    monkeypatch.setattr("taipan.remote.protocols._XROOTD_PIECE", 32 * 1024)
+    monkeypatch.setattr("taipan.remote.xrootd._PIECE", 32 * 1024)
     with proxy(served.ports[scheme], faults) as port:
         fetch_file(tmp_path / NAME, [served.base(scheme, port)], wanted, patience)
     assert faults.cuts == 0

@@ -20,7 +20,8 @@ from taipan.errors import TaipanError, UnreachableError
 from taipan.remote.addresses import is_public
 from taipan.remote.fetch import Expected, fetch_file
 from taipan.remote.mirrors import Patience, RemoteFile
-from taipan.remote.protocols import RefusedError, XRootDReader
+from taipan.remote.protocols import RefusedError
+from taipan.remote.xrootd import XRootDReader
 
 CONTENT = bytes(range(256)) * 8
 ONCE = Patience(retries=0, backoff=0.05, timeout=15.0, give_up_after=60.0, min_speed=1.0)
@@ -152,7 +153,7 @@ def test_name_that_changes_its_address_is_refused(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Public when it is looked up, this machine when the connection is made."""
-    monkeypatch.setattr("taipan.remote.protocols.resolve", lambda *_: ["93.184.216.34"])
+    monkeypatch.setattr("taipan.remote.http.resolve", lambda *_: ["93.184.216.34"])
     servers.target = f"http://localhost:{servers.back}/f"
     with (
         RemoteFile("f", [f"http://127.0.0.1:{servers.front}/"], ONCE) as remote,

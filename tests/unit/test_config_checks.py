@@ -197,6 +197,10 @@ MESSAGES = {
         {"samples": {name: {"role": "signal"} for name in ("QCD", "ZLL", "ZTT")}},
         "samples: no sample has role background; at least one is needed",
     ),
+    "unknown loss": (
+        {"training": {"loss": "bec"}},
+        "training.loss: 'bec' is not a loss; did you mean 'bce'? (",
+    ),
     "more networks than folds that can stop them": (
         {"training": {"folds": 4, "networks": 4}},
         "training.networks: 4 networks a fold, each stopped by other events of the training.folds "

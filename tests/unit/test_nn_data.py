@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from taipan.columns.identity import assign_folds
 from taipan.errors import TaipanError
-from taipan.nn.data import TrainingSet, split_folds, standardisation
+from taipan.nn.data import TrainingSet, split_folds
+from taipan.nn.standardisation import standardisation
 
 FOLDS = 3
 

@@ -14,11 +14,12 @@ from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.conditions import Part, find_fired
 from taipan.nn.data import TrainingSet, split_folds
-from taipan.nn.engine import Engine, Events
+from taipan.nn.engine import Engine
 from taipan.nn.export import ModelCard, export_network
 from taipan.nn.history import choose_epoch, learning_rate, stop_reason
 from taipan.nn.model import build_network, initialise
 from taipan.nn.overtraining import check_networks
+from taipan.nn.plan import Events
 from taipan.nn.reference import fit_reference
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network

@@ -12,11 +12,12 @@ from taipan import metrics
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn import train
-from taipan.nn.data import Standardisation, TrainingSet, split_folds
+from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.engine import Engine
 from taipan.nn.export import ModelCard, export_network
 from taipan.nn.model import BoundedLogit, FastDropout, Standardise, build_network, initialise
 from taipan.nn.scorer import FoldScorer
+from taipan.nn.standardisation import Standardisation
 
 SETTINGS = Training(
     networks=1,

@@ -85,7 +85,7 @@ def texts(figure: Any) -> str:
 
 
 def test_poisson_interval_is_garwood() -> None:
-    low, high = poisson_interval([0, 1, 3, 100])
+    low, high = poisson_interval(np.array([0.0, 1.0, 3.0, 100.0]))
     # table of the Particle Data Group's convention at 68.27 %
     assert low == pytest.approx([0.0, 0.173, 1.367, 90.02], abs=2e-2)
     assert high == pytest.approx([1.841, 3.300, 5.918, 111.03], abs=2e-2)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from taipan.config.model import Config
 from taipan.config.sections.training import most_networks
+from taipan.nn.losses.registry import LOSSES
 from taipan.suggestions import unknown
 
 Problems = Iterator[str]
@@ -32,6 +33,8 @@ def check_training(config: Config) -> Problems:
 
 def _check_networks(config: Config) -> Problems:
     training = config.training
+    if training.loss not in LOSSES:
+        yield unknown("training.loss", training.loss, "loss", LOSSES)
     most = most_networks(training.folds)
     if training.networks > most:
         yield (

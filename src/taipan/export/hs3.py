@@ -158,16 +158,24 @@ def _modifier(
     if kind == "normsys":
         values = {"hi": float(data["hi"]), "lo": float(data["lo"])}
         return {
-            "name": name, "type": kind, "parameter": first, "constraint": "Gauss", "data": values,
-        }  # fmt: skip
+            "name": name,
+            "type": kind,
+            "parameter": first,
+            "constraint": "Gauss",
+            "data": values,
+        }
     if kind == "histosys":
         both = {
             side: {"contents": [float(value) for value in data[f"{side}_data"]]}
             for side in ("hi", "lo")
         }
         return {
-            "name": name, "type": kind, "parameter": first, "constraint": "Gauss", "data": both,
-        }  # fmt: skip
+            "name": name,
+            "type": kind,
+            "parameter": first,
+            "constraint": "Gauss",
+            "data": both,
+        }
     of_bins = {"name": name, "type": kind, "parameters": list(names[place])}
     if kind == "shapefactor":
         return of_bins

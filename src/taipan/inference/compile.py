@@ -19,8 +19,9 @@ from taipan.bin_statistics import (
 )
 from taipan.inference.check import check_workspace
 from taipan.inference.errors import FitError
-from taipan.inference.histfactory import Yields, read_yields
+from taipan.inference.histfactory import Yields
 from taipan.inference.model import CompiledModel, Parameters, name_bin
+from taipan.inference.modifiers import read_yields
 from taipan.inference.read import Opened, numpy_backend, open_workspace
 from taipan.inference.starts import judge_shape
 from taipan.inference.structure import unknown_observations
@@ -85,9 +86,11 @@ def compile_model(
     notes = [*unknown_observations(workspace), *list_restored(groups), *findings]
     logger.info(
         "model: %d parameters, %d bins, %d yields, prepared in %.2f s",
-        len(compiled.parameters.names), compiled.n_bins, len(yields.nominal),
+        len(compiled.parameters.names),
+        compiled.n_bins,
+        len(yields.nominal),
         time.perf_counter() - start,
-    )  # fmt: skip
+    )
     return replace(compiled, notes=tuple(notes))
 
 

@@ -189,9 +189,13 @@ class _Search:
     def _starts(self, centre: Array, shape: Shape) -> Array:
         parameters = self.model.parameters
         points = list_starts(
-            centre, parameters.initial, parameters.sigma,
-            parameters.constrained, self.model.poi, shape,
-        )  # fmt: skip
+            centre,
+            parameters.initial,
+            parameters.sigma,
+            parameters.constrained,
+            self.model.poi,
+            shape,
+        )
         clipped = np.clip(np.stack(list(points)), parameters.lower, parameters.upper)
         return np.where(self.is_fixed, self.first, clipped)
 

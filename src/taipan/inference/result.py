@@ -160,9 +160,16 @@ def _result(
     best = profile.best
     logger.info(
         "%s: mu = %.3f ± %.3f, interval [%.3f, %.3f], %.2f sd, limit %.3f (expected %.3f), %.1f s",
-        title, profile.mu_hat, profile.sigma, low, high, z, limit.observed, limit.band[2],
+        title,
+        profile.mu_hat,
+        profile.sigma,
+        low,
+        high,
+        z,
+        limit.observed,
+        limit.band[2],
         time.perf_counter() - start,
-    )  # fmt: skip
+    )
     content = {
         "mu_hat": profile.mu_hat,
         "sigma": profile.sigma,
@@ -195,8 +202,10 @@ def _agreement(
     goodness = goodness_of_fit(model, model.observed, best)
     logger.info(
         "saturated model: chi2 %.2f / %d, p = %.3g",
-        goodness.statistic, goodness.degrees, goodness.p_value,
-    )  # fmt: skip
+        goodness.statistic,
+        goodness.degrees,
+        goodness.p_value,
+    )
     compatibility = None
     acting = signal_regions(workspace, model.parameters.names[model.poi])
     if len(acting) < 2:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tabulate import tabulate
+
 from taipan.clean_text import escape_controls
 from taipan.terminal import fold_symbols
 
@@ -100,12 +102,8 @@ def _total(yields: Mapping[str, Any]) -> str:
 
 def _aligned(cells: Sequence[Sequence[str]], symbols: bool) -> str:
     rows = [[_shown(cell, symbols) for cell in row] for row in cells]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return "".join(line.rstrip() + "\n" for line in lines)
+    table = tabulate(rows, tablefmt="plain", disable_numparse=True)
+    return "".join(line.rstrip() + "\n" for line in table.splitlines())
 
 
 def _shown(cell: str, symbols: bool) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.columns.identity import STEP, finalise
 from taipan.config.sections.observables import Categorical
 from taipan.config.sections.training import TWO_FOLD_PARTS, Training, most_networks
 from taipan.errors import TaipanError
+from taipan.nn.standardisation import Standardisation, standardisation
 
 BACKGROUND, SIGNAL = 0, 1
 CLASSES = ("background", "signal")  # index = label
@@ -312,17 +314,12 @@ def check_split(training_set: TrainingSet, weights: FloatArray, split: Split) ->
 
 
 def uniform_hash(identifiers: NDArray[np.uint64]) -> FloatArray:
-    """Map identifiers (n,), uint64, to [0, 1): the splitmix64 finaliser.
-
-    Steele, Lea, Flood, OOPSLA 2014.
+    """Map identifiers (n,), uint64, to [0, 1) by SplitMix64.
 
     Consecutive identifiers, and identifiers that share the low bits folds were made from, give
     unrelated numbers.
     """
-    mixed = np.asarray(identifiers, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed = mixed ^ (mixed >> np.uint64(31))
+    mixed = finalise(np.asarray(identifiers, dtype=np.uint64) + STEP)
     return np.asarray(mixed >> np.uint64(11), dtype=np.float64) * 2.0**-53
 
 
@@ -363,75 +360,3 @@ def _check_categories(name: str, column: NDArray[np.float32], values: list[float
             f"training set: feature {name!r} has the value {other[0]:g}, which is not in "
             f"categorical.{name}.values ({', '.join(f'{value:g}' for value in values)})"
         )
-
-
-@dataclass(frozen=True)
-class Standardisation:
-    """Affine map of each feature to mean 0 and variance 1; arrays of shape (f,), float64.
-
-    A feature without spread has `inverse_sigma` 0: it gives 0 for every event.
-    """
-
-    mean: FloatArray
-    inverse_sigma: FloatArray
-
-
-def measure_spread(features: NDArray[np.float32], weights: FloatArray) -> Standardisation:
-    """Measure mean and inverse sigma of each feature where it is present.
-
-    Events count with |w|: with signed weights a variance may come out negative, and only the
-    scale of the inputs matters here.
-
-    Parameters
-    ----------
-    features
-        Shape (n, f), NaN for missing.
-    weights
-        Shape (n,), signed.
-    """
-    present = ~np.isnan(features)
-    values = np.where(present, features, 0.0).astype(np.float64)
-    size = np.where(present, np.abs(weights)[:, None], 0.0)
-    total = size.sum(axis=0)
-    safe = np.where(total > 0.0, total, 1.0)
-    mean = (size * values).sum(axis=0) / safe
-    variance = (size * (values - mean) ** 2).sum(axis=0) / safe
-    sigma = np.sqrt(variance)
-    spread = sigma > 1e-12 * np.maximum(1.0, np.abs(mean))
-    return Standardisation(mean, np.where(spread, 1.0 / np.where(spread, sigma, 1.0), 0.0))
-
-
-def standardisation(
-    features: NDArray[np.float32], weights: FloatArray, names: tuple[str, ...], network: str
-) -> Standardisation:
-    """Measure the spread of each feature (:func:`measure_spread`); there must be one.
-
-    Parameters
-    ----------
-    features
-        Shape (n, f), training events of one network, NaN for missing.
-    weights
-        Shape (n,), signed.
-    names
-        Names of the features, for the error.
-    network
-        Name of the network, for the error.
-
-    Returns
-    -------
-    Standardisation
-        Constants of the map, shape (f,).
-
-    Raises
-    ------
-    TaipanError
-        If a feature has no spread in these events; names feature and network.
-    """
-    found = measure_spread(features, weights)
-    for column, name in enumerate(names):
-        if found.inverse_sigma[column] == 0.0:
-            raise TaipanError(
-                f"training of {network}: feature {name!r} is constant "
-                f"({found.mean[column]:.6g}) in the training events"
-            )
-    return found

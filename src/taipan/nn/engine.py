@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -20,20 +19,14 @@ from numpy.typing import NDArray
 
 from taipan.config.sections.training import Training
 from taipan.nn.conditions import Part
+from taipan.nn.data import Split
+from taipan.nn.losses.registry import find_loss
 from taipan.nn.model import Network, initialise
+from taipan.nn.plan import Events, Plan
 
 logger = logging.getLogger(__name__)
 
 _PREDICTION_BATCH = 65536  # keeps the largest hidden layer of a prediction within tens of MB
-
-
-@dataclass(frozen=True)
-class Events:
-    """Events as tensors: standardised inputs (n, g), labels (n,), training weights (n,)."""
-
-    inputs: Any
-    labels: Any
-    weights: Any
 
 
 class Engine:
@@ -50,6 +43,7 @@ class Engine:
     def __init__(self, network: Network, settings: Training) -> None:
         self.network = network
         self._batch_size = settings.batch_size
+        self._loss = find_loss(settings.loss)
         self._optimizer = keras.optimizers.Adam(settings.learning_rate)
         self._optimizer.build(network.body.trainable_variables)
         self._optimizer_start = [variable.numpy() for variable in self._optimizer.variables]
@@ -78,6 +72,24 @@ class Engine:
     def measure(self, name: str, epoch: int, validation: Part) -> dict[str, float]:
         """Give further numbers of the epoch that was trained last; a plain training has none."""
         return {}
+
+    def trainings(self, plan: Plan, split: Split) -> Iterator[Plan]:
+        """Prepare, one after the other, the trainings that a network goes through.
+
+        Parameters
+        ----------
+        plan
+            The training that is asked for.
+        split
+            Folds of this network.
+
+        Yields
+        ------
+        Plan
+            Of a training whose time has come when it is asked for. All but the last only make the
+            start of the next (`preliminary`).
+        """
+        yield plan
 
     def reset(self, seed: int) -> None:
         """Start anew: weights, dropout and optimiser depend on `seed` alone."""
@@ -144,7 +156,7 @@ class Engine:
         Returns
         -------
         float
-            Mean over batches of Σ w·BCE / batch size, with dropout, without the penalty.
+            Mean over batches of the loss (Σ w·BCE / batch size), with dropout, without the penalty.
         """
         return float(self._epoch(events.inputs, events.labels, events.weights, order))
 
@@ -191,8 +203,7 @@ class Engine:
         body = self.network.body
         with tf.GradientTape() as tape:
             logits = body(inputs, training=True)[:, 0]
-            # Divided by the number of events, never by their Σw, which may vanish or be negative.
-            loss = tf.reduce_mean(weights * (tf.nn.softplus(logits) - labels * logits))
+            loss = self._loss(logits, labels, weights)
             penalised = tf.add_n([loss, *body.losses])
         return loss, tape.gradient(penalised, body.trainable_variables)
 

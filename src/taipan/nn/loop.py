@@ -19,9 +19,9 @@ from taipan import metrics
 from taipan.errors import TaipanError
 from taipan.nn.checkpoint import Checkpoint, Saved
 from taipan.nn.conditions import Part, compare
-from taipan.nn.engine import Engine, Events
+from taipan.nn.engine import Engine
 from taipan.nn.history import History, choose_epoch, learning_rate, stop_reason
-from taipan.nn.plan import OBJECTIVE, Fitted, Loaded, Plan
+from taipan.nn.plan import OBJECTIVE, Events, Fitted, Loaded, Plan
 from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
 from taipan.seeds import derive_seed
 
@@ -99,8 +99,13 @@ def fit_network(
         logger.warning("%s: every epoch is overtrained; the best is kept all the same", plan.name)
     logger.info(
         "%s: %d epochs, best %d with validation %s %.5f, auc %.4f%s",
-        *(plan.name, len(history["loss"]), choice.epoch, plan.key, value),
-        *(history["validation_auc"][choice.epoch], f" ({reason})" if reason else ""),
+        plan.name,
+        len(history["loss"]),
+        choice.epoch,
+        plan.key,
+        value,
+        history["validation_auc"][choice.epoch],
+        f" ({reason})" if reason else "",
     )
     return Fitted(choice.epoch, value, choice.overtrained, reason, history)
 

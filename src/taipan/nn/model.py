@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from taipan.config.sections.observables import Categorical
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn.data import Standardisation
+from taipan.nn.standardisation import Standardisation
 from taipan.seeds import derive_seed
 
 

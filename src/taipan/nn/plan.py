@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
-from taipan.nn.engine import Events
 
 OBJECTIVE = "objective"
 """Metric that an engine gives itself, by :meth:`~taipan.nn.engine.Engine.measure`."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events as tensors: standardised inputs (n, g), labels (n,), training weights (n,)."""
+
+    inputs: Any
+    labels: Any
+    weights: Any
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class Plan:
         Hash of what else the training depends on.
     code
         Version of the code.
+    preliminary
+        Whether it only makes the start of another training.
     """
 
     name: str
@@ -66,6 +76,7 @@ class Plan:
     metric: str = ""
     identity: str = ""
     code: str = ""
+    preliminary: bool = False
 
     @property
     def key(self) -> str:

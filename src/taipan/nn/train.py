@@ -27,7 +27,6 @@ from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.adversary.engine import AdversarialEngine
 from taipan.nn.adversary.events import Opponent
-from taipan.nn.adversary.fit import fit_against
 from taipan.nn.data import CLASSES, Split, TrainingSet, check_split, split_networks
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.export import ModelCard, export_network
@@ -317,9 +316,13 @@ def train_fold(
         metric=plan.metric,
         code=plan.code,
     )
-    if isinstance(engine, AdversarialEngine):
-        return fit_against(engine, train, unseen, loop, split, hooks, checkpoint)
-    return fit_network(engine, train, unseen, loop, hooks, checkpoint)
+    for item in engine.trainings(loop, split):
+        path, used = checkpoint, hooks
+        if item.preliminary:
+            used = ()
+            path = checkpoint.with_suffix(".baseline.npz") if checkpoint else None
+        fitted = fit_network(engine, train, unseen, item, used, path)
+    return fitted
 
 
 def _reference_events(training_set: TrainingSet) -> NDArray[np.float32]:

@@ -114,9 +114,13 @@ def _draw_flow(axes: Axes, item: Mapping[str, Any], longest: int) -> None:
     axes.set_xlim(0.0, 1.75 * max(float(events.max()), 1.0))
     for place, cut in zip(places, cuts, strict=True):
         axes.annotate(
-            f"{cut['events']:,} ({_percent(cut['efficiency'])})", (cut["events"], place),
-            (4, 0), textcoords="offset points", va="center", size=8,
-        )  # fmt: skip
+            f"{cut['events']:,} ({_percent(cut['efficiency'])})",
+            (cut["events"], place),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            size=8,
+        )
     axes.set_yticks(places, [cut["name"] for cut in cuts])
     axes.set_ylim(longest - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

@@ -74,9 +74,11 @@ def pull_figure(numbers: Mapping[str, Any]) -> Figure:
     free = numbers["free"]
     figure = new_figure(5.2 * max(len(columns), 1), _ROW * (rows + 1) + 0.2 * len(free) + 1.35)
     grid = figure.add_gridspec(
-        1, max(len(columns), 1), wspace=0.75,
+        1,
+        max(len(columns), 1),
+        wspace=0.75,
         **inch_margins(figure, 1.9, 0.2, 0.7 + 0.2 * len(free), 0.4),
-    )  # fmt: skip
+    )
     axes = [figure.add_subplot(cell) for cell in grid]
     for place, column in zip(axes, columns, strict=False):
         _draw_pulls(place, column, rows)
@@ -98,9 +100,15 @@ def _draw_pulls(axes: Axes, items: list[dict[str, Any]], rows: int) -> None:
     places = np.arange(len(items))
     pulls = [item["pull"] for item in items]
     axes.errorbar(
-        pulls, places, xerr=[item["constraint"] for item in items], fmt="o", color="black", ms=4,
-        capsize=2, lw=1.0,
-    )  # fmt: skip
+        pulls,
+        places,
+        xerr=[item["constraint"] for item in items],
+        fmt="o",
+        color="black",
+        ms=4,
+        capsize=2,
+        lw=1.0,
+    )
     reach = max([2.2, *(abs(item["pull"]) + item["constraint"] + 0.2 for item in items)])
     axes.set_xlim(-reach, reach)
     axes.set_ylim(rows - 0.4, -0.6)
@@ -160,9 +168,14 @@ def correlation_figure(numbers: Mapping[str, Any]) -> Figure:
     for (row, column), value in np.ndenumerate(matrix):
         if row != column and abs(value) >= 0.005:
             axes.text(
-                column, row, f"{100 * value:.0f}".replace("-", "−"), size=6.5,
-                ha="center", va="center", color="white" if abs(value) > 0.6 else "black",
-            )  # fmt: skip
+                column,
+                row,
+                f"{100 * value:.0f}".replace("-", "−"),
+                size=6.5,
+                ha="center",
+                va="center",
+                color="white" if abs(value) > 0.6 else "black",
+            )
     places = np.arange(len(names))
     axes.set_xticks(places, names, rotation=90)
     axes.set_yticks(places, names)

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from hist.intervals import poisson_interval
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from taipan.config.sections.samples import Sample
 from taipan.plotting.style import SIGNAL, with_unit
@@ -24,27 +24,6 @@ Array = NDArray[np.float64]
 _BAND = {"facecolor": "none", "edgecolor": "#555555", "hatch": "//////", "linewidth": 0.0}
 _RATIO_RANGES = (0.1, 0.2, 0.5, 1.0)
 _SIGNAL_SHARE = 0.2  # of the background, to which the overlaid signal is scaled up
-
-
-def poisson_interval(counts: ArrayLike) -> tuple[Array, Array]:
-    """Give the central 68.27 % interval of Poisson means (Garwood, Biometrika 28 (1936) 437).
-
-    Parameters
-    ----------
-    counts
-        Observed events, not negative; need not be whole numbers.
-
-    Returns
-    -------
-    tuple of ndarray
-        Lower and upper limits, of the shape of `counts`; the lower limit of 0 is 0.
-    """
-    n = np.asarray(counts, dtype=np.float64)
-    tail = float(stats.norm.sf(1.0))
-    # the chi-square quantile is not defined for 0 degrees of freedom
-    low = np.where(n > 0.0, 0.5 * stats.chi2.ppf(tail, 2.0 * np.where(n > 0.0, n, 1.0)), 0.0)
-    high = 0.5 * stats.chi2.isf(tail, 2.0 * (n + 1.0))
-    return low, high
 
 
 def ratio_to(values: ArrayLike, reference: ArrayLike) -> Array:
@@ -212,7 +191,7 @@ def _draw_data(axes: Axes, edges: Array, counts: Array, scale: Array) -> Array:
         yerr=[(counts - low) * scale, (high - counts) * scale],
         fmt="o", color="black", ms=3, lw=0.9, zorder=5,
     )  # fmt: skip
-    return high
+    return np.asarray(high)
 
 
 def _set_range(

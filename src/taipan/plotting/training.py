@@ -102,9 +102,12 @@ def learning_figure(numbers: Mapping[str, Any]) -> Figure:
         Line2D([], [], color="white", marker="o", mec="black", label="Best epoch"),
     ]
     figure.legend(
-        handles=[*lines, *folds], loc="upper right", ncols=_LEGEND_COLUMNS, borderpad=0.3,
+        handles=[*lines, *folds],
+        loc="upper right",
+        ncols=_LEGEND_COLUMNS,
+        borderpad=0.3,
         columnspacing=1.0,
-    )  # fmt: skip
+    )
     add_header(axes[0], axes[-1], numbers["header"], "Learning curves")
     return figure
 
@@ -217,9 +220,14 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
     gap = numbers["largest_gap"]
     lines.append(f"Largest AUC gap: {gap['value']:.4f} ± {gap['sigma']:.4f}")
     main.text(
-        0.97, 0.96, "\n".join(lines), va="top", ha="right",
-        transform=main.transAxes, size=8,
-    )  # fmt: skip
+        0.97,
+        0.96,
+        "\n".join(lines),
+        va="top",
+        ha="right",
+        transform=main.transAxes,
+        size=8,
+    )
     ratio.axhline(1.0, color="black", lw=0.7)
     ratio.set_ylim(*_RATIO_LIMITS)
     ratio.set_ylabel("Held out / train.", loc="center")
@@ -236,9 +244,15 @@ def _draw_train(axes: Axes, edges: Array, train: Mapping[str, Any], colour: str)
     axes.stairs(values, edges, fill=True, color=colour, alpha=0.2, lw=0)
     axes.stairs(values, edges, color=colour, lw=0.9)
     axes.stairs(
-        values + sigma, edges, baseline=values - sigma, fill=True, facecolor="none",
-        edgecolor=colour, hatch="//////", lw=0,
-    )  # fmt: skip
+        values + sigma,
+        edges,
+        baseline=values - sigma,
+        fill=True,
+        facecolor="none",
+        edgecolor=colour,
+        hatch="//////",
+        lw=0,
+    )
 
 
 def _points(axes: Axes, places: Array, values: Any, sigma: Any, colour: str) -> None:
@@ -301,9 +315,12 @@ def roc_figure(numbers: Mapping[str, Any]) -> Figure:
         item = numbers["background_rejection"][part]
         axes.fill_between(efficiency, item["low"], item["high"], color=colour, alpha=0.3, lw=0)
         axes.plot(
-            efficiency, item["mean"], line, color=colour,
+            efficiency,
+            item["mean"],
+            line,
+            color=colour,
             label=f"{name.capitalize()}, AUC {item['auc']:.3f} ± {item['auc_spread']:.3f}",
-        )  # fmt: skip
+        )
     axes.set_xlim(0.0, 1.0)
     axes.set_ylim(0.0, 1.02)
     axes.set_xlabel("Signal efficiency")

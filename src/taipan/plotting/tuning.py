@@ -22,8 +22,15 @@ Array = NDArray[np.float64]
 
 _LOGARITHMIC = ("l2", "learning_rate", "batch_size", "units")
 _ORDER = (
-    *("layers", "units", "activation", "dropout", "l2", "batch_size", "learning_rate"),
-    *("schedule", "feature_set"),
+    "layers",
+    "units",
+    "activation",
+    "dropout",
+    "l2",
+    "batch_size",
+    "learning_rate",
+    "schedule",
+    "feature_set",
 )
 _METRICS = {
     "brier": "Brier score",
@@ -150,18 +157,27 @@ def trials_figure(numbers: Mapping[str, Any]) -> Figure:
         places = [column[0][index] for column in columns]
         rejected, best = item["objective"] is None, item["trial"] == numbers["best"]
         axes.plot(
-            range(len(names)), places, "--" if rejected else "-", lw=2.8 if best else 1.0,
+            range(len(names)),
+            places,
+            "--" if rejected else "-",
+            lw=2.8 if best else 1.0,
             color="#9c9ca1" if rejected else colours.to_rgba(item["objective"]),
-            zorder=3 if best else 2, alpha=1.0 if best else 0.75,
-        )  # fmt: skip
+            zorder=3 if best else 2,
+            alpha=1.0 if best else 0.75,
+        )
     for index, (_, ticks) in enumerate(columns):
         axes.axvline(index, color="black", lw=0.7, zorder=1)
         for place, text in ticks:
             axes.annotate(
-                text, (index, place), (4, 0), textcoords="offset points", size=8, va="center",
+                text,
+                (index, place),
+                (4, 0),
+                textcoords="offset points",
+                size=8,
+                va="center",
                 bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
                 zorder=4,
-            )  # fmt: skip
+            )
     axes.set_xlim(-0.1, len(names) - 0.5)
     axes.set_ylim(-0.05, 1.05)
     axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names])
@@ -215,10 +231,14 @@ def bar_figure(
     grid = figure.add_gridspec(1, 1, **inch_margins(figure, 1.3, 0.2, 0.6, 0.4))
     axes = figure.add_subplot(grid[0])
     axes.barh(
-        range(len(names)), [values[name]["value"] for name in names], color="#3f66c9", alpha=0.4,
-        xerr=[values[name]["sigma"] for name in names], ecolor="black",
+        range(len(names)),
+        [values[name]["value"] for name in names],
+        color="#3f66c9",
+        alpha=0.4,
+        xerr=[values[name]["sigma"] for name in names],
+        ecolor="black",
         error_kw={"lw": 0.9},
-    )  # fmt: skip
+    )
     axes.axvline(0.0, color="black", lw=0.7)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", which="both", length=0)
@@ -263,9 +283,15 @@ def selection_figure(selection: Mapping[str, Any], header: Mapping[str, Any]) ->
     axes = figure.add_subplot(grid[0])
     axes.errorbar(places, values, yerr=sigma, fmt="o-", color="#3f66c9", ms=4, lw=0.9)
     axes.plot(
-        chosen, values[chosen], "o", ms=11, mfc="none", mec="#c91f37", mew=1.6,
+        chosen,
+        values[chosen],
+        "o",
+        ms=11,
+        mfc="none",
+        mec="#c91f37",
+        mew=1.6,
         label=f"Chosen: {len(selection['chosen'])} inputs",
-    )  # fmt: skip
+    )
     names = ["all", *(f"− {step['dropped']}" for step in steps[1:])]
     axes.set_xticks(places, names, rotation=90, size=9)
     axes.minorticks_off()

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from taipan.clean_text import strip_credentials
 from taipan.errors import BadFileError, TaipanError, UnreachableError
-from taipan.remote.protocols import Range, Reader, RefusedError, TransientError, open_reader
+from taipan.remote.protocols import Range, Reader, RefusedError, TransientError
+from taipan.remote.readers import open_reader
 
 logger = logging.getLogger(__name__)
 _LONGEST_PAUSE = 300.0

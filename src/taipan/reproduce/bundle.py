@@ -40,9 +40,18 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 COMPARED = ("summary.json", "yields.csv", "workspace.json")
 """Results that every run has; the first holds times, so its hash means nothing."""
 ALSO_COMPARED = (
-    *("normalisation*.json", "cutflow/*.json", "cutflow/*.csv", "corrections/*.json"),
-    *("weights/*.json", "models/*.onnx", "gates/*/*.json", "decorrelation/*.json"),
-    *("templates/*.zip", "templates/*.json", "workspaces/*.json", "fit/*.json"),
+    "normalisation*.json",
+    "cutflow/*.json",
+    "cutflow/*.csv",
+    "corrections/*.json",
+    "weights/*.json",
+    "models/*.onnx",
+    "gates/*/*.json",
+    "decorrelation/*.json",
+    "templates/*.zip",
+    "templates/*.json",
+    "workspaces/*.json",
+    "fit/*.json",
 )
 """Patterns of the other results of which every number is compared."""
 DATA = (".yaml", ".json", ".gz", ".txt", ".lock", ".csv", ".zip", ".onnx")

@@ -261,7 +261,9 @@ def _scores(search: Search, candidate: Candidate, split: Split) -> FloatArray:
     engine = make_engine(events, candidate.settings)
     train_fold(
         engine,
-        *(events, balanced, split),
+        events,
+        balanced,
+        split,
         FoldPlan(candidate.settings, search.conditions, search.tuning.objective, candidate.used),
         derive_seed(search.seed, "confirm", fold),
         checkpoint=stem.with_suffix(".npz"),

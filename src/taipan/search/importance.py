@@ -142,7 +142,10 @@ def eliminate(
         worse = 0 if _is_as_good(steps[-1], steps, settings) else worse + 1
         logger.info(
             "without %s: %.5f ± %.5f (%d left)",
-            *(dropped, steps[-1].value.mean, steps[-1].value.sigma, len(left)),
+            dropped,
+            steps[-1].value.mean,
+            steps[-1].value.sigma,
+            len(left),
         )
     return steps
 

@@ -37,12 +37,23 @@ logger = logging.getLogger(__name__)
 _WITHOUT_EFFECT = {"trials", "workers", "address", "confirm_folds", "min_sigma"}  # on a trial
 _HELD_OUT = 0  # the fold that the search never sees
 _RESULTS = (
-    *("status", "objective", "epochs", "best_epoch", "overtrained_epochs"),
+    "status",
+    "objective",
+    "epochs",
+    "best_epoch",
+    "overtrained_epochs",
     *(f"{part}_{metric}" for part in ("train", "validation") for metric in ("brier", "bce", "auc")),
 )
 HYPERPARAMETERS = (
-    *("layers", "units", "activation", "dropout", "l2", "batch_size", "learning_rate"),
-    *("schedule", "feature_set"),
+    "layers",
+    "units",
+    "activation",
+    "dropout",
+    "l2",
+    "batch_size",
+    "learning_rate",
+    "schedule",
+    "feature_set",
 )
 
 
@@ -140,9 +151,12 @@ def search_hyperparameters(
     write_search(search)
     workers = min(tuning.workers, tuning.trials)
     logger.info(
-        "search: %s, %d trials, %d workers, %d events", tuning.algorithm, tuning.trials, workers,
+        "search: %s, %d trials, %d workers, %d events",
+        tuning.algorithm,
+        tuning.trials,
+        workers,
         len(events),
-    )  # fmt: skip
+    )
     from taipan.search.chief import run_alone, run_workers
 
     if workers == 1:
@@ -186,7 +200,9 @@ def _confirm(search: Search, trials: list[Trial], threads: int) -> SearchResult:
     )
     logger.info(
         "best trial %d %s: %s",
-        *(best.number, "taken" if decision.taken else "not taken", decision.reason),
+        best.number,
+        "taken" if decision.taken else "not taken",
+        decision.reason,
     )
     if decision.taken:
         return SearchResult(trials, best, decision, found, features)
@@ -223,14 +239,19 @@ def describe_best(found: SearchResult, tuning: Tuning, seed: int, code: str) -> 
 
 
 _TUNED = (
-    *("hidden_layers", "activation", "dropout", "l2", "batch_size", "learning_rate"),
+    "hidden_layers",
+    "activation",
+    "dropout",
+    "l2",
+    "batch_size",
+    "learning_rate",
     "schedule",
 )
 
 
-def apply_best(path: Path | str, training: Training, features: Sequence[str]) -> tuple[
-    Training, tuple[bool, ...]
-]:  # fmt: skip
+def apply_best(
+    path: Path | str, training: Training, features: Sequence[str]
+) -> tuple[Training, tuple[bool, ...]]:
     """Put the values found by the search in the place of those of the configuration.
 
     Returns
@@ -293,8 +314,12 @@ def _log_trial(trial: Trial) -> None:
     if trial.completed:
         logger.info(
             "trial %d: %.5f, epoch %d of %d, %d overtrained (%s)",
-            *(trial.number, trial.result["objective"], trial.result["best_epoch"]),
-            *(trial.result["epochs"], trial.result["overtrained_epochs"], values),
+            trial.number,
+            trial.result["objective"],
+            trial.result["best_epoch"],
+            trial.result["epochs"],
+            trial.result["overtrained_epochs"],
+            values,
         )
     else:
         logger.info("trial %d: rejected, %s (%s)", trial.number, trial.result["reason"], values)

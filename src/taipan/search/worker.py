@@ -124,7 +124,10 @@ def run_trial(
         hooks.append(fall_behind(first["running_best"], search.tuning))
     fitted = train_fold(
         make_engine(events, settings),
-        *(events, events.training_weights(), split, plan),
+        events,
+        events.training_weights(),
+        split,
+        plan,
         derive_seed(search.seed, "trial", trial),
         hooks,
         checkpoint,

@@ -167,7 +167,9 @@ def skim_files(
         dropped = [repeats.rows for repeats in found.chunks[source.name]]
         write_first(
             list(zip(events, dropped, strict=True)),
-            *(out, analysis.columns, describe("skim", parameters, local)),
+            out,
+            analysis.columns,
+            describe("skim", parameters, local),
         )
     if cutflow is not None:
         write_json(cutflow, flow.to_dict())

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from taipan.errors import TaipanError
 
@@ -128,7 +129,5 @@ def format_cutflow(flow: Cutflow) -> str:
     for cut, shares in zip(flow.cuts, efficiencies(flow), strict=True):
         percents = ("–" if np.isnan(share) else f"{100 * share:.3g} %" for share in shares)
         rows.append([cut.name, f"{cut.events:,}", f"{cut.sumw:.8g}", f"{cut.sumw2:.8g}", *percents])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    )
+    aligned = ("left", *["right"] * (len(rows[0]) - 1))
+    return tabulate(rows, tablefmt="plain", colalign=aligned, disable_numparse=True)

@@ -294,7 +294,10 @@ def _compare(where: str, read: GeneratedSums, generated: GeneratedSums) -> None:
     if read.events < generated.events:
         logger.info(
             "%s holds %d of %d generated events; normalised to %s",
-            *(where, read.events, generated.events, RUNS),
+            where,
+            read.events,
+            generated.events,
+            RUNS,
         )
         return
     # signed weights cancel in Σw: the scale of the rounding errors is √(N·Σw²) ≥ Σ|w|

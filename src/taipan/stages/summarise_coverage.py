@@ -30,6 +30,17 @@ def summarise_coverage(
 ) -> None:
     """Write the report of the coverage and its figure.
 
+    Parameters
+    ----------
+    workspace
+        JSON file of the rule ``build_workspace``.
+    pseudo_data
+        JSON files of the rule ``draw_pseudo_data``.
+    report
+        JSON file to write.
+    figures
+        Files of the figure.
+
     Raises
     ------
     TaipanError
@@ -58,9 +69,12 @@ def summarise_coverage(
     for item in found["intervals"]:
         level = logging.INFO if item["passed"] else logging.ERROR
         logger.log(
-            level, "%.4g %%: found %.2f %% (%+.1f binomial σ)",
-            100 * item["level"], 100 * item["fraction"], item["deviation"],
-        )  # fmt: skip
+            level,
+            "%.4g %%: found %.2f %% (%+.1f binomial σ)",
+            100 * item["level"],
+            100 * item["fraction"],
+            item["deviation"],
+        )
     pulls = ((mu_hat - truth[good]) / sigma).tolist()
     numbers = {"report": found, "pulls": pulls}
     save_figure(coverage_figure(numbers), figures["coverage"], numbers)

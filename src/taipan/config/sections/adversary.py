@@ -70,9 +70,10 @@ class Adversary(Strict):
         "that reaches the network through the adversary times -λ.",
     )
     sees: Literal["score", "hidden"] = Field(
-        "score", description="What the adversary sees: the score (its logit) or the last layer "
-        "of hidden units."
-    )  # fmt: skip
+        "score",
+        description="What the adversary sees: the score (its logit) or the last layer "
+        "of hidden units.",
+    )
     condition_on: list[Name] = Field(
         default_factory=list, description="Quantities that the adversary sees besides."
     )

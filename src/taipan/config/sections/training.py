@@ -76,6 +76,7 @@ class Training(Strict):
     activation: Literal["relu", "gelu", "silu", "elu", "tanh"] = Field(
         "gelu", description="Activation of the hidden layers."
     )
+    loss: Name = Field("bce", description="Loss: a file of `src/taipan/nn/losses`.")
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.2, description="Dropout after each hidden layer."
     )

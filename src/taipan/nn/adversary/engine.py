@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,9 @@ from taipan.nn.adversary.monitor import decile_edges, divergence
 from taipan.nn.adversary.networks import DECILES
 from taipan.nn.conditions import Part
 from taipan.nn.data import Split
-from taipan.nn.engine import Engine, Events
+from taipan.nn.engine import Engine
 from taipan.nn.model import Network
-from taipan.nn.plan import OBJECTIVE
+from taipan.nn.plan import OBJECTIVE, Events, Plan
 from taipan.seeds import derive_seed
 
 _WORST_LOSS = 2.0  # of an adversary, in units of that of a guess
@@ -114,6 +115,30 @@ class AdversarialEngine(Engine):
             "train": [train for train, _ in loaded],
             "validation": [validation for _, validation in loaded],
         }
+
+    def trainings(self, plan: Plan, split: Split) -> Iterator[Plan]:
+        """Give the training against the opponents, and before it one without where it is wanted.
+
+        With every λ at 0 the result is bit for bit that of the plain training.
+        """
+        self.oppose(split)
+        settings = plan.settings
+        if settings.adversary.start == "baseline" and self.active:
+            self.opposed = False
+            epochs = min(settings.epochs, settings.adversary.pretraining_epochs)
+            yield replace(
+                plan,
+                name=f"{plan.name} without adversary",
+                settings=settings.model_copy(update={"epochs": epochs}),
+                preliminary=True,
+            )
+            self.begin()
+        self.opposed = True
+        yield replace(
+            plan,
+            metric=OBJECTIVE if self.active else plan.metric,
+            identity=self.identity(),
+        )
 
     def train_epoch(self, events: Events, order: NDArray[np.int32]) -> float:
         """Run one epoch; see :meth:`taipan.nn.engine.Engine.train_epoch`."""

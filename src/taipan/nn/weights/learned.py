@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from taipan import metrics
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn.data import FloatArray, TrainingSet, measure_spread, uniform_hash
+from taipan.nn.data import FloatArray, TrainingSet, uniform_hash
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.model import build_network
+from taipan.nn.standardisation import measure_spread
 from taipan.nn.weights.transform import (
     Method,
     Process,
@@ -49,7 +50,9 @@ class WeightNetworks:
 
     def __init__(self, training_set: TrainingSet, settings: Training, seed: int) -> None:
         own = settings.refinement.model_dump(exclude={"parts"})
-        self._settings = settings.model_copy(update={**own, "dropout": 0.0, "logit_bound": 6.0})
+        self._settings = settings.model_copy(
+            update={**own, "loss": "bce", "dropout": 0.0, "logit_bound": 6.0}
+        )
         self._parts = settings.refinement.parts
         self._seed = seed
         names = training_set.names
