@@ -16,6 +16,7 @@ from taipan.config.load import merge, validate
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
+from taipan.skim.envelope import derive_envelope
 
 ROOT = Path(__file__).parents[2]
 
@@ -895,10 +896,16 @@ def test_pileup_systematic_needs_the_correction():
     assert lines == ["systematics.pu.weight: 'pileup' needs pileup.enabled: true"]
 
 
-def test_envelope_of_a_shift_is_needed():
+def test_envelope_that_is_not_given_follows_from_the_sizes():
     content = {**CONTENT, "skim": {"envelope": {}}}
-    with pytest.raises(TaipanError, match=r"skim.envelope.tau_pt: missing"):
-        check_config(Config.model_validate(content), Catalogue.model_validate(CATALOGUE), ANALYSIS)
+    config, shifts = Config(**content), ANALYSIS.shifts
+    check_config(config, Catalogue.model_validate(CATALOGUE), ANALYSIS)
+    assert config.systematics["tes"].size == 0.03
+    found = derive_envelope(config.skim.envelope, shifts, config.systematics.values())
+    assert found == {"tau_pt": pytest.approx(0.06)}
+    assert derive_envelope({"tau_pt": 0.5}, shifts, config.systematics.values()) == {"tau_pt": 0.5}
+    assert derive_envelope({}, shifts, []) == {"tau_pt": 0.0}
+    assert derive_envelope({}, {}, config.systematics.values()) == {}
 
 
 def test_size_equal_to_the_envelope_passes():

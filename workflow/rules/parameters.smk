@@ -103,7 +103,9 @@ def settings_of(dataset):
         "is_data": is_data,
         "lumi_mask": CONFIG.skim.lumi_mask if is_data else None,
         "kind": CATALOGUE.kind,
-        "envelope": CONFIG.skim.envelope,
+        "envelope": derive_envelope(
+            CONFIG.skim.envelope, ANALYSIS.shifts, CONFIG.systematics.values()
+        ),
         "step_events": CONFIG.skim.step_events,
     }
 

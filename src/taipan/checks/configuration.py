@@ -252,9 +252,6 @@ def _check_envelope(config: Config, analysis: Analysis) -> Problems:
     for key in config.skim.envelope:
         if key not in needed:
             yield unknown(f"skim.envelope.{key}", key, "threshold of the analysis module", needed)
-    for key in needed:
-        if key not in config.skim.envelope:
-            yield f"skim.envelope.{key}: missing (number, > 0, < 1)"
 
 
 def _check_binning(config: Config) -> Problems:
