@@ -84,5 +84,7 @@ def skim_file(root_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def analysis_config() -> Config:
     """The default analysis."""
-    text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
+    folder = ROOT / "config/analyses/htautau"
+    text = (folder / "analysis.yaml").read_text(encoding="utf-8")
+    text = text.replace("file: corrections/", f"file: {folder}/corrections/")
     return Config(**yaml.safe_load(text))

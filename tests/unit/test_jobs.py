@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,10 @@ from snakemake.iocontainers import Namedlist
 from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.jobs.bind import bind_job
-from taipan.jobs.command import make_command, read_section
+from taipan.jobs.command import describe_arguments, make_command, read_section
 from taipan.jobs.figures import Figure, FigureFiles, expand_figures, read_figures
 from taipan.jobs.run import run_job
+from taipan.jobs.signature import list_arguments
 from tests.conftest import ROOT
 
 STAGES = sorted(path.stem for path in (ROOT / "src/taipan/stages").glob("[a-z]*.py"))
@@ -282,3 +284,12 @@ def test_every_stage_has_a_command(name: str) -> None:
         "    from taipan.jobs.command import run_by_hand\n\n"
         f"    run_by_hand({name})\n"
     )
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_argument_of_a_stage_is_explained(name: str) -> None:
+    """In its docstring, or in that of a container; nothing else is."""
+    function = getattr(importlib.import_module(f"taipan.stages.{name}"), name)
+    told = describe_arguments(function)
+    assert {item.name for item in list_arguments(function)} - set(told) - {"threads"} == set()
+    assert set(read_section(function.__doc__, "Parameters")) <= set(told)

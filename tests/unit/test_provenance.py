@@ -185,6 +185,23 @@ def test_module_that_is_never_imported_does_not_count(modules: Path, text: str) 
     assert provenance.reached_modules(script) == {str(script)}
 
 
+def test_what_a_module_does_as_a_program_does_not_count(modules: Path) -> None:
+    """The options of a stage by hand re-run no job; a script is always the program."""
+    command = "if __name__ == '__main__':\n    import command_p\n"
+    write(modules / "command_p.py", "X = 1\n")
+    write(modules / "stage_p.py", "Y = 1\n" + command)
+    script = write(modules / "script_p.py", "import stage_p\n")
+    guarded = write(modules / "guarded_p.py", command)
+    before, with_command = version(script), version(guarded)
+    write(modules / "command_p.py", "X = 2\n")
+    assert version(script) == before
+    assert version(guarded) != with_command
+    write(modules / "stage_p.py", "Y = 1\n" + command + "    command_p.run()\n")
+    assert version(script) == before
+    write(modules / "stage_p.py", "Y = 2\n" + command)
+    assert version(script) != before
+
+
 def test_init_of_a_package_counts_but_not_what_it_offers(copy: Path) -> None:
     """Python runs it; nobody who imports a module below uses what it imports for others."""
     script = write(copy / "script.py", "from taipan.inference.errors import FitError\n")

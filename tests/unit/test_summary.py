@@ -248,6 +248,15 @@ def test_agreement_of_data_and_fit_is_in_the_summary(analysis_config: Config) ->
     assert "Goodness of fit" not in text
 
 
+def test_truth_of_a_small_simulation_has_fewer_keys(analysis_config: Config) -> None:
+    results = found(truth={"mu": 1.0, "luminosity": 0.1, "seed": 1})
+    summary = summarise(analysis_config, IDENTITY, results, {})
+    assert summary["truth"] == {"mu": 1.0, "luminosity": 0.1}
+    text = to_markdown(summary)
+    assert "signal strength μ" in text
+    assert "mismodelling" not in text
+
+
 def test_strength_is_given_as_a_cross_section(analysis_config: Config) -> None:
     cited = Cited(value=2000.0, unit="pb", source="test")
     fit = analysis_config.fit.model_copy(update={"cross_section": cited})

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from taipan.atomic import write_json
 from taipan.fastsim.decays import MASS_B, MASS_TOP, MASS_W, draw_breit_wigner
 from taipan.fastsim.event_table import Collection, EventTable, keep_filled, sort_by_pt
 from taipan.fastsim.kinematics import Floats, FourMomentum, decay_in_two, from_transverse
@@ -85,6 +86,11 @@ def write_dataset(dataset: str, path: Path, settings: Mapping[str, Any], seed: i
     factors = VARIED.get(dataset, {"initial": 1.0, "top_pt": 1.0})
     tables = _batches(rng, names, numbers, factors, dataset == DATA)
     write_tree(path, f"agc_ttbar/{dataset}/{seed}", tables)
+
+
+def write_truth(path: Path, settings: Mapping[str, Any], seed: int) -> None:
+    """Write what was put into the pseudo-data: luminosity, and strength of tt̄."""
+    write_json(path, {"seed": seed, "mu": settings["mu"], "luminosity": settings["luminosity"]})
 
 
 def _batches(
@@ -178,10 +184,8 @@ def _decay_w(rng: np.random.Generator, w: FourMomentum, leptonic: Any = None) ->
     ]
 
 
-def _top(
-    rng: np.random.Generator, n: int, pt: Floats, phi: Floats, rapidity: Floats
-) -> FourMomentum:
-    mass = draw_breit_wigner(rng, n, MASS_TOP, 1.4, 150.0, 195.0)
+def _top(rng: np.random.Generator, pt: Floats, phi: Floats, rapidity: Floats) -> FourMomentum:
+    mass = draw_breit_wigner(rng, len(pt), MASS_TOP, 1.4, 150.0, 195.0)
     return from_transverse(pt * np.cos(phi), pt * np.sin(phi), rapidity, mass)
 
 

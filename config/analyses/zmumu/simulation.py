@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from taipan.atomic import write_json
 from taipan.fastsim.decays import draw_breit_wigner
 from taipan.fastsim.event_table import Collection, EventTable
 from taipan.fastsim.kinematics import FourMomentum, decay_in_two, from_transverse
@@ -82,6 +83,11 @@ def write_dataset(dataset: str, path: Path, settings: Mapping[str, Any], seed: i
         for start in range(0, max(len(order), 1), BATCH)
     )
     write_tree(path, f"zmumu/{dataset}/{seed}", tables)
+
+
+def write_truth(path: Path, settings: Mapping[str, Any], seed: int) -> None:
+    """Write what was put into the pseudo-data: luminosity, and strength of Z → μμ."""
+    write_json(path, {"seed": seed, "mu": settings["mu"], "luminosity": settings["luminosity"]})
 
 
 def _make_events(

@@ -25,7 +25,23 @@ def combine_templates(
     control: str,
     residuals: str,
 ) -> None:
-    """Write the templates, the control histograms and the control residuals."""
+    """Write the templates, the control histograms and the control residuals.
+
+    Parameters
+    ----------
+    observables, control_plots
+        Files of the rule ``histogram``, one for each dataset.
+    transfer_factor
+        JSON file of the rule ``measure_transfer_factor``.
+    edges
+        JSON file of the rule ``optimise_binning``; None: the edges of the configuration.
+    config
+        Sections `samples`, `regions`, `observables`, `control_plots` and `systematics`.
+    templates, control
+        Histogram files to write.
+    residuals
+        JSON file to write: the control residuals that were measured.
+    """
     variations = template_variations(config.systematics, config.samples)
     estimate = read_estimate(config.samples, read_json(transfer_factor))
     results: dict[str, Any] = {}

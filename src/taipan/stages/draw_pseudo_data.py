@@ -53,6 +53,31 @@ def draw_pseudo_data(
 ) -> None:
     """Write the counts and the truth of one batch of pseudo-experiments.
 
+    Parameters
+    ----------
+    skimmed
+        Events of the nominal simulation.
+    models
+        ONNX file of each fold.
+    shapes
+        JSON file of the rule ``measure_shapes``.
+    templates
+        Histogram file of the rule ``combine_templates``.
+    transfer_factor
+        JSON file of the rule ``measure_transfer_factor``.
+    record
+        Record that was written beside the workspace.
+    config
+        Sections `samples`, `regions`, `features`, `systematics`, `weights` and `coverage`.
+    observable
+        Observable of the fit.
+    seed, batch
+        Seed of the run and number of the batch: each batch has random numbers of its own.
+    threads
+        Threads of a network.
+    pseudo_data
+        JSON file to write.
+
     Raises
     ------
     TaipanError

@@ -10,7 +10,17 @@ from taipan.remote.mirrors import Patience
 
 
 def fetch(remote: dict[str, Any], expected: dict[str, Any], receipt: str) -> None:
-    """Fetch the file of a `receipt` from the mirrors; it must be as `expected`."""
+    """Fetch the file of a `receipt` from the mirrors; it must be as `expected`.
+
+    Parameters
+    ----------
+    remote
+        Section `remote`, with the mirrors.
+    expected
+        Size and checksums that the file must have.
+    receipt
+        File to write beside the download, which has the same name without the ending.
+    """
     target, patience = Path(receipt.removesuffix(RECEIPT)), Patience.from_config(remote)
     fetch_file(target, remote["mirrors"], Expected(**expected), patience)
 

@@ -31,7 +31,29 @@ def histogram(
     observables: str,
     control: str,
 ) -> None:
-    """Write the histograms of the observables and of the control plots."""
+    """Write the histograms of the observables and of the control plots.
+
+    Parameters
+    ----------
+    dataset
+        Its name.
+    events
+        Parquet files of the dataset.
+    models
+        ONNX file of each fold; none if nothing is trained.
+    normalisation, pileup, shapes
+        JSON files of the rules ``normalise``, ``measure_pileup`` and ``measure_shapes``.
+    edges
+        JSON file of the rule ``optimise_binning``; None: the edges of the configuration.
+    drop_fold
+        Fold that chose the edges and is left out; None for none.
+    config
+        Sections of the events and templates.
+    threads
+        Threads of a network.
+    observables, control
+        Histogram files to write: with every variation, and nominal only.
+    """
     analysis = load_analysis(config.folder, config.quantities)
     scorer = open_scorer(models, config.features, threads)
     chosen = apply_edges(config.observables, edges)

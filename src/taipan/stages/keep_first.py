@@ -15,7 +15,21 @@ logger = logging.getLogger("taipan.keep_first")
 
 
 def keep_first(dataset: str, events: Sequence[str], repeats: str, folder: str, kept: str) -> None:
-    """Write the events of all chunks, those that `repeats` lists left out, to one file."""
+    """Write the events of all chunks, those that `repeats` lists left out, to one file.
+
+    Parameters
+    ----------
+    dataset
+        Its name.
+    events
+        Parquet files of the skim.
+    repeats
+        JSON file of the rule ``normalise``: rows to leave out.
+    folder
+        Folder of the analysis.
+    kept
+        Parquet file to write.
+    """
     rows = read_json(repeats)[dataset]
     parameters = {"dataset": dataset, "folder": folder}
     chunks = [(Path(path), dropped) for path, dropped in zip(events, rows, strict=True)]

@@ -13,7 +13,17 @@ from taipan.templates.store import read_histograms
 
 
 def list_yields(templates: str, blinded: Collection[str], yields: str) -> None:
-    """Write ``yields.csv``; the data of the regions `blinded` are left out."""
+    """Write ``yields.csv``; the data of the regions `blinded` are left out.
+
+    Parameters
+    ----------
+    templates
+        Histogram file of the rule ``combine_templates``.
+    blinded
+        Regions whose data are left out.
+    yields
+        CSV file to write.
+    """
     histogram = next(iter(read_histograms(templates).values()))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

@@ -13,6 +13,11 @@ logger = logging.getLogger("taipan.measure_coverage")
 def measure_coverage(report: str) -> None:
     """Say how often the intervals hold the truth.
 
+    Parameters
+    ----------
+    report
+        JSON file of the rule ``summarise_coverage``.
+
     Raises
     ------
     TaipanError

@@ -23,7 +23,19 @@ def measure_pileup(
     config: Config,
     pileup: str,
 ) -> None:
-    """Write the ratio of data to simulation for each number of vertices."""
+    """Write the ratio of data to simulation for each number of vertices.
+
+    Parameters
+    ----------
+    events
+        Dataset → Parquet files of the skim.
+    normalisation
+        JSON file of the rule ``normalise``.
+    config
+        Section `pileup`, and where the analysis is.
+    pileup
+        JSON file to write.
+    """
     weights = NO_VERTEX_WEIGHTS
     if config.pileup.enabled:
         norms = from_dict(read_json(normalisation))

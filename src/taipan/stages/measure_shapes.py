@@ -21,7 +21,19 @@ def measure_shapes(
     config: Config,
     shapes: str,
 ) -> None:
-    """Write the measured weights as one correctionlib file."""
+    """Write the measured weights as one correctionlib file.
+
+    Parameters
+    ----------
+    skimmed
+        Events of all nominal datasets.
+    transfer_factor
+        JSON file of the rule ``measure_transfer_factor``.
+    config
+        Sections `samples`, `regions` and `weights`, and where the analysis is.
+    shapes
+        JSON file to write, as correctionlib reads it.
+    """
     measurements = {
         name: weight.measure
         for name, weight in config.weights.items()

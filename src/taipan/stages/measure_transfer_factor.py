@@ -25,6 +25,15 @@ def measure_transfer_factor(
     """Write factor, uncertainty and the yields it comes from.
 
     All events are at hand here and no network is trained yet, so the samples are checked, too.
+
+    Parameters
+    ----------
+    skimmed
+        Events of all nominal datasets.
+    config
+        Sections `samples`, `regions` and `transfer_factor`, and where the analysis is.
+    transfer_factor
+        JSON file to write; null if no sample is estimated from data.
     """
     found, analysis = find_estimate(config.samples), load_analysis(config.folder, config.quantities)
     totals = {name: np.zeros(2) for name in (found[1].measured_in if found else ())}

@@ -65,11 +65,31 @@ def normalise(
 ) -> None:
     """Write ``normalisation.json``, the merged cutflow as JSON and table, and what was skipped.
 
-    `identities` are the lists of the events of each dataset's chunks; what occurs twice ends the
-    job or, if `duplicates` is ``first``, is written to `repeats` and counted once.
-
-    Of alternative datasets, `nominal` are the cutflows of the others, whose branches must mean the
-    same, and `data` is the record of skipped chunks of the collision data, whose luminosity counts.
+    Parameters
+    ----------
+    cutflows
+        JSON files of the skim, one for each chunk.
+    catalogue
+        The dataset catalogue as plain values.
+    luminosity
+        Of all data, in fb⁻¹.
+    expected_events
+        Dataset → entries of the unskimmed sample, None where only the file knows.
+    normalisation, cutflow, skipped
+        JSON files to write.
+    table
+        CSV file to write: the cutflow.
+    identities
+        Dataset → lists of the events of its chunks.
+    duplicates
+        ``fail``: what occurs twice ends the job; ``first``: it counts once.
+    repeats
+        JSON file to write for ``first``: rows to leave out.
+    nominal
+        Of alternative datasets: cutflows of the nominal ones, whose branches must mean the
+        same.
+    data
+        Of alternative datasets: record of what the others skipped, whose luminosity counts.
     """
     if data is not None:
         luminosity = read_json(data)["luminosity"]

@@ -52,7 +52,23 @@ def optimise_binning(
     threads: int,
     edges: str,
 ) -> None:
-    """Write the edges of every observable; the events of one fold decide."""
+    """Write the edges of every observable; the events of one fold decide.
+
+    Parameters
+    ----------
+    skimmed
+        Events of all nominal datasets.
+    models
+        ONNX file of each fold.
+    transfer_factor, shapes
+        JSON files of the rules ``measure_transfer_factor`` and ``measure_shapes``.
+    config
+        Sections of the events, the templates and the fit.
+    threads
+        Threads of a network.
+    edges
+        JSON file to write.
+    """
     binning, analysis = config.templates.binning, load_analysis(config.folder, config.quantities)
     observables = fine_observables(config)
     fill = plan_filling(config, analysis, shapes, observables)

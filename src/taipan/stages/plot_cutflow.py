@@ -15,7 +15,17 @@ FIGURES = (Figure("cutflow", "Selection"),)
 def plot_cutflow(
     cutflow: str, normalisation: str, header: dict[str, Any], figures: FigureFiles
 ) -> None:
-    """Write ``cutflow`` as PDF, PNG and JSON."""
+    """Write ``cutflow`` as PDF, PNG and JSON.
+
+    Parameters
+    ----------
+    cutflow, normalisation
+        JSON files of the rule ``normalise``.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    figures
+        Files of the figure.
+    """
     numbers = cutflow_numbers(read_json(cutflow), read_json(normalisation), header)
     save_figure(cutflow_figure(numbers), figures["cutflow"], numbers)
 

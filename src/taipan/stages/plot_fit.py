@@ -35,7 +35,19 @@ def plot_fit(
     header: dict[str, Any],
     figures: FigureFiles,
 ) -> None:
-    """Write the figures of the table above."""
+    """Write the figures of the table above.
+
+    Parameters
+    ----------
+    result
+        JSON file of the rule ``fit``.
+    config
+        Sections `samples`, `regions` and `observables`.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    figures
+        Files of each figure.
+    """
     content = read_json(result)
     observables = config.observables
     observable = observables[content["observable"]]

@@ -23,7 +23,23 @@ def plot_systematics(
     header: dict[str, Any],
     figures: FigureFiles,
 ) -> None:
-    """Write ``systematics_<observable>`` as PDF, PNG and JSON."""
+    """Write ``systematics_<observable>`` as PDF, PNG and JSON.
+
+    Parameters
+    ----------
+    templates
+        Histogram file of the rule ``combine_templates``.
+    workspace, record
+        JSON files of the rule ``build_workspace``.
+    config
+        Sections `samples`, `regions`, `observables`, `systematics` and `templates`.
+    observable
+        Observable of the fit.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    figures
+        Files of the figure.
+    """
     histograms = read_histograms(templates)
     numbers = systematic_numbers(
         histograms[observable],

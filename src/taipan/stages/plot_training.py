@@ -24,7 +24,19 @@ FIGURES = (
 
 
 def plot_training(record: str, verdict: str, header: dict[str, Any], figures: FigureFiles) -> None:
-    """Write the figures `learning_curves`, `score` and `roc`."""
+    """Write the figures `learning_curves`, `score` and `roc`.
+
+    Parameters
+    ----------
+    record
+        JSON file of the rule ``train``.
+    verdict
+        JSON file of the rule ``check_overtraining``.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    figures
+        Files of each figure.
+    """
     curves = learning_numbers(read_json(record), header)
     save_figure(learning_figure(curves), figures["learning_curves"], curves)
     checked = read_json(verdict)

@@ -16,7 +16,17 @@ FIGURES = (
 
 
 def plot_tuning(trials: str, best: str, header: dict[str, Any], figures: FigureFiles) -> None:
-    """Write the figures `tuning_trials` and `tuning_importance`."""
+    """Write the figures `tuning_trials` and `tuning_importance`.
+
+    Parameters
+    ----------
+    trials, best
+        CSV and JSON file of the rule ``tune``.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    figures
+        Files of each figure.
+    """
     numbers = tuning_numbers(trials, read_json(best), header)
     save_figure(trials_figure(numbers), figures["tuning_trials"], numbers)
     label = "Share of the variance of the objective"

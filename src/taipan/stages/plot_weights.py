@@ -30,6 +30,17 @@ def plot_weights(
     """Write the figures of the diagnostics of the weights.
 
     `units` are those of the quantities by name.
+
+    Parameters
+    ----------
+    diagnostics
+        JSON file of the rule ``check_weights``.
+    header
+        ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    units
+        Quantity → its unit.
+    figures
+        Files of each figure.
     """
     numbers = weight_numbers(read_json(diagnostics), header, units)
     save_figure(distribution_figure(numbers), figures["weights"], numbers)

@@ -8,7 +8,15 @@ from taipan.atomic import write_text
 
 
 def publish_workspace(workspace: str, published: str) -> None:
-    """Copy a file, to the byte."""
+    """Copy a file, to the byte.
+
+    Parameters
+    ----------
+    workspace
+        File to copy.
+    published
+        File to write.
+    """
     write_text(published, Path(workspace).read_text(encoding="utf-8"))
 
 

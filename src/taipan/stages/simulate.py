@@ -9,7 +9,21 @@ from taipan.simulation import load_simulation
 
 
 def simulate(dataset: str, folder: str, settings: dict[str, Any], seed: int, file: str) -> None:
-    """Write the ROOT file of a dataset."""
+    """Write the ROOT file of a dataset.
+
+    Parameters
+    ----------
+    dataset
+        Its name.
+    folder
+        Folder of the analysis, whose ``simulation.py`` is run.
+    settings
+        What it asks for: luminosity, signal strength, events of each dataset and more.
+    seed
+        Seed of the simulation.
+    file
+        ROOT file to write.
+    """
     load_simulation(folder).simulate(dataset, Path(file), settings, seed)
 
 

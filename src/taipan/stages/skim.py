@@ -18,7 +18,25 @@ def skim(
     cutflow: str,
     identities: str,
 ) -> None:
-    """Select the events of a chunk of a local `file`, or if that is None of one on the mirrors."""
+    """Select the events of a chunk of a local `file`, or if that is None of one on the mirrors.
+
+    Parameters
+    ----------
+    file
+        ROOT file, or the receipt of its download; None: it is read from a mirror.
+    task
+        Chunk and settings, as `SkimTask.from_rule` reads them.
+    code
+        Version of the code, written into the files.
+    remote
+        Section `remote`, with the mirrors.
+    events
+        Parquet file to write.
+    cutflow
+        JSON file to write.
+    identities
+        Parquet file to write: which events were read.
+    """
     # a receipt is what a download leaves for Snakemake
     path = None if file is None else Path(file.removesuffix(RECEIPT))
     chunk = SkimTask.from_rule(task, path, code, remote)

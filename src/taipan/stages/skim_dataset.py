@@ -21,7 +21,24 @@ def skim_dataset(
     cutflows: Sequence[str],
     identities: Sequence[str],
 ) -> None:
-    """Select the events of every chunk; `files` are those of the chunks, none if on mirrors."""
+    """Select the events of every chunk; `files` are those of the chunks, none if on mirrors.
+
+    Parameters
+    ----------
+    files
+        ROOT files of the chunks, or receipts of their downloads; none if read from a
+        mirror.
+    tasks
+        Chunk and settings of each, as `SkimTask.from_rule` reads them.
+    code
+        Version of the code, written into the files.
+    remote
+        Section `remote`, with the mirrors.
+    dask_scheduler
+        Address of the scheduler of the Dask cluster.
+    events, cutflows, identities
+        Files to write, as of the rule ``skim``, one for each chunk.
+    """
     # the workers have working directories of their own
     paths = [Path(file.removesuffix(RECEIPT)).resolve() for file in files]
     sources: list[Path | None] = list(paths) if paths else [None] * len(tasks)

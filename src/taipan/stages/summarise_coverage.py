@@ -30,6 +30,17 @@ def summarise_coverage(
 ) -> None:
     """Write the report of the coverage and its figure.
 
+    Parameters
+    ----------
+    workspace
+        JSON file of the rule ``build_workspace``.
+    pseudo_data
+        JSON files of the rule ``draw_pseudo_data``.
+    report
+        JSON file to write.
+    figures
+        Files of the figure.
+
     Raises
     ------
     TaipanError

@@ -220,10 +220,11 @@ def _truth(summary: Mapping[str, Any]) -> str:
         pull = _pull(factor["value"] - truth[key], factor["stat"])
         measured = format_measurement(factor["value"], factor["stat"])
         rows.append([name, f"{truth[key]:g}", f"{measured} ({pull.rstrip(', ')})"])
-    mismodelling = truth["mismodelling"]
-    family = mismodelling["family"]
-    size = "" if family == "none" else f", size {mismodelling['size']:g}"
-    rows.append(["mismodelling of the pseudo-data", f"{family}{size}", _ABSENT])
+    if "mismodelling" in truth:
+        mismodelling = truth["mismodelling"]
+        family = mismodelling["family"]
+        size = "" if family == "none" else f", size {mismodelling['size']:g}"
+        rows.append(["mismodelling of the pseudo-data", f"{family}{size}", _ABSENT])
     return format_table(["quantity", "injected", "measured"], rows)
 
 

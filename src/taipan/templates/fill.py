@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,11 +22,14 @@ from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
+from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
 DATA = "data"
 SCORE = "nn_score"
+TOGETHER = 400_000
+"""Shifted events that are looked at together, at most twice as many; memory grows with it."""
 
 Scorer = Callable[[Array, Array], Array]
 """(features (n, f) float32, folds (n,)) → score (n,)."""
@@ -154,20 +158,29 @@ def _fill_block(
     nominal = filler.locate(events.columns, events.folds, settings.regions)
     filler.fill(observables, nominal, None, weights)
     # a quantity may be both, with other bins; these figures show all the data
-    bins = _find_bins(nominal.quantities, nominal.regions, settings.control)
+    bins = find_bins(nominal.quantities, nominal.regions, settings.control)
     filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
+    waiting: list[Moved] = []
+
+    def fill_waiting() -> None:
+        for variation, located in filler.relocate(nominal, waiting):
+            filler.fill(observables, located, variation, weights)
+        waiting.clear()
+
     for variation in relevant:
         kind = variation.systematic.kind
         if kind == "kinematic":
             shift = analysis.shifts[variation.systematic.shift or ""]
             size = variation.sign * (variation.systematic.size or 0.0)
-            shifted = shift.function(events.columns, size)
-            filler.fill(observables, filler.relocate(nominal, shifted), variation, weights)
+            waiting.append(filler.find_moved(variation, shift.function(events.columns, size)))
+            if sum(len(item.rows) for item in waiting) > TOGETHER:
+                fill_waiting()
         elif kind == "weight":
             varied = _alternative(events, variation, settings, nominal.quantities)
             filler.fill(observables, nominal, variation, varied)
         else:
             filler.fill(observables, nominal, variation, weights)
+    fill_waiting()
 
 
 def _alternative(
@@ -210,62 +223,6 @@ def _concerns(variation: Variation, events: DatasetEvents, settings: FillSetting
     return any(events.name in settings.samples[name].datasets for name in systematic.samples)
 
 
-@dataclass(frozen=True)
-class _Located:
-    """Where each event is.
-
-    Attributes
-    ----------
-    quantities
-        Of the nominal events; a variation has none.
-    regions, samples
-        Name → bool array, shape (n,).
-    bins
-        Observable → position on its axis with flow bins, shape (n,).
-    """
-
-    quantities: Mapping[str, Array]
-    regions: Mapping[str, Array]
-    samples: Mapping[str, Array]
-    bins: Mapping[str, Array]
-
-
-class _Rows(Mapping[str, Array]):
-    """Some rows of columns, picked when a column is asked for."""
-
-    def __init__(self, columns: Mapping[str, Array], rows: Array) -> None:
-        self._columns = columns
-        self._rows = rows
-        self._picked: dict[str, Array] = {}
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self._picked:
-            self._picked[name] = self._columns[name][self._rows]
-        return self._picked[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
-
-    def __len__(self) -> int:
-        return len(self._columns)
-
-
-def _find_bins(
-    quantities: Mapping[str, Array],
-    regions: Mapping[str, Array],
-    observables: Mapping[str, Observable],
-) -> dict[str, Array]:
-    """Find the position of each event of a region on each axis, with flow bins."""
-    used = np.flatnonzero(np.logical_or.reduce(list(regions.values())))
-    bins = {}
-    for name, observable in observables.items():
-        bins[name] = np.zeros(len(quantities["passes"]), dtype=np.intp)
-        axis = hist.axis.Variable(observable.binning)
-        # a missing value (NaN) belongs to the overflow bin
-        bins[name][used] = axis.index(quantities[name][used]) + 1
-    return bins
-
-
 class _Filler:
     """Finds regions and bins of events, and fills histograms."""
 
@@ -293,7 +250,7 @@ class _Filler:
         folds: Array,
         regions: Mapping[str, Region],
         known: tuple[Mapping[str, Array], frozenset[str]] | None = None,
-    ) -> _Located:
+    ) -> Located:
         """Find regions, samples and bins of events; `known` are quantities before a shift."""
         if known is not None and self._analysis.recompute is not None:
             quantities = dict(self._analysis.recompute(columns, *known))
@@ -307,15 +264,15 @@ class _Filler:
             score = np.full(n, np.nan, dtype=np.float32)
             score[used] = self._scorer(np.stack(inputs, axis=1).astype(np.float32), folds[used])
             quantities[SCORE] = score
-        bins = _find_bins(quantities, inside, self._settings.observables)
+        bins = find_bins(quantities, inside, self._settings.observables)
         if self._events.is_data:
             samples = {DATA: np.ones(n, dtype=bool)}
         else:
             samples = sample_masks(quantities, self._defined(), self._events.name)
-        return _Located(quantities, inside, samples, bins)
+        return Located(quantities, inside, samples, bins)
 
-    def relocate(self, nominal: _Located, shifted: Columns) -> _Located:
-        """Find regions, samples and bins again of the events that a shift has changed."""
+    def find_moved(self, variation: Variation, shifted: Columns) -> Moved:
+        """Find the events that a shift has changed."""
         columns = self._events.columns
         changed = np.zeros(len(self._events.folds), dtype=bool)
         for name, values in shifted.items():
@@ -323,21 +280,28 @@ class _Filler:
                 before = columns[name]
                 moved = (values != before) & ~(np.isnan(values) & np.isnan(before))
                 changed |= moved.reshape(len(changed), -1).any(axis=1)
-        chosen = np.flatnonzero(changed)
+        rows = np.flatnonzero(changed)
         unchanged = frozenset(name for name, values in shifted.items() if values is columns[name])
-        known = (_Rows(nominal.quantities, chosen), unchanged)
-        moved_to = self.locate(
-            _Rows(shifted, chosen), self._events.folds[chosen], self._varied, known
-        )
+        return Moved(variation, rows, Rows(shifted, rows), unchanged)
 
-        def replaced(kind: str) -> dict[str, Array]:
-            found = {}
-            for name, values in getattr(moved_to, kind).items():
-                found[name] = getattr(nominal, kind)[name].copy()
-                found[name][chosen] = values
-            return found
+    def relocate(
+        self, nominal: Located, moved: Sequence[Moved]
+    ) -> Iterator[tuple[Variation, Located]]:
+        """Find regions, samples and bins again of what variations have changed.
 
-        return _Located({}, replaced("regions"), replaced("samples"), replaced("bins"))
+        All of them are looked at together if they leave the same columns unchanged: a call for a
+        few events takes nearly as long as one for many.
+        """
+        for _, group in itertools.groupby(moved, lambda item: item.unchanged):
+            parts = list(group)
+            rows = np.concatenate([item.rows for item in parts])
+            known = (Rows(nominal.quantities, rows), parts[0].unchanged)
+            columns = Joined([item.columns for item in parts])
+            found = self.locate(columns, self._events.folds[rows], self._varied, known)
+            stop = 0
+            for item in parts:
+                start, stop = stop, stop + len(item.rows)
+                yield item.variation, replace_rows(nominal, item.rows, found, slice(start, stop))
 
     def _defined(self) -> dict[str, Sample]:
         """List the samples that take events of this dataset, nominally or as an alternative."""
@@ -353,7 +317,7 @@ class _Filler:
     def fill(
         self,
         histograms: Mapping[str, hist.Hist],
-        located: _Located,
+        located: Located,
         variation: Variation | None,
         weights: Array,
         *,

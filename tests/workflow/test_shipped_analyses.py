@@ -1,0 +1,67 @@
+"""The chain of the shipped analyses that are not H→ττ, on their own simulations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taipan.atomic import read_json
+from tests.project import Project, copy_project
+
+pytestmark = pytest.mark.workflow
+
+LEARNED = {"tune", "train", "check_overtraining", "check_weights", "check_decorrelation"}
+
+
+def run(folder: Path, analysis: str, events: str) -> tuple[Path, dict[str, Any]]:
+    """Run the whole chain of an analysis on few events, with 0.03 fb⁻¹ of pseudo-data."""
+    project: Project = copy_project(folder / "taipan")
+    text = f"{{analysis: {analysis}, fastsim: {{luminosity: 0.03, events: {{{events}}}}}}}"
+    overlay = project.overlay(text)
+    project.snakemake(config=(overlay,))
+    results = project.path / "results" / analysis
+    summary: dict[str, Any] = read_json(results / "summary.json")
+    rules = {path.name.split(".")[0] for path in (results / "benchmarks").iterdir()}
+    assert not rules & LEARNED
+    assert summary["gates"] == {}
+    assert not (results / "models").exists()
+    return results, summary
+
+
+def test_cross_section_of_z_is_measured_without_a_network(tmp_path: Path) -> None:
+    events = "DYJetsToLL: 60000, TTbar: 5000, WJetsToLNu: 5000"
+    results, summary = run(tmp_path, "zmumu", events)
+    found, strength = summary["cross_section"], summary["observed"]
+    assert found["unit"] == "pb"
+    assert found["observed"]["value"] == pytest.approx(2025.74 * strength["mu_hat"])
+    # luminosity, muons, trigger and acceptance: 2 %, the statistics of 25,000 events far less
+    assert found["observed"]["sigma"] == pytest.approx(40.0, abs=6.0)
+    assert found["observed"]["value"] == pytest.approx(2025.74, abs=5.0 * 40.0)
+    text = (results / "summary.md").read_text(encoding="utf-8")
+    assert "## Cross section" in text
+    assert "no network is trained" in text
+    numbers = read_json(results / "plots/prefit_m_mumu.json")
+    assert numbers["header"]["label"] == "Taipan simulation"
+    assert numbers["header"]["energy"] == 13.0
+
+
+def test_grand_challenge_fits_two_observables(tmp_path: Path) -> None:
+    events = (
+        "ttbar: 40000, ttbar_scaleup: 15000, ttbar_scaledown: 2000, ttbar_ME_var: 15000, "
+        "ttbar_PS_var: 15000, wjets: 25000, single_top_t_chan: 12000, single_top_tW: 10000, "
+        "single_top_s_chan: 4000"
+    )
+    results, summary = run(tmp_path, "agc_ttbar", events)
+    fit = read_json(results / "fit/m_trijet.json")
+    assert fit["poi"] == "ttbar_norm"
+    observed = summary["observed"]
+    assert abs(observed["mu_hat"] - 1.0) < 5.0 * observed["sigma"]
+    assert observed["significance"] > 5.0
+    assert observed["compatibility"] is not None  # tt̄ is in both regions
+    panels = read_json(results / "plots/postfit_m_trijet.json")["panels"]
+    assert [panel["label"] for panel in panels] == ["$H_T$", "$m_{bjj}$"]
+    assert all(len(panel["total"]) > 3 for panel in panels)
+    record = read_json(results / "workspaces/m_trijet_record.json")["regions"]
+    assert record["one_tag"]["observable"] == "ht"
