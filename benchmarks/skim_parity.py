@@ -32,7 +32,12 @@ ANALYSIS = load_analysis(shipped_folder("htautau"))
 TOLERANCE = 1e-5
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
 RDATAFRAME = Path(__file__).with_name("skim_rdataframe.py")
-NOT_COMPARED = {"n_jets_unstored"}  # 0 in NanoAOD: all jets are listed
+FLAGS = {"Muon_tightId", "Jet_puId", "Tau_idDecayMode", "Tau_idIsoTight"}
+NOT_COMPARED = {
+    *FLAGS,  # that every kept object has
+    *("Tau_idAntiEleTight", "Tau_idAntiMuTight"),
+    "n_jets_unstored",  # 0 in NanoAOD: all jets are listed
+}
 QUANTITIES = (
     *(f"{name}_{leg}" for name in ("pt", "eta", "phi", "m", "q", "iso", "mt") for leg in (1, 2)),
     *(f"{name}_{i}" for name in ("jpt", "jeta", "jphi", "jm", "jbtag") for i in (1, 2)),

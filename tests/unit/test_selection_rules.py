@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import awkward as ak
@@ -14,6 +15,7 @@ from taipan.columns import selection as tp
 from taipan.columns.event_block import EventBlock, Lists
 from taipan.errors import TaipanError
 
+ROOT = Path(__file__).parents[2]
 NUMBERS = ("run", "luminosityBlock", "event")
 SIMULATION = SkimContext("DY", False, {})
 
@@ -288,3 +290,14 @@ def test_every_collection_can_be_scaled(collection: str, missing: str) -> None:
     before = columns_of(collection)[f"{missing}_pt"][0]
     moved = 4.0 if collection != "FatJet" else 0.0
     assert found[f"{missing}_pt"].tolist() == [pytest.approx(before - moved)]
+
+
+def test_example_of_the_page_runs() -> None:
+    text = (ROOT / "docs/selection.md").read_text(encoding="utf-8")
+    example = text.split("```python\n")[1].split("```")[0]
+    names: dict[str, Any] = {}
+    exec(example, names)
+    analysis = names["ANALYSIS"]
+    assert analysis.trigger_branches == ("HLT_IsoMu24", "nMuon")
+    assert list(analysis.quantities) == ["m_mumu"]
+    assert analysis.shifts["muon_pt"].envelope == "muon_pt"

@@ -37,6 +37,7 @@ from taipan.nn.weights.transform import STORED
 from taipan.provenance import code_version
 from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
+from taipan.skim.envelope import derive_envelope
 
 try:
     check_files(workflow.configfiles)

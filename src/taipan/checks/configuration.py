@@ -136,7 +136,7 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
             else:
                 yield from _check_event_count(f"{path}[{i}]", name, config, catalogue)
     for systematic, item in config.systematics.items():
-        for i, name in enumerate(item.datasets or ()):
+        for i, name in enumerate(item.alternatives):
             if name in simulated:
                 path = f"systematics.{systematic}.datasets[{i}]"
                 yield from _check_event_count(path, name, config, catalogue)
@@ -252,9 +252,6 @@ def _check_envelope(config: Config, analysis: Analysis) -> Problems:
     for key in config.skim.envelope:
         if key not in needed:
             yield unknown(f"skim.envelope.{key}", key, "threshold of the analysis module", needed)
-    for key in needed:
-        if key not in config.skim.envelope:
-            yield f"skim.envelope.{key}: missing (number, > 0, < 1)"
 
 
 def _check_binning(config: Config) -> Problems:

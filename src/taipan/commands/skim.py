@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from taipan.analysis import load_analysis
 from taipan.analysis_choice import find_shipped, read_trusted, trusted_folder
 from taipan.config.load import RUN_FILE, load_config
 from taipan.config.model import Run
@@ -12,6 +13,7 @@ from taipan.remote.mirrors import is_url
 from taipan.scripting import configure_logging
 from taipan.skim.command import Source, skim_files
 from taipan.skim.cutflow import format_cutflow
+from taipan.skim.envelope import derive_envelope
 
 
 def run_skim(
@@ -60,11 +62,13 @@ def run_skim(
         name = analysis or Run.model_fields["analysis"].default
         chosen = trusted_folder(find_shipped(name, root), analysis)
         config = load_config({"analysis": str(chosen.resolve())}, root)
+    shifts, systematics = load_analysis(chosen).shifts, config.systematics.values()
+    envelope = derive_envelope(config.skim.envelope, shifts, systematics)
     result = skim_files(
         [text if is_url(text) else Path(text) for text in files],
         out,
         chosen,
-        config.skim,
+        config.skim.model_copy(update={"envelope": envelope}),
         source,
         remote=config.remote,
         processes=processes,

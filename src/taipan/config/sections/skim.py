@@ -46,6 +46,7 @@ class Skim(Strict):
     )
     envelope: dict[str, Fraction] = Field(
         default_factory=dict,
-        description="Relative loosening of each threshold of the analysis. A kinematic systematic "
-        "larger than its envelope is an error; one within it does not re-run the skim.",
+        description="Relative loosening of each threshold of the analysis. What is not given is "
+        "twice the largest size of its systematics. A kinematic systematic larger than a given "
+        "envelope is an error; one within it does not re-run the skim.",
     )
