@@ -97,7 +97,7 @@ def test_simulation_is_the_same_for_the_same_seed_and_has_its_resonance(tmp_path
 
 def test_pseudo_data_are_as_many_as_luminosity_and_strength_ask_for(tmp_path: Path) -> None:
     simulation = load_simulation(make_analysis("mine", tmp_path))
-    for mu, expected in ((0.0, 800.0), (10.0, 950.0)):
+    for mu, expected in ((0.0, 1000.0), (10.0, 1150.0)):
         path = tmp_path / f"{mu}.root"
         simulation.simulate("Data", path, {**SETTINGS, "mu": mu}, 5)
         with uproot.open(path) as file:
