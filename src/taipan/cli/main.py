@@ -15,6 +15,7 @@ from taipan.clean_text import escape_controls
 from taipan.cli.combine import combine, combine_results
 from taipan.cli.config import config
 from taipan.cli.fit import fit
+from taipan.cli.new import new
 from taipan.cli.provenance import provenance
 from taipan.cli.reproduce import bundle, reproduce
 from taipan.cli.results_folder import results_folder
@@ -40,6 +41,7 @@ def taipan() -> None:
 
 for command in (
     config,
+    new,
     skim,
     fit,
     combine,
