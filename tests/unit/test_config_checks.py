@@ -261,7 +261,7 @@ MESSAGES = {
     ),
     "default region of the adversary that is not there": (
         {"training": {"adversary": {"enabled": True}}},
-        "training.adversary.control_sample.region: 'w_control' is not a region (cr, ss_sr, ss_cr)",
+        "training.adversary.control_sample.region: 'control' is not a region (cr, ss_sr, ss_cr)",
     ),
     "signal region of the adversary": (
         {"training": {"adversary": {"enabled": True, "control_sample": {"region": "sr"}}}},

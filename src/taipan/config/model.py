@@ -106,7 +106,7 @@ class Config(Run):
     title: str = Field(description="Title on the report.")
     experiment: str = Field(
         "",
-        description="Who took the data (`CMS Open Data`), above every figure; a catalogue that "
+        description="Who took the data, above every figure; a catalogue that "
         "names somebody else in `label` goes first.",
     )
     energy: Positive | None = Field(
