@@ -296,9 +296,9 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
     from taipan.analysis import load_analysis
     from taipan.atomic import read_json
     from taipan.config.load import load_config
-    from taipan.config.sections.systematics import Systematic
     from taipan.nn.scorer import FoldScorer
     from taipan.seeds import derive_seed
+    from taipan.systematics.registry import make_systematic
 
     config = load_config({}, ROOT)
     adversary = {
@@ -310,7 +310,7 @@ def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, 
     changes = {**TRAINING, "folds": FOLDS, "checkpoint_every": 0, "adversary": adversary}
     values = {**config.training.model_dump(), **changes}
     training = type(config.training).model_validate(values)
-    systematics = {**config.systematics, "residual": Systematic.model_validate(RESIDUAL)}
+    systematics = {**config.systematics, "residual": make_systematic(**RESIDUAL)}
     config = config.model_copy(update={"training": training, "systematics": systematics})
     analysis = load_analysis(config.folder, config.quantities)
     start = time.process_time()

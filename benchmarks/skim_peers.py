@@ -38,7 +38,7 @@ def run_taipan(file: Path, output: Path) -> tuple[int, int]:
 
 def run_select(file: Path, _output: Path) -> tuple[int, int]:
     """Skim, and keep nothing."""
-    flows = [flow for _, flow in _nano_steps(Chunk(file), ANALYSIS, SETTINGS)]
+    flows = [step.flow for step in _nano_steps(Chunk(file), ANALYSIS, SETTINGS)]
     return sum(f.cuts[0].events for f in flows), sum(f.cuts[-1].events for f in flows)
 
 

@@ -37,11 +37,14 @@ class SkimContext:
         True for collision data, which have no generator record.
     envelope
         Collection's key → relative loosening of its thresholds.
+    first
+        True for the first events of a job, on which what takes time is checked.
     """
 
     dataset: str
     is_data: bool
     envelope: Mapping[str, float]
+    first: bool = True
 
 
 @dataclass(frozen=True)

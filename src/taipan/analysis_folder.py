@@ -1,6 +1,6 @@
 """The folder of an analysis: where it lies, and how its Python files are imported.
 
-``config/analyses/htautau`` is one. A folder holds ``analysis.yaml`` (samples, regions, fit),
+``config/analyses`` has some. A folder holds ``analysis.yaml`` (samples, regions, fit),
 ``selection.py`` (objects and quantities), ``datasets/*.yaml`` and, if it wants, ``corrections/``,
 ``simulation.py`` and further Python files. A file imports another one of its folder as
 ``from .cuts import MUON_PT``.

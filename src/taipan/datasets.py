@@ -217,7 +217,7 @@ def used_datasets(config: Config) -> list[str]:
     """Name every dataset that is read: the nominal ones and the alternatives of systematics."""
     names = nominal_datasets(config)
     for systematic in config.systematics.values():
-        names += systematic.datasets or []
+        names += systematic.alternatives
     return list(dict.fromkeys(names))
 
 

@@ -23,8 +23,7 @@ def test_every_room_is_described_once() -> None:
     described = [name for cell in cells for name in re.findall(r"`(\w+)/`", cell)]
     known = rooms()
     found = [name for name in described if name in known]
-    # rooms that an analysis brings are outside the library
-    assert known - set(found) <= {"analyses"}
+    assert known == set(found)
     assert len(found) == len(set(found))
 
 

@@ -11,9 +11,9 @@ import pytest
 from taipan.analysis import Shift
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.config.sections.systematics import Systematic
 from taipan.coverage.draw import Binning, SampleEvents, SourceData, Universe
-from taipan.coverage.truth import Truth, rate_factor
+from taipan.coverage.truth import Truth
+from taipan.systematics.registry import make_systematic
 from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured, same_sign
 
@@ -30,11 +30,13 @@ SAMPLES = {
     "QCD": Sample(estimate=same_sign(signal="ss")),
 }
 SYSTEMATICS = {
-    "rate": Systematic(kind="rate", size=0.1, samples=["W"], regions=["signal"]),
-    "shape": Systematic(kind="weight", weight="tilt", samples=["W"], regions=["signal"]),
-    "qcd": Systematic(kind="weight", weight="half", samples=["QCD"]),
-    "scale": Systematic(kind="kinematic", shift="x", size=0.1, symmetrize=True, samples=["W"]),
-    "smear": Systematic(kind="kinematic", shift="wide", size=0.2, one_sided=True, samples=["S"]),
+    "rate": make_systematic(kind="rate", size=0.1, samples=["W"], regions=["signal"]),
+    "shape": make_systematic(kind="weight", weight="tilt", samples=["W"], regions=["signal"]),
+    "qcd": make_systematic(kind="weight", weight="half", samples=["QCD"]),
+    "scale": make_systematic(kind="kinematic", shift="x", size=0.1, symmetrize=True, samples=["W"]),
+    "smear": make_systematic(
+        kind="kinematic", shift="wide", size=0.2, one_sided=True, samples=["S"]
+    ),
 }
 DATA = np.array([40.0, 30.0, 20.0])
 ESTIMATE = measured(SAMPLES, 1.5, 0.2)
@@ -211,7 +213,7 @@ def test_simulation_is_resampled_as_its_events_allow(universe: Universe) -> None
 def test_true_rate_is_a_power_of_the_factor_on_its_side(
     pull: float, symmetric: float, asymmetric: float
 ) -> None:
-    one = Systematic(kind="rate", size=0.1, samples=["W"])
-    other = Systematic(kind="rate", up=0.2, down=-0.3, samples=["W"])
-    assert rate_factor(one, pull) == pytest.approx(symmetric)
-    assert rate_factor(other, pull) == pytest.approx(asymmetric)
+    one = make_systematic(kind="rate", size=0.1, samples=["W"])
+    other = make_systematic(kind="rate", up=0.2, down=-0.3, samples=["W"])
+    assert one.yield_factor(pull) == pytest.approx(symmetric)
+    assert other.yield_factor(pull) == pytest.approx(asymmetric)

@@ -11,7 +11,6 @@ import pytest
 from taipan.columns.expressions import parse_expression
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.config.sections.systematics import Systematic
 from taipan.config.sections.weights import Measurement
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
@@ -29,6 +28,7 @@ from taipan.events.variations import (
 from taipan.events.weights import EventWeights
 from taipan.normalisation import normalise
 from taipan.skim.cutflow import Cut, Cutflow, merge_cutflows
+from taipan.systematics.registry import make_systematic
 from tests.made_up_estimates import same_sign
 from tests.tiny_analysis import ANALYSIS
 
@@ -65,7 +65,7 @@ def test_sample_takes_the_events_that_it_selects_of_its_datasets() -> None:
 
 
 def test_variation_acts_on_its_samples_in_its_regions_and_their_partners() -> None:
-    item = Systematic(kind="rate", size=0.1, samples=["a"], regions=["high"])
+    item = make_systematic(kind="rate", size=0.1, samples=["a"], regions=["high"])
     confined = with_sources(item, SOURCES)
     assert confined.regions == ["high", "low"]
     variation = Variation("v_up", confined, 1.0)
@@ -80,10 +80,12 @@ def test_variation_acts_on_its_samples_in_its_regions_and_their_partners() -> No
 
 def test_variations_have_the_directions_of_their_kind() -> None:
     systematics = {
-        "rate": Systematic(kind="rate", size=0.1, samples=["a"]),
-        "scale": Systematic(kind="kinematic", shift="s", size=0.1, samples=["a"]),
-        "smear": Systematic(kind="kinematic", shift="s", size=0.1, samples=["a"], one_sided=True),
-        "weight": Systematic(kind="weight", weight="w", samples=["a"]),
+        "rate": make_systematic(kind="rate", size=0.1, samples=["a"]),
+        "scale": make_systematic(kind="kinematic", shift="s", size=0.1, samples=["a"]),
+        "smear": make_systematic(
+            kind="kinematic", shift="s", size=0.1, samples=["a"], one_sided=True
+        ),
+        "weight": make_systematic(kind="weight", weight="w", samples=["a"]),
     }
     found = [(item.name, item.sign) for item in template_variations(systematics, SAMPLES)]
     assert found == [("scale_up", 1.0), ("scale_down", -1.0), ("smear_up", 1.0), ("weight_up", 1.0)]

@@ -14,12 +14,13 @@ import pytest
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.config.sections.systematics import Systematic
 from taipan.events.corrections import EventCorrection, write_corrections
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
 from taipan.likelihood.merge import Counts, find_merging
+from taipan.systematics.base import Systematic
+from taipan.systematics.registry import make_systematic
 from taipan.templates.fill import FillSettings, fill_dataset
 from tests.made_up_estimates import same_sign
 from tests.tiny_analysis import ANALYSIS
@@ -67,7 +68,7 @@ def test_values_below_above_and_missing_are_in_the_flow_bins() -> None:
 
 def test_alternative_weight_multiplies_the_nominal_one() -> None:
     """½ below 1 and 3 above, beyond the edges as in the edge bins; 1 for a missing value."""
-    weight = Systematic(kind="weight", weight="w", samples=["sig"])
+    weight = make_systematic(kind="weight", weight="w", samples=["sig"])
     found = fill_dataset(dataset(), ANALYSIS, settings(v=weight), None)[0]["x"]
     assert cell(found, "high", "v_up") == [0.5, 1.0, 12.0, 24.0 + 16.0]
     assert cell(found, "low", "v_up") == [0.0, 16.0, 0.0, 0.0]
@@ -75,7 +76,7 @@ def test_alternative_weight_multiplies_the_nominal_one() -> None:
 
 
 def test_alternative_sample_fills_its_variation_alone() -> None:
-    other = Systematic(kind="sample", samples=["sig"], datasets=["A"])
+    other = make_systematic(kind="sample", samples=["sig"], datasets=["A"])
     fill = settings(v=other)
     found = fill_dataset(dataset("A"), ANALYSIS, fill, None)[0]["x"]
     assert cell(found, "high", "v_up") == [1.0, 2.0, 4.0, 24.0]

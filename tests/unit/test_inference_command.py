@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from taipan.cli.main import main
-from taipan.config.sections.systematics import Systematic
 from taipan.coverage.draw import Binning
 from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise
 from taipan.coverage.truth import draw_truth, rate_factor
@@ -27,6 +26,7 @@ from taipan.inference.robust import combine_robustly
 from taipan.inference.scan import scan
 from taipan.inference.toy_limit import toy_limit
 from taipan.inference.toys import draw_data, pseudo_experiments
+from taipan.systematics.registry import make_systematic
 from tests.conftest import ROOT
 from tests.made_up_models import make_workspace
 from tests.public_models import MU, public_models
@@ -490,7 +490,7 @@ def test_pseudo_data_are_binned_like_templates():
 
 
 def test_truth_is_drawn_from_the_priors():
-    rate = Systematic(kind="rate", size=0.1, samples=["W"])
+    rate = make_systematic(kind="rate", size=0.1, samples=["W"])
     rng = np.random.default_rng(10)
     truths = [draw_truth({"a": rate}, (0.5, 2.5), rng) for _ in range(2000)]
     mu = np.array([item.mu for item in truths])
@@ -499,13 +499,13 @@ def test_truth_is_drawn_from_the_priors():
     assert mu.mean() == pytest.approx(1.5, abs=0.05)
     assert pulls.mean() == pytest.approx(0.0, abs=0.1)
     assert pulls.std() == pytest.approx(1.0, abs=0.05)
-    sample = Systematic(kind="sample", datasets=["Z2"], samples=["ZTT"])
+    sample = make_systematic(kind="sample", datasets=["Z2"], samples=["ZTT"])
     with pytest.raises(TaipanError, match="coverage: systematics.nlo is of kind 'sample'"):
         draw_truth({"nlo": sample}, (0.0, 1.0), rng)
 
 
 def test_rates_of_pseudo_data_are_exponential():
-    rate = Systematic(kind="rate", up=0.044, down=-0.069, samples=["ggH"])
+    rate = make_systematic(kind="rate", up=0.044, down=-0.069, samples=["ggH"])
     assert rate_factor(rate, 0.0) == 1.0
     assert rate_factor(rate, 1.0) == pytest.approx(1.044)
     assert rate_factor(rate, -1.0) == pytest.approx(0.931)

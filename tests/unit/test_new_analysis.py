@@ -10,9 +10,11 @@ import pytest
 import uproot
 
 from taipan.cli.main import main
-from taipan.config.load import load_config
+from taipan.config.load import load_catalogue, load_config
+from taipan.config.slices import hash_config
 from taipan.errors import TaipanError
 from taipan.new_analysis import make_analysis
+from taipan.reproduce.bundle import _project_files as project_files
 from taipan.simulation import load_simulation
 
 ROOT = Path(__file__).parents[2]
@@ -97,10 +99,29 @@ def test_simulation_is_the_same_for_the_same_seed_and_has_its_resonance(tmp_path
 
 def test_pseudo_data_are_as_many_as_luminosity_and_strength_ask_for(tmp_path: Path) -> None:
     simulation = load_simulation(make_analysis("mine", tmp_path))
-    for mu, expected in ((0.0, 800.0), (10.0, 950.0)):
+    for mu, expected in ((0.0, 1000.0), (10.0, 1150.0)):
         path = tmp_path / f"{mu}.root"
         simulation.simulate("Data", path, {**SETTINGS, "mu": mu}, 5)
         with uproot.open(path) as file:
             number = file["Events"].num_entries
             assert "genWeight" not in file["Events"].keys()  # noqa: SIM118 (a tree is no mapping)
         assert number == pytest.approx(expected, abs=4.0 * expected**0.5)
+
+
+def test_where_a_folder_lies_changes_no_hash_and_no_bundle(tmp_path: Path) -> None:
+    """Its files are in the bundle as those of config/analyses, its code is not."""
+    hashes, files = set(), []
+    for place in ("one", "two"):
+        config = load_config({"analysis": str(make_analysis("mine", tmp_path / place))}, ROOT)
+        hashes.add(hash_config(config))
+        files.append(project_files(config, load_catalogue(config), ROOT))
+    assert len(hashes) == 1
+    assert files[0] == files[1]
+    folder = "config/analyses/mine"
+    assert {name for name in files[0] if name.startswith(folder)} == {
+        f"{folder}/analysis.yaml",
+        f"{folder}/datasets/simulation.yaml",
+        f"{folder}/corrections/corrections.json",
+    }
+    assert b"file: corrections/corrections.json" in files[0][f"{folder}/analysis.yaml"]
+    assert str(tmp_path).encode() not in b"".join(files[0].values())

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from taipan.config.model import Config
-from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.estimates.registry import read_estimate
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
+from taipan.systematics.control_residual import measure_residual
+from taipan.systematics.registry import make_systematic
 from taipan.templates.combine import add_estimate, check_variations
-from taipan.templates.residual import add_residuals, measure_residual
+from taipan.templates.residual import add_residuals
 from tests.synthetic_templates import EDGES, SAMPLES, TRANSFER, make_config, make_histogram, nominal
 
 N = 13
@@ -187,7 +188,9 @@ def test_a_large_residual_keeps_both_directions_positive(caplog: pytest.LogCaptu
 
 def residual_config(samples: list[str], **keys: Any) -> Config:
     config = make_config()
-    systematic = Systematic(kind="control_residual", region="w_control", samples=samples, **keys)
+    systematic = make_systematic(
+        kind="control_residual", region="w_control", samples=samples, **keys
+    )
     return config.model_copy(update={"systematics": {**config.systematics, "residual": systematic}})
 
 

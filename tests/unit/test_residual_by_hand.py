@@ -9,11 +9,12 @@ import pytest
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.events.variations import template_variations
+from taipan.systematics.control_residual import measure_residual
+from taipan.systematics.registry import make_systematic
 from taipan.templates.fill import empty_histogram
-from taipan.templates.residual import add_residuals, measure_residual
+from taipan.templates.residual import add_residuals
 
 EDGES = np.array([0.0, 1.0, 2.0, 3.0])
 REGIONS = {
@@ -67,7 +68,7 @@ def test_residual_multiplies_yields_and_has_the_squares_of_the_factors() -> None
         view["variance"][process, 1, 0] = view["value"][process, 1, 0]
     view["value"][0, 0, 0] = [1.0, 2.0, 3.0, 4.0, 5.0]
     view["variance"][0, 0, 0] = [10.0, 20.0, 30.0, 40.0, 50.0]
-    item = Systematic(
+    item = make_systematic(
         kind="control_residual", region="side", samples=["a"], regions=["high", "side"]
     )
     variations = template_variations({"r": item}, {})

@@ -15,7 +15,6 @@ from taipan.columns.identity import assign_folds
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.config.sections.systematics import Systematic
 from taipan.events.load import DatasetEvents, load_dataset
 from taipan.events.variations import NOMINAL, template_variations
 from taipan.events.weights import EventWeights
@@ -23,6 +22,7 @@ from taipan.fastsim import write_dataset
 from taipan.normalisation import Normalisation
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.storage import read_events
+from taipan.systematics.registry import make_systematic
 from taipan.templates.fill import FillSettings, fill_blocks
 from tests import reference_events as reference
 from tests.conftest import fastsim_settings, skim_settings
@@ -101,7 +101,7 @@ def score(features: np.ndarray, folds: np.ndarray) -> np.ndarray:
 def fill(columns: Columns, weights: np.ndarray) -> tuple[DatasetEvents, hist.Hist]:
     """Fill the score of all shifts with the package."""
     systematics = {
-        name: Systematic(
+        name: make_systematic(
             kind="kinematic", shift=name, size=size, samples=["tt"], one_sided=name.endswith("n")
         )
         for name, size in SIZES.items()

@@ -18,7 +18,6 @@ from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.estimates.ratio import measure_transfer_factor
 from taipan.estimates.registry import find_sources
@@ -28,6 +27,8 @@ from taipan.events.selection import region_masks
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.events.weights import VertexWeights
 from taipan.normalisation import Normalisation
+from taipan.systematics.base import Systematic
+from taipan.systematics.registry import make_systematic
 from taipan.templates.combine import (
     Yield,
     add_datasets,
@@ -196,7 +197,7 @@ def test_energy_scale_moves_the_mass_the_right_way(
 def test_a_variation_that_changes_nothing_is_refused(
     dataset: DatasetEvents, analysis_config: Config
 ) -> None:
-    idle = Systematic(
+    idle = make_systematic(
         kind="kinematic", shift="tau_pt", size=1e-12, samples=["ZTT"], regions=["signal"]
     )
     systematics = {"idle": idle}
@@ -377,7 +378,9 @@ def test_region_without_events_is_named() -> None:
 
 
 def test_same_sign_estimate_by_hand() -> None:
-    shift = Variation("scale_up", Systematic(kind="kinematic", samples=["Z"], size=0.1), 1.0)
+    shift = Variation(
+        "scale_up", make_systematic(kind="kinematic", shift="s", samples=["Z"], size=0.1), 1.0
+    )
     histogram = toy(
         {
             (DATA, "ss", NOMINAL): [10.0, 7.0],

@@ -7,16 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.estimates.ratio import measure_transfer_factor
 from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.weights import EventWeights, VertexWeights, measure_vertex_weights, weigh_events
 from taipan.likelihood.binning import _quantiles
-from taipan.likelihood.modifiers import _rate_factors
 from taipan.likelihood.repair import repair_values
 from taipan.likelihood.table import Variation
 from taipan.likelihood.treatment import rate_size, split_variation
+from taipan.systematics.registry import make_systematic
 
 
 def test_transfer_factor_and_its_error() -> None:
@@ -122,7 +121,7 @@ def test_fold_of_little_weight_and_of_one_event() -> None:
     ("given", "factors"),
     [
         ({"size": 0.1}, (1.1, 0.9)),
-        ({"up": 0.1}, (1.1, 0.9)),
+        ({"size": 0.3}, (1.3, 0.7)),
         ({"up": 0.1, "down": -0.3}, (1.1, 0.7)),
         ({"up": -0.2, "down": 0.05}, (0.8, 1.05)),
     ],
@@ -130,9 +129,9 @@ def test_fold_of_little_weight_and_of_one_event() -> None:
 def test_factors_of_a_rate_at_one_standard_deviation(
     given: dict[str, float], factors: tuple[float, float]
 ) -> None:
-    """Where only `up` is given, `down` is its mirror image."""
-    found = _rate_factors("r", Systematic(kind="rate", samples=["a"], **given))
-    assert found == pytest.approx(factors)
+    """A size is up and down alike."""
+    rate = make_systematic(kind="rate", samples=["a"], **given)
+    assert (rate.yield_factor(1.0), rate.yield_factor(-1.0)) == pytest.approx(factors)
 
 
 def test_bins_of_equal_signal() -> None:

@@ -40,7 +40,7 @@ def systematic_slice():
     values["systematics"] = {
         name: item.model_dump(mode="json", exclude={"source", "group"})
         for name, item in CONFIG.systematics.items()
-        if item.kind != "rate"
+        if item.has_templates
     }
     return values
 
@@ -55,7 +55,7 @@ def plotted_stages():
     if HAS_NETWORK and CONFIG.tuning.enabled:
         names.append("plot_tuning")
     names.append("plot_fit")
-    if any(item.kind != "rate" for item in CONFIG.systematics.values()):
+    if any(item.has_templates for item in CONFIG.systematics.values()):
         names.append("plot_systematics")
     if CONFIG.control_plots:
         names.append("plot_control")

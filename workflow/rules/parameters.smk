@@ -200,7 +200,7 @@ def template_slice(*keys):
     values["systematics"] = {
         name: item.model_dump(mode="json", exclude=NOT_FILLED)
         for name, item in CONFIG.systematics.items()
-        if item.kind != "rate"
+        if item.has_templates
     }
     return values
 
@@ -240,7 +240,7 @@ def without_residuals(values):
     kept = {
         name: item
         for name, item in values["systematics"].items()
-        if item["kind"] != "control_residual"
+        if CONFIG.systematics[name].fills_events
     }
     return {**values, "systematics": kept}
 

@@ -18,7 +18,6 @@ from taipan import metrics
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
-from taipan.config.sections.systematics import Systematic
 from taipan.decorrelation import CheckSettings, check_networks
 from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.load import DatasetEvents
@@ -29,9 +28,9 @@ from taipan.nn.inputs import collect_training_events
 from taipan.nn.scorer import FoldScorer
 from taipan.search.setup import TrainingFiles, set_up_training
 from taipan.seeds import derive_seed
+from taipan.systematics.registry import make_systematic
 from taipan.templates.build import add_parts, plan_filling, take_from_data
 from taipan.templates.fill import fill_dataset
-from taipan.templates.residual import KIND
 
 logger = logging.getLogger(__name__)
 
@@ -176,20 +175,21 @@ def _at_strength(settings: Config, strength: float) -> Config:
     )
     training = settings.training.model_copy(update={"adversary": adversary})
     systematics = {
-        name: item for name, item in settings.systematics.items() if item.kind != "sample"
+        name: item for name, item in settings.systematics.items() if not item.alternatives
     }
     left_out = sorted(set(settings.systematics) - set(systematics))
     if left_out:
-        logger.warning("systematics of kind sample are left out: %s", ", ".join(left_out))
-    if not any(item.kind == KIND for item in systematics.values()):
+        logger.warning(
+            "systematics with alternative datasets are left out: %s", ", ".join(left_out)
+        )
+    if all(item.fills_events for item in systematics.values()):
         simulated = [
             name
             for name, item in settings.samples.items()
             if item.is_simulated and item.role == "background"
         ]
-        systematics[RESIDUAL] = Systematic.model_validate(
-            {"kind": KIND, "region": adversary.control_sample.region, "samples": simulated}
-        )
+        region = adversary.control_sample.region
+        systematics[RESIDUAL] = make_systematic(kind=RESIDUAL, region=region, samples=simulated)
     return settings.model_copy(update={"training": training, "systematics": systematics})
 
 
@@ -210,7 +210,7 @@ def _expect(
     kinds = {
         "total": settings.systematics,
         "without_residual": {
-            key: item for key, item in settings.systematics.items() if item.kind != KIND
+            key: item for key, item in settings.systematics.items() if item.fills_events
         },
     }
     sigmas = {}

@@ -78,13 +78,13 @@ def _refusal(config: Config, name: str) -> str:
     """Say why a name that is no domain is refused; empty if it is not known at all."""
     systematic = config.systematics.get(name)
     if systematic is not None:
-        if systematic.kind == "sample":
-            return f"'{name}' is an alternative simulation (kind sample): {_HIDES}"
+        if systematic.alternatives:
+            return f"'{name}' is an alternative simulation (kind {systematic.kind}): {_HIDES}"
         if systematic.group == "theory":
             return f"'{name}' is a theory uncertainty ({systematic.kind}): {_HIDES}"
         return f"'{name}' is a systematic: the domains are data and simulation, {_HAS_TEMPLATES}"
     for key, item in config.systematics.items():
-        if name in (item.datasets or ()):
+        if name in item.alternatives:
             return f"'{name}' is the alternative simulation of systematics.{key}: {_HIDES}"
     if any(name in item.datasets for item in config.samples.values()):
         return f"'{name}' is a simulated dataset, not a sample"

@@ -136,7 +136,7 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
             else:
                 yield from _check_event_count(f"{path}[{i}]", name, config, catalogue)
     for systematic, item in config.systematics.items():
-        for i, name in enumerate(item.datasets or ()):
+        for i, name in enumerate(item.alternatives):
             if name in simulated:
                 path = f"systematics.{systematic}.datasets[{i}]"
                 yield from _check_event_count(path, name, config, catalogue)

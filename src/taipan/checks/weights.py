@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from taipan.analysis import Analysis
-from taipan.checks.systematics import WEIGHTS
 from taipan.config.model import Config
 from taipan.config.sections.weights import Measurement
 from taipan.errors import TaipanError
 from taipan.events.corrections import read_correction
 from taipan.suggestions import unknown
+from taipan.systematics.weight import BUILT_IN
 
 
 def check_weights(config: Config, analysis: Analysis) -> Iterator[str]:
     """Yield one line a problem of the section `weights`."""
     for name, weight in config.weights.items():
         path = f"weights.{name}"
-        if name in WEIGHTS:
-            yield f"{path}: the name is taken by a built-in weight ({', '.join(WEIGHTS)})"
-        if not any(item.weight == name for item in config.systematics.values()):
+        if name in BUILT_IN:
+            yield f"{path}: the name is taken by a built-in weight ({', '.join(BUILT_IN)})"
+        if not any(item.weight_name == name for item in config.systematics.values()):
             yield f"{path}: no systematic uses it; name it in systematics.*.weight, or leave it out"
         if weight.measure is not None:
             yield from _check_measurement(f"{path}.measure", weight.measure, config, analysis)

@@ -20,7 +20,7 @@ from taipan.errors import TaipanError
 Array = NDArray[Any]
 Function = Callable[..., Any]
 CHECKED = 2000
-"""Events of each range that are selected a second time, with objects as soft as they can become."""
+"""Events of a job that are selected a second time, with objects as soft as they can become."""
 
 
 def preselect(trigger: Function | None, arrays: Columns, context: SkimContext) -> Array:
@@ -87,7 +87,7 @@ class Keeper:
         factors = {name: 1.0 + context.envelope[key] for name, key in self.loosened.items()}
         events = self._events(block, context, factors)
         cuts = self._cut(events)
-        if factors:
+        if factors and context.first:
             self._refuse_cuts_from_above(block, context, cuts)
         passed = cuts[-1][1] if cuts else np.ones(len(events), dtype=bool)
         kept = events[passed]

@@ -58,6 +58,7 @@ def schema_text() -> str:
     """
     schema = Config.model_json_schema(schema_generator=AllDefaults)
     schema["title"] = "Taipan configuration file"
+    _open_kinds(schema)
     for node in [schema, *schema["$defs"].values()]:
         _make_partial(node)
     content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
@@ -161,6 +162,18 @@ def _scalar(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
+def _open_kinds(node: Any) -> None:
+    """Let a part of a thing of several kinds be of any that it fits: its kind may be left out."""
+    if isinstance(node, dict):
+        if node.pop("discriminator", None) is not None:
+            node["anyOf"] = node.pop("oneOf")
+        for child in node.values():
+            _open_kinds(child)
+    elif isinstance(node, list):
+        for child in node:
+            _open_kinds(child)
+
+
 def _make_partial(node: dict[str, Any]) -> None:
     node.pop("required", None)
     for child in node.get("properties", {}).values():
@@ -212,7 +225,7 @@ def _described(node: Schema) -> dict[str, Any]:
 
 
 def _default(node: Schema, required: bool) -> str:
-    if required:
+    if required or "default" not in node:  # a key of some kinds may be required there
         return "*required*"
     value = node.get("default")
     return "empty" if value == "" else f"`{_scalar(value)}`"

@@ -75,11 +75,52 @@ class Fields:
         while "$ref" in node:
             described = {k: v for k, v in node.items() if k != "$ref"}
             node = {**self._definitions[node["$ref"].rsplit("/", 1)[-1]], **described}
+        if "discriminator" in node:
+            return self._join_kinds(node)
         options = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
         if len(options) == 1:
             outer = {k: v for k, v in node.items() if k != "anyOf"}
             return self.resolve({**options[0], **outer})
         return node
+
+    def _join_kinds(self, node: Schema) -> Schema:
+        """Give one section with the keys of all kinds of a thing, and each kind's own.
+
+        A key that not all of them have says whose it is. `kinds` holds the section of each.
+        """
+        key = node["discriminator"]["propertyName"]
+        kinds = {self._kind_of(key, option): self.resolve(option) for option in node["oneOf"]}
+        names = dict.fromkeys(name for kind in kinds.values() for name in kind["properties"])
+        joined: dict[str, Schema] = {}
+        for name in names:
+            found = {k: kind["properties"][name] for k, kind in kinds.items()
+                     if name in kind["properties"]}  # fmt: skip
+            texts: dict[str, list[str]] = {}
+            for kind, child in found.items():
+                texts.setdefault(str(child.get("description", "")), []).append(f"`{kind}`")
+            text = next(iter(texts))
+            if len(found) < len(kinds) or len(texts) > 1:
+                text = " ".join(f"{', '.join(of)}: {words}" for words, of in texts.items())
+            joined[name] = {**next(iter(found.values())), "description": text}
+        joined[key] = {
+            "enum": list(kinds),
+            "type": "string",
+            "description": joined[key]["description"],
+        }
+        required = [n for n in names if all(n in k.get("required", ()) for k in kinds.values())]
+        described = {k: v for k, v in node.items() if k not in ("oneOf", "discriminator")}
+        return {
+            "description": "One of several kinds",
+            **described,
+            "type": "object",
+            "properties": joined,
+            "required": required,
+            "additionalProperties": False,
+            "kinds": kinds,
+        }
+
+    def _kind_of(self, key: str, option: Schema) -> str:
+        return str(self.resolve(self.resolve(option)["properties"][key])["const"])
 
     def find(self, path: KeyPath) -> Schema | None:
         """Give the schema at a path of keys and list indices, or None if there is no such key."""
@@ -92,12 +133,28 @@ class Fields:
         return node
 
     def real_path(self, path: KeyPath) -> list[str | int]:
-        """Drop the parts of an error's location that are no keys (tags of union members)."""
+        """Drop the parts of an error's location that are no keys (kinds of a thing)."""
+        return self.walk(path)[0]
+
+    def walk(self, path: KeyPath) -> tuple[list[str | int], Schema]:
+        """Follow an error's location, in which a kind's name stands before its keys.
+
+        Returns
+        -------
+        kept, node
+            The keys, and the schema of the last: of a kind its own section.
+        """
         kept: list[str | int] = []
+        node = self.resolve(self.root)
         for part in path:
-            if self.find([*kept, part]) is not None:
+            if part in node.get("kinds", {}):
+                node = node["kinds"][part]
+                continue
+            child = _child(node, part)
+            if child is not None:
                 kept.append(part)
-        return kept
+                node = self.resolve(child)
+        return kept, node
 
     def describe(self, node: Schema) -> str:
         """Say in words what a value may be, e.g. ``integer, ≥ 2, ≤ 20``."""

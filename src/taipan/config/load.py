@@ -175,7 +175,7 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     _raise(problems)
     if "folder" in merged:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
-    config = _validate(Config, {**merged, "analysis": folder.resolve().name})
+    config = validate(Config, {**merged, "analysis": folder.resolve().name})
     return config.model_copy(update={"folder": str(folder)})
 
 
@@ -227,7 +227,7 @@ def load_catalogue(config: Config) -> Catalogue:
     path = _choose_catalogue(config)
     content = read_yaml(path)
     try:
-        catalogue = _validate(Catalogue, content)
+        catalogue = validate(Catalogue, content)
     except TaipanError as error:
         lines = str(error).splitlines()
         raise TaipanError("\n".join(f"{path}: {line}" for line in lines)) from error
@@ -280,7 +280,8 @@ def _fields(model: type[BaseModel]) -> Fields:
     return Fields(model)
 
 
-def _validate(model: type[Model], content: Mapping[str, Any]) -> Model:
+def validate(model: type[Model], content: Mapping[str, Any]) -> Model:
+    """Validate plain values; one line a problem, with key path, bad value and what is allowed."""
     fields = _fields(model)
     problems = {
         format_path(path): f"{format_path(path)}: {format_value(value)} is not allowed "
@@ -295,8 +296,11 @@ def _validate(model: type[Model], content: Mapping[str, Any]) -> Model:
         details += error.errors(include_url=False)
     for detail in details:
         path = fields.real_path(detail["loc"])
-        is_key = detail["type"] == "extra_forbidden"  # a path that exists in no model
-        location = format_path(detail["loc"] if is_key else path)
+        if detail["type"] == "extra_forbidden":  # a path that exists in no model
+            path = [*fields.real_path(detail["loc"][:-1]), detail["loc"][-1]]
+        elif detail["type"].startswith("union_tag"):
+            path = [*path, detail["ctx"]["discriminator"].strip("'")]
+        location = format_path(path)
         problems.setdefault(location, _explain(detail, path, fields))
     _raise(problems.values())
     return validated
@@ -332,13 +336,13 @@ def _explain(detail: Mapping[str, Any], path: KeyPath, fields: Fields) -> str:
     node = fields.find(path) or {}
     match detail["type"]:
         case "extra_forbidden":
-            allowed = (fields.find(detail["loc"][:-1]) or {}).get("properties", {})
+            allowed = fields.walk(detail["loc"][:-1])[1].get("properties", {})
             bad = str(detail["loc"][-1])
-            return (
-                f"{format_path(detail['loc'])}: '{bad}' is not a key{nearest(bad, allowed)} "
-                f"({', '.join(allowed)})"
-            )
-        case "missing":
+            return f"{location}: '{bad}' is not a key{nearest(bad, allowed)} ({', '.join(allowed)})"
+        case "union_tag_invalid":
+            value = format_value(detail["ctx"]["tag"])
+            return f"{location}: {value} is not allowed ({fields.describe(node)})"
+        case "missing" | "union_tag_not_found":
             about = node.get("description")
             return f"{location}: missing ({fields.describe(node)}{': ' + about if about else ''})"
         case "value_error":

@@ -28,12 +28,12 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.skim import Skim
-from taipan.config.sections.systematics import Systematic
 from taipan.config.sections.templates import Templates
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
 from taipan.config.sections.weight_check import WeightCheck
 from taipan.config.sections.weights import Weight
+from taipan.systematics.registry import AnySystematic
 
 
 class Run(Strict):
@@ -106,7 +106,7 @@ class Config(Run):
     title: str = Field(description="Title on the report.")
     experiment: str = Field(
         "",
-        description="Who took the data (`CMS Open Data`), above every figure; a catalogue that "
+        description="Who took the data, above every figure; a catalogue that "
         "names somebody else in `label` goes first.",
     )
     energy: Positive | None = Field(
@@ -134,7 +134,7 @@ class Config(Run):
     control_plots: dict[Name, Observable] = Field(
         default_factory=dict, description="Quantities plotted in every region, nominal only."
     )
-    systematics: dict[Name, Systematic] = Field(
+    systematics: dict[Name, AnySystematic] = Field(
         default_factory=dict, description="Systematic uncertainties by name."
     )
     weights: dict[Name, Weight] = Field(

@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
-from taipan.config.sections.systematics import Systematic
-from taipan.coverage.truth import Truth, rate_factor
+from taipan.coverage.truth import Truth
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import acts_on_estimate, with_sources
+from taipan.systematics.base import Systematic
+from taipan.systematics.registry import make_systematic
 from taipan.templates.fill import SCORE, Scorer
 
 Array = NDArray[Any]
@@ -254,7 +255,7 @@ class Universe:
         below = {
             name: -truth.pulls[name]
             for name, item in self._systematics.items()
-            if item.one_sided and part.sample in item.samples and truth.pulls[name] < 0.0
+            if _is_mirrored(item) and part.sample in item.samples and truth.pulls[name] < 0.0
         }
         if not below:
             return self._fill(part, counts, truth)
@@ -302,24 +303,21 @@ class Universe:
         """Shift the objects of events."""
         columns = part.columns
         for name, item in self._systematics.items():
-            if item.kind == "kinematic" and part.sample in item.samples:
-                shift = self.analysis.shifts[item.shift or ""]
-                columns = shift.function(
-                    columns, shift.size_at(truth.pulls[name], item.size or 0.0)
-                )
+            if item.moves_events and part.sample in item.samples:
+                shifted = item.shift_columns(columns, self.analysis, truth.pulls[name])
+                columns = columns if shifted is None else shifted
         return columns
 
     def _weigh(self, part: SampleEvents, region: str, truth: Truth) -> Array:
         """Give the weights of events in a region."""
         weights = part.weights
         for name, item in self._systematics.items():
-            if item.kind != "weight" or not self._acts(item, part.sample, region):
+            weight = item.weight_name
+            if weight is None or not self._acts(item, part.sample, region):
                 continue
-            if (item.weight or "") not in part.alternatives:
-                raise TaipanError(f"coverage: systematics.{name}: no weight {item.weight!r}")
-            weights = weights + truth.pulls[name] * (
-                part.alternatives[item.weight or ""] - part.weights
-            )
+            if weight not in part.alternatives:
+                raise TaipanError(f"coverage: systematics.{name}: no weight {weight!r}")
+            weights = weights + truth.pulls[name] * (part.alternatives[weight] - part.weights)
         return weights
 
     def _acts(self, item: Systematic, sample: str, region: str) -> bool:
@@ -332,8 +330,9 @@ class Universe:
     def _rate(self, sample: str, region: str, truth: Truth) -> float:
         factor = 1.0
         for name, item in self._systematics.items():
-            if item.kind == "rate" and self._acts(item, sample, region):
-                factor *= rate_factor(item, truth.pulls[name])
+            found = item.yield_factor(truth.pulls[name])
+            if found is not None and self._acts(item, sample, region):
+                factor *= found
         return factor
 
     def _observables(
@@ -377,7 +376,7 @@ def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:
 def extreme_truths(systematics: Mapping[str, Systematic], size: float = 3.0) -> list[Truth]:
     """Nominal, each kinematic shift alone at ±`size` standard deviations, and all together."""
     zero = dict.fromkeys(systematics, 0.0)
-    shifts = [name for name, item in systematics.items() if item.kind == "kinematic"]
+    shifts = [name for name, item in systematics.items() if item.moves_events]
     pulls = [{**zero, name: sign * size} for name in shifts for sign in (1.0, -1.0)]
     pulls += [{**zero, **dict.fromkeys(shifts, sign * size)} for sign in (1.0, -1.0)]
     return [Truth(1.0, values, {}) for values in (zero, *pulls)]
@@ -386,7 +385,11 @@ def extreme_truths(systematics: Mapping[str, Systematic], size: float = 3.0) -> 
 def _draw_factor(estimate: MeasuredEstimate, region: str, truth: Truth) -> float:
     """Give the true factor of a region's source."""
     pull = truth.factors.get(estimate.parameter(region), 0.0)
-    size = Systematic(
-        kind="rate", size=estimate.relative_uncertainty(region), samples=[estimate.sample]
-    )
-    return estimate.factor(region) * rate_factor(size, pull)
+    size = estimate.relative_uncertainty(region)
+    rate = make_systematic(kind="rate", size=size, samples=[estimate.sample])
+    return estimate.factor(region) * (rate.yield_factor(pull) or 0.0)
+
+
+def _is_mirrored(systematic: Systematic) -> bool:
+    """Tell whether a shift below zero is what the one above zero does, mirrored."""
+    return systematic.moves_events and len(systematic.varied) == 1

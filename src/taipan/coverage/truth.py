@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
-
-EVENT_KINDS = ("rate", "weight", "kinematic")
-"""Kinds of systematics that can be applied to single events with any size."""
+from taipan.systematics.base import Systematic
+from taipan.systematics.registry import KINDS
 
 
 @dataclass(frozen=True)
@@ -50,31 +48,17 @@ def draw_truth(
         If a systematic cannot be applied to single events.
     """
     for name, item in systematics.items():
-        if item.kind not in EVENT_KINDS:
+        if not item.acts_on_events:
+            kinds = (kind for kind, found in KINDS.items() if found.acts_on_events)
             raise TaipanError(
                 f"coverage: systematics.{name} is of kind {item.kind!r}; events can be varied by "
-                f"{', '.join(EVENT_KINDS)}"
+                f"{', '.join(kinds)}"
             )
-        if item.kind == "kinematic" and item.regions is not None:
+        if item.moves_events and item.regions is not None:
             raise TaipanError(
-                f"coverage: systematics.{name}.regions: a kinematic shift of some regions only "
+                f"coverage: systematics.{name}.regions: a shift of some regions only "
                 "cannot be applied to events"
             )
     mu = float(rng.uniform(*mu_range))
     pulls = {name: float(rng.normal()) for name in systematics}
     return Truth(mu, pulls, {name: float(rng.normal()) for name in factors})
-
-
-def rate_factor(systematic: Systematic, pull: float) -> float:
-    """Factor of a yield at `pull` standard deviations of a rate, κ^pull as the fit has it far out.
-
-    Inside ±1 the fit interpolates with a polynomial that differs from the exponential for
-    asymmetric rates by less than 10⁻³ of the yield.
-    """
-    size = systematic.size or 0.0
-    up = 1.0 + (size if systematic.up is None else systematic.up)
-    if systematic.up is None:
-        down = 1.0 - size
-    else:
-        down = 1.0 + (-systematic.up if systematic.down is None else systematic.down)
-    return float(up**pull if pull >= 0.0 else down ** (-pull))

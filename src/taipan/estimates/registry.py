@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,10 +28,10 @@ METHODS: tuple[type[Estimate], ...] = tuple(
 
 if TYPE_CHECKING:
     AnyEstimate = Estimate
-elif len(METHODS) == 1:
-    (AnyEstimate,) = METHODS
 else:
-    AnyEstimate = Annotated[METHODS, Field(discriminator="method")]
+    AnyEstimate = functools.reduce(operator.or_, METHODS)
+    if len(METHODS) > 1:
+        AnyEstimate = Annotated[AnyEstimate, Field(discriminator="method")]
 """Keys of ``samples.NAME.estimate``: those of the method that `method` names."""
 
 

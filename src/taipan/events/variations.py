@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.config.sections.systematics import Systematic
 from taipan.estimates.registry import find_sources
+from taipan.systematics.base import Systematic
 
 NOMINAL = "nominal"
 DIRECTIONS = {"up": 1.0, "down": -1.0}
@@ -70,18 +70,13 @@ def template_variations(
 ) -> list[Variation]:
     """List the variations that need templates, in the order of the configuration.
 
-    Kinematic variations have both directions unless they are declared one-sided; weights and
-    alternative samples have one (up).
-    Rates need no templates. A variation of some regions acts in the sources of an estimate there,
-    too.
+    A systematic says which directions it has; those that change yields alone need no templates. A
+    variation of some regions acts in the sources of an estimate there, too.
     """
     found = []
     sources = find_sources(samples)
     for name, declared in systematics.items():
-        if declared.kind == "rate":
-            continue
         systematic = with_sources(declared, sources)
-        two_sided = systematic.kind == "kinematic" and not systematic.one_sided
-        for direction in ("up", "down") if two_sided else ("up",):
+        for direction in systematic.varied:
             found.append(Variation(f"{name}_{direction}", systematic, DIRECTIONS[direction]))
     return found

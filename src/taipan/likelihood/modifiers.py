@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Config
-from taipan.config.sections.systematics import Systematic
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import Counts
@@ -28,6 +27,7 @@ from taipan.likelihood.treatment import (
     split_variation,
     treat_variation,
 )
+from taipan.systematics.base import Systematic
 
 logger = logging.getLogger(__name__)
 
@@ -195,8 +195,8 @@ class Builder:
         """Give the rate systematics of a sample; `shown` is its name in the model."""
         modifiers = []
         for name, systematic in self._acting(region):
-            if systematic.kind == "rate" and sample in systematic.samples:
-                up, down = _rate_factors(name, systematic)
+            up, down = systematic.yield_factor(1.0), systematic.yield_factor(-1.0)
+            if up is not None and down is not None and sample in systematic.samples:
                 size = rate_size(up, down)
                 self._note_change(name, size)
                 if self._keep(name, shown, region, "rate", size):
@@ -327,12 +327,3 @@ class Builder:
 def plain(values: Array | Sequence[float]) -> list[float]:
     """Give numbers that JSON can hold."""
     return [float(value) for value in values]
-
-
-def _rate_factors(name: str, systematic: Systematic) -> tuple[float, float]:
-    if systematic.up is not None:
-        down = -systematic.up if systematic.down is None else systematic.down
-        return 1.0 + systematic.up, 1.0 + down
-    if systematic.size is None:
-        raise LikelihoodError(f"systematics.{name}.size: a rate needs `size`, or `up` and `down`")
-    return 1.0 + systematic.size, 1.0 - systematic.size

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Config
-from taipan.config.sections.systematics import Systematic
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.selection import belongs_to
 from taipan.likelihood.errors import LikelihoodError
@@ -22,6 +21,7 @@ from taipan.likelihood.merge import Counts, Merging, find_merging, merge_values
 from taipan.likelihood.repair import Repair, describe_repair, repair_counts, repair_values
 from taipan.likelihood.subtracted import find_subtracted, list_directions
 from taipan.likelihood.table import DATA, NOMINAL, Sides, Table, Variation, make_variation
+from taipan.systematics.base import Systematic
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def collect_regions(
     shifted = {
         name: _affected_samples(table, config, name, systematic)
         for name, systematic in config.systematics.items()
-        if systematic.kind != "rate"
+        if systematic.has_templates
     }
     tables = {region: (own or {}).get(region, table) for region in fitted}
     return [
@@ -159,7 +159,7 @@ def _affected_samples(
         raise LikelihoodError(
             f"systematics.{name}: sample {lacking} has no template {down!r}, the others have"
         )
-    two_sided: Sides = "averaged" if systematic.symmetrize else "both"
+    two_sided: Sides = "averaged" if systematic.is_averaged else "both"
     return {
         sample: two_sided if table.is_filled(sample, down) else "mirrored" for sample in simulated
     }

@@ -12,11 +12,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taipan.config.sections.systematics import Systematic
 from taipan.config.sections.templates import Templates
 from taipan.likelihood.merge import Counts
 from taipan.likelihood.smooth import SMALLEST_NUMBER, smooth_variation
 from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
+from taipan.systematics.base import Systematic
 
 Array = npt.NDArray[np.float64]
 Part = Literal["rate", "shape"]
@@ -112,10 +112,10 @@ def treat_variation(
     Variation
         New templates; each keeps its total yield.
     """
-    if systematic.smooth == "none" or len(counts.values) < SMALLEST_NUMBER:
+    if systematic.smoothing == "none" or len(counts.values) < SMALLEST_NUMBER:
         return variation
     up, down = (
-        smooth_variation(counts.values, counts.variances, side, systematic.smooth)
+        smooth_variation(counts.values, counts.variances, side, systematic.smoothing)
         for side in (variation.up, variation.down)
     )
     change = max(largest_change(variation.up, up), largest_change(variation.down, down))
@@ -124,7 +124,7 @@ def treat_variation(
             "systematic": name,
             "sample": place[0],
             "region": place[1],
-            "method": systematic.smooth,
+            "method": systematic.smoothing,
             "largest_change": _finite(change),
         }
     )

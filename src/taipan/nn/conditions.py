@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from taipan import metrics
 from taipan.config.sections.overtraining import OvertrainingCondition
+from taipan.metrics.registry import EPOCH_METRICS
 
 FloatArray = NDArray[np.float64]
 
-HIGHER_IS_BETTER = frozenset({"auc"})
+HIGHER_IS_BETTER = frozenset(n for n, item in EPOCH_METRICS.items() if item.higher_is_better)
 _SIGMA_MU_BINS = 10
 _MIN_BIN_EVENTS = 5.0  # n_eff of the background in a bin of σ(μ), in either part
 
@@ -222,16 +223,9 @@ def significance(probability: float) -> float:
     return max(0.0, -NormalDist().inv_cdf(min(max(probability, smallest), 0.5)))
 
 
-_MEASURES = {
-    "bce": metrics.bce_with_terms,
-    "brier": metrics.brier_with_terms,
-    "auc": metrics.auc_with_terms,
-}
-
-
 def _measure(metric: str, part: Part, scores: FloatArray) -> tuple[float, FloatArray]:
     """Give a metric of scores of a part, and by how much each event moves it."""
-    return _MEASURES[metric](part.labels, scores, part.weights)
+    return EPOCH_METRICS[metric].with_terms(part.labels, scores, part.weights)
 
 
 def _sigma_mu(train: Part, unseen: Part) -> list[tuple[float, float]]:

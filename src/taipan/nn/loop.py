@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan import metrics
 from taipan.errors import TaipanError
+from taipan.metrics.registry import EPOCH_METRICS
 from taipan.nn.checkpoint import Checkpoint, Saved
 from taipan.nn.conditions import Part, compare
 from taipan.nn.engine import Engine
@@ -28,8 +28,6 @@ from taipan.seeds import derive_seed
 logger = logging.getLogger(__name__)
 
 _LOG_EVERY = 10  # epochs between lines of the log
-_ALWAYS = ("bce", "brier", "auc")  # metrics of every history
-_CHEAP = {"bce": metrics.bce, "brier": metrics.brier, "auc": metrics.auc}
 
 Hook = Callable[[Engine, History], str | None]
 """Called after each epoch; a text ends the training and says why."""
@@ -158,9 +156,11 @@ def _measure(train: Part, validation: Part, plan: Plan) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, found in compared.items():
         values |= {f"train_{name}": found.train, f"validation_{name}": found.unseen}
-    for name in (item for item in _ALWAYS if item not in wanted):
+    for name, metric in EPOCH_METRICS.items():
+        if name in wanted:
+            continue
         for part_name, part in (("train", train), ("validation", validation)):
-            values[f"{part_name}_{name}"] = _CHEAP[name](part.labels, part.scores, part.weights)
+            values[f"{part_name}_{name}"] = metric.value(part.labels, part.scores, part.weights)
     overtrained = False
     for item in plan.conditions:
         found = compared[item.metric]

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.config.sections.systematics import Systematic
 from taipan.errors import TaipanError
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.likelihood.table import Sides, Table, read_table
@@ -31,6 +30,7 @@ from taipan.plotting.style import (
     new_figure,
     with_unit,
 )
+from taipan.systematics.base import Systematic
 
 _WIDTH, _HEIGHT, _GAP = 5.2, 1.35, 0.12  # of a panel and between rows, in inches
 _CLASSES = ("background", "signal")
@@ -262,7 +262,7 @@ def _sides(
     """Make two templates of those filled, as the likelihood does sample by sample."""
     if len(varied) == 1:
         return "mirrored", varied[0], 2.0 * nominal - varied[0]
-    if not systematic.symmetrize:
+    if not systematic.is_averaged:
         return "both", varied[0], varied[1]
     half = 0.5 * (varied[0] - varied[1])
     return "averaged", nominal + half, nominal - half

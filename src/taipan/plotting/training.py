@@ -12,12 +12,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from taipan.metrics.registry import EPOCH_METRICS
 from taipan.plotting.stack import mark_outside, ratio_to
 from taipan.plotting.style import CYCLE, add_header, house_style, inch_margins, new_figure
 
 Array = NDArray[np.float64]
 
-_METRICS = {"brier": "Brier score", "bce": "Binary cross-entropy", "auc": "AUC"}
 _COLOURS = {"background": "#3f66c9", "signal": "#c91f37"}
 _RATIO_LIMITS = (0.0, 2.0)
 _LEGEND_COLUMNS = 8
@@ -92,7 +92,7 @@ def learning_figure(numbers: Mapping[str, Any]) -> Figure:
             best = network["best_epoch"]
             place.plot(best + 1, curves["validation"][best], "o", color=colour, ms=6, mec="black")
         place.set_xlabel("Epoch")
-        place.set_ylabel(_METRICS.get(metric, metric))
+        place.set_ylabel(EPOCH_METRICS[metric].label)
     folds = [
         Line2D([], [], color=colour, lw=2, label=f"Fold {fold}") for fold, colour in colours.items()
     ]

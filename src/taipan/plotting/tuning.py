@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
+from taipan.metrics.registry import EPOCH_METRICS
 from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
 from taipan.search.importance import Value
 
@@ -32,10 +33,8 @@ _ORDER = (
     "schedule",
     "feature_set",
 )
-_METRICS = {
-    "brier": "Brier score",
-    "bce": "Binary cross-entropy",
-    "auc": "AUC",
+_LABELS = {
+    **{name: metric.label for name, metric in EPOCH_METRICS.items()},
     "sigma_mu": "Expected σ(μ)",
 }
 _BOOTSTRAPS = 200
@@ -185,7 +184,7 @@ def trials_figure(numbers: Mapping[str, Any]) -> Figure:
     axes.minorticks_off()
     for side in axes.spines.values():
         side.set_visible(False)
-    label = _METRICS.get(numbers["objective"], numbers["objective"])
+    label = _LABELS.get(numbers["objective"], numbers["objective"])
     add_header(axes, axes, numbers["header"], f"{len(trials)} trials, {label}")
     return figure
 
@@ -295,7 +294,7 @@ def selection_figure(selection: Mapping[str, Any], header: Mapping[str, Any]) ->
     names = ["all", *(f"− {step['dropped']}" for step in steps[1:])]
     axes.set_xticks(places, names, rotation=90, size=9)
     axes.minorticks_off()
-    axes.set_ylabel(f"{_METRICS[selection['metric']]}, validation")
+    axes.set_ylabel(f"{_LABELS[selection['metric']]}, validation")
     axes.legend(loc="upper left")
     add_header(axes, axes, header, "Backward elimination")
     return figure

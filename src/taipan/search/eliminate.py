@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from taipan import metrics
 from taipan.config.sections.input_selection import InputSelection
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
+from taipan.metrics.registry import EPOCH_METRICS
 from taipan.nn.data import FloatArray, TrainingSet, split_folds
 from taipan.nn.engine import prepare_tensorflow
 from taipan.nn.train import FoldPlan, make_engine, train_fold
@@ -31,7 +31,6 @@ from taipan.seeds import derive_seed
 logger = logging.getLogger(__name__)
 
 _HELD_OUT = 0  # the fold that is not looked at, as in the search for hyperparameters
-_LOSSES: Mapping[str, Callable[..., float]] = {"brier": metrics.brier, "bce": metrics.bce}
 
 
 @dataclass
@@ -52,7 +51,8 @@ class _Trainer:
         folds, events = self.plan.settings.folds, self.events
         self._split = split_folds(events.folds, events.identifiers, _HELD_OUT, folds)
         self._rows = np.flatnonzero(self._split.validation)
-        self._loss = _LOSSES[self.plan.settings.early_stopping_metric.removeprefix("bounded_")]
+        metric = self.plan.settings.early_stopping_metric.removeprefix("bounded_")
+        self._loss = EPOCH_METRICS[metric].value
 
     def train(self, kept: Features) -> list[float]:
         """Train with some features; give the validation loss of each repeat."""

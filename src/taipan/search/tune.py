@@ -24,6 +24,7 @@ from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
 from taipan.errors import TaipanError
+from taipan.metrics.registry import EPOCH_METRICS
 from taipan.nn.data import TrainingSet, check_split, split_folds
 from taipan.nn.weights.transform import order_events
 from taipan.provenance import hash_content
@@ -42,7 +43,7 @@ _RESULTS = (
     "epochs",
     "best_epoch",
     "overtrained_epochs",
-    *(f"{part}_{metric}" for part in ("train", "validation") for metric in ("brier", "bce", "auc")),
+    *(f"{part}_{metric}" for part in ("train", "validation") for metric in EPOCH_METRICS),
 )
 HYPERPARAMETERS = (
     "layers",

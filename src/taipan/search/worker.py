@@ -22,6 +22,7 @@ from taipan.atomic import read_json, write_json
 from taipan.config.sections.tuning import Tuning
 from taipan.errors import TaipanError
 from taipan.import_path import drop_folder
+from taipan.metrics.registry import EPOCH_METRICS
 from taipan.nn.conditions import HIGHER_IS_BETTER
 from taipan.nn.data import split_folds
 from taipan.scripting import configure_logging
@@ -195,7 +196,7 @@ def _describe(fitted: Fitted, objective: str) -> dict[str, Any]:
         "running_best": running_best(history, objective),
     }
     for part in ("train", "validation"):
-        for metric in ("brier", "bce", "auc"):
+        for metric in EPOCH_METRICS:
             described[f"{part}_{metric}"] = history[f"{part}_{metric}"][best]
     return described
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from taipan.analysis import Shift
-from taipan.config.sections.systematics import Systematic
+from taipan.systematics.base import Systematic
 
 DEVIATIONS = 2.0
 """Pseudo-experiments vary the sizes too; beyond two standard deviations few of them lie."""

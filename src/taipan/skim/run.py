@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -316,7 +316,7 @@ def _nano_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Ite
             events = events.with_scalars(genWeight=weights[passed])
         entries = low + np.flatnonzero(passed)
         require_finite(chunk.path, events.columns(), entries)
-        record, cuts = analysis.select(events, settings.context)
+        record, cuts = analysis.select(events, replace(settings.context, first=low == start))
         kept = weights[passed]
         chosen = np.zeros(high - low, dtype=bool)
         chosen[np.flatnonzero(passed)[cuts[-1][1]] if cuts else passed] = True

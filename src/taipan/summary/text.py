@@ -52,7 +52,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
 
 
 def plain_label(label: str) -> str:
-    r"""Turn a label for plots into plain text: ``$m_{vis}$`` becomes ``m_vis``."""
+    r"""Turn a label for plots into plain text: ``$p_{T}$`` becomes ``p_T``."""
     return re.sub(r"[${}\\]", "", label)
 
 

@@ -198,8 +198,8 @@ def check_variations(
 ) -> None:
     """Refuse variations that change no template, or none of a sample that they list.
 
-    A kinematic variation may leave a sample of few events as it is, because none of them crosses
-    the edge of a bin or a cut; a warning then names the two.
+    A variation that moves events may leave a sample of few events as it is, because none of them
+    crosses the edge of a bin or a cut; a warning then names the two.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def check_variations(
                 changed[key] = changed.get(key, False) or change
     if idle:
         raise TaipanError(f"systematics: {', '.join(idle)} changes no template")
-    kinds = {item.name.rsplit("_", 1)[0]: item.systematic.kind for item in variations}
+    moving = {item.name.rsplit("_", 1)[0] for item in variations if item.systematic.moves_events}
     problems = []
     for systematic, sample in (key for key, change in changed.items() if not change):
         others = [name for key, name in changed if key == systematic and changed[key, name]]
@@ -237,7 +237,7 @@ def check_variations(
             f"systematics.{systematic}.samples: '{sample}': none of its templates is changed; "
             f"leave it out, or mend the variation (changed are {', '.join(others)})"
         )
-        if kinds[systematic] == "kinematic":
+        if systematic in moving:
             logger.warning("%s", text)
         else:
             problems.append(text)

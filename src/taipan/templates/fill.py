@@ -22,6 +22,7 @@ from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
+from taipan.systematics.base import WeighedEvents
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
@@ -160,49 +161,40 @@ def _fill_block(
     # a quantity may be both, with other bins; these figures show all the data
     bins = find_bins(nominal.quantities, nominal.regions, settings.control)
     filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
+    alternatives = {} if events.weights is None else events.weights.alternatives
+    weighed = WeighedEvents(
+        events.name,
+        None if events.weights is None else weights,
+        alternatives,
+        nominal.quantities,
+    )
     waiting: list[Moved] = []
+    changed: dict[str, Array] = {}
 
     def fill_waiting() -> None:
         for variation, located in filler.relocate(nominal, waiting):
-            filler.fill(observables, located, variation, weights)
+            filler.fill(observables, located, variation, changed.pop(variation.name, weights))
         waiting.clear()
 
     for variation in relevant:
-        kind = variation.systematic.kind
-        if kind == "kinematic":
-            shift = analysis.shifts[variation.systematic.shift or ""]
-            size = variation.sign * (variation.systematic.size or 0.0)
-            waiting.append(filler.find_moved(variation, shift.function(events.columns, size)))
-            if sum(len(item.rows) for item in waiting) > TOGETHER:
-                fill_waiting()
-        elif kind == "weight":
-            varied = _alternative(events, variation, settings, nominal.quantities)
-            filler.fill(observables, nominal, variation, varied)
-        else:
-            filler.fill(observables, nominal, variation, weights)
+        systematic = variation.systematic
+        shifted = systematic.shift_columns(events.columns, analysis, variation.sign)
+        varied = systematic.weigh_events(variation.name, weighed, settings.corrections)
+        if shifted is None:
+            filler.fill(observables, nominal, variation, weights if varied is None else varied)
+            continue
+        if varied is not None:
+            changed[variation.name] = varied
+        waiting.append(filler.find_moved(variation, shifted))
+        if sum(len(item.rows) for item in waiting) > TOGETHER:
+            fill_waiting()
     fill_waiting()
-
-
-def _alternative(
-    events: DatasetEvents,
-    variation: Variation,
-    settings: FillSettings,
-    quantities: Mapping[str, Array],
-) -> Array:
-    """Weights under a weight variation."""
-    name = variation.systematic.weight or ""
-    if name in settings.corrections:
-        factor = settings.corrections[name].evaluate(quantities)
-        return factor if events.weights is None else events.weights.nominal * factor
-    if events.weights is None or name not in events.weights.alternatives:
-        raise TaipanError(f"{variation.name}: weight '{name}' is not applied to '{events.name}'")
-    return events.weights.alternatives[name]
 
 
 def _processes(dataset: str, settings: FillSettings) -> list[str]:
     own = [name for name, sample in settings.samples.items() if dataset in sample.datasets]
     for variation in settings.variations:
-        if dataset in (variation.systematic.datasets or ()):
+        if dataset in variation.systematic.alternatives:
             own += [name for name in variation.systematic.samples if name not in own]
     if not own:
         raise TaipanError(f"dataset '{dataset}' belongs to no sample and no systematic")
@@ -211,15 +203,15 @@ def _processes(dataset: str, settings: FillSettings) -> list[str]:
 
 def _concerns(variation: Variation, events: DatasetEvents, settings: FillSettings) -> bool:
     systematic = variation.systematic
-    if systematic.kind == "control_residual":
+    if not systematic.fills_events:
         return False  # made of filled histograms (taipan.templates.residual)
     if acts_on_estimate(systematic, settings.samples):
         nominal = any(events.name in sample.datasets for sample in settings.samples.values())
         return events.is_data or nominal
     if events.is_data:
         return False
-    if systematic.kind == "sample":
-        return events.name in (systematic.datasets or ())
+    if systematic.alternatives:
+        return events.name in systematic.alternatives
     return any(events.name in settings.samples[name].datasets for name in systematic.samples)
 
 
@@ -307,7 +299,7 @@ class _Filler:
         """List the samples that take events of this dataset, nominally or as an alternative."""
         name, samples = self._events.name, dict(self._settings.samples)
         for variation in self._settings.variations:
-            if name in (variation.systematic.datasets or ()):
+            if name in variation.systematic.alternatives:
                 for sample in variation.systematic.samples:
                     known = samples[sample]
                     datasets = [*known.datasets, name]
@@ -357,7 +349,7 @@ class _Filler:
         if acts_on_estimate(variation.systematic, samples):
             limits = variation.systematic.regions
             return own and region in self._sources and (limits is None or region in limits)
-        if variation.systematic.kind != "sample" and not own:
+        if not own and name not in variation.systematic.alternatives:
             return False
         return variation.applies(sample, region)
 

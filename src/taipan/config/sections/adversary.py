@@ -15,7 +15,7 @@ class ControlSample(Strict):
     """Data minus what is estimated from them against simulation, which the score is not to tell."""
 
     region: Name = Field(
-        "w_control",
+        "control",
         description="Region of the events; no signal region, and none of its events may be trained "
         "on otherwise.",
     )

@@ -41,8 +41,7 @@ class DecorrelationCheck(Strict):
     compare: dict[Name, Place] = Field(
         default_factory=dict,
         description="Networks that are judged besides, on the same events: name → folder `models` "
-        "of another run with the same features and folds (`baseline: results/plain/htautau/models`)"
-        ".",
+        "of another run with the same features and folds (`baseline: results/plain/NAME/models`).",
     )
     permutations: Annotated[int, Field(ge=1, le=10_000)] = Field(
         100, description="Random orders that a distance correlation is compared with."

@@ -19,7 +19,7 @@ class Fit(Strict):
         "nn_score", description="Observable of the signal regions that name none of their own."
     )
     reference: Name | None = Field(
-        "m_vis", description="Observable of the reference fit, absent for none."
+        None, description="Observable of the reference fit, absent for none."
     )
     cross_section: Cited | None = Field(
         None,

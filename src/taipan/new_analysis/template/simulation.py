@@ -17,10 +17,10 @@ from taipan.fastsim.root_file import write_tree
 from taipan.seeds import derive_seed
 
 # Cross sections in pb of what is simulated; datasets/simulation.yaml has the same numbers.
-CROSS_SECTIONS = {"DrellYan": 6.0, "TTbar": 2.0, "Resonance": 0.15}
+CROSS_SECTIONS = {"DrellYan": 4.0, "TTbar": 6.0, "Resonance": 0.15}
 DATA = "Data"  # pseudo-data: a mixture of all
 DATASETS = (*CROSS_SECTIONS, DATA)  # the names that write_dataset knows
-MASS, WIDTH = 400.0, 12.0  # of the resonance
+MASS, WIDTH = 400.0, 40.0  # of the resonance
 
 
 def write_dataset(dataset: str, path: Path, settings: Mapping[str, Any], seed: int) -> None:
@@ -87,7 +87,7 @@ def _make_process(rng: np.random.Generator, name: str, n: int) -> dict[str, Any]
             }
         )
         legs.append(leg.boost_p4(pair))
-    neutrinos = rng.exponential(60.0, n) if name == "TTbar" else np.zeros(n)
+    neutrinos = rng.gamma(2.0, 50.0, n) if name == "TTbar" else np.zeros(n)
     return {
         "pt": np.stack([leg.pt for leg in legs], axis=1),
         "eta": np.stack([leg.eta for leg in legs], axis=1),

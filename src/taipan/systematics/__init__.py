@@ -1,0 +1,1 @@
+"""Sources of systematic uncertainty: a file a kind, which the registry finds by itself."""
