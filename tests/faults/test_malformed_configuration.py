@@ -20,7 +20,9 @@ from taipan.errors import TaipanError
 from tests.conftest import ROOT
 
 Mutation = tuple[str, KeyPath, Any]
-VALID: dict[str, Any] = read_config([], ROOT).model_dump(mode="json", exclude_none=True)
+VALID: dict[str, Any] = read_config([], ROOT).model_dump(
+    mode="json", exclude_none=True, exclude={"folder"}
+)
 FREE_NAMES = ("samples", "regions", "observables", "systematics", "fastsim.events")
 """Mappings whose keys are names of the user's choice."""
 FREE_TEXT = ("title", "label", "unit", "results", "source", "group", "skims", "files")
