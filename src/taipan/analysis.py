@@ -194,6 +194,9 @@ class Analysis:
         ``(columns, known, unchanged) -> quantities`` as ``compute``, for events of which the
         quantities `known` were computed from columns that differ in all but the names
         `unchanged`; None if nothing can be saved.
+    parts
+        Columns of each part of the quantities: `recompute` runs a part again only if one of its
+        columns has changed.
     event_numbers
         Branches of `branches` that number an event: run, luminosity block and event. Where one of
         them is not read, an event is known by its `event_hash`.
@@ -220,6 +223,7 @@ class Analysis:
         Callable[[Columns, Mapping[str, NDArray[Any]], frozenset[str]], dict[str, NDArray[Any]]]
         | None
     ) = None
+    parts: tuple[frozenset[str], ...] = ()
     event_numbers: tuple[str, ...] = ("run", "luminosityBlock", "event")
     fingerprint: tuple[str, ...] = ()
 

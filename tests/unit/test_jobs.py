@@ -245,18 +245,22 @@ def test_stage_runs_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "number", "message"),
+    ("events", "number", "config", "message"),
     [
-        ("{", "4", "--events: '{' is not allowed (JSON, or a JSON or YAML file)"),
-        ("{}", "four", "'four' is not a valid integer"),
+        ("{", "4", "{}", "--events: '{' is not allowed (JSON, or a JSON or YAML file)"),
+        ("{}", "four", "{}", "'four' is not a valid integer"),
+        ("{}", "4", '{"fit": {"poi_rang": 1}}', "--config: poi_rang: Extra inputs are not"),
+        ("{}", "4", '{"sead": 1}', "sead is no key (analysis, "),
     ],
 )
 def test_option_that_cannot_be_read_is_one_line(
-    events: str, number: str, message: str, capsys: pytest.CaptureFixture[str]
+    events: str, number: str, config: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--events", events, "--scale", "s", "--number", number, "--config", "{}"]
+    words = ["--events", events, "--scale", "s", "--number", number, "--config", config]
     assert run_command(*words, "--result", "r") != 0
-    assert message in capsys.readouterr().err
+    written = capsys.readouterr().err
+    assert message in written
+    assert "Traceback" not in written
 
 
 def test_help_is_the_docstring(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,6 @@ from taipan.events.selection import region_masks
 from taipan.events.variations import NOMINAL, Variation, template_variations
 from taipan.events.weights import VertexWeights
 from taipan.normalisation import Normalisation
-from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
 from taipan.templates.combine import (
     Yield,
@@ -217,7 +216,9 @@ def check_toy(values: dict[tuple[str, str, str], list[float]], kind: str = "kine
     nominal = {("sig", "os", NOMINAL): [1.0, 2.0], ("Z", "os", NOMINAL): [5.0, 4.0]}
     # no variation is filled in a region that nothing fitted needs
     rest = {("sig", "rest", NOMINAL): [1.0, 1.0], ("Z", "rest", NOMINAL): [1.0, 1.0]}
-    scale = Systematic.model_validate({"kind": kind, "samples": ["sig", "Z"]})
+    keys = {"kinematic": {"shift": "tau_pt", "size": 0.1}, "weight": {"weight": "pileup"}}
+    keys["sample"] = {"datasets": ["other"]}
+    scale = make_systematic(kind=kind, samples=["sig", "Z"], **keys[kind])
     variations = template_variations({"scale": scale}, SAMPLES)
     histogram = toy({**nominal, **rest, **values}, [item.name for item in variations])
     check_variations({"x": histogram}, SAMPLES, FITTED, variations)

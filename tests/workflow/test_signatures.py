@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from taipan.config.load import read_config
+from taipan.events.blinding import overlapping_signal
 from taipan.jobs.bind import find_places
 from tests.project import RESULTS, ROOT, SMOKE, Project, copy_project
 
@@ -108,7 +109,8 @@ def test_stage_by_hand_writes_what_its_rule_writes(
     """To the byte, from a folder that is not the project."""
     config = read_config([finished.path / SMOKE], finished.path)
     groups = {name: item.group for name, item in config.systematics.items()}
-    special = {"CONFIG": config.model_dump(mode="json"), "GROUPS": groups, "BLINDED": ["signal"]}
+    blinded = [] if config.fit.unblind else overlapping_signal(config.regions)
+    special = {"CONFIG": config.model_dump(mode="json"), "GROUPS": groups, "BLINDED": blinded}
     given, made = BY_HAND[stage]
     words = []
     for word in given.split():

@@ -49,19 +49,10 @@ def pair(events: Any) -> dict[str, Any]:
     chosen = events[passes]
     found = chosen.Muon[ak.argsort(chosen.Muon.pt, ascending=False)]
     mu, nu = found[:, 0], found[:, 1]
-    both = mu + nu
-    return {
-        "passes": passes,
-        "pt_1": mu.pt,
-        "pt_2": nu.pt,
-        "eta_1": mu.eta,
-        "eta_2": nu.eta,
-        "charge_product": mu.charge * nu.charge,
-        "gen_mumu": mu.prompt & nu.prompt,
-        "m_mumu": both.mass,
-        "pt_mumu": both.pt,
-        "npv": chosen.PV.npvs,
-    }
+    quantities = {f"{k}_{i}": leg[k] for i, leg in ((1, mu), (2, nu)) for k in ("pt", "eta")}
+    quantities |= {"charge_product": mu.charge * nu.charge, "gen_mumu": mu.prompt & nu.prompt}
+    quantities |= {"m_mumu": (mu + nu).mass, "pt_mumu": (mu + nu).pt, "npv": chosen.PV.npvs}
+    return {"passes": passes, **quantities}
 
 
 ANALYSIS = selection.build()

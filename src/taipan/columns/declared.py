@@ -123,6 +123,7 @@ class Declared:
             select=keeper,
             compute=computation.compute,
             recompute=computation.recompute,
+            parts=tuple(frozenset(step.columns) for step in steps),
             flat=reader,
             flat_branches=self._record_flat(),
             alternatives=alternatives,

@@ -33,6 +33,7 @@ from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
 from taipan.config.sections.weight_check import WeightCheck
 from taipan.config.sections.weights import Weight
+from taipan.errors import TaipanError
 from taipan.systematics.registry import AnySystematic
 
 
@@ -150,9 +151,16 @@ class Config(Run):
         -------
         Config
             Behaves as one for the keys present; any other key raises AttributeError.
+
+        Raises
+        ------
+        TaipanError
+            If a key is none of the configuration.
         """
         sections = {}
         for key, value in values.items():
+            if key not in cls.model_fields:
+                raise TaipanError(f"{key} is no key ({', '.join(cls.model_fields)})")
             annotation: Any = cls.model_fields[key].annotation
             sections[key] = TypeAdapter(annotation).validate_python(value)
         found = cls.model_construct(**sections)

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 import click
 import yaml
+from pydantic import ValidationError
 
 from taipan.errors import TaipanError
 from taipan.jobs.signature import REQUIRED, Argument, is_container, list_arguments, pack
@@ -88,7 +89,12 @@ def _read(argument: Argument, value: Any) -> Any:
         content = json.loads(value) if is_text else yaml.safe_load(Path(value).read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise TaipanError(f"--{argument.name}: {value!r} is not allowed ({_NESTED})") from error
-    return argument.convert(content)
+    try:
+        return argument.convert(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise TaipanError(f"--{argument.name}: {place}: {first['msg']}") from error
 
 
 def describe_arguments(stage: Callable[..., Any]) -> dict[str, str]:

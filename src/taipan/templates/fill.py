@@ -276,18 +276,25 @@ class _Filler:
         unchanged = frozenset(name for name, values in shifted.items() if values is columns[name])
         return Moved(variation, rows, Rows(shifted, rows), unchanged)
 
+    def _outdated(self, moved: Moved) -> tuple[Any, ...]:
+        """Tell which parts of the quantities a shift changes."""
+        if not self._analysis.parts:
+            return tuple(sorted(moved.unchanged))
+        return tuple(not part <= moved.unchanged for part in self._analysis.parts)
+
     def relocate(
         self, nominal: Located, moved: Sequence[Moved]
     ) -> Iterator[tuple[Variation, Located]]:
         """Find regions, samples and bins again of what variations have changed.
 
-        All of them are looked at together if they leave the same columns unchanged: a call for a
-        few events takes nearly as long as one for many.
+        All of them are looked at together if the same quantities have to be computed again: a call
+        for a few events takes nearly as long as one for many.
         """
-        for _, group in itertools.groupby(moved, lambda item: item.unchanged):
+        for _, group in itertools.groupby(sorted(moved, key=self._outdated), self._outdated):
             parts = list(group)
             rows = np.concatenate([item.rows for item in parts])
-            known = (Rows(nominal.quantities, rows), parts[0].unchanged)
+            unchanged = frozenset.intersection(*(item.unchanged for item in parts))
+            known = (Rows(nominal.quantities, rows), unchanged)
             columns = Joined([item.columns for item in parts])
             found = self.locate(columns, self._events.folds[rows], self._varied, known)
             stop = 0
