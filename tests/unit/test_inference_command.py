@@ -12,7 +12,7 @@ import pytest
 from taipan.cli.main import main
 from taipan.coverage.draw import Binning
 from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise
-from taipan.coverage.truth import draw_truth, rate_factor
+from taipan.coverage.truth import draw_truth
 from taipan.errors import TaipanError
 from taipan.export.hs3 import to_hs3
 from taipan.inference import FitError, compile_model, fit
@@ -506,7 +506,7 @@ def test_truth_is_drawn_from_the_priors():
 
 def test_rates_of_pseudo_data_are_exponential():
     rate = make_systematic(kind="rate", up=0.044, down=-0.069, samples=["ggH"])
-    assert rate_factor(rate, 0.0) == 1.0
-    assert rate_factor(rate, 1.0) == pytest.approx(1.044)
-    assert rate_factor(rate, -1.0) == pytest.approx(0.931)
-    assert rate_factor(rate, -2.0) == pytest.approx(0.931**2)
+    assert rate.yield_factor(0.0) == 1.0
+    assert rate.yield_factor(1.0) == pytest.approx(1.044)
+    assert rate.yield_factor(-1.0) == pytest.approx(0.931)
+    assert rate.yield_factor(-2.0) == pytest.approx(0.931**2)
