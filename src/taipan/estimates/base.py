@@ -34,6 +34,8 @@ class Estimate(Strict, ABC):
 
     Attributes
     ----------
+    places
+        Key with the regions in which the sample is estimated.
     ending
         Ending of the names of the simulation that is subtracted, in the model of the fit.
     title
@@ -44,6 +46,7 @@ class Estimate(Strict, ABC):
 
     method: str
     ending: ClassVar[str]
+    places: ClassVar[str] = "regions"
     title: ClassVar[str]
     truth: ClassVar[str] = ""
 
@@ -122,7 +125,7 @@ class Estimate(Strict, ABC):
         """Yield problems of `sources`: each exists, is disjoint, and no fitted region lacks one."""
         regions = config.regions
         for region, source in self.sources.items():
-            where = f"{path}.regions.{region}"
+            where = f"{path}.{self.places}.{region}"
             if region not in regions:
                 yield unknown(where, region, "region", regions)
             elif source not in regions:
@@ -138,7 +141,7 @@ class Estimate(Strict, ABC):
         for name in dict.fromkeys(needed):
             if name not in self.sources:
                 yield (
-                    f"{path}.regions.{name}: missing; the estimate needs the source of every "
+                    f"{path}.{self.places}.{name}: missing; the estimate needs the source of every "
                     f"fitted or trained region ({', '.join(regions)})"
                 )
 

@@ -215,7 +215,7 @@ def _truth(summary: Mapping[str, Any]) -> str:
     rows = [["signal strength μ", f"{truth['mu']:g}", beside]]
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
-        if factor is None or key not in truth:
+        if factor is None or key not in truth or "value" not in factor:
             continue
         pull = _pull(factor["value"] - truth[key], factor["stat"])
         measured = format_measurement(factor["value"], factor["stat"])

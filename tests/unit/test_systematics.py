@@ -1,0 +1,53 @@
+"""Kinds of systematics: each number worked out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from taipan.systematics.registry import KINDS, make_systematic
+from tests.synthetic_templates import TRANSFER, make_config, make_histogram, settings
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "rate": {"size": 0.1},
+    "weight": {"weight": "pileup"},
+    "kinematic": {"shift": "tau_pt", "size": 0.03},
+    "sample": {"datasets": ["other"]},
+    "control_residual": {"region": "w_control"},
+    "counts": {"events": 100},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_acts_in_one_way(kind: str) -> None:
+    """On yields, on events, or on filled histograms; a kind without an example here fails."""
+    item = make_systematic(kind=kind, samples=["W"], **EXAMPLES[kind])
+    assert item.has_templates == (item.yield_factor(1.0) is None)
+    assert item.fills_events == (item.measured_in is None)
+    assert item.yield_factor(0.0) in (None, 1.0)
+    assert item.model_dump()["kind"] == kind
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        make_systematic(kind=kind, samples=["W"], **EXAMPLES[kind], unknown=1)
+
+
+def test_yield_of_counted_events_has_their_statistics() -> None:
+    """A hundred events: ten per cent, and the inverse factor on the other side."""
+    item = make_systematic(kind="counts", events=100, samples=["W"])
+    found = [item.yield_factor(pull) for pull in (1.0, -1.0, 2.0)]
+    assert found == pytest.approx([1.1, 1 / 1.1, 1.21])
+
+
+def test_counted_events_are_a_parameter_of_the_fit() -> None:
+    from taipan.likelihood import build_workspace
+
+    systematics = settings()["systematics"]
+    systematics["zll"] = {"kind": "counts", "events": 25, "samples": ["ZLL"]}
+    config = make_config(systematics=systematics)
+    workspace, record = build_workspace(make_histogram(), config, "nn_score", TRANSFER)
+    (sample,) = [s for s in workspace["channels"][0]["samples"] if s["name"] == "ZLL"]
+    (modifier,) = [m for m in sample["modifiers"] if m["name"] == "zll"]
+    assert modifier["type"] == "normsys"
+    assert modifier["data"] == pytest.approx({"hi": 1.2, "lo": 1 / 1.2})
+    assert record["systematics"]["zll"] == pytest.approx(0.2)
