@@ -96,7 +96,7 @@ def test_single_bin_keeps_the_range():
 
 
 def test_region_without_events_or_background_is_an_error():
-    with pytest.raises(MergeError, match="region signal: no simulated or data-driven event"):
+    with pytest.raises(MergeError, match="region signal: no simulated or estimated event"):
         merging({"Z": counts([0, 0], [0, 0])})
     with pytest.raises(MergeError, match=r"region signal: the total background is -1,"):
         merging({"Z": counts([2, 1]), "QCD": counts([-5, 1])})

@@ -7,6 +7,7 @@ Eur. Phys. J. C 71 (2011) 1554 (arXiv:1007.1727), the equations quoted below.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -29,8 +30,10 @@ ROOT_PRECISION = 1e-5
 MAX_EXPANSIONS = 40
 # Stands for an infinite √(2ΔlnL), and how far from the wanted level a root may be.
 BEYOND = 1e6
-# Standard deviations of a signal beyond which 1 - CLb is nothing.
+# Standard deviations of a signal beyond which 1 - CLb is nothing, and parts of a signal strength at
+# which they are looked for instead.
 CERTAIN = 40.0
+NEARER = (0.5, 0.2, 0.1, 0.05)
 JUMP = 1e-2
 BAND = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
@@ -247,10 +250,7 @@ def upper_limit(profile: Profile, level: float) -> Limit:
 
     def excess_of_cls(mu: float) -> float:
         root_q = profile.root_rise(mu, reference) if mu > reference else 0.0
-        # Far from what is expected without signal CLs is CLs+b, whatever q_A is: no fit of data
-        # that are tens of standard deviations away is needed, and none may converge.
-        far = mu > CERTAIN * asimov.sigma
-        root_asimov = mu / asimov.sigma if far else asimov.root_rise(mu, 0.0)
+        root_asimov = _root_of_asimov(asimov, mu)
         # eqs. 65, 66: q̃ is quadratic in its Gaussian only up to q_A
         if root_q <= root_asimov:
             shifted = root_q - root_asimov
@@ -274,6 +274,22 @@ def upper_limit(profile: Profile, level: float) -> Limit:
         profile, excess_of_cls, start, start + float(norm.isf(alpha)) * asimov.sigma, precision
     )
     return Limit(level, observed, tuple(band))
+
+
+def _root_of_asimov(asimov: Profile, mu: float) -> float:
+    """√q_A at a signal strength; at a smaller one where that is enough.
+
+    A fit of data that are tens of standard deviations away may not converge. Where √q_A is large
+    CLs is CLs+b, whatever it is, and it grows with the signal strength.
+    """
+    try:
+        return asimov.root_rise(mu, 0.0)
+    except FitError:
+        for part in NEARER:
+            with contextlib.suppress(FitError):
+                if (least := asimov.root_rise(part * mu, 0.0)) > CERTAIN:
+                    return least
+        raise
 
 
 def _expected(asimov: Profile, root: float, precision: float) -> float:
