@@ -114,9 +114,7 @@ class _Search:
             if best is not None and shape.is_simple:
                 starts = starts[:1]  # the second one confirms the first
             tried += len(starts)
-            data = np.broadcast_to(self.data, (len(starts), len(self.data)))
-            held = np.broadcast_to(self.is_fixed, starts.shape)
-            found = self._descend_all(starts, data, held)
+            found = self._descend_all(starts)
             good = np.flatnonzero(found.converged)
             nllr = found.nllr[good]
             if best is not None and (not len(good) or nllr.min() >= best.nll - DEEPER):
@@ -132,20 +130,29 @@ class _Search:
                 raise self.errors[0]
         raise FitError(f"the starts disagree: -ln L still falls after {tried} of them")
 
-    def _descend_all(self, starts: Array, data: Array, held: Mask) -> Found:
-        """Descend from all starts; those that Newton's method has not finished go on alone."""
+    def _descend_all(self, starts: Array) -> Found:
+        """Descend from all starts; those that Newton's method has not finished go on alone.
+
+        Where bins may come to nothing, what is found with them held gently is a start, too.
+        """
         model = self.model
+        data, held = self._repeat(starts)
         if self.may_cancel:
+            ends = starts
             for gentle in _make_gentle(model, self.data):
-                ends = descend_many(gentle, data, starts, held).values
-                usable = np.asarray(np.isfinite(ends)).all(axis=1)
-                starts = np.where(np.expand_dims(usable, 1), ends, starts)
+                ends = descend_many(gentle, data, ends, held).values
+            starts = np.concatenate([starts, ends[np.asarray(np.isfinite(ends)).all(axis=1)]])
+            data, held = self._repeat(starts)
         found = descend_many(model, data, starts, held)
         for row in np.flatnonzero(np.isnan(found.nllr)):
             if (alone := self._descend(found.values[row])) is not None:
                 found.values[row], found.nllr[row] = alone.values, alone.nll
                 found.converged[row] = True
         return found
+
+    def _repeat(self, starts: Array) -> tuple[Array, Mask]:
+        data = np.broadcast_to(self.data, (len(starts), len(self.data)))
+        return data, np.broadcast_to(self.is_fixed, starts.shape)
 
     def _refine(self, found: Found, best: Minimum) -> Minimum | None:
         """Lower the floor where it has led starts to less than the deepest minimum so far.
