@@ -361,7 +361,7 @@ class TestBadEvents:
         self.stops(
             project,
             yaml.safe_dump({"regions": {"w_control": {"cut": cut}}}),
-            "measure",
+            "measure_transfer_factor",
             f"regions.w_control.cut: '{cut}': no event of any process passes it",
         )
 
@@ -369,7 +369,7 @@ class TestBadEvents:
         self.stops(
             project,
             "samples: {TT: {select: 'gen_match == 7'}}",
-            "measure",
+            "measure_transfer_factor",
             "samples.TT.select: 'gen_match == 7': no event is in a region that is fitted (signal, "
             "w_control); change it, or take the sample out",
         )
