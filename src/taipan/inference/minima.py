@@ -135,16 +135,17 @@ class _Search:
 
         Where bins may come to nothing, what is found with them held gently is a start, too.
         """
-        model = self.model
+        model, first = self.model, 0
         data, held = self._repeat(starts)
         if self.may_cancel:
             ends = starts
             for gentle in _make_gentle(model, self.data):
                 ends = descend_many(gentle, data, ends, held).values
+            first = len(starts)  # what is gently led is nearer to the end than what was not
             starts = np.concatenate([starts, ends[np.asarray(np.isfinite(ends)).all(axis=1)]])
             data, held = self._repeat(starts)
         found = descend_many(model, data, starts, held)
-        for row in np.flatnonzero(np.isnan(found.nllr)):
+        for row in first + np.flatnonzero(np.isnan(found.nllr[first:])):
             if (alone := self._descend(found.values[row])) is not None:
                 found.values[row], found.nllr[row] = alone.values, alone.nll
                 found.converged[row] = True
