@@ -160,7 +160,8 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
         ({"skim": {"envelope": {"jet": None}}}, "skim.envelope.jet: null removes an entry"),
         (
             {"systematics": {"trigger": {"kind": "rat"}}},
-            "systematics.trigger.kind: 'rat' is not allowed (one of control_residual, counts, kinematic, ",
+            "systematics.trigger.kind: 'rat' is not allowed (one of control_residual, counts, "
+            "kinematic, ",
         ),
         (
             {"systematics": {"new": {"kind": "rate", "size": 0.1}}},

@@ -39,7 +39,9 @@ from taipan.fastsim.mismodelling import Mismodelling, make_mismodelling
 from taipan.fastsim.seeding import generator_for
 from taipan.fastsim.settings import expected_collisions
 
-CATALOGUE = Path(__file__).parents[2] / "config" / "analyses" / "htautau" / "datasets" / "fastsim.yaml"
+CATALOGUE = (
+    Path(__file__).parents[2] / "config" / "analyses" / "htautau" / "datasets" / "fastsim.yaml"
+)
 EVENTS = 4000
 
 

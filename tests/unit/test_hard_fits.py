@@ -17,7 +17,13 @@ from taipan.inference.batch import fit_many
 from taipan.inference.blinding import refuse_bounds
 from taipan.inference.goodness import goodness_of_fit
 from taipan.inference.impacts import rank_parameters
-from taipan.inference.profile import Profile, interval, significance, upper_limit
+from taipan.inference.profile import (
+    Profile,
+    _levels_off,
+    interval,
+    significance,
+    upper_limit,
+)
 from taipan.inference.scan import scan
 from taipan.inference.stacked import descend_many
 from taipan.inference.toy_limit import toy_limit
@@ -543,3 +549,35 @@ def test_limit_of_a_signal_that_is_most_of_the_sample(monkeypatch):
     assert profile.root_rise(limit.observed, profile.mu_hat) == pytest.approx(1.64485, abs=1e-3)
     assert 1.01 < limit.observed < 1.06
     assert limit.band[2] < 0.01
+
+
+@pytest.mark.parametrize(
+    ("limit", "comes_to_rest"),
+    [(-2.0, True), (-0.1, True), (0.001, False), (0.5, False), (3.0, False)],
+)
+def test_a_function_that_crosses_zero_later_is_not_taken_to_level_off(limit, comes_to_rest):
+    """Values c - a/μ at signal strengths half as large again cross zero if c is positive."""
+    strengths = 1.5 ** np.arange(40)
+    values = list(limit - 7.0 / strengths)
+    crossing = int(np.argmax(np.array(values) > 0.0)) or len(values)
+    found = [n for n in range(2, crossing + 1) if _levels_off(values[:n])]
+    assert bool(found) is comes_to_rest
+    assert not _levels_off(list(-3.0 + 0.01 * strengths[:11]))  # as far from a plateau
+
+
+def test_a_plateau_of_the_expected_limit_is_seen_after_few_fits(monkeypatch):
+    """A signal known to 80 % of its size is never excluded, however large; forty steps
+    said so of each part of the band."""
+    fits = []
+
+    def count(model, data, **options):
+        fits.append(options["fixed"])
+        return minima.find_minimum(model, data, **options)
+
+    poi = {"name": "mu", "type": "normfactor", "data": None}
+    signal = ([5.0], [poi, histosys("size", [9.0], [1.0])])
+    model = compile_model(workspace_of({"s": signal, "b": ([50.0], [])}, [50.0]))
+    monkeypatch.setattr("taipan.inference.profile.find_minimum", count)
+    with pytest.raises(FitError, match="too flat"):
+        upper_limit(Profile(model, model.observed), 0.95)
+    assert len(fits) < 40

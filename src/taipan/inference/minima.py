@@ -131,25 +131,20 @@ class _Search:
         raise FitError(f"the starts disagree: -ln L still falls after {tried} of them")
 
     def _descend_all(self, starts: Array) -> Found:
-        """Descend from all starts; those that Newton's method has not finished go on alone.
+        """Descend from all starts.
 
-        Where bins may come to nothing, what is found with them held gently is a start, too.
+        Where bins may come to nothing, what is found with them held gently is a start, too: from
+        there Newton's method has little left of the narrow valley in which it would be lost.
         """
-        model, first = self.model, 0
+        model = self.model
         data, held = self._repeat(starts)
         if self.may_cancel:
             ends = starts
             for gentle in _make_gentle(model, self.data):
                 ends = descend_many(gentle, data, ends, held).values
-            first = len(starts)  # what is gently led is nearer to the end than what was not
             starts = np.concatenate([starts, ends[np.asarray(np.isfinite(ends)).all(axis=1)]])
             data, held = self._repeat(starts)
-        found = descend_many(model, data, starts, held)
-        for row in first + np.flatnonzero(np.isnan(found.nllr[first:])):
-            if (alone := self._descend(found.values[row])) is not None:
-                found.values[row], found.nllr[row] = alone.values, alone.nll
-                found.converged[row] = True
-        return found
+        return descend_many(model, data, starts, held)
 
     def _repeat(self, starts: Array) -> tuple[Array, Mask]:
         data = np.broadcast_to(self.data, (len(starts), len(self.data)))

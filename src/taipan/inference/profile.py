@@ -35,6 +35,8 @@ BEYOND = 1e6
 CERTAIN = 40.0
 NEARER = (0.5, 0.2, 0.1, 0.05)
 JUMP = 1e-2
+# Values in a row, at signal strengths half as large again, that tell that a function levels off.
+FLAT_STEPS = 6
 BAND = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 
@@ -317,16 +319,30 @@ def _solve(
 
     `function` has one sign at `start` and the other beyond the root.
     """
-    sign = np.sign(function(start))
+    values = [function(start)]
     inner, outer = start, guess
     for _ in range(MAX_EXPANSIONS):
-        value = function(outer)
+        values.append(value := function(outer))
         if not np.isfinite(value):
             raise FitError(f"profile likelihood is not finite at {outer:.4g}")
-        if np.sign(value) != sign:
+        if np.sign(value) != np.sign(values[0]):
             return _bracketed(profile, function, inner, outer, precision)
+        if _levels_off(values):
+            break
         inner, outer = outer, outer + 0.5 * (outer - start)
     raise UnreachedError(f"profile likelihood does not reach the wanted level up to {outer:.4g}")
+
+
+def _levels_off(values: list[float]) -> bool:
+    """Tell whether a function of ever larger signal strengths comes to rest before it is zero.
+
+    Where the uncertainty of the signal grows with it, the likelihood falls like c - a/μ. Then each
+    step of half the way adds less than the one before, and all further ones at most twice the last.
+    """
+    steps = np.abs(np.diff(values[-FLAT_STEPS:]))
+    return len(steps) == FLAT_STEPS - 1 and bool(
+        (steps[1:] < 0.9 * steps[:-1]).all() and abs(values[-1]) > 10.0 * steps[-1]
+    )
 
 
 def _bracketed(
