@@ -40,7 +40,7 @@ EVENT = {
 }
 """Branches with one value an event."""
 
-OBJECT = {
+OBJECT_FIELDS = {
     "pt": Field("float32", "GeV", "transverse momentum"),
     "eta": Field("float32", "", "pseudorapidity"),
     "phi": Field("float32", "rad", "azimuth"),
@@ -97,7 +97,7 @@ def describe_field(name: str, extra: dict[str, Field]) -> Field | None:
     if name in EVENT:
         return EVENT[name]
     group, _, field = name.partition("_")
-    if not field or group in SINGLE or field not in OBJECT:
+    if not field or group in SINGLE or field not in OBJECT_FIELDS:
         return None
-    known = OBJECT[field]
+    known = OBJECT_FIELDS[field]
     return Field(known.dtype, known.unit, f"{group} {known.meaning}")
