@@ -34,10 +34,11 @@ from taipan.fastsim.detector_response import PILE_UP_DATA, PILE_UP_SIMULATION
 from taipan.fastsim.event_table import round_mantissa
 from taipan.fastsim.generator_filter import generate_filtered, passes_filter
 from taipan.fastsim.hard_events import SOURCE_TAU, HardEvents
-from taipan.fastsim.kinematics import decay_in_two, delta_phi, delta_r, from_transverse
+from taipan.fastsim.kinematics import decay_in_two, from_transverse
 from taipan.fastsim.mismodelling import DetectorDifference, make_mismodelling
 from taipan.fastsim.seeding import generator_for
 from taipan.fastsim.settings import expected_collisions
+from taipan.kinematics import delta_phi, delta_r
 
 CATALOGUE = (
     Path(__file__).parents[2] / "config" / "analyses" / "htautau" / "datasets" / "fastsim.yaml"

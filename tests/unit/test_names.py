@@ -17,7 +17,7 @@ CONVENTIONS = {
     "logger": "log of a module",
     "loss": "a loss, in a file of its own",
     "main": "what a program does",
-    **dict.fromkeys(("delta_phi", "delta_r", "transverse_mass"), "of arrays, and of objects"),
+    "transverse_mass": "of arrays, and of objects that have them",
 }
 
 

@@ -405,6 +405,11 @@ def test_labels_lose_their_latex() -> None:
     assert plain_label("H→ττ→μτ$_h$, $m_{vis}$") == "H→ττ→μτ_h, m_vis"
 
 
+@pytest.mark.parametrize("label", [r"t$\bar{t}$ → ℓ+jets", r"t$\bar t$ → ℓ+jets"])
+def test_labels_keep_the_bar_of_an_antiparticle(label: str) -> None:
+    assert plain_label(label) == "tt\u0304 → ℓ+jets"
+
+
 def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Config) -> None:
     results = found()
     files = {

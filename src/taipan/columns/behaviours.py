@@ -16,7 +16,7 @@ import awkward as ak
 import numpy as np
 import vector.backends.awkward as vectors
 
-from taipan.columns import kinematics
+from taipan import kinematics
 
 PARTICLE, OBJECT, MISSING = "Momentum4D", "NanoObject", "Momentum2D"
 """Record names: of objects with a four-momentum, of others, of missing transverse momentum."""

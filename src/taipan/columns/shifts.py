@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from taipan.columns.identity import GOLDEN_GAMMA, finalise
-from taipan.columns.kinematics import delta_r
+from taipan.kinematics import delta_r
 
 Array = NDArray[Any]
 Columns = Mapping[str, NDArray[Any]]

@@ -18,8 +18,9 @@ from taipan.fastsim.hard_events import (
 )
 from taipan.fastsim.hard_jets import draw_falling_pt
 from taipan.fastsim.jet_measurement import RecoJets, measure_jets
-from taipan.fastsim.kinematics import Floats, Ints, delta_r
+from taipan.fastsim.kinematics import Floats, Ints
 from taipan.fastsim.mismodelling import DetectorDifference
+from taipan.kinematics import delta_r
 
 _MUON_PT_MIN, _MUON_ETA_MAX = 3.0, 2.4
 _TAU_PT_MIN, _TAU_ETA_MAX = 18.0, 2.4
