@@ -25,7 +25,7 @@ from taipan.suggestions import nearest
 ANALYSES = Path("config/analyses")
 """Folder of the analyses of a project."""
 ANALYSIS_FILE = "analysis.yaml"
-DATASETS = "datasets"
+CATALOGUES = "datasets"
 _PACKAGE = "taipan_analysis_"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 

@@ -12,7 +12,7 @@ from taipan.analysis import Analysis, Column, Quantity, Shift
 from taipan.checks.configuration import check_config
 from taipan.checks.coverage import check_strengths
 from taipan.checks.fit import fitted_regions
-from taipan.config.load import merge, validate
+from taipan.config.load import merge, validate_keys
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
@@ -117,7 +117,7 @@ def make_config(change=None, tmp_path=None):
     regions = content["samples"]["QCD"]["estimate"]["regions"]
     for name in [name for name, source in regions.items() if source is None]:
         del regions[name]
-    return validate(Config, content)
+    return validate_keys(Config, content)
 
 
 def check(change=None, *, catalogue=None, analysis=ANALYSIS, tmp_path=None, writes=True):

@@ -15,22 +15,22 @@ from pathlib import Path
 from taipan.analysis import Analysis
 from taipan.checks.adversary import check_adversary
 from taipan.checks.coverage import check_coverage
-from taipan.checks.decorrelation import check_decorrelation
+from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fitted_regions
 from taipan.checks.samples import check_confined
 from taipan.checks.skim import check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
 from taipan.checks.training import check_training
-from taipan.checks.weights import check_weights
+from taipan.checks.weights import check_weight_definitions
 from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
+from taipan.labels import SCORE
 from taipan.suggestions import unknown
 
-SCORE = "nn_score"
 RESERVED_SAMPLES = ("data", "total", "signal", "background")
 """Names with a meaning of their own in histograms, plots and yields."""
 
@@ -71,13 +71,13 @@ def check_config(
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
-        *check_weights(config, analysis),
+        *check_weight_definitions(config, analysis),
         *_check_binning(config),
         *check_fit(config),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *check_coverage(config),
-        *(check_decorrelation(config, analysis) if config.features else ()),
+        *(check_decorrelation_settings(config, analysis) if config.features else ()),
         *check_results(config, catalogue),
         *check_access(config, writes=writes),
     ]

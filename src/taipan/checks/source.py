@@ -16,7 +16,7 @@ from taipan.config.fields import format_value
 from taipan.config.model import Config
 from taipan.datasets import (
     Catalogue,
-    identify_file,
+    find_inode,
     mirrors_of,
     nominal_datasets,
     used_datasets,
@@ -148,7 +148,7 @@ def _check_listed_once(config: Config, catalogue: Catalogue) -> Problems:
 def _identify(folder: Path | None, file: str) -> object:
     """Tell a file by where it lies on the disk; by its name if it is not there."""
     try:
-        return file if folder is None else identify_file(folder / file)
+        return file if folder is None else find_inode(folder / file)
     except OSError:
         return file
 

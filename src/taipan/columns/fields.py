@@ -49,7 +49,7 @@ EVENT = {
 DECISIONS = {"HLT": "trigger", "L1": "first-level trigger", "Flag": "event filter"}
 """Groups whose branches are all true or false."""
 
-OBJECT = {
+OBJECT_FIELDS = {
     "pt": Field("float32", "GeV", "transverse momentum"),
     "eta": Field("float32", "", "pseudorapidity"),
     "phi": Field("float32", "rad", "azimuth"),
@@ -120,9 +120,9 @@ def describe_field(name: str, extra: Mapping[str, Field]) -> Field | None:
     group, _, field = name.partition("_")
     if field and group in DECISIONS:
         return Field("bool", "", f"{DECISIONS[group]} '{field}'")
-    if not field or group in SINGLE or field not in OBJECT:
+    if not field or group in SINGLE or field not in OBJECT_FIELDS:
         return None
-    known = OBJECT[field]
+    known = OBJECT_FIELDS[field]
     return Field(known.dtype, known.unit, f"{group} {known.meaning}")
 
 
@@ -140,4 +140,4 @@ def nearest_known(name: str, extra: Mapping[str, Field]) -> str:
     if not field or group in SINGLE:
         return nearest(name, [*extra, *EVENT])
     declared = (known for known in extra if known.startswith(f"{group}_"))
-    return nearest(field, [*(known.partition("_")[2] for known in declared), *OBJECT])
+    return nearest(field, [*(known.partition("_")[2] for known in declared), *OBJECT_FIELDS])

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from taipan.columns import shifts
-from taipan.columns.shifts import Balance
-
-Columns = shifts.Columns
+from taipan.columns.shifts import Balance, Columns
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from taipan.columns.identity import STEP, finalise
+from taipan.columns.identity import GOLDEN_GAMMA, finalise
 from taipan.kinematics import delta_r
 
 Array = NDArray[Any]
-Columns = Mapping[str, Array]
+Columns = Mapping[str, NDArray[Any]]
 
 SOFT_JET_PT = 15.0
 """Jets above this pT (GeV) carry the jet energy scale into the MET, as CMS propagates it (JINST 10
@@ -153,7 +153,7 @@ def smear_jets(columns: Columns, size: float, *, balance: Balance) -> Columns:
         return columns
     n, jets = columns[f"{balance.jets}_pt"].shape
     state: Array = columns["event_hash"].astype(np.uint64)[:, None]
-    state = state + np.arange(1, jets + 1, dtype=np.uint64) * STEP
+    state = state + np.arange(1, jets + 1, dtype=np.uint64) * GOLDEN_GAMMA
     uniform = (finalise(state) >> np.uint64(11)).astype(np.float64) / 2.0**53
     normal = ndtri(np.clip(uniform, 1e-12, 1.0 - 1e-12))
     return _rescale_jets(columns, np.maximum(size * normal, -0.9).reshape(n, jets), balance)
