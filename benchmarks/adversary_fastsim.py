@@ -45,6 +45,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.labels import DATA, NOMINAL
+
 Array = NDArray[Any]
 FOLDS, PSEUDO_DATA = 3, 200
 TRAINING = {"dropout": 0.3, "l2": 0.001, "learning_rate": 0.001, "schedule": "constant"}
@@ -230,9 +232,7 @@ def draw_control(
     import hist
 
     from taipan.adversary_scan.point import estimate_from_data
-    from taipan.events.variations import NOMINAL
     from taipan.likelihood import build_workspace
-    from taipan.templates.fill import DATA
 
     name, region = config.fit.observable, RESIDUAL["region"]
     estimated, _ = estimate_from_data(total, config, variations, transfer)

@@ -19,7 +19,7 @@ from taipan.events.corrections import EventCorrection, write_corrections
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
-from taipan.likelihood.merge import Counts, find_merging
+from taipan.likelihood.merge import BinYields, find_merging
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
 from taipan.templates.fill import FillSettings, fill_dataset
@@ -117,8 +117,8 @@ def test_bin_whose_background_is_negative_in_total_is_merged(
     """An estimate may be negative, the sum of the backgrounds may not, however well it is known."""
     small = np.full(3, 0.01)
     nominal = {
-        "a": Counts(np.array([30.0, 20.0, 2.0]), small),
-        "estimate": Counts(np.array([5.0, 1.0, content]), small),
+        "a": BinYields(np.array([30.0, 20.0, 2.0]), small),
+        "estimate": BinYields(np.array([5.0, 1.0, content]), small),
     }
     found = find_merging(
         "r",

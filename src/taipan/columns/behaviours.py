@@ -141,7 +141,7 @@ class Particle(_Directed, vectors.MomentumRecord4D):
     """One of them."""
 
 
-class Objects(_Directed, ak.Array):  # type: ignore[misc]
+class MasslessObjects(_Directed, ak.Array):  # type: ignore[misc]
     """Objects of which no full four-momentum is read: their mass or more is not used."""
 
 
@@ -171,7 +171,7 @@ BEHAVIOUR: dict[Any, Any] = {
     (np.add, PARTICLE, PARTICLE): _add,
     ("*", PARTICLE): Particles,
     PARTICLE: Particle,
-    ("*", OBJECT): Objects,
+    ("*", OBJECT): MasslessObjects,
     ("*", MISSING): MissingMomenta,
 }
 """Behaviours by name of the record, for ``ak.Array(..., behavior=BEHAVIOUR)``."""

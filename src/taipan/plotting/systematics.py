@@ -18,7 +18,8 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
-from taipan.events.variations import NOMINAL, Variation, template_variations
+from taipan.events.variations import Variation, template_variations
+from taipan.labels import NOMINAL
 from taipan.likelihood.table import Sides, Table, read_table
 from taipan.plotting.stack import ratio_to
 from taipan.plotting.style import (

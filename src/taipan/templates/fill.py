@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,19 +21,16 @@ from taipan.estimates.registry import find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
-from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
+from taipan.events.variations import Variation, acts_on_estimate, varied_regions
+from taipan.labels import DATA, NOMINAL, SCORE
+from taipan.nn.scores import Scorer
 from taipan.systematics.base import WeighedEvents
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
-DATA = "data"
-SCORE = "nn_score"
 TOGETHER = 400_000
 """Shifted events that are looked at together, at most twice as many; memory grows with it."""
-
-Scorer = Callable[[Array, Array], Array]
-"""(features (n, f) float32, folds (n,)) → score (n,)."""
 
 
 @dataclass(frozen=True)
