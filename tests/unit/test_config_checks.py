@@ -447,7 +447,12 @@ MESSAGES = {
         {"regions": {"cr": {"cut": "q_1 * q_2 < 0 and mt_1 > 20"}}},
         "regions.cr.cut: 'q_1 * q_2 < 0 and mt_1 > 20' is not shown to be disjoint from region "
         "'sr' ('q_1 * q_2 < 0 and mt_1 < 30'); both are fitted, so their cuts must confine one "
-        "term (such as mt_1) to ranges without overlap",
+        "term to ranges without overlap (such as m < 110 and m > 110)",
+    ),
+    "cut that nothing passes": (
+        {"regions": {"cr": {"cut": "q_1 * q_2 < 0 and mt_1 > 70 and 60 > mt_1"}}},
+        "regions.cr.cut: 'q_1 * q_2 < 0 and mt_1 > 70 and 60 > mt_1' is true for no event: it "
+        "asks for a range without any value",
     ),
     "categories of something that is no feature": (
         {"categorical": {"pt_2": {"values": [0, 1]}}},

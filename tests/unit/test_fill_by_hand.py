@@ -11,6 +11,7 @@ import hist
 import numpy as np
 import pytest
 
+from taipan.analysis import Columns, Shift
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
@@ -84,6 +85,29 @@ def test_alternative_sample_fills_its_variation_alone() -> None:
     nominal = fill_dataset(replace(dataset(), name="S"), ANALYSIS, fill, None)[0]["x"]
     assert list(nominal.axes["variation"]) == ["nominal"]
     assert cell(nominal, "high", "nominal") == [1.0, 2.0, 4.0, 24.0]
+
+
+def test_event_with_the_features_of_before_is_not_scored_again() -> None:
+    """The shift moves y of every event and x of one."""
+    seen: list[list[float]] = []
+
+    def score(features: np.ndarray, _: np.ndarray) -> np.ndarray:
+        seen.append(features[:, 0].tolist())
+        return np.where(features[:, 0] < 1.0, np.float32(0.2), np.float32(0.7))
+
+    def shift(columns: Columns, size: float) -> Columns:
+        x, y = columns["x"].copy(), columns["y"] + 2.0 * size
+        x[1] += 2.0 * size  # 0.5 becomes 2
+        return {**columns, "x": x, "y": y}
+
+    analysis = replace(ANALYSIS, shifts={"y": Shift(shift, None, "y")})
+    edges = {"nn_score": Observable(label="score", binning=[0.0, 0.5, 1.0])}
+    both = make_systematic(kind="kinematic", shift="y", size=0.75, one_sided=True, samples=["sig"])
+    plan = replace(settings(v=both), observables=edges)
+    found = fill_dataset(dataset(), analysis, plan, score)[0]["nn_score"]
+    assert seen == [[-1.0, 0.5, 1.5, 2.0, pytest.approx(np.nan, nan_ok=True), 0.5], [2.0]]
+    assert cell(found, "high", "nominal") == [0.0, 3.0, 28.0, 0.0]
+    assert cell(found, "high", "v_up") == [0.0, 33.0, 30.0, 0.0]
 
 
 @pytest.mark.parametrize(("content", "starts"), [(-3.0, (0, 1)), (0.5, (0, 1, 2))])

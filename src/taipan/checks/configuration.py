@@ -186,6 +186,7 @@ def _check_regions(config: Config, analysis: Analysis) -> Problems:
     regions = config.regions
     for name, region in regions.items():
         yield from _check_expression(f"regions.{name}.cut", region.cut, analysis)
+        yield from _check_possible(f"regions.{name}.cut", region.cut)
     if not any(region.role == "signal" for region in regions.values()):
         yield "regions: no region has role signal; at least one is needed"
     fitted = fitted_regions(config)
@@ -193,8 +194,8 @@ def _check_regions(config: Config, analysis: Analysis) -> Problems:
         if not _disjoint(first.cut, second.cut):
             yield (
                 f"regions.{b}.cut: '{second.cut}' is not shown to be disjoint from region '{a}' "
-                f"('{first.cut}'); both are fitted, so their cuts must confine one term (such as "
-                "mt_1) to ranges without overlap"
+                f"('{first.cut}'); both are fitted, so their cuts must confine one term to "
+                "ranges without overlap (such as m < 110 and m > 110)"
             )
     if config.features and config.training.region not in regions:
         yield unknown("training.region", config.training.region, "region", regions)
@@ -342,6 +343,15 @@ def _check_expression(path: str, text: str, analysis: Analysis) -> Problems:
         yield f"{path}: '{text}' is not a condition (compare it with a number)"
     for name in expression.names:
         yield from _check_quantity(path, name, analysis)
+
+
+def _check_possible(path: str, text: str) -> Problems:
+    try:
+        cut = parse_expression(text)
+    except TaipanError:
+        return  # reported where the expression stands
+    if provably_disjoint(cut, cut):
+        yield f"{path}: '{text}' is true for no event: it asks for a range without any value"
 
 
 def _is_condition(tree: ast.expr) -> bool:

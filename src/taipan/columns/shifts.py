@@ -35,14 +35,14 @@ class Balance:
     Attributes
     ----------
     missing
-        Group of the missing momentum.
+        Group of the missing momentum; None: nothing uses it, so nothing balances a shift.
     objects
         Collections of leptons, photons and taus.
     jets
         Collection of jets, of which those near an object are that object again; None: no jets.
     """
 
-    missing: str = "MET"
+    missing: str | None = "MET"
     objects: tuple[str, ...] = ()
     jets: str | None = None
 
@@ -161,19 +161,21 @@ def smear_jets(columns: Columns, size: float, *, balance: Balance) -> Columns:
 
 def _rescale_jets(columns: Columns, change: Array, balance: Balance) -> Columns:
     """Multiply pT and mass of each jet by 1 + `change`, shape (n, jets)."""
+    factor = (1.0 + change).astype(np.float32)
+    names = [f"{balance.jets}_{name}" for name in ("pt", "mass")]
+    scaled = {name: columns[name] * factor for name in names if name in columns}
+    if balance.missing is None:
+        return {**columns, **scaled}
     pt, phi = columns[f"{balance.jets}_pt"], columns[f"{balance.jets}_phi"]
     moved = np.where(_isolated_jets(columns, balance), pt * change, 0.0)
     angle = np.nan_to_num(phi)
     dx, dy = (moved * np.cos(angle)).sum(axis=1), (moved * np.sin(angle)).sum(axis=1)
-    factor = (1.0 + change).astype(np.float32)
-    names = [f"{balance.jets}_{name}" for name in ("pt", "mass")]
-    scaled = {name: columns[name] * factor for name in names if name in columns}
     return {**columns, **scaled, **_shifted_met(columns, balance.missing, dx, dy)}
 
 
 def scale_unclustered(columns: Columns, size: float, *, balance: Balance) -> Columns:
     """Scale the momentum that belongs to no object or jet; only the missing momentum changes."""
-    if size == 0.0:
+    if size == 0.0 or balance.missing is None:
         return columns
     pt, phi = columns[f"{balance.missing}_pt"], columns[f"{balance.missing}_phi"]
     x, y = -pt * np.cos(phi), -pt * np.sin(phi)
