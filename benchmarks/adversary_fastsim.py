@@ -109,7 +109,7 @@ def describe_training(run: Any, config: Any, seed: int) -> dict[str, str]:
     """Digests of all that a training depends on, and the processor."""
     from importlib.metadata import version
 
-    from taipan.provenance import code_version
+    from taipan.code_version import code_version
 
     events = hashlib.sha256(json.dumps(run.transfer, sort_keys=True).encode())
     for item in run.datasets:

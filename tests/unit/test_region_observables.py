@@ -16,7 +16,8 @@ from taipan.inference import compile_model, fit
 from taipan.likelihood import LikelihoodError, build_workspace
 from taipan.likelihood.workspace import build_fine_workspace
 from taipan.plotting.fit import fit_figure, fit_numbers
-from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
+from taipan.plotting.systematic_numbers import FittedModel, systematic_numbers
+from taipan.plotting.systematics import systematic_figure
 from tests.synthetic_templates import EDGES, TRANSFER, make_config, make_histogram, settings
 
 MASS_EDGES = [0.0, 40.0, 90.0, 300.0]

@@ -11,11 +11,12 @@ from pathlib import Path
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.clean_text import strip_credentials
+from taipan.code_version import code_version
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.skim import Skim
 from taipan.datasets import divide, find_inode
 from taipan.errors import TaipanError
-from taipan.provenance import code_version, describe
+from taipan.provenance import describe
 from taipan.remote.mirrors import Patience, RemoteFile
 from taipan.skim.cutflow import Cutflow, merge_cutflows
 from taipan.skim.duplicates import (
