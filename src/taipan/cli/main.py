@@ -14,6 +14,7 @@ from taipan import __version__
 from taipan.clean_text import escape_controls
 from taipan.cli.combine import combine, combine_results
 from taipan.cli.config import config
+from taipan.cli.exchange import export_model, import_model
 from taipan.cli.fit import fit
 from taipan.cli.new import new
 from taipan.cli.provenance import provenance
@@ -46,6 +47,8 @@ for command in (
     fit,
     combine,
     combine_results,
+    import_model,
+    export_model,
     provenance,
     bundle,
     reproduce,
