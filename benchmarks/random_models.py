@@ -43,8 +43,9 @@ def compare(job):
                 found["no likelihood without signal"] += 1
             else:
                 found[_kind(str(error))] += 1
-        except AssertionError:
+        except AssertionError as error:
             found["DISAGREE"] += 1
+            print(f"stream [11, {job}]: {error}", file=sys.stderr, flush=True)
     return found
 
 
@@ -61,5 +62,6 @@ if __name__ == "__main__":
     with ProcessPoolExecutor(2) as pool:
         for counter in pool.map(compare, range(models // PER_JOB)):
             total += counter
+            print(f"{total.total()} of {models}: {dict(total)}", file=sys.stderr, flush=True)
     for kind, number in total.most_common():
         print(f"{number:6d}  {kind}")
