@@ -33,6 +33,8 @@ class ChannelStatistics:
         Name of the ``staterror`` of whole bins.
     poisson, gauss
         Row of a process → name of its own ``shapesys`` or ``staterror``.
+    shapes
+        ``staterror`` that a line ``autoMCStats`` cannot hold → row of a process → uncertainties.
     """
 
     errors: Array
@@ -41,6 +43,7 @@ class ChannelStatistics:
     total: str | None
     poisson: Mapping[int, str]
     gauss: Mapping[int, str]
+    shapes: Mapping[str, Mapping[int, Array]]
 
 
 def translate_statistics(
@@ -83,7 +86,12 @@ def translate_statistics(
     groups = {key: rows for key, rows in groups.items() if any(d.any() for d in rows.values())}
     if not groups:
         return None
-    total = _choose_total(region, groups)
+    total = _choose_total(groups)
+    shapes = {
+        name: groups.pop(("staterror", name))
+        for kind, name in list(groups)
+        if kind == "staterror" and name != total and total is not None
+    }
     errors = np.zeros_like(values)
     whole = np.zeros(values.shape[1], dtype=np.bool_)
     counted, gaussian = np.zeros(values.shape), np.zeros(values.shape, dtype=np.bool_)
@@ -118,26 +126,22 @@ def translate_statistics(
         weights = np.asarray(used, dtype=np.float64)[:, None] * np.asarray(start)[:, None]
         threshold = _find_threshold(weights, values, errors, whole, counted, gaussian)
         if threshold is not None:
-            return ChannelStatistics(errors, threshold, include_signal, total, poisson, gauss)
+            return ChannelStatistics(
+                errors, threshold, include_signal, total, poisson, gauss, shapes
+            )
     raise ExchangeError(
         f"region {region}: no threshold of autoMCStats separates bins with one parameter from "
         "those with one for each sample"
     )
 
 
-def _choose_total(region: str, groups: Mapping[tuple[str, str], Mapping[int, Array]]) -> str | None:
-    shared = [
-        name for (kind, name), rows in groups.items() if kind == "staterror" and len(rows) > 1
-    ]
-    if len(shared) > 1:
-        raise ExchangeError(
-            f"region {region}: staterror {shared[0]!r} and {shared[1]!r} both act on several "
-            "samples (one of them in a datacard)"
-        )
-    if shared:
-        return shared[0]
-    alone = [name for kind, name in groups if kind == "staterror"]
-    return alone[0] if len(groups) == 1 and alone else None
+def _choose_total(groups: Mapping[tuple[str, str], Mapping[int, Array]]) -> str | None:
+    """Give the ``staterror`` of most samples, which ``autoMCStats`` is to hold."""
+    sizes = {name: len(rows) for (kind, name), rows in groups.items() if kind == "staterror"}
+    if not sizes:
+        return None
+    largest = max(sizes, key=lambda name: sizes[name])
+    return largest if sizes[largest] > 1 or len(groups) == 1 else None
 
 
 def _count(region: str, name: str, values: Array, errors: Array) -> Array:
