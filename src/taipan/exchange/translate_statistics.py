@@ -86,12 +86,38 @@ def translate_statistics(
     groups = {key: rows for key, rows in groups.items() if any(d.any() for d in rows.values())}
     if not groups:
         return None
-    total = _choose_total(groups)
-    shapes = {
-        name: groups.pop(("staterror", name))
-        for kind, name in list(groups)
-        if kind == "staterror" and name != total and total is not None
+    try:
+        return _in_one_line(region, samples, values, signal, start, groups, {})
+    except ExchangeError:
+        shapes = _apart(groups)
+        rest = {key: rows for key, rows in groups.items() if key[1] not in shapes}
+        if not shapes or len(rest) == 0:
+            raise
+    return _in_one_line(region, samples, values, signal, start, rest, shapes)
+
+
+def _apart(groups: Mapping[tuple[str, str], Mapping[int, Array]]) -> dict[str, Mapping[int, Array]]:
+    """List every ``staterror`` but that of most samples."""
+    sizes = {name: len(rows) for (kind, name), rows in groups.items() if kind == "staterror"}
+    largest = max(sizes, key=lambda name: sizes[name], default=None)
+    return {
+        name: rows
+        for (kind, name), rows in groups.items()
+        if kind == "staterror" and name != largest
     }
+
+
+def _in_one_line(
+    region: str,
+    samples: Sequence[Mapping[str, Any]],
+    values: Array,
+    signal: Sequence[bool],
+    start: Sequence[float],
+    groups: Mapping[tuple[str, str], Mapping[int, Array]],
+    shapes: Mapping[str, Mapping[int, Array]],
+) -> ChannelStatistics:
+    """Put all groups into one line ``autoMCStats``."""
+    total = _choose_total(groups)
     errors = np.zeros_like(values)
     whole = np.zeros(values.shape[1], dtype=np.bool_)
     counted, gaussian = np.zeros(values.shape), np.zeros(values.shape, dtype=np.bool_)
@@ -112,6 +138,10 @@ def translate_statistics(
             elif kind == "shapesys":
                 poisson[row] = name
                 counted[row] = _count(region, name, values[row], data)
+            elif len(rows) > 1:
+                raise ExchangeError(
+                    f"region {region}: staterror {total!r} and {name!r} both act on several samples"
+                )
             else:
                 gauss[row] = name
                 gaussian[row] = filled
