@@ -45,6 +45,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.labels import DATA, NOMINAL
+
 Array = NDArray[Any]
 FOLDS, PSEUDO_DATA = 3, 200
 TRAINING = {"dropout": 0.3, "l2": 0.001, "learning_rate": 0.001, "schedule": "constant"}
@@ -107,7 +109,7 @@ def describe_training(run: Any, config: Any, seed: int) -> dict[str, str]:
     """Digests of all that a training depends on, and the processor."""
     from importlib.metadata import version
 
-    from taipan.provenance import code_version
+    from taipan.code_version import code_version
 
     events = hashlib.sha256(json.dumps(run.transfer, sort_keys=True).encode())
     for item in run.datasets:
@@ -230,9 +232,7 @@ def draw_control(
     import hist
 
     from taipan.adversary_scan.point import estimate_from_data
-    from taipan.events.variations import NOMINAL
     from taipan.likelihood import build_workspace
-    from taipan.templates.fill import DATA
 
     name, region = config.fit.observable, RESIDUAL["region"]
     estimated, _ = estimate_from_data(total, config, variations, transfer)

@@ -42,18 +42,19 @@ from taipan.config.sections.training import Training
 from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
-from taipan.events.variations import NOMINAL, template_variations
+from taipan.events.variations import template_variations
+from taipan.labels import DATA, NOMINAL, SCORE
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.nn.conditions import Part, compare
+from taipan.nn.conditions import ScoredPart, compare_metric
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.inputs import TrainingInputs, open_training_set
-from taipan.nn.overtraining import Scorer, check_scorer
+from taipan.nn.overtraining import FoldClassifiers, check_scorer
 from taipan.nn.scorer import FoldScorer
 from taipan.search.tune import apply_best
 from taipan.seeds import derive_seed
 from taipan.templates.combine import add_datasets, add_estimate
-from taipan.templates.fill import DATA, SCORE, FillSettings, fill_dataset
+from taipan.templates.fill import FillSettings, fill_dataset
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,7 +94,9 @@ def best_trial(results: Path, config: Config) -> tuple[int, Settings]:
     return number, (to_training(values, config.training), used)
 
 
-def train_networks(events: TrainingSet, config: Config, given: Settings, seed: int) -> Scorer:
+def train_networks(
+    events: TrainingSet, config: Config, given: Settings, seed: int
+) -> FoldClassifiers:
     from taipan.nn.train import train_network
 
     settings, used = given
@@ -204,14 +207,18 @@ class Boosters:
         return scores
 
 
-def judge(events: TrainingSet, scorer: Scorer, results: Path, config: Config) -> dict[str, float]:
+def judge(
+    events: TrainingSet, scorer: FoldClassifiers, results: Path, config: Config
+) -> dict[str, float]:
     """AUC; statistical sigma(mu), mean of the halves of the events; sigma(mu) of the fit; gate."""
     scores = scorer.score(events.features, events.folds).astype(np.float64)
     area = metrics.auc(events.labels, scores, events.weights)
     totals = events.totals(np.ones(len(events), dtype=bool))
     half = events.identifiers % np.uint64(2) == 0
-    parts = [Part(scores[m], events.labels[m], events.weights[m], totals) for m in (half, ~half)]
-    found = compare("sigma_mu", *parts)
+    parts = [
+        ScoredPart(scores[m], events.labels[m], events.weights[m], totals) for m in (half, ~half)
+    ]
+    found = compare_metric("sigma_mu", *parts)
     verdict = check_scorer(events, scorer, config.overtraining)
     ratios = [c["value"] for c in verdict["conditions"] if c["name"] == "bce_ratio"]
     return {
@@ -285,7 +292,7 @@ def main() -> None:
     boostings = [min(GRID, key=lambda item: fit_booster(events, 0, folds, item, 1)[1])]
     if options.rounds:
         boostings.append(Boosting(options.depth, options.rate, options.rounds))
-    methods: dict[str, Callable[[int], Scorer]] = {
+    methods: dict[str, Callable[[int], FoldClassifiers]] = {
         f"XGBoost, {item.describe()}, {number} a fold": lambda seed, item=item, number=number: (
             Boosters(events, folds, item, seed, number)
         )

@@ -24,7 +24,7 @@ from taipan.analysis import load_analysis
 from taipan.atomic import read_json
 from taipan.config.load import read_config
 from taipan.coverage.draw import (
-    Binning,
+    FitBins,
     SampleEvents,
     SourceData,
     Universe,
@@ -61,7 +61,7 @@ def open_universe(folder: Path, config: Any) -> tuple[Universe, SourceData]:
     corrections = folder / "corrections"
     skimmed = SkimmedEvents(events, folder / "normalisation.json", corrections / "pileup.json")
     loaded = skimmed.open(analysis, len(models))
-    binning = Binning(
+    binning = FitBins(
         OBSERVABLE,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
         frozenset(name for name, item in merging.items() if item["role"] == "control"),

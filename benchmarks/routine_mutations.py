@@ -45,7 +45,7 @@ OPERATORS = {
 }
 KINEMATICS = "tests/unit/test_selection_by_hand.py tests/unit/test_shifted_score.py"
 FUNCTIONS = {
-    "src/taipan/columns/kinematics.py": (
+    "src/taipan/kinematics.py": (
         KINEMATICS,
         ("delta_phi", "transverse_mass"),
     ),

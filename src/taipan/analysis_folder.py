@@ -14,6 +14,7 @@ import importlib.util
 import os
 import re
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 
@@ -24,7 +25,8 @@ from taipan.suggestions import nearest
 ANALYSES = Path("config/analyses")
 """Folder of the analyses of a project."""
 ANALYSIS_FILE = "analysis.yaml"
-DATASETS = "datasets"
+CATALOGUES = "datasets"
+_PACKAGE = "taipan_analysis_"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -144,9 +146,38 @@ def import_part(folder: str | Path, part: str) -> ModuleType:
     package = _package_of(file.resolve().parent)
     try:
         return importlib.import_module(f"{package}.{part}")
+    except TaipanError as error:
+        raise TaipanError(f"{file}: {error}") from error
     except Exception as error:  # the file is the user's: whatever it raises is their message
-        what = f"{type(error).__name__}: {error}"
-        raise TaipanError(f"{file} cannot be imported ({what})") from error
+        explained = explain_own_error(error) or f"{type(error).__name__}: {error}"
+        raise TaipanError(f"{file} cannot be imported ({explained})") from error
+
+
+def explain_own_error(error: BaseException) -> str | None:
+    """Say in one line what went wrong in the Python files of an analysis, and where.
+
+    Parameters
+    ----------
+    error
+        An exception that was raised.
+
+    Returns
+    -------
+    str or None
+        ``selection.py, line 24, in muons: AttributeError: ...``: the last line of the analysis'
+        files that ran; None if none of them did.
+    """
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
+            found = frame.f_code, line
+    if found is None:
+        return None
+    code, line = found
+    place = f"{Path(code.co_filename).name}, line {line}"
+    place += "" if code.co_name == "<module>" else f", in {code.co_name}"
+    said = next((text.strip() for text in str(error).splitlines() if text.strip()), "")
+    return f"{place}: {type(error).__name__}" + (f": {said}" if said else "")
 
 
 def _package_of(folder: Path) -> str:
@@ -155,7 +186,7 @@ def _package_of(folder: Path) -> str:
     Two folders of the same name are two packages.
     """
     place = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
-    name = f"taipan_analysis_{folder.name}_{place}"
+    name = f"{_PACKAGE}{folder.name}_{place}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_loader(name, loader=None, is_package=True)
         if spec is None or spec.submodule_search_locations is None:

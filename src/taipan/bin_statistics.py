@@ -22,7 +22,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-KINDS = ("staterror", "shapesys")
+BIN_MODIFIERS = ("staterror", "shapesys")
 # Samples of both signs whose sum is smaller than its uncertainty: the factor would also multiply
 # what the samples share, by a number far from 1.
 MAX_CANCELLED = 1.0
@@ -36,7 +36,7 @@ FREE_SIGMAS = 5.0
 
 
 @dataclass(frozen=True)
-class Group:
+class ModifierGroup:
     """The samples of a region that one ``staterror`` or ``shapesys`` multiplies.
 
     Attributes
@@ -98,7 +98,7 @@ class Group:
         )
 
 
-def find_groups(workspace: Mapping[str, Any]) -> list[Group]:
+def find_groups(workspace: Mapping[str, Any]) -> list[ModifierGroup]:
     """List what ``staterror`` and ``shapesys`` multiply, in the order of the workspace."""
     found: dict[tuple[str, str, str], list[tuple[str, Array, Array]]] = {}
     negligible: dict[str, Array] = {}
@@ -107,13 +107,13 @@ def find_groups(workspace: Mapping[str, Any]) -> list[Group]:
         negligible[channel["name"]] = NEGLIGIBLE * np.sqrt(np.maximum(expected, 0.0))
         for sample in channel["samples"]:
             for modifier in sample["modifiers"]:
-                if modifier["type"] in KINDS:
+                if modifier["type"] in BIN_MODIFIERS:
                     key = (modifier["type"], modifier["name"], channel["name"])
                     yields = np.asarray(sample["data"], dtype=np.float64)
                     error = np.asarray(modifier["data"], dtype=np.float64)
                     found.setdefault(key, []).append((sample["name"], yields, error))
     return [
-        Group(
+        ModifierGroup(
             *key,
             samples=tuple(name for name, _, _ in members),
             total=np.asarray(sum(yields for _, yields, _ in members)),
@@ -125,7 +125,7 @@ def find_groups(workspace: Mapping[str, Any]) -> list[Group]:
     ]
 
 
-def list_uncounted(groups: Sequence[Group]) -> Iterator[str]:
+def list_uncounted(groups: Sequence[ModifierGroup]) -> Iterator[str]:
     """Say which uncertainties no factor can hold, and what to do."""
     for group in groups:
         if group.uncounted.any():
@@ -135,7 +135,7 @@ def list_uncounted(groups: Sequence[Group]) -> Iterator[str]:
             )
 
 
-def list_restored(groups: Sequence[Group]) -> Iterator[str]:
+def list_restored(groups: Sequence[ModifierGroup]) -> Iterator[str]:
     """Say which uncertainties are counted here and nowhere in pyhf."""
     for group in groups:
         if group.restored.any():
@@ -187,7 +187,7 @@ def read_constraints(config: Any) -> tuple[npt.NDArray[np.intp], Constraints]:
 
 
 def restore(
-    groups: Sequence[Group],
+    groups: Sequence[ModifierGroup],
     config: Any,
     settings: Mapping[str, Mapping[str, Any]],
     known: Constraints,

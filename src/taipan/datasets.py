@@ -243,7 +243,7 @@ def source_folder(config: Config, catalogue: Catalogue) -> Path:
     return Path(folder)
 
 
-def identify_file(path: Path) -> tuple[int, int]:
+def find_inode(path: Path) -> tuple[int, int]:
     """Tell a file from all others, whatever link or spelling of its path names it.
 
     Raises

@@ -17,8 +17,8 @@ from taipan.skim.parts import (
     GeneratedSums,
     Part,
     check_branches,
-    check_coverage,
-    check_weights,
+    check_every_entry,
+    check_generator_weights,
     sum_generated,
 )
 
@@ -113,8 +113,8 @@ def normalise(
     for name, chunks in flows.items():
         flow = merge_cutflows(chunks)
         merged[name] = flow
-        check_coverage(name, parts.get(name, ()), catalogue.dataset(name).entries)
-        check_weights(name, parts.get(name, ()))
+        check_every_entry(name, parts.get(name, ()), catalogue.dataset(name).entries)
+        check_generator_weights(name, parts.get(name, ()))
         left_out = (lost or {}).get(name, 0)
         repeated = duplicates.read(name)
         origin, size = _generated(name, catalogue, flow, parts.get(name, ()), duplicates)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from taipan.analysis_folder import explain_own_error
 from taipan.checksums import files_read, forget_files, identify_file, record_files, verify_files
 from taipan.clean_text import clean
 from taipan.errors import TaipanError, explain_system_error
@@ -68,9 +69,9 @@ def configure_logging(log: str | None = None) -> None:
 def run_call(name: str, call: Callable[[], Any], log: str | None = None) -> None:
     """Call a function as the body of a rule; `name` is what its messages start with.
 
-    A :class:`~taipan.errors.TaipanError`, or what the system refuses (a full disk, no permission,
-    no memory), becomes one line in the log and on standard error and exit status 1; anything else
-    keeps its traceback, because it is a bug.
+    A :class:`~taipan.errors.TaipanError`, what the system refuses (a full disk, no permission, no
+    memory) or what goes wrong in the files of an analysis becomes one line in the log and on
+    standard error and exit status 1; anything else keeps its traceback, because it is a bug.
 
     Within Snakemake the job's inputs are compared with the checksums recorded when they were made,
     and its outputs are recorded with their provenance.
@@ -94,7 +95,7 @@ def run_call(name: str, call: Callable[[], Any], log: str | None = None) -> None
         logger.error("%s: error: %s", name, error)
         sys.exit(1)
     except Exception as error:
-        explained = explain_system_error(error)
+        explained = explain_system_error(error) or explain_own_error(error)
         if explained is None:
             logger.exception("%s: unexpected error", name)
             raise

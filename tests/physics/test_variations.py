@@ -13,9 +13,10 @@ from taipan.datasets import Catalogue, event_scale
 from taipan.events.corrections import read_corrections, write_corrections
 from taipan.events.load import DatasetEvents, load_dataset
 from taipan.events.shapes import count_events, measure_weight
-from taipan.events.variations import NOMINAL, template_variations, varied_regions
+from taipan.events.variations import template_variations, varied_regions
 from taipan.events.weights import VertexWeights
 from taipan.fastsim import DATASETS, write_dataset
+from taipan.labels import DATA, NOMINAL
 from taipan.normalisation import Normalisation
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.templates.combine import (
@@ -25,7 +26,7 @@ from taipan.templates.combine import (
     check_yields,
     list_yields,
 )
-from taipan.templates.fill import DATA, FillSettings, fill_dataset
+from taipan.templates.fill import FillSettings, fill_dataset
 from tests.conftest import ROOT, fastsim_settings, skim_settings
 from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured as with_factor

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from taipan.errors import BadFileError, ChecksumError, TaipanError, UnreachableError
-from taipan.remote.fetch import RECEIPT, Expected, check_size, fetch_file, verify_content
+from taipan.remote.fetch import RECEIPT, Expected, compare_size, fetch_file, verify_content
 from taipan.remote.mirrors import Patience
 from tests.remote.conftest import QUICK, Served
 from tests.remote.servers import Faults, bytes_sent, proxy
@@ -269,15 +269,15 @@ def test_checksums(tmp_path: Path) -> None:
     sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert hashlib.sha256(b"abc").hexdigest() == sha256
     verify_content(path, Expected(3, "024d0127", sha256))
-    check_size(path, Expected(3))
+    compare_size(path, Expected(3))
     with pytest.raises(ChecksumError, match=r"a.root: SHA-256 is ba7816.*catalogue has 000"):
         verify_content(path, Expected(sha256="0" * 64))
     with pytest.raises(ChecksumError, match=r"a.root: Adler-32 is 024d0127, the catalogue has 0"):
         verify_content(path, Expected(adler32="0" * 8))
     with pytest.raises(BadFileError, match="3 bytes, the catalogue has 4"):
-        check_size(path, Expected(4))
+        compare_size(path, Expected(4))
     with pytest.raises(TaipanError, match="cannot read"):
-        check_size(tmp_path / "b.root", Expected(4))
+        compare_size(tmp_path / "b.root", Expected(4))
 
 
 def test_folder_that_cannot_be_written(expected: Expected, tmp_path: Path) -> None:

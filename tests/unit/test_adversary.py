@@ -22,7 +22,7 @@ from taipan.nn.adversary.events import (
     check_disjoint,
     draw_batches,
 )
-from taipan.nn.adversary.monitor import distance_correlation, divergence
+from taipan.nn.adversary.monitor import divergence, squared_distance_correlation
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.history import choose_epoch, stop_reason
 from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network
@@ -342,7 +342,7 @@ def test_score_is_decorrelated_from_a_continuous_quantity(method: str) -> None:
         train(settings_of(0.0, training), opponents)
         engine = engine_of(settings_of(0.0, training), opponents)
         logits = engine.logits(engine.load(events.features, events.targets, events.weights))
-        found[strength] = distance_correlation(logits, events.targets, events.weights)
+        found[strength] = squared_distance_correlation(logits, events.targets, events.weights)
     assert found[0.0] > 0.4
     assert found[20.0] < 0.3 * found[0.0]
 
@@ -413,9 +413,9 @@ def test_distance_correlation_of_known_pairs() -> None:
     x = np.random.default_rng(2).normal(size=400)
     noise = np.random.default_rng(3).normal(size=400)
     ones = np.ones(400)
-    assert distance_correlation(x, 3.0 * x + 1.0, ones) == pytest.approx(1.0)
-    assert distance_correlation(x, noise, ones) < 0.03
-    assert distance_correlation(x, x**2, ones) > 0.1
+    assert squared_distance_correlation(x, 3.0 * x + 1.0, ones) == pytest.approx(1.0)
+    assert squared_distance_correlation(x, noise, ones) < 0.03
+    assert squared_distance_correlation(x, x**2, ones) > 0.1
 
 
 def test_graph_and_numpy_agree_on_the_distance_correlation() -> None:
@@ -424,8 +424,10 @@ def test_graph_and_numpy_agree_on_the_distance_correlation() -> None:
     generator = np.random.default_rng(4)
     x, y = generator.normal(size=(2, 200)).astype(np.float32)
     weights = np.where(generator.random(200) < 0.1, -1.0, 1.0).astype(np.float32)
-    found = float(networks.distance_correlation(x, y + x, weights))
-    expected = distance_correlation(x.astype(float), (y + x).astype(float), weights.astype(float))
+    found = float(networks.batch_distance_correlation(x, y + x, weights))
+    expected = squared_distance_correlation(
+        x.astype(float), (y + x).astype(float), weights.astype(float)
+    )
     assert found == pytest.approx(expected, rel=1e-3)
 
 

@@ -18,7 +18,7 @@ from taipan.inference import FitError, compile_model, fit
 from taipan.inference.profile import Profile, interval
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.likelihood.merge import Counts, find_merging
+from taipan.likelihood.merge import BinYields, find_merging
 from tests.hs3_evaluator import negative_log_likelihood
 from tests.public_models import MU, public_models
 from tests.synthetic_templates import (
@@ -229,8 +229,8 @@ def test_statistics_of_a_negative_estimate_reach_sigma_of_pyhf_too():
 def test_signal_that_cancels_to_zero_joins_its_neighbour():
     """Weights of both signs: Σw = 0 with Σw² = 8 has an uncertainty, and no factor for it."""
     nominal_yields = {
-        "background": Counts(np.array([900.0, 400.0, 100.0]), np.array([900.0, 400.0, 100.0])),
-        "signal": Counts(np.array([5.0, 0.0, 20.0]), np.array([5.0, 8.0, 20.0])),
+        "background": BinYields(np.array([900.0, 400.0, 100.0]), np.array([900.0, 400.0, 100.0])),
+        "signal": BinYields(np.array([5.0, 0.0, 20.0]), np.array([5.0, 8.0, 20.0])),
     }
     merging = find_merging(
         "sr", [0.0, 1.0, 2.0, 3.0], nominal_yields, {}, backgrounds=["background"],

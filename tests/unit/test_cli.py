@@ -12,7 +12,7 @@ import pytest
 import rich_click as click
 
 import taipan
-from taipan.cli.fit import MODES, fit
+from taipan.cli.fit import DATA_MODES, fit
 from taipan.cli.main import COMPLETE, main
 from taipan.cli.main import taipan as command
 from taipan.cli.words import repeat_names
@@ -46,7 +46,7 @@ def test_options_of_a_fit_are_those_that_it_is_asked_by() -> None:
     for field in fields(FitOptions)[1:]:
         if isinstance(field.default, int | float) and not isinstance(field.default, bool):
             assert defaults[field.name] == field.default
-    assert get_args(Mode) == MODES
+    assert get_args(Mode) == DATA_MODES
 
 
 def test_every_command_and_option_has_a_word_of_help() -> None:

@@ -10,7 +10,7 @@ import hist
 import numpy as np
 import pytest
 
-from taipan.reproduce.compare import compare
+from taipan.reproduce.compare import compare_results
 from taipan.templates.store import write_histograms
 
 TOLERANCE = 1e-3
@@ -18,7 +18,7 @@ TOLERANCE = 1e-3
 
 def differences(one: Any, two: Any) -> list[tuple[str, float]]:
     files = ({"a.json": json.dumps(content).encode()} for content in (one, two))
-    _, found = compare(*files, TOLERANCE)
+    _, found = compare_results(*files, TOLERANCE)
     return [(item.where, item.relative) for item in found]
 
 
@@ -76,7 +76,7 @@ def test_arrays_are_compared_number_by_number(
     for i, content in enumerate(([1.0, 2.0, 4.0, 8.0], values)):
         write_histograms(tmp_path / f"{i}.zip", {"h": histogram(content)})
         files.append({"t.zip": (tmp_path / f"{i}.zip").read_bytes()})
-    _, found = compare(*files, TOLERANCE)
+    _, found = compare_results(*files, TOLERANCE)
     where = [item.where for item in found if "values" in item.where]
     if places == ["shape"]:
         assert where == ["t.zip: h.values"]
@@ -88,4 +88,4 @@ def test_number_that_is_missing_in_both_is_equal(tmp_path: Any) -> None:
     for name in ("a", "b"):
         write_histograms(tmp_path / f"{name}.zip", {"h": histogram([1.0, np.nan, 2.0])})
     files = [{"t.zip": (tmp_path / f"{name}.zip").read_bytes()} for name in ("a", "b")]
-    assert compare(*files, TOLERANCE)[1] == []
+    assert compare_results(*files, TOLERANCE)[1] == []

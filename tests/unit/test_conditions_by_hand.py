@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from taipan.config.sections.overtraining import OvertrainingCondition
-from taipan.nn.conditions import Comparison, Part, compare, compare_values, significance
+from taipan.nn.conditions import (
+    Comparison,
+    ScoredPart,
+    compare_metric,
+    compare_values,
+    count_sigmas,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,18 +76,18 @@ def test_what_a_simple_reference_finds_harder_counts_for_nothing(metric: str) ->
     for width in (1.0, 2.5):  # the unseen events are harder to tell apart
         labels = rng.integers(0, 2, 400)
         scores = 1.0 / (1.0 + np.exp(-rng.normal(2.0 * labels - 1.0, width)))
-        parts.append(Part(scores, labels, np.ones(400), reference=scores))
-    plain = [Part(part.scores, part.labels, part.weights) for part in parts]
-    assert compare(metric, *plain).sigma > 3.0
-    found = compare(metric, *parts)
+        parts.append(ScoredPart(scores, labels, np.ones(400), reference=scores))
+    plain = [ScoredPart(part.scores, part.labels, part.weights) for part in parts]
+    assert compare_metric(metric, *plain).sigma > 3.0
+    found = compare_metric(metric, *parts)
     assert found.ratio == pytest.approx(1.0)
     assert found.offset == pytest.approx(found.unseen - found.train)
     # and the other way round: easier events do not hide anything
-    assert compare(metric, *parts[::-1]).ratio == pytest.approx(1.0)
+    assert compare_metric(metric, *parts[::-1]).ratio == pytest.approx(1.0)
 
 
 def test_significance_is_one_sided() -> None:
     """2.28 % are two standard deviations, 0.135 % three."""
-    assert significance(0.022750131948179) == pytest.approx(2.0)
-    assert significance(0.001349898031630) == pytest.approx(3.0)
-    assert significance(0.5) == significance(0.9) == 0.0
+    assert count_sigmas(0.022750131948179) == pytest.approx(2.0)
+    assert count_sigmas(0.001349898031630) == pytest.approx(3.0)
+    assert count_sigmas(0.5) == count_sigmas(0.9) == 0.0

@@ -12,7 +12,7 @@ from taipan.analysis import Analysis, Column, Quantity, Shift
 from taipan.checks.configuration import check_config
 from taipan.checks.coverage import check_strengths
 from taipan.checks.fit import fitted_regions
-from taipan.config.load import merge, validate
+from taipan.config.load import merge, validate_keys
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
@@ -117,7 +117,7 @@ def make_config(change=None, tmp_path=None):
     regions = content["samples"]["QCD"]["estimate"]["regions"]
     for name in [name for name, source in regions.items() if source is None]:
         del regions[name]
-    return validate(Config, content)
+    return validate_keys(Config, content)
 
 
 def check(change=None, *, catalogue=None, analysis=ANALYSIS, tmp_path=None, writes=True):
@@ -447,7 +447,12 @@ MESSAGES = {
         {"regions": {"cr": {"cut": "q_1 * q_2 < 0 and mt_1 > 20"}}},
         "regions.cr.cut: 'q_1 * q_2 < 0 and mt_1 > 20' is not shown to be disjoint from region "
         "'sr' ('q_1 * q_2 < 0 and mt_1 < 30'); both are fitted, so their cuts must confine one "
-        "term (such as mt_1) to ranges without overlap",
+        "term to ranges without overlap (such as m < 110 and m > 110)",
+    ),
+    "cut that nothing passes": (
+        {"regions": {"cr": {"cut": "q_1 * q_2 < 0 and mt_1 > 70 and 60 > mt_1"}}},
+        "regions.cr.cut: 'q_1 * q_2 < 0 and mt_1 > 70 and 60 > mt_1' is true for no event: it "
+        "asks for a range without any value",
     ),
     "categories of something that is no feature": (
         {"categorical": {"pt_2": {"values": [0, 1]}}},

@@ -11,7 +11,7 @@ import pytest
 from taipan.analysis import Shift
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.coverage.draw import Binning, SampleEvents, SourceData, Universe
+from taipan.coverage.draw import FitBins, SampleEvents, SourceData, Universe
 from taipan.coverage.truth import Truth
 from taipan.systematics.registry import make_systematic
 from tests.htautau import ANALYSIS
@@ -64,7 +64,7 @@ def universe() -> Universe:
     config: Any = SimpleNamespace(samples=SAMPLES, regions=REGIONS, systematics=SYSTEMATICS)
     shifts = {"x": Shift(shift, None, "scale"), "wide": Shift(shift, None, "width", power=0.5)}
     analysis: Any = SimpleNamespace(compute=compute, shifts=shifts)
-    binning = Binning("x", {"signal": EDGES, "control": EDGES[[0, -1]]}, frozenset(["control"]))
+    binning = FitBins("x", {"signal": EDGES, "control": EDGES[[0, -1]]}, frozenset(["control"]))
     return Universe(parts, analysis, config, binning, None)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise
+from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise_experiments
 
 
 def test_intervals_that_hold_the_truth_are_counted_at_both_ends() -> None:
@@ -58,7 +58,7 @@ def test_pulls_are_in_units_of_the_uncertainty() -> None:
     sigma = np.array([0.5, 0.5, 2.0, 2.0])
     mu_hat = truth + np.array([0.5, -0.5, 4.0, 0.0])  # pulls 1, -1, 2, 0
     ends = (mu_hat - 1.0, mu_hat + 1.0)
-    found = summarise(truth, mu_hat, sigma, [ends, ends])
+    found = summarise_experiments(truth, mu_hat, sigma, [ends, ends])
     assert found["pull_mean"] == pytest.approx([0.5, math.sqrt(5.0 / 3.0) / 2.0])
     assert found["pull_width"][0] == pytest.approx(math.sqrt(5.0 / 3.0))
     assert found["bias"][0] == pytest.approx(1.0)

@@ -13,19 +13,19 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.decorrelation import (
     CheckSettings,
-    ControlSample,
+    ControlScores,
     EventSettings,
-    check_networks,
     compare_scores,
     distance_correlation,
     fresh_adversary,
+    judge_decorrelation,
     measure_dependence,
     tail_ratio,
 )
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.weights import EventWeights
-from taipan.plotting.decorrelation import decorrelation_numbers, score_figure, tail_figure
+from taipan.plotting.decorrelation import decorrelation_numbers, region_scores_figure, tail_figure
 from tests.made_up_estimates import measured, same_sign
 
 EDGES = np.linspace(0.0, 1.0, 21)
@@ -41,14 +41,14 @@ def toy_score(n: int, rng: np.random.Generator, *, signal: bool, shift: float = 
     return 1.0 / (1.0 + np.exp(-rng.normal(mean, 1.0, (n, 2)) @ DISTANCES))
 
 
-def toy_control(n: int, shift: float, seed: int = 1) -> ControlSample:
+def toy_control(n: int, shift: float, seed: int = 1) -> ControlScores:
     """Background of the toy in data and simulation."""
     rng = np.random.default_rng(seed)
     scores = [toy_score(n, rng, signal=False, shift=item) for item in (shift, 0.0)]
-    return ControlSample(np.concatenate(scores), np.repeat([True, False], n), np.ones(2 * n))
+    return ControlScores(np.concatenate(scores), np.repeat([True, False], n), np.ones(2 * n))
 
 
-def signed_control(seed: int, shift: float = 0.0) -> ControlSample:
+def signed_control(seed: int, shift: float = 0.0) -> ControlScores:
     """Data with a contamination that is subtracted (factor 0.8), simulation of both signs."""
     rng = np.random.default_rng(seed)
     data, simulation = (
@@ -62,10 +62,10 @@ def signed_control(seed: int, shift: float = 0.0) -> ControlSample:
     ]
     is_data = np.repeat([True, False], [len(weights[0]) + len(estimated), len(simulation)])
     scores = np.concatenate([data, inside, estimated, simulation])
-    return ControlSample(scores, is_data, np.concatenate(weights))
+    return ControlScores(scores, is_data, np.concatenate(weights))
 
 
-def judge(sample: ControlSample, seed: int = 0) -> tuple[float, float]:
+def judge(sample: ControlScores, seed: int = 0) -> tuple[float, float]:
     rng = np.random.default_rng(seed)
     found = fresh_adversary(sample.scores, sample.is_data, sample.weights, 5, rng)
     return found.auc, found.sigma
@@ -119,7 +119,7 @@ def test_a_subtracted_contamination_does_not_bias() -> None:
     found = np.array([tail.ratio for tail in tails]) - 1.0
     assert abs(found.mean()) < 3 * np.mean([tail.sigma for tail in tails]) / np.sqrt(40)
     kept = [sample.weights > -0.5 for sample in samples]
-    plain = ControlSample(
+    plain = ControlScores(
         samples[0].scores[kept[0]], samples[0].is_data[kept[0]], samples[0].weights[kept[0]]
     )
     auc, sigma = judge(plain)
@@ -162,7 +162,7 @@ def test_conditions_show_what_the_score_alone_hides() -> None:
     is_data = np.repeat([True, False], 10_000)
     condition = rng.integers(0, 2, 20_000).astype(float)
     scores = rng.normal(0.5 * (condition - 0.5) * np.where(is_data, 1, -1), 1.0)
-    sample = ControlSample(scores, is_data, np.ones(20_000))
+    sample = ControlScores(scores, is_data, np.ones(20_000))
     auc, sigma = judge(sample)
     assert abs(auc - 0.5) < 3 * sigma
     found = fresh_adversary(scores, is_data, sample.weights, 5, rng, condition[:, None])
@@ -172,13 +172,13 @@ def test_conditions_show_what_the_score_alone_hides() -> None:
 
 def test_an_empty_tail_is_no_measurement_without_error() -> None:
     scores = np.array([0.1] * 100 + [0.1] * 90 + [0.9] * 10)
-    sample = ControlSample(scores, np.repeat([True, False], 100), np.ones(200))
+    sample = ControlScores(scores, np.repeat([True, False], 100), np.ones(200))
     found = tail_ratio(sample, 0.5)
     assert found.ratio == 0.0
     # √(0.1·0.9/100)/0.1: binomial error of the share that is expected
     assert found.sigma == pytest.approx(0.3)
     assert tail_ratio(sample, 0.95).ratio is None
-    few = ControlSample(sample.scores[:193], sample.is_data[:193], np.ones(193))
+    few = ControlScores(sample.scores[:193], sample.is_data[:193], np.ones(193))
     assert tail_ratio(few, 0.5).ratio is None  # to 3 simulated events
 
 
@@ -247,7 +247,7 @@ def judged(datasets: list[DatasetEvents], **keys: object) -> dict[str, object]:
     )
     analysis = SimpleNamespace(compute=lambda columns: columns)
     networks = {"a": lambda x, _: x[:, 0], "b": lambda x, _: 1.0 - x[:, 0]}
-    return check_networks(datasets, analysis, settings, measured(SAMPLES, 2.0), networks)
+    return judge_decorrelation(datasets, analysis, settings, measured(SAMPLES, 2.0), networks)
 
 
 def made_up_datasets(seed: int) -> list[DatasetEvents]:
@@ -309,7 +309,7 @@ def test_figures_show_every_network_and_region() -> None:
     header = {"label": "Taipan toy", "luminosity": 1.0, "energy": 8.0}
     record = judged([item for item in made_up_datasets(4) if item.columns["q"][0] > 0])
     numbers = decorrelation_numbers(record, REGIONS, header)
-    scores = score_figure(numbers)
+    scores = region_scores_figure(numbers)
     assert len(scores.axes) == 2 * 2 * 2  # networks, regions, score and ratio
     tails = tail_figure(numbers)
     assert [axes.get_xlabel() for axes in tails.axes] == [

@@ -15,8 +15,8 @@ from taipan.errors import TaipanError
 from taipan.estimates.abcd import Abcd
 from taipan.estimates.base import Estimate
 from taipan.estimates.registry import METHODS, MeasuredEstimate, find_sources, read_estimate
+from taipan.labels import DATA
 from taipan.templates.combine import add_estimate
-from taipan.templates.fill import DATA
 from tests.made_up_estimates import same_sign
 
 PLANES = {

@@ -20,7 +20,7 @@ from taipan.errors import TaipanError
 from taipan.remote.fetch import Expected
 from taipan.skim.cutflow import Cutflow, merge_cutflows
 from taipan.skim.executor import Outputs, run_dask, run_local
-from taipan.skim.parts import Part, check_coverage
+from taipan.skim.parts import Part, check_every_entry
 from taipan.skim.task import SkimTask
 from tests.conftest import fastsim_settings, skim_settings
 from tests.nanoaod_files import rewrite
@@ -97,7 +97,7 @@ def test_chunks_and_order(
     assert fingerprint(outputs) == reference[0]
     flow, parts = read_flows(outputs)
     assert flow == reference[1]
-    check_coverage(DATASET, parts, {"a.root": EVENTS, "b.root": EVENTS})
+    check_every_entry(DATASET, parts, {"a.root": EVENTS, "b.root": EVENTS})
 
 
 def test_lost_weights_would_show(files: list[Path], reference: Any, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_lost_weights_would_show(files: list[Path], reference: Any, tmp_path: Pa
     run_local(tasks, outputs)
     assert fingerprint(outputs) != reference[0]
     with pytest.raises(TaipanError, match=r"a.root: entries 0 to 1000 were not read"):
-        check_coverage(DATASET, read_flows(outputs)[1])
+        check_every_entry(DATASET, read_flows(outputs)[1])
 
 
 def test_storage(files: list[Path], reference: Any, tmp_path: Path) -> None:

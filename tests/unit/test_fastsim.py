@@ -34,10 +34,11 @@ from taipan.fastsim.detector_response import PILE_UP_DATA, PILE_UP_SIMULATION
 from taipan.fastsim.event_table import round_mantissa
 from taipan.fastsim.generator_filter import generate_filtered, passes_filter
 from taipan.fastsim.hard_events import SOURCE_TAU, HardEvents
-from taipan.fastsim.kinematics import decay_in_two, delta_phi, delta_r, from_transverse
-from taipan.fastsim.mismodelling import Mismodelling, make_mismodelling
+from taipan.fastsim.kinematics import decay_in_two, from_transverse
+from taipan.fastsim.mismodelling import DetectorDifference, make_mismodelling
 from taipan.fastsim.seeding import generator_for
 from taipan.fastsim.settings import expected_collisions
+from taipan.kinematics import delta_phi, delta_r
 
 CATALOGUE = (
     Path(__file__).parents[2] / "config" / "analyses" / "htautau" / "datasets" / "fastsim.yaml"
@@ -541,7 +542,7 @@ def test_leading_jet_is_mostly_the_tau(files: dict[str, Path]) -> None:
 
 
 def run_detector(events: HardEvents, seed: int = 8, **changes: object) -> dict[str, np.ndarray]:
-    conditions = Conditions(PILE_UP_SIMULATION, Mismodelling(**changes), simulated=True)
+    conditions = Conditions(PILE_UP_SIMULATION, DetectorDifference(**changes), simulated=True)
     table = simulate_detector(np.random.default_rng(seed), events, conditions)
     columns = dict(table.scalars)
     for name, collection in table.collections.items():
@@ -594,12 +595,12 @@ def test_isolation_separates_prompt_muons_from_jets() -> None:
 
 
 def test_mismodelling_sizes() -> None:
-    assert make_mismodelling("none", 5.0) == Mismodelling()
-    assert make_mismodelling("jets", 0.0) == Mismodelling()
-    assert make_mismodelling("jets", 1.0) == Mismodelling(
+    assert make_mismodelling("none", 5.0) == DetectorDifference()
+    assert make_mismodelling("jets", 0.0) == DetectorDifference()
+    assert make_mismodelling("jets", 1.0) == DetectorDifference(
         jet_scale=0.05, extra_jet_probability=0.10
     )
-    assert make_mismodelling("met", -1.0) == Mismodelling(
+    assert make_mismodelling("met", -1.0) == DetectorDifference(
         unclustered_scale=0.20, extra_met_width=8.0
     )
 

@@ -11,6 +11,7 @@ import hist
 import numpy as np
 import pytest
 
+from taipan.analysis import Columns, Shift
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
@@ -18,7 +19,7 @@ from taipan.events.corrections import EventCorrection, write_corrections
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
-from taipan.likelihood.merge import Counts, find_merging
+from taipan.likelihood.merge import BinYields, find_merging
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
 from taipan.templates.fill import FillSettings, fill_dataset
@@ -86,6 +87,29 @@ def test_alternative_sample_fills_its_variation_alone() -> None:
     assert cell(nominal, "high", "nominal") == [1.0, 2.0, 4.0, 24.0]
 
 
+def test_event_with_the_features_of_before_is_not_scored_again() -> None:
+    """The shift moves y of every event and x of one."""
+    seen: list[list[float]] = []
+
+    def score(features: np.ndarray, _: np.ndarray) -> np.ndarray:
+        seen.append(features[:, 0].tolist())
+        return np.where(features[:, 0] < 1.0, np.float32(0.2), np.float32(0.7))
+
+    def shift(columns: Columns, size: float) -> Columns:
+        x, y = columns["x"].copy(), columns["y"] + 2.0 * size
+        x[1] += 2.0 * size  # 0.5 becomes 2
+        return {**columns, "x": x, "y": y}
+
+    analysis = replace(ANALYSIS, shifts={"y": Shift(shift, None, "y")})
+    edges = {"nn_score": Observable(label="score", binning=[0.0, 0.5, 1.0])}
+    both = make_systematic(kind="kinematic", shift="y", size=0.75, one_sided=True, samples=["sig"])
+    plan = replace(settings(v=both), observables=edges)
+    found = fill_dataset(dataset(), analysis, plan, score)[0]["nn_score"]
+    assert seen == [[-1.0, 0.5, 1.5, 2.0, pytest.approx(np.nan, nan_ok=True), 0.5], [2.0]]
+    assert cell(found, "high", "nominal") == [0.0, 3.0, 28.0, 0.0]
+    assert cell(found, "high", "v_up") == [0.0, 33.0, 30.0, 0.0]
+
+
 @pytest.mark.parametrize(("content", "starts"), [(-3.0, (0, 1)), (0.5, (0, 1, 2))])
 def test_bin_whose_background_is_negative_in_total_is_merged(
     content: float, starts: tuple[int, ...]
@@ -93,8 +117,8 @@ def test_bin_whose_background_is_negative_in_total_is_merged(
     """An estimate may be negative, the sum of the backgrounds may not, however well it is known."""
     small = np.full(3, 0.01)
     nominal = {
-        "a": Counts(np.array([30.0, 20.0, 2.0]), small),
-        "estimate": Counts(np.array([5.0, 1.0, content]), small),
+        "a": BinYields(np.array([30.0, 20.0, 2.0]), small),
+        "estimate": BinYields(np.array([5.0, 1.0, content]), small),
     }
     found = find_merging(
         "r",

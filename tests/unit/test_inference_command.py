@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from taipan.cli.main import main
-from taipan.coverage.draw import Binning
-from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise
+from taipan.coverage.draw import FitBins
+from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise_experiments
 from taipan.coverage.truth import draw_truth
 from taipan.errors import TaipanError
 from taipan.export.hs3 import to_hs3
@@ -471,7 +471,7 @@ def test_shrunk_intervals_fail_the_coverage():
     truth = rng.uniform(0.0, 3.0, n)
     mu_hat = rng.normal(truth, 1.0)
     ends = [(mu_hat - width, mu_hat + width) for width in (1.0, 1.95996)]
-    report = summarise(truth, mu_hat, np.ones(n), ends)
+    report = summarise_experiments(truth, mu_hat, np.ones(n), ends)
     assert report["passed"] is True
     assert report["has_power"] is True
     assert report["pull_width"][0] == pytest.approx(1.0, abs=3 * report["pull_width"][1])
@@ -482,7 +482,7 @@ def test_shrunk_intervals_fail_the_coverage():
 
 
 def test_pseudo_data_are_binned_like_templates():
-    binning = Binning("x", {"sr": np.array([0.0, 1.0, 3.0])}, frozenset({"cr"}))
+    binning = FitBins("x", {"sr": np.array([0.0, 1.0, 3.0])}, frozenset({"cr"}))
     values = np.array([-5.0, 0.5, 1.0, 3.0, 9.0, np.nan])
     weights = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
     assert binning.fill("sr", values, weights).tolist() == [3.0, 60.0]  # flow in the edge bins

@@ -10,7 +10,7 @@ import pytest
 from scipy.special import ndtri
 
 from taipan.atomic import write_json
-from taipan.coverage.score import summarise
+from taipan.coverage.score import summarise_experiments
 from taipan.errors import TaipanError
 from taipan.stages.measure_coverage import measure_coverage
 
@@ -24,7 +24,7 @@ def write_report(path: Path, n: int, factor: float) -> Path:
     truth = np.linspace(0.0, 3.0, n)
     mu_hat = truth + ndtri((np.arange(n) + 0.5) / n)
     ends = [(mu_hat - width, mu_hat + width) for width in (factor, 1.95996 * factor)]
-    write_json(path, summarise(truth, mu_hat, np.ones(n), ends))
+    write_json(path, summarise_experiments(truth, mu_hat, np.ones(n), ends))
     return path
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taipan.likelihood.merge import (
-    Counts,
+    BinYields,
     MergeError,
     find_merging,
     merge_values,
@@ -21,7 +21,7 @@ def counts(values, variances=None):
     variances = np.abs(values) / 10 if variances is None else np.array(variances, dtype=float)
     for array in (values, variances):
         array.setflags(write=False)
-    return Counts(values, variances)
+    return BinYields(values, variances)
 
 
 def merging(nominal, varied=None, *, minimum=10.0, **options):
@@ -131,7 +131,7 @@ def test_merged_bins_meet_every_criterion_and_conserve_yields(rows):
     nominal = {"QCD": counts(columns[0], columns[1]), "Z": counts(columns[2], columns[3])}
     result = merging(nominal)
     merged = {
-        name: Counts(
+        name: BinYields(
             merge_values(c.values, result.starts), merge_values(c.variances, result.starts)
         )
         for name, c in nominal.items()

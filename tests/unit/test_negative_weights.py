@@ -17,7 +17,7 @@ from taipan.config.sections.weight_check import WeightCheck
 from taipan.errors import TaipanError
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.weights.cells import cell_points, resample_cells
-from taipan.nn.weights.check import check_weights, failure_message
+from taipan.nn.weights.check import describe_weight_failure, judge_weights
 from taipan.nn.weights.distributions import quantile_bins
 from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
 from taipan.nn.weights.store import read_weights, write_weights
@@ -220,13 +220,13 @@ def judge(
     found = weights_by(method, events) if physical is None else physical
     regions = {"signal": {"signal": events.weights[events.labels == 1], "TT": np.array([])}}
     limits = WeightCheck(on_failure="stop")
-    return check_weights(events, found, scores, record(**losses), regions, settings(method), limits)
+    return judge_weights(events, found, scores, record(**losses), regions, settings(method), limits)
 
 
 def test_check_refuses_a_record_of_other_networks(toy: TrainingSet) -> None:
     physical = np.stack([toy.weights] * 4)
     with pytest.raises(TaipanError, match="training record: 2 networks, expected 4"):
-        check_weights(
+        judge_weights(
             toy, physical, np.full(len(toy), 0.5), record(), {},
             settings("signed_bounded", networks=2), WeightCheck(),
         )  # fmt: skip
@@ -273,7 +273,7 @@ def test_check_tells_biased_weights_from_cells() -> None:
     failed = {item.get("feature") for item in verdict["conditions"] if not item["passed"]}
     assert "y" in failed
     assert "negative_weights is 'drop'" in verdict["warnings"][0]
-    assert "chi2_per_ndf of signal is" in failure_message(verdict)
+    assert "chi2_per_ndf of signal is" in describe_weight_failure(verdict)
     assert diagnostics["training"]["signal"]["networks"][0]["events_kept"] < 3000
     diagnostics, verdict = judge(events, "cell")
     assert verdict["passed"]
@@ -292,9 +292,9 @@ def test_check_fails_on_another_sum_and_on_a_negative_loss(toy: TrainingSet) -> 
     assert [(item["name"], item["of"]) for item in failed] == [("sumw_change", "signal")]
     assert failed[0]["value"] == pytest.approx(3e-6, rel=1e-3)
     _, verdict = judge(toy, "signed_bounded", loss=-0.01)
-    assert "training_loss of fold 0 is -0.01, limit 0" in failure_message(verdict)
+    assert "training_loss of fold 0 is -0.01, limit 0" in describe_weight_failure(verdict)
     diagnostics, verdict = judge(toy, "signed_bounded", bce=-0.02)
-    assert "training_loss of fold 1 is -0.02, limit 0" in failure_message(verdict)
+    assert "training_loss of fold 1 is -0.02, limit 0" in describe_weight_failure(verdict)
     network = diagnostics["networks"][0]
     assert (network["smallest_loss"], network["smallest_train_bce"]) == (0.3, -0.02)
     assert (network["loss"], network["train_bce"]) == (0.5, 0.6)

@@ -10,12 +10,12 @@ from scipy import stats
 from taipan import metrics
 from taipan.config.sections.overtraining import Overtraining, OvertrainingCondition
 from taipan.nn.conditions import (
-    Part,
-    compare,
+    ScoredPart,
+    compare_metric,
     compare_values,
+    count_sigmas,
     find_fired,
     measure_gain,
-    significance,
 )
 
 ALL = ("bce", "brier", "auc", "ks_signal", "ks_background", "sigma_mu")
@@ -24,12 +24,12 @@ DEFAULT = Overtraining().conditions
 
 def make_part(
     n: int, generator: np.random.Generator, separation: float = 1.0, negative: float = 0.1
-) -> Part:
+) -> ScoredPart:
     """Scores that are the posterior of two Gaussians `separation` apart; signed weights."""
     labels = generator.integers(0, 2, n)
     logit = generator.normal((labels - 0.5) * separation, 1.0) * separation
     weights = np.where(generator.random(n) < negative, -1.0, 1.0)
-    return Part(1.0 / (1.0 + np.exp(-logit)), labels, weights, (50.0, 5000.0))
+    return ScoredPart(1.0 / (1.0 + np.exp(-logit)), labels, weights, (50.0, 5000.0))
 
 
 def pull(metric: str, separation: float = 1.0) -> np.ndarray:
@@ -37,7 +37,7 @@ def pull(metric: str, separation: float = 1.0) -> np.ndarray:
     found = []
     for _ in range(150):
         train, unseen = (make_part(n, generator, separation) for n in (6000, 1500))
-        found.append(compare(metric, train, unseen).sigma)
+        found.append(compare_metric(metric, train, unseen).sigma)
     return np.array(found)
 
 
@@ -60,7 +60,7 @@ def test_fixed_classifier_is_flagged_in_few_splits(n: int) -> None:
     for seed in range(200):
         seen = np.random.default_rng(seed).random(n) < 0.8
         train, unseen = (
-            Part(events.scores[m], events.labels[m], events.weights[m], events.totals)
+            ScoredPart(events.scores[m], events.labels[m], events.weights[m], events.totals)
             for m in (seen, ~seen)
         )
         for name, conditions in (("bare", bare), ("default", DEFAULT), ("all metrics", every)):
@@ -107,35 +107,36 @@ def test_sigma_mu_is_that_of_the_binned_counts() -> None:
     edges = stats.norm.ppf(np.linspace(0.0, 1.0, 11)) + 1.0
     background = 5000.0 * np.diff(stats.norm.cdf(edges))
     expected = np.sum(5.0**2 / (5.0 + background)) ** -0.5
-    assert compare("sigma_mu", part, other).train == pytest.approx(expected, rel=0.03)
+    assert compare_metric("sigma_mu", part, other).train == pytest.approx(expected, rel=0.03)
     blind, again = (
-        Part(generator.random(40_000), labels, np.ones(40_000), (50.0, 5000.0)) for _ in range(2)
+        ScoredPart(generator.random(40_000), labels, np.ones(40_000), (50.0, 5000.0))
+        for _ in range(2)
     )
     # one bin, whatever the binning: √(s + b) / s
-    found = compare("sigma_mu", blind, again)
+    found = compare_metric("sigma_mu", blind, again)
     assert found.train == pytest.approx(math.sqrt(5050.0) / 50.0, rel=0.02)
 
 
 def test_ks_compares_one_class() -> None:
     generator = np.random.default_rng(4)
     train, unseen = make_part(4000, generator), make_part(4000, generator)
-    shifted = Part(
+    shifted = ScoredPart(
         np.where(unseen.labels == 1, unseen.scores * 0.9, unseen.scores),
         unseen.labels,
         unseen.weights,
     )
-    assert compare("ks_signal", train, shifted).sigma > 3.0
-    assert compare("ks_background", train, shifted).sigma < 3.0
-    distance = compare("ks_signal", train, shifted).unseen
+    assert compare_metric("ks_signal", train, shifted).sigma > 3.0
+    assert compare_metric("ks_background", train, shifted).sigma < 3.0
+    distance = compare_metric("ks_signal", train, shifted).unseen
     expected = metrics.ks_test(*train.of_class(1), *shifted.of_class(1)).statistic
     assert distance == pytest.approx(expected)
 
 
 def test_significance_is_the_gaussian_equivalent() -> None:
     for sigma in (0.5, 2.0, 5.0):
-        assert significance(float(stats.norm.sf(sigma))) == pytest.approx(sigma, rel=1e-9)
-    assert significance(0.9) == 0.0
-    assert significance(0.0) > 30.0
+        assert count_sigmas(float(stats.norm.sf(sigma))) == pytest.approx(sigma, rel=1e-9)
+    assert count_sigmas(0.9) == 0.0
+    assert count_sigmas(0.0) > 30.0
 
 
 @pytest.mark.parametrize("metric", ["bce", "brier", "auc"])
@@ -153,7 +154,7 @@ def test_gain_has_the_spread_of_random_events(metric: str) -> None:
     assert np.mean(gains) > 0.0  # noise makes every metric worse
     assert np.mean(errors) == pytest.approx(np.std(gains), rel=0.12)
     assert measure_gain(metric, part, part) == (0.0, 0.0)
-    found = compare(metric, replace(part, scores=noisy), part)
+    found = compare_metric(metric, replace(part, scores=noisy), part)
     expected = found.unseen - found.train
     assert measure_gain(metric, replace(part, scores=noisy), part)[0] == pytest.approx(
         expected if metric == "auc" else -expected, rel=1e-12

@@ -12,14 +12,14 @@ from taipan.config.sections.observables import Categorical
 from taipan.config.sections.overtraining import Overtraining, OvertrainingCondition
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn.conditions import Part, find_fired
+from taipan.nn.conditions import ScoredPart, find_fired
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.engine import Engine
 from taipan.nn.export import ModelCard, export_network
 from taipan.nn.history import choose_epoch, learning_rate, stop_reason
 from taipan.nn.model import build_network, initialise
-from taipan.nn.overtraining import check_networks
-from taipan.nn.plan import Events
+from taipan.nn.overtraining import judge_overtraining
+from taipan.nn.plan import TensorEvents
 from taipan.nn.reference import fit_reference
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network
@@ -107,7 +107,7 @@ def test_gate_does_not_pass_exported_large_networks(tmp_path: Path) -> None:
     events = make_set(500)
     models = [tmp_path / f"{i}.onnx" for i in range(3)]
     train_network(events, LARGE, 1, models, tmp_path / "record.json", conditions=(BCE, AUC))
-    verdict = check_networks(events, models, Overtraining())
+    verdict = judge_overtraining(events, models, Overtraining())
     assert not verdict["passed"]
     failed = {item["name"]: item["value"] for item in verdict["conditions"] if not item["passed"]}
     assert {"bce_ratio", "auc_ratio", "auc_gap"} <= set(failed)
@@ -129,7 +129,7 @@ def test_large_network_on_few_events_is_flagged_and_not_selected(large) -> None:
     for mask in (split.training, split.validation):
         scores = np.asarray(engine.network.score(events.features[mask]))[:, 0].astype(float)
         own = reference(events.features[mask])
-        kept.append(Part(scores, events.labels[mask], weights[mask], reference=own))
+        kept.append(ScoredPart(scores, events.labels[mask], weights[mask], reference=own))
     assert find_fired((BCE, AUC), *kept) == []
 
 
@@ -223,7 +223,7 @@ def test_events_without_weight_in_the_loss_take_no_part(
     orders = []
     train_epoch = Engine.train_epoch
 
-    def spy(self: Engine, loaded: Events, order: np.ndarray) -> float:
+    def spy(self: Engine, loaded: TensorEvents, order: np.ndarray) -> float:
         orders.append(order)
         return train_epoch(self, loaded, order)
 

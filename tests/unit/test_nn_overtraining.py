@@ -62,7 +62,7 @@ def check(monkeypatch: pytest.MonkeyPatch):
     def run(events: TrainingSet, memory: float, settings: Overtraining = LIMITS) -> dict:
         scorer = type("Scorer", (FakeScorer,), {"memory": memory, "events": events})
         monkeypatch.setattr(overtraining, "FoldScorer", scorer)
-        return overtraining.check_networks(events, [], settings)
+        return overtraining.judge_overtraining(events, [], settings)
 
     return run
 
@@ -171,7 +171,7 @@ def test_script_writes_the_verdict_and_stops_if_asked(
     script = importlib.import_module("taipan.stages.check_overtraining")
     settings = SimpleNamespace(overtraining=LIMITS.model_copy(update={"on_failure": on_failure}))
     monkeypatch.setattr(script, "open_training_set", lambda *_: make_set(3000, 2))
-    monkeypatch.setattr(script, "check_networks", lambda s, _m, limits, _t: check(s, 0.5, limits))
+    monkeypatch.setattr(script, "judge_overtraining", lambda s, _m, of, _t: check(s, 0.5, of))
     output = tmp_path / "verdict.json"
     arguments = (None, settings, 1, [], str(output))
     if on_failure == "stop":

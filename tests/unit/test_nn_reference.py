@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from taipan.config.sections.overtraining import Overtraining
-from taipan.nn.conditions import Part, compare, find_fired
+from taipan.nn.conditions import ScoredPart, compare_metric, find_fired
 from taipan.nn.reference import fit_reference
 
 FEATURES = 6
@@ -34,7 +34,7 @@ def scores_of(features: np.ndarray) -> np.ndarray:
 
 def parts(
     seed: int, overtrained: float = 0.0, sizes: tuple[int, int] = (4000, 1000)
-) -> tuple[list[Part], list[Part]]:
+) -> tuple[list[ScoredPart], list[ScoredPart]]:
     """Training and unseen events, without and with reference scores."""
     generator = np.random.default_rng(seed)
     events = [make_events(n, generator) for n in sizes]
@@ -43,8 +43,8 @@ def parts(
     for (features, labels, weights), memory in zip(events, (overtrained, 0.0), strict=True):
         logit = np.log(1.0 / scores_of(features) - 1.0) - memory * (labels - 0.5)
         scores = 1.0 / (1.0 + np.exp(logit))
-        bare.append(Part(scores, labels, weights))
-        corrected.append(Part(scores, labels, weights, reference=reference(features)))
+        bare.append(ScoredPart(scores, labels, weights))
+        corrected.append(ScoredPart(scores, labels, weights, reference=reference(features)))
     return bare, corrected
 
 
@@ -57,7 +57,7 @@ def test_significance_with_a_reference_is_standard_normal(metric: str) -> None:
     pulls, shrunk, noise = [], [], []
     for seed in range(120):
         bare, corrected = parts(seed)
-        found, plain = compare(metric, *corrected), compare(metric, *bare)
+        found, plain = compare_metric(metric, *corrected), compare_metric(metric, *bare)
         pulls.append(found.sigma)
         shrunk.append(found.error / plain.error)
         noise.append((plain.sigma * plain.error, found.sigma * found.error))
@@ -78,7 +78,7 @@ def test_fixed_classifier_is_flagged_in_few_splits(sizes: tuple[int, int]) -> No
 
 @pytest.mark.parametrize("metric", ["bce", "brier", "auc"])
 def test_memory_is_seen_earlier_with_a_reference(metric: str) -> None:
-    found = [[compare(metric, *kind).sigma for kind in parts(s, 0.15)] for s in range(40)]
+    found = [[compare_metric(metric, *kind).sigma for kind in parts(s, 0.15)] for s in range(40)]
     bare, corrected = np.mean(found, axis=0)
     assert corrected > 1.2 * bare > 1.0
 
@@ -92,13 +92,13 @@ def test_hard_events_are_no_overtraining() -> None:
     losses = np.abs(labels - scores_of(features))
     kept = generator.random(6000) < np.where(losses > 0.5, 1.0, 0.85)
     events[1] = features[kept], labels[kept], weights[kept]
-    bare = [Part(scores_of(x), y, w) for x, y, w in events]
+    bare = [ScoredPart(scores_of(x), y, w) for x, y, w in events]
     corrected = [
-        Part(*(part.scores, part.labels, part.weights), reference=score(x))
+        ScoredPart(*(part.scores, part.labels, part.weights), reference=score(x))
         for part, (x, _, _) in zip(bare, events, strict=True)
     ]
     for metric in ("bce", "brier", "auc"):
-        plain, found = compare(metric, *bare), compare(metric, *corrected)
+        plain, found = compare_metric(metric, *bare), compare_metric(metric, *corrected)
         assert plain.sigma > 3.0
         assert (found.ratio - 1.0) < 0.6 * (plain.ratio - 1.0)
         assert (found.train, found.unseen) == (plain.train, plain.unseen)

@@ -19,7 +19,7 @@ from taipan.skim.parts import (
     GeneratedSums,
     Part,
     check_branches,
-    check_coverage,
+    check_every_entry,
     read_generated,
     skipped_part,
     sum_generated,
@@ -47,12 +47,12 @@ def part(
 
 class TestCoverage:
     def test_all_entries_once(self) -> None:
-        check_coverage("x", [part(7, 10), part(0, 3), part(3, 7), part(0, 10, file="b.root")])
+        check_every_entry("x", [part(7, 10), part(0, 3), part(3, 7), part(0, 10, file="b.root")])
 
     def test_number_of_the_catalogue(self) -> None:
-        check_coverage("x", [part(0, 10)], {"a.root": 10})
+        check_every_entry("x", [part(0, 10)], {"a.root": 10})
         with pytest.raises(TaipanError, match="a.root has 10 entries, the catalogue states 11"):
-            check_coverage("x", [part(0, 10)], {"a.root": 11})
+            check_every_entry("x", [part(0, 10)], {"a.root": 11})
 
     @pytest.mark.parametrize(
         ("parts", "message"),
@@ -67,14 +67,14 @@ class TestCoverage:
     )
     def test_gaps_and_repetitions_are_named(self, parts: list[Part], message: str) -> None:
         with pytest.raises(TaipanError, match=f"dataset 'x': {message}"):
-            check_coverage("x", parts)
+            check_every_entry("x", parts)
 
 
 def test_parts_left_out_count_as_covered() -> None:
     read = part(0, 3)
-    check_coverage("x", [read, skipped_part("a.root", 3, None), skipped_part("b.root", 0, None)])
+    check_every_entry("x", [read, skipped_part("a.root", 3, None), skipped_part("b.root", 0, None)])
     with pytest.raises(TaipanError, match="entries 3 to 5 were not read"):
-        check_coverage("x", [read, skipped_part("a.root", 5, None)])
+        check_every_entry("x", [read, skipped_part("a.root", 5, None)])
 
 
 def test_runs_are_lowered_by_the_share_left_out() -> None:

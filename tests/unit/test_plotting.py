@@ -46,7 +46,8 @@ from taipan.plotting.style import (
     new_figure,
     save_figure,
 )
-from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
+from taipan.plotting.systematic_numbers import FittedModel, systematic_numbers
+from taipan.plotting.systematics import systematic_figure
 from taipan.plotting.training import (
     learning_figure,
     learning_numbers,

@@ -10,13 +10,14 @@ import pytest
 
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
-from taipan.coverage.draw import Binning
+from taipan.coverage.draw import FitBins
 from taipan.errors import TaipanError
 from taipan.inference import compile_model, fit
 from taipan.likelihood import LikelihoodError, build_workspace
 from taipan.likelihood.workspace import build_fine_workspace
 from taipan.plotting.fit import fit_figure, fit_numbers
-from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
+from taipan.plotting.systematic_numbers import FittedModel, systematic_numbers
+from taipan.plotting.systematics import systematic_figure
 from tests.synthetic_templates import EDGES, TRANSFER, make_config, make_histogram, settings
 
 MASS_EDGES = [0.0, 40.0, 90.0, 300.0]
@@ -186,7 +187,7 @@ def test_regions_that_are_all_single_bins_have_a_column_each() -> None:
 
 def test_pseudo_data_know_the_observable_of_each_region() -> None:
     edges = {"a": np.array([0.0, 0.5, 1.0]), "b": np.array(MASS_EDGES), "c": np.array([0.0, 1.0])}
-    binning = Binning("nn_score", edges, frozenset(["c"]), {"b": "mass"})
+    binning = FitBins("nn_score", edges, frozenset(["c"]), {"b": "mass"})
     assert binning.observables() == ["nn_score", "mass"]
     filled = binning.fill("b", np.array([10.0, 50.0, 1000.0]), np.array([1.0, 2.0, 4.0]))
     assert filled.tolist() == [1.0, 2.0, 4.0]

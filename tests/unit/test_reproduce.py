@@ -22,8 +22,8 @@ from taipan.config.load import load_catalogue, read_config
 from taipan.config.slices import hash_catalogue, hash_config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
-from taipan.reproduce import Bundle, command, compare, read_bundle, write_bundle
-from taipan.reproduce.command import format_table, prepare_folder
+from taipan.reproduce import Bundle, command, compare_results, read_bundle, write_bundle
+from taipan.reproduce.command import format_differences, prepare_folder
 from taipan.reproduce.origin import read_origin
 from taipan.summary.collect import hash_result
 from taipan.templates.store import write_histograms
@@ -470,7 +470,7 @@ def files(**changes: Any) -> dict[str, bytes]:
 def test_every_number_is_compared(
     changes: dict[str, Any], where: str | None, relative: float
 ) -> None:
-    compared, differences = compare(files(), files(**changes), 1e-6)
+    compared, differences = compare_results(files(), files(**changes), 1e-6)
     assert compared == 6
     assert [item.where for item in differences] == ([where] if where else [])
     if where:
@@ -479,9 +479,9 @@ def test_every_number_is_compared(
 
 def test_yields_are_compared_by_region_and_process() -> None:
     other = {**files(), "yields.csv": b"region,process,yield\nsignal,ggH,2.2\n"}
-    _, (difference,) = compare(files(), other, 1e-6)
+    _, (difference,) = compare_results(files(), other, 1e-6)
     assert difference.where == "yields.csv: signal ggH.yield"
-    table = format_table(6, [difference], {"templates/templates.zip": False}, 1e-6)
+    table = format_differences(6, [difference], {"templates/templates.zip": False}, 1e-6)
     assert "| yields.csv: signal ggH.yield | 2.0 | 2.2 | 0.091 |" in table
     assert "| templates/templates.zip | no |" in table
 
@@ -493,29 +493,29 @@ def zipped(folder: Path, **changes: float) -> dict[str, bytes]:
 
 def test_contents_of_histograms_are_compared(tmp_path: Path) -> None:
     """12 values and as many variances, with overflows; two axes of name and edges."""
-    compared, differences = compare(zipped(tmp_path), zipped(tmp_path), 1e-6)
+    compared, differences = compare_results(zipped(tmp_path), zipped(tmp_path), 1e-6)
     assert (compared, differences) == (2 * (3 * 4) + (1 + 2) + (1 + 3), [])
-    _, (difference,) = compare(zipped(tmp_path), zipped(tmp_path, change=0.5), 1e-6)
+    _, (difference,) = compare_results(zipped(tmp_path), zipped(tmp_path, change=0.5), 1e-6)
     assert difference.where == "templates/templates.zip: h.values[1, 2]"
     assert (difference.published, difference.found) == (4.0, 4.5)
     assert difference.relative == pytest.approx(0.5 / 4.5)
-    _, (difference,) = compare(zipped(tmp_path), zipped(tmp_path, last_edge=4.0), 1e-6)
+    _, (difference,) = compare_results(zipped(tmp_path), zipped(tmp_path, last_edge=4.0), 1e-6)
     assert difference.where == "templates/templates.zip: h.axes[1].edges[2]"
 
 
 def test_networks_are_compared() -> None:
     """Weights as numbers, operators exactly, metadata not."""
     name = "models/fold0.onnx"
-    compared, differences = compare({name: network()}, {name: network(scorer="x")}, 0.0)
+    compared, differences = compare_results({name: network()}, {name: network(scorer="x")}, 0.0)
     assert (compared, differences) == (4, [])
-    _, (difference,) = compare({name: network()}, {name: network(2.5)}, 1e-6)
+    _, (difference,) = compare_results({name: network()}, {name: network(2.5)}, 1e-6)
     assert (difference.where, difference.found) == (f"{name}: w[1, 0]", 2.5)
-    _, (difference,) = compare({name: network()}, {name: network(operator="Gemm")}, 1e-6)
+    _, (difference,) = compare_results({name: network()}, {name: network(operator="Gemm")}, 1e-6)
     assert (difference.where, difference.relative) == (f"{name}: graph", float("inf"))
 
 
 def test_missing_file_is_a_difference(tmp_path: Path) -> None:
-    compared, differences = compare(zipped(tmp_path), {}, 1e-6)
+    compared, differences = compare_results(zipped(tmp_path), {}, 1e-6)
     assert compared == 31
     assert differences
     assert all(item.relative == float("inf") for item in differences)

@@ -11,7 +11,8 @@ import pytest
 from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.estimates.registry import read_estimate
-from taipan.events.variations import NOMINAL, template_variations
+from taipan.events.variations import template_variations
+from taipan.labels import NOMINAL
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
 from taipan.systematics.control_residual import measure_residual

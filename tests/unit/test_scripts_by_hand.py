@@ -289,7 +289,7 @@ def test_gate_stops_when_it_fails_and_is_told_to(
         "conditions": [{**condition, "passed": passed}],
     }
     monkeypatch.setattr(script, "open_training_set", lambda *_: None)
-    monkeypatch.setattr(script, "check_networks", lambda *_: verdict)
+    monkeypatch.setattr(script, "judge_overtraining", lambda *_: verdict)
     arguments = (None, SimpleNamespace(overtraining=None), 1, [], str(tmp_path / "verdict.json"))
     if stops:
         with pytest.raises(TaipanError, match="1 conditions failed: auc_gap of fold 0 is 0.2"):

@@ -11,7 +11,7 @@ from taipan.errors import TaipanError
 from taipan.nn.data import TrainingSet
 from taipan.search.eliminate import select_inputs
 from taipan.search.importance import (
-    Step,
+    EliminationStep,
     Value,
     choose_set,
     describe_selection,
@@ -78,8 +78,8 @@ def test_elimination_is_patient_and_takes_the_smallest_good_set() -> None:
 
 def test_set_within_its_errors_is_as_good() -> None:
     steps = [
-        Step("", ("a", "b"), Value(0.300, 0.002)),
-        Step("a", ("b",), Value(0.3025, 0.002)),
+        EliminationStep("", ("a", "b"), Value(0.300, 0.002)),
+        EliminationStep("a", ("b",), Value(0.3025, 0.002)),
     ]
     assert choose_set(steps, InputSelection(max_sigma=1.0)) == ("b",)
     assert choose_set(steps, InputSelection(max_sigma=0.5)) == ("a", "b")

@@ -282,6 +282,7 @@ def test_every_collection_can_be_scaled(collection: str, missing: str) -> None:
     selection.objects(collection, shifts={"scale": rule})(
         lambda events: getattr(events, collection)
     )
+    selection.quantities({"met": "missing momentum"})(lambda events: {"met": events[missing].pt})
     shift = selection.build().shifts["scale"]
     found = shift.function(columns_of(collection), 0.1)
     assert shift.envelope == f"{collection.lower()}_pt"

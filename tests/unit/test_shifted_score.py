@@ -16,9 +16,10 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.events.load import DatasetEvents, load_dataset
-from taipan.events.variations import NOMINAL, template_variations
+from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
 from taipan.fastsim import write_dataset
+from taipan.labels import NOMINAL
 from taipan.normalisation import Normalisation
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.storage import read_events

@@ -14,7 +14,7 @@ import uproot
 from taipan.cli.main import main
 from taipan.errors import TaipanError
 from taipan.skim.generator_weights import SpreadMeter, WeightSpread, typical_weight
-from taipan.skim.parts import GeneratedSums, Part, check_weights
+from taipan.skim.parts import GeneratedSums, Part, check_generator_weights
 from taipan.skim.run import Chunk, skim_chunk
 from tests.conftest import skim_settings
 from tests.htautau import ANALYSIS
@@ -157,7 +157,7 @@ def test_absurd_weight_is_named(
             for i, spread in enumerate(spreads)
         ]
         with pytest.raises(TaipanError, match=r"w.root: genWeight of entry 9 is -3e\+06"):
-            check_weights("x", parts)
+            check_generator_weights("x", parts)
         return
     assert skim_weights(root_file, tmp_path, one_absurd, chunk) == 1
     error = capsys.readouterr().err

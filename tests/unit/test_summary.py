@@ -21,7 +21,7 @@ from taipan.summary import (
     hash_result,
     read_gates,
     read_seconds,
-    read_yields,
+    read_yield_table,
     summarise,
     to_markdown,
 )
@@ -325,7 +325,7 @@ def test_no_reference_is_possible(analysis_config: Config) -> None:
 def test_yields_keep_their_order_and_values(tmp_path: Path) -> None:
     path = tmp_path / "yields.csv"
     path.write_text("region,process,yield,stat\nb,W,10.5,1.5\nb,data,7.0,2.6\na,W,-3.0,0.5\n")
-    yields = read_yields(path)
+    yields = read_yield_table(path)
     assert list(yields) == ["b", "a"]
     assert yields["b"]["W"] == {"yield": 10.5, "stat": 1.5}
     assert yields["a"]["W"]["yield"] == -3.0
@@ -346,12 +346,12 @@ def test_damaged_yields_are_refused(tmp_path: Path, text: str, message: str) -> 
     path = tmp_path / "yields.csv"
     path.write_text(text)
     with pytest.raises(TaipanError, match=message):
-        read_yields(path)
+        read_yield_table(path)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(TaipanError, match=r"cannot read .*absent\.csv"):
-        read_yields(tmp_path / "absent.csv")
+        read_yield_table(tmp_path / "absent.csv")
 
 
 def test_seconds_add_up_over_jobs(tmp_path: Path) -> None:
@@ -403,6 +403,11 @@ def test_the_hat_of_mu_takes_no_column() -> None:
 
 def test_labels_lose_their_latex() -> None:
     assert plain_label("H→ττ→μτ$_h$, $m_{vis}$") == "H→ττ→μτ_h, m_vis"
+
+
+@pytest.mark.parametrize("label", [r"t$\bar{t}$ → ℓ+jets", r"t$\bar t$ → ℓ+jets"])
+def test_labels_keep_the_bar_of_an_antiparticle(label: str) -> None:
+    assert plain_label(label) == "tt\u0304 → ℓ+jets"
 
 
 def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Config) -> None:

@@ -24,8 +24,9 @@ from taipan.estimates.registry import find_sources
 from taipan.events.corrections import EventCorrection, read_correction, write_corrections
 from taipan.events.load import DatasetEvents, divide_estimate, load_dataset
 from taipan.events.selection import region_masks
-from taipan.events.variations import NOMINAL, Variation, template_variations
+from taipan.events.variations import Variation, template_variations
 from taipan.events.weights import VertexWeights
+from taipan.labels import DATA, NOMINAL
 from taipan.normalisation import Normalisation
 from taipan.systematics.registry import make_systematic
 from taipan.templates.combine import (
@@ -36,7 +37,7 @@ from taipan.templates.combine import (
     check_yields,
     list_yields,
 )
-from taipan.templates.fill import DATA, FillSettings, fill_dataset
+from taipan.templates.fill import FillSettings, fill_dataset
 from taipan.templates.store import read_histograms, write_histograms
 from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured, same_sign

@@ -13,7 +13,7 @@ from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.weights import EventWeights, VertexWeights, measure_vertex_weights, weigh_events
 from taipan.likelihood.binning import _quantiles
 from taipan.likelihood.repair import repair_values
-from taipan.likelihood.table import Variation
+from taipan.likelihood.table import TemplatePair
 from taipan.likelihood.treatment import rate_size, split_variation
 from taipan.systematics.registry import make_systematic
 
@@ -55,12 +55,12 @@ def test_negative_bins_are_taken_from_the_others(
 
 def test_variation_is_divided_into_yield_and_shape() -> None:
     nominal = np.array([2.0, 6.0])
-    found = split_variation(nominal, Variation(np.array([3.0, 7.0]), np.array([0.5, 5.5])))
+    found = split_variation(nominal, TemplatePair(np.array([3.0, 7.0]), np.array([0.5, 5.5])))
     assert (found.up, found.down) == pytest.approx((1.25, 0.75))
     assert found.shape_up.tolist() == pytest.approx([2.4, 5.6])
     assert found.shape_down.tolist() == pytest.approx([2.0 / 3.0, 22.0 / 3.0])
     # of a yield that vanishes there is no shape
-    gone = split_variation(nominal, Variation(nominal, np.array([-1.0, 1.0])))
+    gone = split_variation(nominal, TemplatePair(nominal, np.array([-1.0, 1.0])))
     assert gone.down == 0.0
     assert gone.shape_down.tolist() == nominal.tolist()
 

@@ -11,7 +11,7 @@ import pytest
 from taipan.inference import compile_model, fit
 from taipan.likelihood import LikelihoodError, build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.likelihood.merge import Counts
+from taipan.likelihood.merge import BinYields
 from taipan.likelihood.projection import project
 from taipan.likelihood.repair import repair_counts, repair_values
 from taipan.likelihood.smooth import smooth_353qh, smooth_lowess, smooth_variation
@@ -165,7 +165,7 @@ def test_negative_bins_are_repaired_at_the_same_total() -> None:
     repaired, scale = repair_values(values)
     np.testing.assert_allclose(repaired, np.array([10.0, 0.0, 5.0, 3.0]) * 16.0 / 18.0)
     assert scale == pytest.approx(16.0 / 18.0)
-    counts, _ = repair_counts(Counts(values, np.ones(4)))
+    counts, _ = repair_counts(BinYields(values, np.ones(4)))
     np.testing.assert_allclose(counts.variances, 1.0 + (repaired - values) ** 2)
     unchanged, scale = repair_values(np.array([-3.0, 1.0]))
     assert scale == 1.0

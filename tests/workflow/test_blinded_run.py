@@ -13,7 +13,7 @@ import pytest
 from taipan.checksums import read_record, record_files
 from taipan.config.load import read_config
 from taipan.events.blinding import overlapping_signal
-from taipan.templates.fill import DATA
+from taipan.labels import DATA
 from taipan.templates.store import read_histograms, write_histograms
 from tests.project import RESULTS, SMOKE, Project
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from taipan.provenance import reached_modules
+from taipan.code_version import reached_modules
 
 ROOT = Path(__file__).parents[2]
 RULE = re.compile(r"rule (\w+):(.*?)(?=\n\s*rule |\Z)", re.DOTALL)

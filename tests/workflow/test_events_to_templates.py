@@ -20,11 +20,12 @@ from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks, sample_masks
-from taipan.events.variations import NOMINAL, template_variations
+from taipan.events.variations import template_variations
+from taipan.labels import DATA, NOMINAL
 from taipan.nn.scorer import FoldScorer
 from taipan.skim.storage import read_events
 from taipan.templates.combine import add_datasets, add_estimate, list_yields
-from taipan.templates.fill import DATA, FillSettings, fill_dataset
+from taipan.templates.fill import FillSettings, fill_dataset
 from taipan.templates.store import read_histograms
 from tests.htautau import ANALYSIS
 from tests.project import RESULTS, SMOKE, Project

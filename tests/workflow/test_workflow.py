@@ -259,7 +259,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def test_comment_re_runs_nothing(project: Project) -> None:
     source = project.path / "src/taipan"
-    edit(source / "columns/kinematics.py", "def delta_phi(", "# a remark\ndef delta_phi(")
+    edit(source / "kinematics.py", "def delta_phi(", "# a remark\ndef delta_phi(")
     edit(source / "nn/train.py", '"""', '"""Some better words. ')
     assert project.planned() == {}
 

@@ -34,7 +34,7 @@ from taipan.dry_run import plan_without_writing
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
 from taipan.nn.weights.transform import STORED
-from taipan.provenance import code_version
+from taipan.code_version import code_version
 from taipan.remote.fetch import RECEIPT
 from taipan.seeds import derive_seed
 from taipan.skim.envelope import derive_envelope

@@ -18,7 +18,7 @@ from taipan import metrics
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
-from taipan.decorrelation import CheckSettings, check_networks
+from taipan.decorrelation import CheckSettings, judge_decorrelation
 from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import Variation, template_variations
@@ -86,7 +86,7 @@ def measure_point(
         ``strength``, ``seed``, ``auc`` (of the signal against the background, each event by the
         network that never saw it), ``sigma_mu`` (``total``, and ``without_residual``),
         ``residual`` (of the control region), ``compared`` and ``judge`` (the regions, and what
-        `check_networks` finds there).
+        `judge_decorrelation` finds there).
 
     Raises
     ------
@@ -103,7 +103,7 @@ def measure_point(
     )
     scorer = FoldScorer(models, settings.features, threads)
     sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
-    judged = check_networks(
+    judged = judge_decorrelation(
         datasets,
         analysis,
         CheckSettings.of(settings, derive_seed(seed, "judge")),

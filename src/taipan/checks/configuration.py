@@ -15,22 +15,22 @@ from pathlib import Path
 from taipan.analysis import Analysis
 from taipan.checks.adversary import check_adversary
 from taipan.checks.coverage import check_coverage
-from taipan.checks.decorrelation import check_decorrelation
+from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fitted_regions
 from taipan.checks.samples import check_confined
 from taipan.checks.skim import check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
 from taipan.checks.training import check_training
-from taipan.checks.weights import check_weights
+from taipan.checks.weights import check_weight_definitions
 from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
+from taipan.labels import SCORE
 from taipan.suggestions import unknown
 
-SCORE = "nn_score"
 RESERVED_SAMPLES = ("data", "total", "signal", "background")
 """Names with a meaning of their own in histograms, plots and yields."""
 
@@ -71,13 +71,13 @@ def check_config(
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
-        *check_weights(config, analysis),
+        *check_weight_definitions(config, analysis),
         *_check_binning(config),
         *check_fit(config),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *check_coverage(config),
-        *(check_decorrelation(config, analysis) if config.features else ()),
+        *(check_decorrelation_settings(config, analysis) if config.features else ()),
         *check_results(config, catalogue),
         *check_access(config, writes=writes),
     ]
@@ -187,6 +187,7 @@ def _check_regions(config: Config, analysis: Analysis) -> Problems:
     regions = config.regions
     for name, region in regions.items():
         yield from _check_expression(f"regions.{name}.cut", region.cut, analysis)
+        yield from _check_possible(f"regions.{name}.cut", region.cut)
     if not any(region.role == "signal" for region in regions.values()):
         yield "regions: no region has role signal; at least one is needed"
     fitted = fitted_regions(config)
@@ -194,8 +195,8 @@ def _check_regions(config: Config, analysis: Analysis) -> Problems:
         if not _disjoint(first.cut, second.cut):
             yield (
                 f"regions.{b}.cut: '{second.cut}' is not shown to be disjoint from region '{a}' "
-                f"('{first.cut}'); both are fitted, so their cuts must confine one term (such as "
-                "mt_1) to ranges without overlap"
+                f"('{first.cut}'); both are fitted, so their cuts must confine one term to "
+                "ranges without overlap (such as m < 110 and m > 110)"
             )
     if config.features and config.training.region not in regions:
         yield unknown("training.region", config.training.region, "region", regions)
@@ -343,6 +344,15 @@ def _check_expression(path: str, text: str, analysis: Analysis) -> Problems:
         yield f"{path}: '{text}' is not a condition (compare it with a number)"
     for name in expression.names:
         yield from _check_quantity(path, name, analysis)
+
+
+def _check_possible(path: str, text: str) -> Problems:
+    try:
+        cut = parse_expression(text)
+    except TaipanError:
+        return  # reported where the expression stands
+    if provably_disjoint(cut, cut):
+        yield f"{path}: '{text}' is true for no event: it asks for a range without any value"
 
 
 def _is_condition(tree: ast.expr) -> bool:

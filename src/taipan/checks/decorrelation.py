@@ -13,7 +13,7 @@ OWN = "network"
 """Name of this run's networks among those that are judged."""
 
 
-def check_decorrelation(config: Config, analysis: Analysis) -> Iterator[str]:
+def check_decorrelation_settings(config: Config, analysis: Analysis) -> Iterator[str]:
     """Yield one line a problem of the section `decorrelation`."""
     judge = config.decorrelation
     for i, name in enumerate(judge.regions):

@@ -8,7 +8,7 @@ from taipan.config.model import Config
 from taipan.datasets import Catalogue, used_datasets
 from taipan.suggestions import unknown
 
-SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
+SCHEDULER_SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 """Protocols of a Dask scheduler."""
 
 
@@ -20,10 +20,12 @@ def check_skim(config: Config, catalogue: Catalogue) -> Iterator[str]:
 
 def _check_executor(config: Config) -> Iterator[str]:
     address = config.skim.dask_scheduler
-    allowed = f"such as tcp://HOST:8786 ({', '.join(SCHEMES)})"
+    allowed = f"such as tcp://HOST:8786 ({', '.join(SCHEDULER_SCHEMES)})"
     if config.skim.executor == "dask" and address is None:
         yield f"skim.dask_scheduler: missing; skim.executor 'dask' needs the address, {allowed}"
-    if address is not None and not address.startswith(tuple(f"{name}://" for name in SCHEMES)):
+    if address is not None and not address.startswith(
+        tuple(f"{name}://" for name in SCHEDULER_SCHEMES)
+    ):
         yield f"skim.dask_scheduler: '{address}' is not the address of a scheduler, {allowed}"
 
 

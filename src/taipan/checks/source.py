@@ -16,11 +16,14 @@ from taipan.config.fields import format_value
 from taipan.config.model import Config
 from taipan.datasets import (
     Catalogue,
-    identify_file,
+    find_inode,
     mirrors_of,
     nominal_datasets,
     used_datasets,
 )
+from taipan.errors import TaipanError
+from taipan.simulation import load_simulation
+from taipan.suggestions import unknown
 
 Problems = Iterator[str]
 
@@ -45,6 +48,7 @@ def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Pr
         if config.remote.access != "local":
             access = config.remote.access
             yield f"remote.access: '{access}': a simulation is made on the spot (local)"
+        yield from _check_simulation(config, catalogue)
         return
     key, folder = found
     if key == "skims" and analysis.flat is None:
@@ -67,6 +71,29 @@ def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Pr
         yield from _check_folder(key, Path(folder), config, catalogue)
     elif os.path.exists(folder) and not os.path.isdir(folder):
         yield f"{key}: '{folder}' is not a folder (seen from {Path.cwd()})"
+
+
+def _check_simulation(config: Config, catalogue: Catalogue) -> Problems:
+    """Check that the analysis' own simulation makes the datasets, into files that are looked for.
+
+    It is imported, as the selection has been.
+    """
+    if not config.folder:
+        return
+    try:
+        made = load_simulation(config.folder).datasets
+    except TaipanError as error:
+        yield str(error)
+        return
+    for name in used_datasets(config):
+        if name not in catalogue.datasets:
+            continue  # reported where it is named
+        path = f"catalogue '{catalogue.name}': datasets.{name}"
+        files = catalogue.datasets[name].files
+        if name not in made:
+            yield unknown(path, name, "dataset that simulation.py makes", made)
+        elif list(files) != [f"{name}.root"]:
+            yield f"{path}.files: {', '.join(files)} (a simulation writes one file, {name}.root)"
 
 
 def _whence(catalogue: Catalogue) -> str:
@@ -121,7 +148,7 @@ def _check_listed_once(config: Config, catalogue: Catalogue) -> Problems:
 def _identify(folder: Path | None, file: str) -> object:
     """Tell a file by where it lies on the disk; by its name if it is not there."""
     try:
-        return file if folder is None else identify_file(folder / file)
+        return file if folder is None else find_inode(folder / file)
     except OSError:
         return file
 

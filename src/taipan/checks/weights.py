@@ -15,7 +15,7 @@ from taipan.suggestions import unknown
 from taipan.systematics.weight import BUILT_IN
 
 
-def check_weights(config: Config, analysis: Analysis) -> Iterator[str]:
+def check_weight_definitions(config: Config, analysis: Analysis) -> Iterator[str]:
     """Yield one line a problem of the section `weights`."""
     for name, weight in config.weights.items():
         path = f"weights.{name}"

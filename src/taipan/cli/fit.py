@@ -8,7 +8,7 @@ import rich_click as click
 
 from taipan.cli.words import PATH, SETTINGS, Choice, Command, SeveralOption
 
-MODES = ("observed", "asimov", "background", "control")
+DATA_MODES = ("observed", "asimov", "background", "control")
 _WRITTEN, _COMPUTED, _MODEL = "What is written", "What is computed", "Which data and model"
 
 
@@ -44,7 +44,7 @@ _WRITTEN, _COMPUTED, _MODEL = "What is written", "What is computed", "Which data
 )
 @click.option("--asimov", is_flag=True, panel=_MODEL, help="Short for --mode asimov.")
 @click.option(
-    "--mode", type=Choice(MODES), panel=_MODEL, help="Observed (default) or a blinded mode."
+    "--mode", type=Choice(DATA_MODES), panel=_MODEL, help="Observed (default) or a blinded mode."
 )
 @click.option("--mu", type=float, default=1.0, panel=_MODEL, help="Signal strength of Asimov data.")
 @click.option(

@@ -11,6 +11,7 @@ from click.exceptions import Exit
 from click.shell_completion import shell_complete
 
 from taipan import __version__
+from taipan.analysis_folder import explain_own_error
 from taipan.clean_text import escape_controls
 from taipan.cli.combine import combine, combine_results
 from taipan.cli.config import config
@@ -87,6 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CLOSED_PIPE
     except (OSError, MemoryError) as error:
         explained = explain_system_error(error)
+        if explained is None:
+            raise
+        return _complain(explained)
+    except Exception as error:
+        explained = explain_own_error(error)
         if explained is None:
             raise
         return _complain(explained)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from taipan.cli.words import PATH, SETTINGS, Command, Positive, SeveralOption
+from taipan.cli.words import PATH, SETTINGS, Command, PositiveInteger, SeveralOption
 
 
 @click.command(cls=Command, context_settings=SETTINGS)
@@ -21,7 +21,7 @@ from taipan.cli.words import PATH, SETTINGS, Command, Positive, SeveralOption
 @click.option("--cutflow", type=PATH, metavar="FILE", help="Cutflow as JSON, too.")
 @click.option(
     "--threads",
-    type=Positive(),
+    type=PositiveInteger(),
     default=1,
     metavar="N",
     show_default=True,
@@ -57,9 +57,9 @@ def skim(
     if data and simulation:
         raise click.UsageError("--simulation: not allowed with --data")
     from taipan.commands.skim import run_skim
-    from taipan.skim.command import Source
+    from taipan.skim.command import SkimSource
 
-    source = Source(out.stem, data if data or simulation else None, flat)
+    source = SkimSource(out.stem, data if data or simulation else None, flat)
     run_skim(
         files,
         out,

@@ -66,7 +66,7 @@ class Choice(click.Choice[str]):
         return str(value)
 
 
-class Positive(click.IntRange):
+class PositiveInteger(click.IntRange):
     """A number from 1 on."""
 
     name = "integer"

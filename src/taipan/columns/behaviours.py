@@ -16,7 +16,7 @@ import awkward as ak
 import numpy as np
 import vector.backends.awkward as vectors
 
-from taipan.columns import kinematics
+from taipan import kinematics
 
 PARTICLE, OBJECT, MISSING = "Momentum4D", "NanoObject", "Momentum2D"
 """Record names: of objects with a four-momentum, of others, of missing transverse momentum."""
@@ -141,7 +141,7 @@ class Particle(_Directed, vectors.MomentumRecord4D):
     """One of them."""
 
 
-class Objects(_Directed, ak.Array):  # type: ignore[misc]
+class MasslessObjects(_Directed, ak.Array):  # type: ignore[misc]
     """Objects of which no full four-momentum is read: their mass or more is not used."""
 
 
@@ -171,7 +171,7 @@ BEHAVIOUR: dict[Any, Any] = {
     (np.add, PARTICLE, PARTICLE): _add,
     ("*", PARTICLE): Particles,
     PARTICLE: Particle,
-    ("*", OBJECT): Objects,
+    ("*", OBJECT): MasslessObjects,
     ("*", MISSING): MissingMomenta,
 }
 """Behaviours by name of the record, for ``ak.Array(..., behavior=BEHAVIOUR)``."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from taipan.columns.events import Events, PaddedSource
 
 Array = NDArray[Any]
-Columns = Mapping[str, Array]
+Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)

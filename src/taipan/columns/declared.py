@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from taipan.analysis import Alternatives, Analysis, Column, Quantity, Shift
+import awkward as ak
+
+from taipan.analysis import Alternative, Alternatives, Analysis, Column, Quantity, Shift
 from taipan.columns.compute import Computation, Step
 from taipan.columns.events import Events
-from taipan.columns.fields import SINGLE, Field, describe_field
+from taipan.columns.fields import SINGLE, Field, describe_field, nearest_known
 from taipan.columns.keep import FlatReader, Keeper, preselect
 from taipan.columns.new_fields import NewField
 from taipan.columns.recording import Known, RecordingSource, recording
@@ -22,6 +24,9 @@ Function = Callable[..., Any]
 _NUMBERS = ("run", "luminosityBlock", "event")
 _ALWAYS = (*_NUMBERS, "event_hash", "genWeight", "PV_npvs")
 _MADE = ("event_hash", "genWeight")
+_ELSEWHERE: Alternatives = {  # NanoAOD since v10 has no masses of photons
+    "Photon_mass": (Alternative(("Photon_pt",), "photons without mass", ak.zeros_like),)
+}
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,15 @@ class Declared:
         }
         return {**self.fields, **self.flat_only, **made}
 
-    @property
-    def balance(self) -> Balance:
-        """What the momentum of an event is made of."""
+    def balance(self, used: Iterable[str]) -> Balance:
+        """Say what the momentum of an event is made of; `used` are the columns that are used."""
         jets = [name for name, rule in self.objects.items() if rule.jets]
         others = [name for name, rule in self.objects.items() if rule.balance and not rule.jets]
-        return Balance(self.missing, tuple(others), jets[0] if jets else None)
+        wanted = any(name.startswith(f"{self.missing}_") for name in used) or any(
+            rule.kind == "unclustered" for rule in self.shifts.values()
+        )
+        missing = self.missing if wanted else None
+        return Balance(missing, tuple(others), jets[0] if jets else None)
 
     @property
     def selectors(self) -> dict[str, Function]:
@@ -87,7 +95,10 @@ class Declared:
         first = self._record_trigger()
         skim = {is_data: self._record_skim(is_data) for is_data in (False, True)}
         steps, quantities = self._record_quantities()
-        stored = self._stored(steps)
+        balance = self.balance(
+            (*skim[False], *self.reads, *(name for step in steps for name in step.columns))
+        )
+        stored = self._stored(steps, balance)
         columns = tuple(self._column(name) for name in stored)
         made = {*_MADE, *self.known} - set(self.fields)
         kept = [name for name in stored if name not in made]
@@ -116,7 +127,9 @@ class Declared:
             columns=columns,
             quantities=quantities,
             shifts={
-                name: Shift(rule.function(self.balance), rule.envelope, rule.describe(), rule.power)
+                name: Shift(
+                    *(rule.function(balance), rule.envelope, rule.describe(balance), rule.power)
+                )
                 for name, rule in self.shifts.items()
             },
             preselect=partial(preselect, self.trigger),
@@ -126,7 +139,7 @@ class Declared:
             parts=tuple(frozenset(step.columns) for step in steps),
             flat=reader,
             flat_branches=self._record_flat(),
-            alternatives=alternatives,
+            alternatives={**_ELSEWHERE, **alternatives},
             fingerprint=self.fingerprint,
         )
 
@@ -153,7 +166,7 @@ class Declared:
                 for new in rule.new.values():
                     if not (is_data and new.simulation):
                         new.function(objects)
-        return tuple(name for name in seen if name not in self.known)
+        return tuple(name for name in seen if name not in self.known or name in self.fields)
 
     def _record_quantities(self) -> tuple[list[Step], dict[str, Quantity]]:
         steps: list[Step] = []
@@ -198,11 +211,11 @@ class Declared:
             seen |= found
         return tuple(dict.fromkeys((*seen, *identity)))
 
-    def _stored(self, steps: Sequence[Step]) -> list[str]:
+    def _stored(self, steps: Sequence[Step], balance: Balance) -> list[str]:
         names = dict.fromkeys(_ALWAYS)
         names |= dict.fromkeys(name for step in steps for name in step.columns)
         for rule in self.shifts.values():
-            names |= dict.fromkeys(rule.columns(self.balance))
+            names |= dict.fromkeys(rule.columns(balance))
         scalars = [name for name in names if not is_object(name)]
         groups = dict.fromkeys(name.partition("_")[0] for name in names if is_object(name))
         return [
@@ -214,8 +227,10 @@ class Declared:
         known = describe_field(name, self.known)
         if known is None:
             raise TaipanError(
-                f"selection '{self.name}': column '{name}' is stored, but its type is not known "
-                f"(add to fields: {{'{name}': Field('float32', 'GeV', 'what it is')}})"
+                f"selection '{self.name}': column '{name}' is stored, but its type is not known"
+                f"{nearest_known(name, self.known)} (or say what it is: "
+                f"Selection(..., fields={{'{name}': Field('float32', 'GeV', 'what it is')}}), with "
+                "Field of taipan.columns.selection)"
             )
         return Column(name, *known, jagged=is_object(name))
 

@@ -15,7 +15,7 @@ from taipan.errors import TaipanError
 from taipan.suggestions import unknown
 
 Array = NDArray[Any]
-Function = Callable[..., dict[str, Array]]
+QuantityFunction = Callable[..., dict[str, Array]]
 
 
 class Derived(Protocol):
@@ -30,7 +30,7 @@ class Derived(Protocol):
 class _Added:
     """Computes what an analysis does, and then expressions of it."""
 
-    function: Function
+    function: QuantityFunction
     expressions: Mapping[str, Expression]
 
     def __call__(self, *arguments: Any) -> dict[str, Array]:

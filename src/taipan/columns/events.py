@@ -88,9 +88,9 @@ class Events:
         return self._made[name]
 
     def __getitem__(self, what: Any) -> Any:
-        """Return a branch by its name, or the events for which a mask is true."""
+        """Return a group or branch by its name, or the events for which a mask is true."""
         if isinstance(what, str):
-            return self._source.scalar(what)
+            return self._source.scalar(what) if "_" in what else getattr(self, what)
         mask = np.asarray(what)
         some = Events(
             self._source.of_events(mask),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from taipan.suggestions import nearest
 
 
 class Field(NamedTuple):
@@ -28,6 +31,7 @@ EVENT = {
     "event_hash": Field("uint64", "", "hash of the event's identity; decides the fold"),
     "genWeight": Field("float32", "", "generator weight, 1 in data"),
     "PV_npvs": Field("int32", "", "reconstructed primary vertices"),
+    "PV_npvsGood": Field("int32", "", "reconstructed primary vertices of good quality"),
     "Pileup_nTrueInt": Field("float32", "", "true mean number of interactions"),
     **{
         f"{group}_{name}": Field("float32", unit, meaning)
@@ -35,12 +39,17 @@ EVENT = {
         for name, unit, meaning in (
             ("pt", "GeV", "missing transverse momentum"),
             ("phi", "rad", "azimuth of the missing transverse momentum"),
+            ("sumEt", "GeV", "scalar sum of transverse energies"),
+            ("significance", "", "significance of the missing transverse momentum"),
         )
     },
 }
 """Branches with one value an event."""
 
-OBJECT = {
+DECISIONS = {"HLT": "trigger", "L1": "first-level trigger", "Flag": "event filter"}
+"""Groups whose branches are all true or false."""
+
+OBJECT_FIELDS = {
     "pt": Field("float32", "GeV", "transverse momentum"),
     "eta": Field("float32", "", "pseudorapidity"),
     "phi": Field("float32", "rad", "azimuth"),
@@ -48,6 +57,8 @@ OBJECT = {
     "charge": Field("int32", "e", "charge"),
     "dxy": Field("float32", "cm", "transverse impact parameter"),
     "dz": Field("float32", "cm", "longitudinal impact parameter"),
+    "ip3d": Field("float32", "cm", "impact parameter in space"),
+    "sip3d": Field("float32", "", "impact parameter in space over its uncertainty"),
     "pfRelIso03_all": Field("float32", "", "relative isolation, ΔR < 0.3"),
     "pfRelIso04_all": Field("float32", "", "relative isolation, ΔR < 0.4"),
     "miniPFRelIso_all": Field("float32", "", "relative mini-isolation"),
@@ -60,10 +71,19 @@ OBJECT = {
             *("idDecayMode", "idIsoVLoose", "idIsoLoose", "idIsoMedium", "idIsoTight"),
             *(f"idAnti{what}{point}" for what in ("Ele", "Mu") for point in ("Medium", "Tight")),
             *("mvaFall17V2Iso_WP80", "mvaFall17V2Iso_WP90", "mvaIso_WP80", "mvaIso_WP90"),
-            *("convVeto", "electronVeto", "pixelSeed"),
+            *("convVeto", "electronVeto", "pixelSeed", "isScEtaEB", "isScEtaEE"),
+            *("mvaID_WP80", "mvaID_WP90", "mvaNoIso_WP80", "mvaNoIso_WP90", "highPurity"),
         )
     },
+    "mvaID": Field("float32", "", "identification, output of a classifier"),
+    "mvaIso": Field("float32", "", "identification with isolation, output of a classifier"),
+    "mvaNoIso": Field("float32", "", "identification without isolation, output of a classifier"),
+    "sieie": Field("float32", "", "width of the shower in η"),
+    "hoe": Field("float32", "", "energy in the hadronic over that in the electromagnetic part"),
     "cutBased": Field("int32", "", "cut-based identification, an enumeration"),
+    "genPartFlav": Field("int32", "", "origin of the matched generated particle"),
+    "lostHits": Field("int32", "", "missing inner hits"),
+    "tightCharge": Field("int32", "", "agreement of the charges, an enumeration"),
     "puId": Field("int32", "", "pile-up identification, a bit mask"),
     "jetId": Field("int32", "", "jet identification, a bit mask"),
     "hadronFlavour": Field("int32", "", "flavour by its hadrons: 5 b, 4 c, 0 light"),
@@ -71,6 +91,7 @@ OBJECT = {
     "nConstituents": Field("int32", "", "number of constituents"),
     "r9": Field("float32", "", "R9 of the photon"),
     "msoftdrop": Field("float32", "GeV", "soft-drop mass"),
+    **{f"tau{n}": Field("float32", "", f"{n}-subjettiness") for n in (1, 2, 3, 4)},
     **{
         name: Field("float32", "", "b-tag discriminator")
         for name in (
@@ -82,7 +103,7 @@ OBJECT = {
 """Fields of objects, by what follows the collection's name."""
 
 
-def describe_field(name: str, extra: dict[str, Field]) -> Field | None:
+def describe_field(name: str, extra: Mapping[str, Field]) -> Field | None:
     """Give type, unit and meaning of a stored column, None where nothing is known of it.
 
     Parameters
@@ -97,7 +118,26 @@ def describe_field(name: str, extra: dict[str, Field]) -> Field | None:
     if name in EVENT:
         return EVENT[name]
     group, _, field = name.partition("_")
-    if not field or group in SINGLE or field not in OBJECT:
+    if field and group in DECISIONS:
+        return Field("bool", "", f"{DECISIONS[group]} '{field}'")
+    if not field or group in SINGLE or field not in OBJECT_FIELDS:
         return None
-    known = OBJECT[field]
+    known = OBJECT_FIELDS[field]
     return Field(known.dtype, known.unit, f"{group} {known.meaning}")
+
+
+def nearest_known(name: str, extra: Mapping[str, Field]) -> str:
+    """Ask, as the continuation of a message, whether a column whose type is known was meant.
+
+    Parameters
+    ----------
+    name
+        Of a column that is not known: ``Muon_tightID``.
+    extra
+        Those that the analysis declares.
+    """
+    group, _, field = name.partition("_")
+    if not field or group in SINGLE:
+        return nearest(name, [*extra, *EVENT])
+    declared = (known for known in extra if known.startswith(f"{group}_"))
+    return nearest(field, [*(known.partition("_")[2] for known in declared), *OBJECT_FIELDS])

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-STEP = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 """By which the state of SplitMix64 advances (G. Steele, D. Lea and C. Flood, OOPSLA 2014)."""
 
 
 def _mix(value: Array) -> Array:
     """SplitMix64 on uint64 arrays."""
     with np.errstate(over="ignore"):
-        return finalise(value + STEP)
+        return finalise(value + GOLDEN_GAMMA)
 
 
 def finalise(value: Array) -> Array:

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from taipan.columns import shifts
-from taipan.columns.shifts import Balance
-
-Columns = shifts.Columns
+from taipan.columns.shifts import Balance, Columns
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Rule:
 
     def function(self, balance: Balance) -> Callable[[Columns, float], Columns]:
         """Return the shift as a function of stored columns and size."""
-        missing = balance.missing if self.propagate else None
+        balance = self._reach(balance)
         if self.kind == "unclustered":
             return partial(shifts.scale_unclustered, balance=balance)
         if self.kind == "smear":
@@ -67,23 +65,33 @@ class Rule:
         if self.collection == balance.jets:
             return partial(shifts.scale_jets, balance=balance, eta=self.eta or (0.0, math.inf))
         return partial(
-            shifts.scale_objects, collection=self.collection, missing=missing, where=self.where
+            shifts.scale_objects,
+            collection=self.collection,
+            missing=balance.missing,
+            where=self.where,
         )
 
     def columns(self, balance: Balance) -> tuple[str, ...]:
         """List the columns that it needs."""
-        if self.kind == "unclustered" or self.collection == balance.jets:
+        balance = self._reach(balance)
+        of_jets = self.collection == balance.jets
+        if self.kind == "unclustered" or (of_jets and balance.missing is not None):
             groups = (*balance.objects, *((balance.jets,) if balance.jets else ()))
             needed = [f"{group}_{name}" for group in groups for name in ("pt", "eta", "phi")]
         else:
-            needed = [f"{self.collection}_{name}" for name in ("pt", "phi")]
+            direction = ("phi",) if balance.missing is not None else ("eta",) if self.eta else ()
+            needed = [f"{self.collection}_{name}" for name in ("pt", *direction)]
         if self.where is not None:
             needed.append(f"{self.collection}_{self.where[0]}")
-        if self.propagate:
+        if balance.missing is not None:
             needed += [f"{balance.missing}_{name}" for name in ("pt", "phi")]
         return tuple(needed)
 
-    def describe(self) -> str:
+    def _reach(self, balance: Balance) -> Balance:
+        """Leave the missing momentum out where this shift does not reach it."""
+        return balance if self.propagate else replace(balance, missing=None)
+
+    def describe(self, balance: Balance) -> str:
         """Say what is shifted."""
         if self.meaning:
             return self.meaning
@@ -95,7 +103,9 @@ class Rule:
             said += f", {self.where[0]} {', '.join(f'{value:g}' for value in self.where[1])}"
         if self.eta is not None:
             said += f", {self.eta[0]} ≤ |η| < {self.eta[1]}"
-        return said + (", propagated to the missing momentum" if self.propagate else "")
+        return said + (
+            "" if self._reach(balance).missing is None else ", propagated to the missing momentum"
+        )
 
 
 def scale(
@@ -117,7 +127,8 @@ def scale(
     loosens
         False where the skim stores objects far below every threshold anyway.
     propagate
-        False where the missing momentum has nothing to balance, such as for fat jets.
+        False where the missing momentum has nothing to balance, such as for fat jets. It stays
+        out, too, where nothing in the analysis uses it.
     meaning
         What it is, for ``taipan quantities``.
     """

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from taipan.columns.identity import STEP, finalise
-from taipan.columns.kinematics import delta_r
+from taipan.columns.identity import GOLDEN_GAMMA, finalise
+from taipan.kinematics import delta_r
 
 Array = NDArray[Any]
-Columns = Mapping[str, Array]
+Columns = Mapping[str, NDArray[Any]]
 
 SOFT_JET_PT = 15.0
 """Jets above this pT (GeV) carry the jet energy scale into the MET, as CMS propagates it (JINST 10
@@ -35,14 +35,14 @@ class Balance:
     Attributes
     ----------
     missing
-        Group of the missing momentum.
+        Group of the missing momentum; None: nothing uses it, so nothing balances a shift.
     objects
         Collections of leptons, photons and taus.
     jets
         Collection of jets, of which those near an object are that object again; None: no jets.
     """
 
-    missing: str = "MET"
+    missing: str | None = "MET"
     objects: tuple[str, ...] = ()
     jets: str | None = None
 
@@ -153,7 +153,7 @@ def smear_jets(columns: Columns, size: float, *, balance: Balance) -> Columns:
         return columns
     n, jets = columns[f"{balance.jets}_pt"].shape
     state: Array = columns["event_hash"].astype(np.uint64)[:, None]
-    state = state + np.arange(1, jets + 1, dtype=np.uint64) * STEP
+    state = state + np.arange(1, jets + 1, dtype=np.uint64) * GOLDEN_GAMMA
     uniform = (finalise(state) >> np.uint64(11)).astype(np.float64) / 2.0**53
     normal = ndtri(np.clip(uniform, 1e-12, 1.0 - 1e-12))
     return _rescale_jets(columns, np.maximum(size * normal, -0.9).reshape(n, jets), balance)
@@ -161,19 +161,21 @@ def smear_jets(columns: Columns, size: float, *, balance: Balance) -> Columns:
 
 def _rescale_jets(columns: Columns, change: Array, balance: Balance) -> Columns:
     """Multiply pT and mass of each jet by 1 + `change`, shape (n, jets)."""
+    factor = (1.0 + change).astype(np.float32)
+    names = [f"{balance.jets}_{name}" for name in ("pt", "mass")]
+    scaled = {name: columns[name] * factor for name in names if name in columns}
+    if balance.missing is None:
+        return {**columns, **scaled}
     pt, phi = columns[f"{balance.jets}_pt"], columns[f"{balance.jets}_phi"]
     moved = np.where(_isolated_jets(columns, balance), pt * change, 0.0)
     angle = np.nan_to_num(phi)
     dx, dy = (moved * np.cos(angle)).sum(axis=1), (moved * np.sin(angle)).sum(axis=1)
-    factor = (1.0 + change).astype(np.float32)
-    names = [f"{balance.jets}_{name}" for name in ("pt", "mass")]
-    scaled = {name: columns[name] * factor for name in names if name in columns}
     return {**columns, **scaled, **_shifted_met(columns, balance.missing, dx, dy)}
 
 
 def scale_unclustered(columns: Columns, size: float, *, balance: Balance) -> Columns:
     """Scale the momentum that belongs to no object or jet; only the missing momentum changes."""
-    if size == 0.0:
+    if size == 0.0 or balance.missing is None:
         return columns
     pt, phi = columns[f"{balance.missing}_pt"], columns[f"{balance.missing}_phi"]
     x, y = -pt * np.cos(phi), -pt * np.sin(phi)

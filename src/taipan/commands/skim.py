@@ -11,7 +11,7 @@ from taipan.config.load import RUN_FILE, load_config
 from taipan.config.model import Run
 from taipan.remote.mirrors import is_url
 from taipan.scripting import configure_logging
-from taipan.skim.command import Source, skim_files
+from taipan.skim.command import SkimSource, skim_files
 from taipan.skim.cutflow import format_cutflow
 from taipan.skim.envelope import derive_envelope
 
@@ -19,7 +19,7 @@ from taipan.skim.envelope import derive_envelope
 def run_skim(
     files: Sequence[str],
     out: Path,
-    source: Source,
+    source: SkimSource,
     *,
     analysis: str | None = None,
     overlays: Sequence[str] = (),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from taipan.analysis_folder import ANALYSIS_FILE, DATASETS, find_folder
+from taipan.analysis_folder import ANALYSIS_FILE, CATALOGUES, find_folder
 from taipan.config.fields import Fields, KeyPath, entries, format_path, format_value, nearest
 from taipan.config.model import Config, Run
 from taipan.datasets import Catalogue
@@ -175,7 +175,7 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     _raise(problems)
     if "folder" in merged:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
-    config = validate(Config, {**merged, "analysis": folder.resolve().name})
+    config = validate_keys(Config, {**merged, "analysis": folder.resolve().name})
     return config.model_copy(update={"folder": str(folder)})
 
 
@@ -227,7 +227,7 @@ def load_catalogue(config: Config) -> Catalogue:
     path = _choose_catalogue(config)
     content = read_yaml(path)
     try:
-        catalogue = validate(Catalogue, content)
+        catalogue = validate_keys(Catalogue, content)
     except TaipanError as error:
         lines = str(error).splitlines()
         raise TaipanError("\n".join(f"{path}: {line}" for line in lines)) from error
@@ -244,7 +244,7 @@ def dump(config: Config) -> dict[str, Any]:
 
 
 def _choose_catalogue(config: Config) -> Path:
-    folder, name = Path(config.folder) / DATASETS, config.catalogue
+    folder, name = Path(config.folder) / CATALOGUES, config.catalogue
     available = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in available:
         raise TaipanError(
@@ -280,7 +280,7 @@ def _fields(model: type[BaseModel]) -> Fields:
     return Fields(model)
 
 
-def validate(model: type[Model], content: Mapping[str, Any]) -> Model:
+def validate_keys(model: type[Model], content: Mapping[str, Any]) -> Model:
     """Validate plain values; one line a problem, with key path, bad value and what is allowed."""
     fields = _fields(model)
     problems = {

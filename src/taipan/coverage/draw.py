@@ -27,9 +27,10 @@ from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import acts_on_estimate, with_sources
+from taipan.labels import SCORE
+from taipan.nn.scores import Scorer
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
-from taipan.templates.fill import SCORE, Scorer
 
 Array = NDArray[Any]
 
@@ -70,7 +71,7 @@ class SampleEvents:
 
 
 @dataclass(frozen=True)
-class Binning:
+class FitBins:
     """Bins of the fit.
 
     Attributes
@@ -192,7 +193,7 @@ class Universe:
         events: Sequence[SampleEvents],
         analysis: Analysis,
         config: Config,
-        binning: Binning,
+        binning: FitBins,
         scorer: Scorer | None,
     ) -> None:
         if SCORE in binning.observables() and scorer is None:

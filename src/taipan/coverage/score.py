@@ -20,7 +20,7 @@ ALLOWED = 2.0
 
 
 @dataclass(frozen=True)
-class Coverage:
+class IntervalCoverage:
     """How often intervals hold the truth.
 
     Attributes
@@ -47,7 +47,7 @@ class Coverage:
     passed: bool
 
 
-def measure_coverage(truth: Array, low: Array, high: Array, level: float) -> Coverage:
+def measure_coverage(truth: Array, low: Array, high: Array, level: float) -> IntervalCoverage:
     """Count the intervals that hold the truth.
 
     Parameters
@@ -61,7 +61,7 @@ def measure_coverage(truth: Array, low: Array, high: Array, level: float) -> Cov
     error = float(np.sqrt(level * (1.0 - level) / len(truth)))
     deviation = (fraction - level) / error
     width = float((high - low).mean())
-    return Coverage(level, fraction, error, deviation, width, abs(deviation) <= ALLOWED)
+    return IntervalCoverage(level, fraction, error, deviation, width, abs(deviation) <= ALLOWED)
 
 
 def shrink(centre: Array, low: Array, high: Array) -> tuple[Array, Array]:
@@ -95,7 +95,7 @@ def higgsml_score(width: float, coverage: float, n: int) -> float:
     return float(-np.log((width + 1e-3) * penalty))
 
 
-def summarise(
+def summarise_experiments(
     truth: Array, mu_hat: Array, sigma: Array, intervals: list[tuple[Array, Array]]
 ) -> dict[str, Any]:
     """Put together everything that is reported of the pseudo-experiments.
@@ -110,9 +110,9 @@ def summarise(
     Returns
     -------
     dict
-        ``n``, ``intervals``, ``shrunk`` (lists of :class:`Coverage`), ``bias``, ``pull_mean``,
-        ``pull_width`` (with their standard errors), ``slope`` of μ̂ against μ, ``score`` and its
-        error from 1,000 bootstraps, ``passed``, ``has_power``.
+        ``n``, ``intervals``, ``shrunk`` (lists of :class:`IntervalCoverage`), ``bias``,
+        ``pull_mean``, ``pull_width`` (with their standard errors), ``slope`` of μ̂ against μ,
+        ``score`` and its error from 1,000 bootstraps, ``passed``, ``has_power``.
     """
     n = len(truth)
     pull = (mu_hat - truth) / sigma

@@ -15,9 +15,9 @@ from taipan.config.model import Config
 from taipan.config.sections.decorrelation import DecorrelationCheck
 from taipan.decorrelation.adversary import fresh_adversary
 from taipan.decorrelation.correlation import measure_dependence
-from taipan.decorrelation.events import CLASSES, EventSettings, JudgedEvents, Scorer, collect_events
+from taipan.decorrelation.events import EventSettings, JudgedEvents, collect_events
 from taipan.decorrelation.regions import (
-    ControlSample,
+    ControlScores,
     compare_scores,
     fill_distribution,
     tail_ratio,
@@ -25,12 +25,14 @@ from taipan.decorrelation.regions import (
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
+from taipan.labels import SCORE
 from taipan.metrics import describe_weights
+from taipan.nn.data import CLASSES
+from taipan.nn.scores import Scorer
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
-SCORE = "nn_score"
 _EVEN_EDGES = tuple(i / 20 for i in range(21))
 
 
@@ -77,7 +79,7 @@ class CheckSettings:
         )
 
 
-def check_networks(
+def judge_decorrelation(
     datasets: Iterable[DatasetEvents],
     analysis: Analysis,
     settings: CheckSettings,
@@ -169,7 +171,7 @@ def _judge_region(
     settings: CheckSettings,
 ) -> dict[str, Any]:
     """Compare data and simulation in one region; what cannot be is null, with the reason."""
-    sample = ControlSample(events.scores[label], events.flags, events.weights)
+    sample = ControlScores(events.scores[label], events.flags, events.weights)
     result: dict[str, Any] = {
         "adversary": None,
         "tails": None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,9 @@ from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks
 from taipan.nn.collect import CollectSettings, weigh_samples
+from taipan.nn.scores import Scorer
 
 Array = NDArray[Any]
-Scorer = Callable[[Array, Array], Array]
-"""(features (n, f) float32, folds (n,)) → score (n,)."""
-
-CLASSES = ("background", "signal")
 
 
 @dataclass(frozen=True)

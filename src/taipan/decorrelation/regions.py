@@ -25,7 +25,7 @@ _MIN_TAIL_EVENTS = 4.0
 
 
 @dataclass(frozen=True)
-class ControlSample:
+class ControlScores:
     """Scores of a control region in two domains.
 
     Attributes
@@ -67,7 +67,7 @@ class TailRatio:
     sigma: float | None
 
 
-def tail_ratio(sample: ControlSample, threshold: float) -> TailRatio:
+def tail_ratio(sample: ControlScores, threshold: float) -> TailRatio:
     """Compare the shares of data and simulation above a threshold.
 
     The variance of a share ε = Σ_above w/Σw is [(1-ε)² Σ_above w² + ε² Σ_below w²]/(Σw)². That of
@@ -123,7 +123,7 @@ class Distribution:
         return {name: np.asarray(item).tolist() for name, item in asdict(self).items()}
 
 
-def fill_distribution(sample: ControlSample, edges: Sequence[float]) -> Distribution:
+def fill_distribution(sample: ControlScores, edges: Sequence[float]) -> Distribution:
     """Histogram both domains; scores beyond the edges belong to the edge bins."""
     bounds = np.asarray(edges, dtype=np.float64)
     found = []
@@ -136,7 +136,7 @@ def fill_distribution(sample: ControlSample, edges: Sequence[float]) -> Distribu
     return Distribution(bounds, *found)
 
 
-def compare_scores(sample: ControlSample, edges: Sequence[float]) -> tuple[TwoSample, TwoSample]:
+def compare_scores(sample: ControlScores, edges: Sequence[float]) -> tuple[TwoSample, TwoSample]:
     """Test whether the score is distributed alike in data and simulation.
 
     Both tests compare shapes: the totals are matched. Where the sign of the weights depends on the

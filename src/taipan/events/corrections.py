@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from taipan.config.sections.weights import Weight
 from taipan.errors import TaipanError
-from taipan.limits import LARGEST as LARGEST_FILE
-from taipan.limits import refuse_size
+from taipan.limits import LARGEST, refuse_size
 from taipan.skim.generator_weights import LARGEST_RATIO
 
 Array = NDArray[Any]
 
-SMALLEST, LARGEST = 0.2, 5.0
+SMALLEST_WEIGHT, LARGEST_WEIGHT = 0.2, 5.0
 """Bounds of a measured ratio: beyond them a bin has too few events to say anything."""
 _SOME = 10
 """Events of which a correction may not refuse all; a few may well be those that it vetoes."""
@@ -183,7 +182,7 @@ def _read_text(path: Path) -> str:
     """Read a correction file, packed or not, if it is JSON of bounded size and depth."""
     open_file = gzip.open if path.suffix == ".gz" else open
     with open_file(path, "rb") as file:
-        content = file.read(LARGEST_FILE["JSON"] + 1)
+        content = file.read(LARGEST["JSON"] + 1)
     refuse_size(path, "JSON", len(content))
     text = content.decode()
     try:
@@ -222,7 +221,7 @@ def measured_ratio(
     known = (above > 0) & (below > 0)
     ratio = np.divide(above, below, out=np.ones_like(above), where=known)
     average = above.sum() / below.sum()
-    return np.where(known, np.clip(ratio / average, SMALLEST, LARGEST), 1.0)
+    return np.where(known, np.clip(ratio / average, SMALLEST_WEIGHT, LARGEST_WEIGHT), 1.0)
 
 
 def write_corrections(measured: Mapping[str, tuple[str, Sequence[float], Array]]) -> dict[str, Any]:

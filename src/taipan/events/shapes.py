@@ -17,11 +17,11 @@ from taipan.estimates.registry import MeasuredEstimate, find_sources
 from taipan.events.corrections import measured_ratio
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks, sample_masks
+from taipan.labels import DATA
 
 Array = NDArray[Any]
-DATA = "data"
 
-Counts = dict[tuple[str, str, str], Array]
+ShapeSums = dict[tuple[str, str, str], Array]
 """(measurement, region, sample or ``data``) → Σw and Σw² per bin, shape ``(2, n_bins)``."""
 
 
@@ -31,7 +31,7 @@ def count_events(
     samples: Mapping[str, Sample],
     regions: Mapping[str, Region],
     analysis: Analysis,
-) -> Counts:
+) -> ShapeSums:
     """Count the events of every sample along the quantity of each measurement.
 
     Events beyond the edges belong to the edge bins.
@@ -47,7 +47,7 @@ def count_events(
     analysis
         Gives quantities.
     """
-    counts: Counts = {}
+    counts: ShapeSums = {}
     for dataset in datasets:
         quantities = analysis.compute(dataset.columns)
         inside = region_masks(quantities, regions)

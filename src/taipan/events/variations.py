@@ -10,7 +10,6 @@ from taipan.config.sections.samples import Sample
 from taipan.estimates.registry import find_sources
 from taipan.systematics.base import Systematic
 
-NOMINAL = "nominal"
 DIRECTIONS = {"up": 1.0, "down": -1.0}
 
 

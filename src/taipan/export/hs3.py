@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from taipan.bin_statistics import Group, find_groups, read_constraints, restore
+from taipan.bin_statistics import ModifierGroup, find_groups, read_constraints, restore
 from taipan.inference.read import numpy_backend, open_workspace
 
 VERSION = "0.2"
@@ -139,7 +139,7 @@ def _channel(
     }
 
 
-def _widths(group: Group) -> list[float]:
+def _widths(group: ModifierGroup) -> list[float]:
     """Relative uncertainty per bin; zero where the parameter is held."""
     return [float(value) for value in np.where(group.held, 0.0, group.width)]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from taipan.clean_text import escape_cell, escape_latex
 
-Rows = list[list[str]]
+TableRows = list[list[str]]
 
 
-def yields_table(result: Mapping[str, Any], stage: str) -> Rows:
+def yields_table(result: Mapping[str, Any], stage: str) -> TableRows:
     """Give yields per region and sample, with the total, its uncertainty and the data.
 
     Parameters
@@ -36,7 +36,7 @@ def yields_table(result: Mapping[str, Any], stage: str) -> Rows:
     return rows
 
 
-def impacts_table(result: Mapping[str, Any]) -> Rows:
+def impacts_table(result: Mapping[str, Any]) -> TableRows:
     """Impacts of the parameters, the largest first; empty prefit columns for free parameters."""
     rows = [["parameter", "postfit +1σ", "postfit -1σ", "prefit +1σ", "prefit -1σ"]]
     for item in result["impacts"]:
@@ -46,7 +46,7 @@ def impacts_table(result: Mapping[str, Any]) -> Rows:
     return rows
 
 
-def parameters_table(result: Mapping[str, Any]) -> Rows:
+def parameters_table(result: Mapping[str, Any]) -> TableRows:
     """Estimates, pulls and constraints of all parameters."""
     rows = [["parameter", "value", "sigma", "pull", "constraint"]]
     for item in result["parameters"]:

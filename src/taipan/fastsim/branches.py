@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from taipan.fastsim.event_table import Collection, Column, EventTable, round_mantissa
+from taipan.fastsim.event_table import Collection, EventTable, FlatColumn, round_mantissa
 
 _FLAG, _INT, _FLOAT = "bool", "int32", "float32"
 
@@ -93,7 +93,7 @@ _FINE_BITS = 12
 _FINE = ("eta", "phi", "PV_x", "PV_y", "PV_z", "genWeight")
 
 
-def _convert(name: str, kind: str, values: Column) -> Column:
+def _convert(name: str, kind: str, values: FlatColumn) -> FlatColumn:
     if kind != _FLOAT:
         return values.astype(kind)
     fine = name in _FINE or name.endswith(("_eta", "_phi"))

@@ -21,13 +21,13 @@ from taipan.fastsim.event_table import EventTable
 from taipan.fastsim.generator_filter import Generator, generate_filtered
 from taipan.fastsim.hard_events import HardEvents, join_events
 from taipan.fastsim.kinematics import Floats
-from taipan.fastsim.mismodelling import Mismodelling, make_mismodelling
+from taipan.fastsim.mismodelling import DetectorDifference, make_mismodelling
 from taipan.fastsim.other_processes import QCD_OS_SS_FACTOR
 from taipan.fastsim.processes import (
     COLLISION_SHARES,
     QCD_CROSS_SECTION,
     SAMPLES,
-    Sample,
+    SimulatedSample,
     collision_components,
 )
 from taipan.fastsim.root_file import write_tree
@@ -107,7 +107,7 @@ def _make_batches(dataset: str, settings: FastsimSettings, seed: int) -> Iterato
         else:
             share = total * (batch + 1) // batches - total * batch // batches
             events, weights = _make_simulation(rng, SAMPLES[dataset], settings, share)
-            conditions = Conditions(PILE_UP_SIMULATION, Mismodelling(), simulated=True)
+            conditions = Conditions(PILE_UP_SIMULATION, DetectorDifference(), simulated=True)
         table = simulate_detector(rng, events, conditions)
         scalars = {**table.scalars, **_identify_events(dataset, offset, len(events))}
         if weights is not None:
@@ -152,7 +152,7 @@ def _make_collisions(
 
 
 def _make_simulation(
-    rng: np.random.Generator, sample: Sample, settings: FastsimSettings, count: int
+    rng: np.random.Generator, sample: SimulatedSample, settings: FastsimSettings, count: int
 ) -> tuple[HardEvents, Floats | None]:
     """One batch of a simulated sample and, if it is signed, its weights.
 

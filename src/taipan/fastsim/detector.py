@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from taipan.fastsim import detector_response as response
-from taipan.fastsim.event_table import Collection, Column, EventTable, keep_filled, sort_by_pt
+from taipan.fastsim.event_table import Collection, EventTable, FlatColumn, keep_filled, sort_by_pt
 from taipan.fastsim.hard_events import (
     GEN_SLOTS,
     JET_SLOTS,
@@ -18,8 +18,9 @@ from taipan.fastsim.hard_events import (
 )
 from taipan.fastsim.hard_jets import draw_falling_pt
 from taipan.fastsim.jet_measurement import RecoJets, measure_jets
-from taipan.fastsim.kinematics import Floats, Ints, delta_r
-from taipan.fastsim.mismodelling import Mismodelling
+from taipan.fastsim.kinematics import Floats, Ints
+from taipan.fastsim.mismodelling import DetectorDifference
+from taipan.kinematics import delta_r
 
 _MUON_PT_MIN, _MUON_ETA_MAX = 3.0, 2.4
 _TAU_PT_MIN, _TAU_ETA_MAX = 18.0, 2.4
@@ -30,7 +31,7 @@ class Conditions:
     """What differs between collisions and simulation."""
 
     pile_up: response.PileUp
-    mismodelling: Mismodelling
+    mismodelling: DetectorDifference
     simulated: bool
 
 
@@ -189,7 +190,7 @@ def _collect_taus(
     found = (other_pt > _TAU_PT_MIN) & (np.abs(events.jet_eta) < _TAU_ETA_MAX) & (apart > 0.5)
     other_pt = np.where(found, other_pt, 0.0)
 
-    def columns(first: Column, others: Column) -> Column:
+    def columns(first: FlatColumn, others: FlatColumn) -> FlatColumn:
         return np.concatenate([first[:, np.newaxis], others], axis=1)
 
     pt = columns(tau_pt, other_pt)
@@ -254,7 +255,7 @@ def _measure_met(
     tau_pt: Floats,
     jets: RecoJets,
     vertices: Ints,
-    mismodelling: Mismodelling,
+    mismodelling: DetectorDifference,
 ) -> dict[str, Floats]:
     """Missing momentum: neutrinos, lost muons, mismeasurement, unclustered energy, pile-up."""
     count = len(events)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from taipan.fastsim.kinematics import Bools, Floats, Ints
 
-Column = npt.NDArray[Any]
+FlatColumn = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,14 @@ class Collection:
     """Lists of objects: ``counts`` of shape ``(n,)``, each column as long as their sum."""
 
     counts: Ints
-    columns: Mapping[str, Column]
+    columns: Mapping[str, FlatColumn]
 
 
 @dataclass(frozen=True)
 class EventTable:
     """Scalars of shape ``(n,)`` and collections of ``n`` events, by branch name."""
 
-    scalars: Mapping[str, Column]
+    scalars: Mapping[str, FlatColumn]
     collections: Mapping[str, Collection]
 
 
@@ -35,7 +35,7 @@ def sort_by_pt(pt: Floats) -> Ints:
     return np.argsort(-pt, axis=1, kind="stable")
 
 
-def keep_filled(columns: Mapping[str, Column], order: Ints, filled: Bools) -> Collection:
+def keep_filled(columns: Mapping[str, FlatColumn], order: Ints, filled: Bools) -> Collection:
     """Turn columns with slots, shape ``(n, k)``, into lists of the filled slots, in order."""
     kept = np.take_along_axis(filled, order, axis=1)
     return Collection(
@@ -44,7 +44,7 @@ def keep_filled(columns: Mapping[str, Column], order: Ints, filled: Bools) -> Co
     )
 
 
-def round_mantissa(values: Column, bits: int) -> npt.NDArray[np.float32]:
+def round_mantissa(values: FlatColumn, bits: int) -> npt.NDArray[np.float32]:
     """Round to ``bits`` bits of mantissa, to nearest, as NanoAOD does before compression.
 
     The relative error is at most 2^-(bits + 1).

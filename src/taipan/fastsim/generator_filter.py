@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from taipan.fastsim.hard_events import SOURCE_TAU, HardEvents, join_events
-from taipan.fastsim.kinematics import Bools, delta_r
+from taipan.fastsim.kinematics import Bools
+from taipan.kinematics import delta_r
 
 Generator = Callable[[np.random.Generator, int], HardEvents]
 

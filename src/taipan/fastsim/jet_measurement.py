@@ -9,8 +9,9 @@ import numpy as np
 from taipan.fastsim import detector_response as response
 from taipan.fastsim.hard_events import JET_SLOTS, SOURCE_JET, HardEvents
 from taipan.fastsim.hard_jets import draw_falling_pt
-from taipan.fastsim.kinematics import Bools, Floats, Ints, delta_r
-from taipan.fastsim.mismodelling import Mismodelling
+from taipan.fastsim.kinematics import Bools, Floats, Ints
+from taipan.fastsim.mismodelling import DetectorDifference
+from taipan.kinematics import delta_r
 
 JET_PT_MIN = 15.0
 """Jets below this pT (GeV) are not stored, as in the CMS files."""
@@ -42,7 +43,7 @@ def measure_jets(
     events: HardEvents,
     tau_pt: Floats,
     vertices: Ints,
-    mismodelling: Mismodelling,
+    mismodelling: DetectorDifference,
 ) -> RecoJets:
     """Measure the jets of events.
 

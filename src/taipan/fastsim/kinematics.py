@@ -107,16 +107,6 @@ def decay_in_two(
     return boost(first, parent), boost(second, parent)
 
 
-def delta_phi(phi_1: Floats, phi_2: Floats) -> Floats:
-    """Azimuthal difference wrapped to [-pi, pi), in rad; shapes broadcast."""
-    return (phi_1 - phi_2 + np.pi) % (2.0 * np.pi) - np.pi
-
-
-def delta_r(eta_1: Floats, phi_1: Floats, eta_2: Floats, phi_2: Floats) -> Floats:
-    """Angular distance in the (eta, phi) plane; shapes broadcast."""
-    return np.hypot(eta_1 - eta_2, delta_phi(phi_1, phi_2))
-
-
 def wrap_phi(phi: Floats) -> Floats:
     """Azimuth wrapped to [-pi, pi), in rad."""
     return (phi + np.pi) % (2.0 * np.pi) - np.pi

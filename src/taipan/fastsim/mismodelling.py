@@ -23,7 +23,7 @@ _TAU_SCALE = 0.03
 
 
 @dataclass(frozen=True)
-class Mismodelling:
+class DetectorDifference:
     """What the detector of the pseudo-data does differently.
 
     ``jet_scale``, ``unclustered_scale`` and ``tau_scale`` are relative shifts (0.05 is +5 %) of
@@ -40,7 +40,7 @@ class Mismodelling:
     tau_scale: float = 0.0
 
 
-def make_mismodelling(family: str, size: float) -> Mismodelling:
+def make_mismodelling(family: str, size: float) -> DetectorDifference:
     """Return the shifts of a family at a size (1 is the default magnitude, 0 is nothing).
 
     Raises
@@ -49,13 +49,13 @@ def make_mismodelling(family: str, size: float) -> Mismodelling:
         If the family is not one of ``MISMODELLING_FAMILIES``.
     """
     return {
-        "none": Mismodelling(),
-        "jets": Mismodelling(
+        "none": DetectorDifference(),
+        "jets": DetectorDifference(
             jet_scale=_JET_SCALE * size, extra_jet_probability=_EXTRA_JET_PROBABILITY * abs(size)
         ),
-        "met": Mismodelling(
+        "met": DetectorDifference(
             unclustered_scale=_UNCLUSTERED_SCALE * size,
             extra_met_width=_EXTRA_MET_WIDTH * abs(size),
         ),
-        "tau": Mismodelling(tau_scale=_TAU_SCALE * size),
+        "tau": DetectorDifference(tau_scale=_TAU_SCALE * size),
     }[family]

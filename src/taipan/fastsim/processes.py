@@ -57,7 +57,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Sample:
+class SimulatedSample:
     """One simulated sample: cross section in pb, branching ratio and its processes."""
 
     cross_section: float
@@ -82,26 +82,26 @@ def _w_plus_jets(jets: Literal[1, 2, 3], efficiency: float) -> Component:
     return Component(f"W{jets}", generate, efficiency)
 
 
-SAMPLES: dict[str, Sample] = {
-    "GluGluToHToTauTau": Sample(
+SAMPLES: dict[str, SimulatedSample] = {
+    "GluGluToHToTauTau": SimulatedSample(
         19.6,
         (Component("ggH", resonances.generate_gluon_fusion, 0.0350, signal=True),),
         HIGGS_TO_TAUS,
     ),
-    "VBF_HToTauTau": Sample(
+    "VBF_HToTauTau": SimulatedSample(
         1.55,
         (Component("qqH", resonances.generate_boson_fusion, 0.0416, signal=True),),
         HIGGS_TO_TAUS,
     ),
-    "DYJetsToLL": Sample(
+    "DYJetsToLL": SimulatedSample(
         _DRELL_YAN,
         (_ZTT, Component("ZLL", resonances.generate_z_to_leptons, 0.00135)),
     ),
-    "TTbar": Sample(225.2, (Component("TT", generate_top_pairs, 0.0124),)),
-    "W1JetsToLNu": Sample(6381.2, (_w_plus_jets(1, 0.00199),)),
-    "W2JetsToLNu": Sample(2039.8, (_w_plus_jets(2, 0.00346),)),
-    "W3JetsToLNu": Sample(612.5, (_w_plus_jets(3, 0.00385),)),
-    "DYToTauTau_NLO": Sample(
+    "TTbar": SimulatedSample(225.2, (Component("TT", generate_top_pairs, 0.0124),)),
+    "W1JetsToLNu": SimulatedSample(6381.2, (_w_plus_jets(1, 0.00199),)),
+    "W2JetsToLNu": SimulatedSample(2039.8, (_w_plus_jets(2, 0.00346),)),
+    "W3JetsToLNu": SimulatedSample(612.5, (_w_plus_jets(3, 0.00385),)),
+    "DYToTauTau_NLO": SimulatedSample(
         _DRELL_YAN,
         # The branching ratio is the share of taus among three leptons, so the efficiency is
         # three times the one of the same events in DYJetsToLL.

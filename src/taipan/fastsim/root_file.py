@@ -19,13 +19,11 @@ import numpy as np
 import uproot
 
 from taipan.fastsim.event_table import Collection, EventTable
+from taipan.labels import TREE
 
 # The year of the collisions; ROOT counts years from 1995.
 _TIME = datetime.datetime(2012, 1, 1)
 _NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122: URLs
-
-TREE = "Events"
-"""Name of the tree."""
 
 
 @contextmanager

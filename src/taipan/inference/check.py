@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from taipan.bin_statistics import Group, list_uncounted
+from taipan.bin_statistics import ModifierGroup, list_uncounted
 from taipan.inference.errors import FitError
 from taipan.inference.model import CompiledModel
 
@@ -21,7 +21,7 @@ SMALLEST_EFFECT = 1e-12
 def check_workspace(
     workspace: Mapping[str, Any],
     model: CompiledModel,
-    groups: Sequence[Group],
+    groups: Sequence[ModifierGroup],
     *,
     lenient: bool = False,
     allow_no_signal: bool = False,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from taipan.bin_statistics import (
-    Group,
+    ModifierGroup,
     find_groups,
     list_restored,
     read_constraints,
@@ -106,7 +106,7 @@ def _check_against_pyhf(compiled: CompiledModel, model: Any) -> None:
             raise FitError("expected yields differ from pyhf's: the workspace is not supported")
 
 
-def _assemble(opened: Opened, yields: Yields, groups: Sequence[Group]) -> CompiledModel:
+def _assemble(opened: Opened, yields: Yields, groups: Sequence[ModifierGroup]) -> CompiledModel:
     config = opened.model.config
     initial = np.asarray(config.suggested_init(), dtype=np.float64)
     nominal = yields.total(initial[None])[0]

@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 # Equally deep minima have the same signal strength to this part of its σ, or the fit is ambiguous.
-SAME = 0.05
+SAME_STRENGTH = 0.05
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def fit(
         edm=minimum.edm,
     )
     strengths = everywhere[:, model.poi]
-    if np.ptp(strengths) > SAME * result.sigma[model.poi]:
+    if np.ptp(strengths) > SAME_STRENGTH * result.sigma[model.poi]:
         raise FitError(
             f"two minima are equally deep and disagree on {model.parameters.names[model.poi]}: "
             f"{strengths.min():.4g} and {strengths.max():.4g}"

@@ -22,15 +22,13 @@ from taipan.inference.compile import compile_model
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult, fit
 from taipan.inference.model import CompiledModel
-from taipan.inference.toys import draw_data
+from taipan.inference.toys import SAME_STATISTIC, draw_data
 
 Array = npt.NDArray[np.float64]
 
 # Bound of a region's own parameter of interest: none that a fit meets. A region with little signal
 # determines it badly, and a bound would keep the statistic from following χ².
 _UNBOUNDED = 1e6
-# Values of the statistic that differ by less are equal: toys of few counts often are.
-SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def goodness_of_fit(
         raise FitError(f"goodness of fit: {len(fits.failures)} of {toys} toys could not be fitted")
     good = np.isfinite(fits.nllr)
     found = 2.0 * fits.nllr[good]
-    beyond = found >= statistic - SAME * max(1.0, statistic)
+    beyond = found >= statistic - SAME_STATISTIC * max(1.0, statistic)
     return Goodness(statistic, degrees, p_value, int(good.sum()), float(beyond.mean()))
 
 

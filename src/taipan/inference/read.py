@@ -88,7 +88,7 @@ def open_workspace(
             known = "; ".join(f"{name}: {', '.join(values)}" for name, values in _CODES.items())
             raise FitError(f"interpolation {kind}: {code!r} is not offered ({known})")
         codes[kind] = code
-    validate(workspace)
+    validate_workspace(workspace)
     chosen = _choose_measurement(workspace, measurement)
     check_measurement(workspace, chosen)
     check_size(workspace)
@@ -125,7 +125,7 @@ def _old_jsonschema() -> Iterator[None]:
         yield
 
 
-def validate(workspace: Mapping[str, Any]) -> None:
+def validate_workspace(workspace: Mapping[str, Any]) -> None:
     """Refuse what is no workspace, by schema and by structure.
 
     Raises
@@ -170,7 +170,7 @@ def keep_regions(workspace: Mapping[str, Any], regions: Sequence[str]) -> dict[s
     FitError
         If it is no workspace, or a region is not in it.
     """
-    validate(workspace)
+    validate_workspace(workspace)
     present = [channel["name"] for channel in workspace["channels"]]
     unknown = [name for name in regions if name not in present]
     if unknown or not regions:

@@ -16,7 +16,7 @@ from taipan.inference.errors import FitError
 
 # Far above any count, far below what overflows when it is squared and multiplied. Above 2^53, about
 # 9e15, neighbouring counts are the same number.
-LARGEST = 1e15
+LARGEST_VALUE = 1e15
 
 _PER_BIN = ("staterror", "shapesys")
 
@@ -33,7 +33,8 @@ def check_structure(workspace: Mapping[str, Any]) -> None:
     ------
     FitError
         If a name is given twice, an observation is missing, lengths differ, a number is not finite,
-        above `LARGEST`, or negative where it must not be; names region, sample, modifier or key.
+        above `LARGEST_VALUE`, or negative where it must not be; names region, sample, modifier or
+        key.
     """
     channels = workspace["channels"]
     _refuse_twice("channels: region", (item["name"] for item in channels))
@@ -136,8 +137,8 @@ def _check_modifier(sample: str, modifier: Mapping[str, Any], bins: int) -> None
             raise FitError(f"{where}: {key} has {len(values)} bins, the sample has {bins}")
         if kind in _PER_BIN:
             _refuse_negative(f"{where}: uncertainty", values)
-        if kind == "normsys" and 0.0 < values < 1.0 / LARGEST:
-            raise FitError(f"{where}: {key} is {values:g} (at least {1.0 / LARGEST:g})")
+        if kind == "normsys" and 0.0 < values < 1.0 / LARGEST_VALUE:
+            raise FitError(f"{where}: {key} is {values:g} (at least {1.0 / LARGEST_VALUE:g})")
 
 
 def _check_observations(workspace: Mapping[str, Any]) -> None:
@@ -183,13 +184,13 @@ def _check_numbers(where: str, what: str, values: Any) -> None:
     except OverflowError:  # an integer of hundreds of digits
         raise FitError(f"{where}: {what} holds a number that is far too large") from None
     # `not ... <=` is true for NaN, too
-    bad = ~(np.abs(numbers) <= LARGEST)
+    bad = ~(np.abs(numbers) <= LARGEST_VALUE)
     if bad.any():
         position = int(np.argmax(bad))
         label = f"{what}[{position}]" if isinstance(values, Sequence) else what
         raise FitError(
-            f"{where}: {label} is {numbers[position]:g} (a finite number, at most {LARGEST:g} in "
-            "size)"
+            f"{where}: {label} is {numbers[position]:g} (a finite number, at most "
+            f"{LARGEST_VALUE:g} in size)"
         )
 
 

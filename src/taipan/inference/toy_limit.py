@@ -12,17 +12,15 @@ from taipan.inference.batch import Fits, fit_many
 from taipan.inference.errors import FitError
 from taipan.inference.minima import DEEPER
 from taipan.inference.profile import BAND, Limit, Profile, upper_limit
-from taipan.inference.toys import draw_data
+from taipan.inference.toys import SAME_STATISTIC, draw_data
 
 Array = npt.NDArray[np.float64]
 
 # Signal strengths tested, as multiples of the asymptotic observed or expected limits.
 SPAN = (0.6, 1.6)
-POINTS = 9
+TESTED_POINTS = 9
 # Toys with signal that must lie beyond the statistic at the limit, for a limit to be given.
 FEWEST = 5.0
-# Values of the statistic that differ by less are equal.
-SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def toy_limit(profile: Profile, level: float, toys: int, rng: np.random.Generato
     guess = upper_limit(profile, level)
     limits = [guess.observed, *guess.band]
     low, high = float(np.nanmin(limits)), float(np.nanmax(limits))
-    tested = np.linspace(SPAN[0] * low, SPAN[1] * high, POINTS)
+    tested = np.linspace(SPAN[0] * low, SPAN[1] * high, TESTED_POINTS)
     model = profile.model
     background = profile.conditional(0.0)[0]
     null = _Toys(profile, np.stack([draw_data(model, background, rng) for _ in range(toys)]))
@@ -149,7 +147,7 @@ def _cls(observed: float, signal: Array, null: Array) -> float:
 
 def _as_far(statistic: Array, observed: float) -> npt.NDArray[np.bool_]:
     """Compare up to rounding: with few counts, many toys have the statistic of the data."""
-    return statistic >= observed - SAME * max(1.0, observed)
+    return statistic >= observed - SAME_STATISTIC * max(1.0, observed)
 
 
 def _crossing(tested: Array, cls: Array, alpha: float) -> float:

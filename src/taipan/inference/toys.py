@@ -25,6 +25,8 @@ FIELDS = ("mu_hat", "sigma", "low", "high", "nll")
 MAX_ITERATIONS = 20
 # Precision of the ends in units of σ(μ).
 END_PRECISION = 1e-4
+# Values of a statistic that differ by less are equal: those of toys with few counts often are.
+SAME_STATISTIC = 1e-6
 
 
 def pseudo_experiments(

@@ -17,7 +17,7 @@ AFTER = "after"
 """Name of inputs that a job waits for and that its stage does not read."""
 CODE = "code"
 """Parameter that every rule has: the hash of its code."""
-KINDS = ("pdf", "png", "json")
+FIGURE_TYPES = ("pdf", "png", "json")
 """Files of a figure; outputs of a rule are named ``<figure>_<kind>``."""
 UNRECORDED = "unrecorded"
 
@@ -102,7 +102,7 @@ def find_places(stage: Callable[..., Any], rule: str, given: Names) -> dict[str,
     known = {*found, AFTER, CODE}
     if "figures" in found.values():
         outputs = dict.fromkeys(given["output"], "")
-        known |= {f"{name}_{kind}" for name in collect_figures(outputs) for kind in KINDS}
+        known |= {f"{name}_{kind}" for name in collect_figures(outputs) for kind in FIGURE_TYPES}
     for place in ("input", "output", "params"):
         unknown = sorted(set(given[place]) - known)
         if unknown:
@@ -144,9 +144,9 @@ def collect_figures(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, path in outputs.items():
         figure, _, kind = name.rpartition("_")
-        if figure and kind in KINDS:
+        if figure and kind in FIGURE_TYPES:
             found.setdefault(figure, {})[kind] = str(path)
-    return {name: files for name, files in found.items() if set(files) == set(KINDS)}
+    return {name: files for name, files in found.items() if set(files) == set(FIGURE_TYPES)}
 
 
 def local_files(

@@ -29,7 +29,7 @@ class MergeError(TaipanError):
 
 
 @dataclass(frozen=True)
-class Counts:
+class BinYields:
     """Yields of one sample.
 
     Attributes
@@ -123,7 +123,7 @@ def merge_values(values: npt.ArrayLike, starts: Sequence[int]) -> Array:
 def find_merging(
     region: str,
     edges: Sequence[float],
-    nominal: Mapping[str, Counts],
+    nominal: Mapping[str, BinYields],
     varied: Mapping[tuple[str, str], Array],
     *,
     backgrounds: Sequence[str],
@@ -216,7 +216,7 @@ def find_merging(
 class _Checker:
     """The criteria a bin must meet."""
 
-    nominal: Mapping[str, Counts]
+    nominal: Mapping[str, BinYields]
     varied: Mapping[tuple[str, str], Array]
     backgrounds: tuple[str, ...]
     min_effective_events: float

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from taipan.config.model import Config
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.merge import Counts
-from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
+from taipan.likelihood.merge import BinYields
+from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change
 from taipan.likelihood.templates import RegionTemplates, acts_in
 from taipan.likelihood.treatment import (
     SMALLEST_FACTOR,
-    Part,
     Pruned,
+    TreatedPart,
     TreatmentRecord,
     is_kept,
     parameter_name,
@@ -81,7 +81,7 @@ class Builder:
         for name, counts in region.nominal.items():
             modifiers = self._normalisations(name, region.region)
             if name == region.estimated:
-                data = Counts(
+                data = BinYields(
                     counts.values + sum(item.values for item in region.subtracted.values()),
                     counts.variances,
                 )
@@ -109,11 +109,11 @@ class Builder:
                 *self._rates(name, partner, region.region),
             ]
             # its Σw² is part of that of the estimated sample; 0.0 - x has no negative zeros
-            data = Counts(0.0 - counts.values, np.zeros_like(counts.values))
+            data = BinYields(0.0 - counts.values, np.zeros_like(counts.values))
             yield self._sample(partner, name, region.region, data, modifiers)
 
     def _sample(
-        self, name: str, simulated: str, region: str, counts: Counts, modifiers: list[Modifier]
+        self, name: str, simulated: str, region: str, counts: BinYields, modifiers: list[Modifier]
     ) -> dict[str, Any]:
         if self.config.fit.mc_statistics:
             modifiers.append(
@@ -209,7 +209,7 @@ class Builder:
                     modifiers.append(self._normsys(parameter, shown, region, up, down))
         return modifiers
 
-    def _varied(self, sample: str, region: RegionTemplates, counts: Counts) -> list[Modifier]:
+    def _varied(self, sample: str, region: RegionTemplates, counts: BinYields) -> list[Modifier]:
         """Give the template systematics of a simulated sample."""
         modifiers: list[Modifier] = []
         for name, _ in self._acting(region.region):
@@ -220,7 +220,7 @@ class Builder:
         return modifiers
 
     def _estimate_systematics(
-        self, sample: str, region: RegionTemplates, counts: Counts
+        self, sample: str, region: RegionTemplates, counts: BinYields
     ) -> list[Modifier]:
         """Give what an estimated sample takes over from the simulation that is subtracted."""
         modifiers = self._rates(sample, sample, region.region)
@@ -228,7 +228,7 @@ class Builder:
         for name, systematic in self._acting(region.region):
             if (name, sample) in region.varied:  # a weight of the events it is made of
                 own = region.varied[name, sample]
-                shifted = Variation(own.up + offset, own.down + offset)
+                shifted = TemplatePair(own.up + offset, own.down + offset)
                 treated = self._treat(name, sample, region.region, counts, shifted)
                 modifiers += self._split(name, [sample], sample, region.region, counts, treated)
             groups: dict[str, list[str]] = {}
@@ -242,14 +242,14 @@ class Builder:
                     shifted = region.subtracted_varied[name, simulated]
                     up = up + region.subtracted[simulated].values - shifted.up
                     down = down + region.subtracted[simulated].values - shifted.down
-                both = Variation(up, down)
+                both = TemplatePair(up, down)
                 treated = self._treat(name, sample, region.region, counts, both)
                 modifiers += self._split(name, members, sample, region.region, counts, treated)
         return modifiers
 
     def _treat(
-        self, name: str, sample: str, region: str, counts: Counts, variation: Variation
-    ) -> Variation:
+        self, name: str, sample: str, region: str, counts: BinYields, variation: TemplatePair
+    ) -> TemplatePair:
         if not self.smooth:
             return variation
         systematic = self.config.systematics[name]
@@ -262,8 +262,8 @@ class Builder:
         simulated: Sequence[str],
         sample: str,
         region: str,
-        counts: Counts,
-        variation: Variation,
+        counts: BinYields,
+        variation: TemplatePair,
     ) -> list[Modifier]:
         """Turn a variation of one sample into a change of yield and a change of shape."""
         nominal = counts.values
@@ -283,7 +283,7 @@ class Builder:
             modifiers.append({"name": parameter, "type": "histosys", "data": data})
         return modifiers
 
-    def _keep(self, name: str, sample: str, region: str, part: Part, size: float) -> bool:
+    def _keep(self, name: str, sample: str, region: str, part: TreatedPart, size: float) -> bool:
         if size < SMALLEST_CHANGE:
             return False
         systematic = self.config.systematics[name]
@@ -292,7 +292,7 @@ class Builder:
         self.treatment.pruned.append(Pruned(name, sample, region, part, size))
         return False
 
-    def _parameter(self, name: str, sample: str, region: str, part: Part) -> str:
+    def _parameter(self, name: str, sample: str, region: str, part: TreatedPart) -> str:
         parameter = parameter_name(name, self.config.systematics[name], sample, region, part)
         owner = self.treatment.parameters.setdefault(parameter, name)
         taken = {*self.config.fit.pois, *self.config.fit.free_normalisations}

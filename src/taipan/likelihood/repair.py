@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taipan.likelihood.merge import Counts
+from taipan.likelihood.merge import BinYields
 
 Array = npt.NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def repair_values(values: Array) -> tuple[Array, float]:
     return positive * scale, scale
 
 
-def repair_counts(counts: Counts) -> tuple[Counts, float]:
+def repair_counts(counts: BinYields) -> tuple[BinYields, float]:
     """Repair a template; the square of each bin's change is added to its variance.
 
     Parameters
@@ -70,7 +70,7 @@ def repair_counts(counts: Counts) -> tuple[Counts, float]:
     """
     values, scale = repair_values(counts.values)
     change = values - counts.values
-    return Counts(values, counts.variances + change**2), scale
+    return BinYields(values, counts.variances + change**2), scale
 
 
 def describe_repair(

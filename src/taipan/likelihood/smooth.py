@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-Method = Literal["none", "lowess", "353QH"]
+SmoothingMethod = Literal["none", "lowess", "353QH"]
 
 # Fewer bins have no shape that could be told from noise.
 SMALLEST_NUMBER = 4
@@ -21,7 +21,9 @@ LOWESS_SPAN = 0.6
 """Fraction of the bins that a local straight line is fitted to."""
 
 
-def smooth_variation(nominal: Array, variances: Array, varied: Array, method: Method) -> Array:
+def smooth_variation(
+    nominal: Array, variances: Array, varied: Array, method: SmoothingMethod
+) -> Array:
     """Smooth a varied template.
 
     Parameters

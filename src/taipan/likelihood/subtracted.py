@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from taipan.config.model import Config
 from taipan.estimates.registry import MeasuredEstimate
+from taipan.labels import DATA
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.merge import Counts
-from taipan.likelihood.table import DATA, Sides, Table, Variation, make_variation
+from taipan.likelihood.merge import BinYields
+from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair
 
 Array = npt.NDArray[np.float64]
 
@@ -22,7 +23,7 @@ def find_subtracted(
     region: str,
     acting: Mapping[str, Mapping[str, Sides]],
     estimate: MeasuredEstimate | None,
-) -> tuple[str | None, dict[str, Counts], dict[tuple[str, str], Variation]]:
+) -> tuple[str | None, dict[str, BinYields], dict[tuple[str, str], TemplatePair]]:
     """Give the sample estimated from data and the simulation it has subtracted, by sample."""
     source = None if estimate is None else estimate.source(region)
     if estimate is None or source is None:
@@ -41,14 +42,14 @@ def find_subtracted(
             f"data minus simulation of region {source}; templates and factor are of different runs"
         )
     varied = {
-        (name, sample): _scaled(make_variation(table, name, sample, source, sides), factor)
+        (name, sample): _scaled(make_template_pair(table, name, sample, source, sides), factor)
         for name, samples in acting.items()
         for sample, sides in samples.items()
         if sample in nominal
         and (np.any(nominal[sample].variances > 0) or table.is_filled(sample, f"{name}_up"))
     }
     scaled = {
-        name: Counts(factor * counts.values, factor**2 * counts.variances)
+        name: BinYields(factor * counts.values, factor**2 * counts.variances)
         for name, counts in nominal.items()
         if np.any(counts.variances > 0)
     }
@@ -57,11 +58,11 @@ def find_subtracted(
 
 
 def list_directions(
-    varied: Mapping[tuple[str, str], Variation],
-    nominal: Mapping[str, Counts],
+    varied: Mapping[tuple[str, str], TemplatePair],
+    nominal: Mapping[str, BinYields],
     estimated: str | None,
-    subtracted: Mapping[str, Counts],
-    subtracted_varied: Mapping[tuple[str, str], Variation],
+    subtracted: Mapping[str, BinYields],
+    subtracted_varied: Mapping[tuple[str, str], TemplatePair],
 ) -> dict[tuple[str, str], Array]:
     """List the templates under every variation, those of the `estimated` sample included."""
     found = {
@@ -78,5 +79,5 @@ def list_directions(
     return found
 
 
-def _scaled(variation: Variation, factor: float) -> Variation:
-    return Variation(factor * variation.up, factor * variation.down)
+def _scaled(variation: TemplatePair, factor: float) -> TemplatePair:
+    return TemplatePair(factor * variation.up, factor * variation.down)

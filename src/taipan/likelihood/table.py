@@ -10,15 +10,14 @@ import hist
 import numpy as np
 import numpy.typing as npt
 
+from taipan.labels import NOMINAL
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.merge import Counts
+from taipan.likelihood.merge import BinYields
 
 Array = npt.NDArray[np.float64]
 Sides = Literal["both", "mirrored", "averaged"]
 """Two templates as filled; the up template mirrored onto down; ± half their difference."""
 
-DATA = "data"
-NOMINAL = "nominal"
 # Relative differences below this are floating-point noise of sums taken in another order.
 SMALLEST_CHANGE = 1e-9
 
@@ -44,10 +43,10 @@ class Table:
     values: Array
     variances: Array
 
-    def counts(self, process: str, region: str, variation: str = NOMINAL) -> Counts:
+    def counts(self, process: str, region: str, variation: str = NOMINAL) -> BinYields:
         """Give the yields of one template."""
         index = (self.processes[process], self.regions[region], self.variations[variation])
-        return Counts(self.values[index], self.variances[index])
+        return BinYields(self.values[index], self.variances[index])
 
     def is_filled(self, process: str, variation: str) -> bool:
         """Tell whether the template has an entry in any region."""
@@ -58,7 +57,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Variation:
+class TemplatePair:
     """A template at ±1σ of a systematic; shape ``(n_bins,)`` each."""
 
     up: Array
@@ -119,17 +118,19 @@ def largest_change(nominal: Array, varied: Array) -> float:
     return float(relative.max())
 
 
-def make_variation(table: Table, name: str, sample: str, region: str, sides: Sides) -> Variation:
+def make_template_pair(
+    table: Table, name: str, sample: str, region: str, sides: Sides
+) -> TemplatePair:
     """Make the templates at ±1σ of those filled."""
     nominal = table.counts(sample, region).values
     up = table.counts(sample, region, f"{name}_up").values
     if sides == "mirrored":
-        return Variation(up, 2.0 * nominal - up)
+        return TemplatePair(up, 2.0 * nominal - up)
     down = table.counts(sample, region, f"{name}_down").values
     if sides == "both":
-        return Variation(up, down)
+        return TemplatePair(up, down)
     half = 0.5 * (up - down)
-    return Variation(nominal + half, nominal - half)
+    return TemplatePair(nominal + half, nominal - half)
 
 
 def _fold(contents: npt.ArrayLike, underflow: bool, overflow: bool) -> Array:

@@ -16,11 +16,12 @@ import numpy.typing as npt
 from taipan.config.model import Config
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.selection import belongs_to
+from taipan.labels import DATA, NOMINAL
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.merge import Counts, Merging, find_merging, merge_values
+from taipan.likelihood.merge import BinYields, Merging, find_merging, merge_values
 from taipan.likelihood.repair import Repair, describe_repair, repair_counts, repair_values
 from taipan.likelihood.subtracted import find_subtracted, list_directions
-from taipan.likelihood.table import DATA, NOMINAL, Sides, Table, Variation, make_variation
+from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair
 from taipan.systematics.base import Systematic
 
 logger = logging.getLogger(__name__)
@@ -59,13 +60,13 @@ class RegionTemplates:
     """
 
     region: str
-    nominal: Mapping[str, Counts]
-    varied: Mapping[tuple[str, str], Variation]
+    nominal: Mapping[str, BinYields]
+    varied: Mapping[tuple[str, str], TemplatePair]
     data: Array
     merging: Merging
     estimated: str | None = None
-    subtracted: Mapping[str, Counts] = field(default_factory=dict)
-    subtracted_varied: Mapping[tuple[str, str], Variation] = field(default_factory=dict)
+    subtracted: Mapping[str, BinYields] = field(default_factory=dict)
+    subtracted_varied: Mapping[tuple[str, str], TemplatePair] = field(default_factory=dict)
     repaired: tuple[Repair, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
 
@@ -176,7 +177,7 @@ def _collect_region(
     nominal, warnings = _nominal_yields(table, config, region)
     acting = {n: s for n, s in shifted.items() if acts_in(config.systematics[n], region)}
     varied = {
-        (name, sample): make_variation(table, name, sample, region, sides)
+        (name, sample): make_template_pair(table, name, sample, region, sides)
         for name, samples in acting.items()
         for sample, sides in samples.items()
         if sample in nominal
@@ -220,8 +221,8 @@ def _collect_region(
 
 
 def _repair(
-    region: str, nominal: Mapping[str, Counts], varied: Mapping[tuple[str, str], Variation]
-) -> tuple[dict[str, Counts], dict[tuple[str, str], Variation], tuple[Repair, ...]]:
+    region: str, nominal: Mapping[str, BinYields], varied: Mapping[tuple[str, str], TemplatePair]
+) -> tuple[dict[str, BinYields], dict[tuple[str, str], TemplatePair], tuple[Repair, ...]]:
     """Set negative bins of every template to zero at the same total, and list them."""
     done: list[Repair] = []
     counts = {}
@@ -235,22 +236,22 @@ def _repair(
             before = getattr(variation, direction)
             sides[direction], scale = repair_values(before)
             done += describe_repair(sample, region, f"{name}_{direction}", before, scale)
-        variations[name, sample] = Variation(**sides)
+        variations[name, sample] = TemplatePair(**sides)
     return counts, variations, tuple(done)
 
 
-def _merge_counts(counts: Mapping[str, Counts], starts: Sequence[int]) -> dict[str, Counts]:
+def _merge_counts(counts: Mapping[str, BinYields], starts: Sequence[int]) -> dict[str, BinYields]:
     return {
-        name: Counts(merge_values(item.values, starts), merge_values(item.variances, starts))
+        name: BinYields(merge_values(item.values, starts), merge_values(item.variances, starts))
         for name, item in counts.items()
     }
 
 
 def _merge_variations(
-    varied: Mapping[tuple[str, str], Variation], starts: Sequence[int]
-) -> dict[tuple[str, str], Variation]:
+    varied: Mapping[tuple[str, str], TemplatePair], starts: Sequence[int]
+) -> dict[tuple[str, str], TemplatePair]:
     return {
-        key: Variation(merge_values(item.up, starts), merge_values(item.down, starts))
+        key: TemplatePair(merge_values(item.up, starts), merge_values(item.down, starts))
         for key, item in varied.items()
     }
 
@@ -268,8 +269,8 @@ def _log_merging(config: Config, region: str, merging: Merging, warnings: Sequen
 
 def _nominal_yields(
     table: Table, config: Config, region: str
-) -> tuple[dict[str, Counts], tuple[str, ...]]:
-    nominal: dict[str, Counts] = {}
+) -> tuple[dict[str, BinYields], tuple[str, ...]]:
+    nominal: dict[str, BinYields] = {}
     warnings: list[str] = []
     everything = {name: table.counts(name, region) for name in config.samples}
     if not any(np.any(counts.variances > 0) for counts in everything.values()):

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.sections.templates import Templates
-from taipan.likelihood.merge import Counts
+from taipan.likelihood.merge import BinYields
 from taipan.likelihood.smooth import SMALLEST_NUMBER, smooth_variation
-from taipan.likelihood.table import SMALLEST_CHANGE, Variation, largest_change
+from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change
 from taipan.systematics.base import Systematic
 
 Array = npt.NDArray[np.float64]
-Part = Literal["rate", "shape"]
+TreatedPart = Literal["rate", "shape"]
 
 # A yield factor at ±1σ must be positive, because it is interpolated exponentially. 1 % is far
 # below any factor that a linear uncertainty can describe.
@@ -43,7 +43,7 @@ class Pruned:
     systematic: str
     sample: str
     region: str
-    part: Part
+    part: TreatedPart
     size: float
 
 
@@ -67,7 +67,7 @@ class TreatmentRecord:
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitVariation:
     """A variation divided into yield factors and shapes at the nominal yield.
 
     Attributes
@@ -88,10 +88,10 @@ def treat_variation(
     name: str,
     systematic: Systematic,
     place: tuple[str, str],
-    counts: Counts,
-    variation: Variation,
+    counts: BinYields,
+    variation: TemplatePair,
     record: TreatmentRecord,
-) -> Variation:
+) -> TemplatePair:
     """Smooth both templates of a variation as its systematic asks for.
 
     Parameters
@@ -109,7 +109,7 @@ def treat_variation(
 
     Returns
     -------
-    Variation
+    TemplatePair
         New templates; each keeps its total yield.
     """
     if systematic.smoothing == "none" or len(counts.values) < SMALLEST_NUMBER:
@@ -128,10 +128,10 @@ def treat_variation(
             "largest_change": _finite(change),
         }
     )
-    return Variation(up, down)
+    return TemplatePair(up, down)
 
 
-def split_variation(nominal: Array, variation: Variation) -> Split:
+def split_variation(nominal: Array, variation: TemplatePair) -> SplitVariation:
     """Divide a variation into a change of yield and a change of shape."""
     total = nominal.sum()
     factors = [float(side.sum() / total) for side in (variation.up, variation.down)]
@@ -139,7 +139,7 @@ def split_variation(nominal: Array, variation: Variation) -> Split:
         side / factor if factor >= SMALLEST_FACTOR else nominal
         for side, factor in zip((variation.up, variation.down), factors, strict=True)
     ]
-    return Split(factors[0], factors[1], shapes[0], shapes[1])
+    return SplitVariation(factors[0], factors[1], shapes[0], shapes[1])
 
 
 def rate_size(up: float, down: float) -> float:
@@ -147,18 +147,20 @@ def rate_size(up: float, down: float) -> float:
     return max(abs(up - 1.0), abs(down - 1.0))
 
 
-def shape_size(nominal: Array, split: Split) -> float:
+def shape_size(nominal: Array, split: SplitVariation) -> float:
     """Largest relative change of a bin at the nominal yield."""
     return _finite(max(largest_change(nominal, s) for s in (split.shape_up, split.shape_down)))
 
 
-def is_kept(size: float, part: Part, systematic: Systematic, templates: Templates) -> bool:
+def is_kept(size: float, part: TreatedPart, systematic: Systematic, templates: Templates) -> bool:
     """Tell whether a part is large enough to stay in the model."""
     threshold = templates.prune_rate if part == "rate" else templates.prune_shape
     return size >= (max(threshold, SMALLEST_CHANGE) if systematic.prune else SMALLEST_CHANGE)
 
 
-def parameter_name(name: str, systematic: Systematic, sample: str, region: str, part: Part) -> str:
+def parameter_name(
+    name: str, systematic: Systematic, sample: str, region: str, part: TreatedPart
+) -> str:
     """Give the fit parameter of a systematic: its name, extended by what it is decorrelated over.
 
     Parameters

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.metrics.weights import FloatArray, Floats, Labels, sum_of_weights
+from taipan.metrics.weights import FloatArray, Labels, Reals, sum_of_weights
 
 
 def normalised_histogram(
-    scores: Floats, weights: Floats, edges: Floats
+    scores: Reals, weights: Reals, edges: Reals
 ) -> tuple[FloatArray, FloatArray]:
     """Histogram Σw and Σw² of signed weights, normalised to Σw = 1 of all events.
 
@@ -39,7 +39,7 @@ def normalised_histogram(
     return sumw / total, sumw2 / total**2
 
 
-def quantile_edges(scores: Floats, weights: Floats, bins: int) -> FloatArray:
+def quantile_edges(scores: Reals, weights: Reals, bins: int) -> FloatArray:
     """Give edges, -inf and +inf among them, of bins of equal Σ|w|.
 
     Parameters
@@ -104,8 +104,8 @@ def sigma_mu(signal: FloatArray, background: FloatArray) -> tuple[float, float]:
 
 def asimov_sigma_mu(
     labels: Labels,
-    scores: Floats,
-    weights: Floats,
+    scores: Reals,
+    weights: Reals,
     edges: Sequence[float],
     min_n_eff: float = 10.0,
 ) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 
 from taipan.metrics.weights import (
     FloatArray,
-    Floats,
     Labels,
+    Reals,
     mean_with_terms,
     sum_of_weights,
 )
@@ -17,18 +17,18 @@ from taipan.metrics.weights import (
 _SMALLEST_SCORE = 1e-7  # distance kept from 0 and 1 in the logarithm, as Keras does
 
 
-def bce_losses(labels: Labels, scores: Floats) -> FloatArray:
+def bce_losses(labels: Labels, scores: Reals) -> FloatArray:
     """Cross-entropy -ln p(label) of each event, shape (n,)."""
     p = np.clip(np.asarray(scores, dtype=np.float64), _SMALLEST_SCORE, 1.0 - _SMALLEST_SCORE)
     return -np.where(labels == 1, np.log(p), np.log1p(-p))
 
 
-def brier_losses(labels: Labels, scores: Floats) -> FloatArray:
+def brier_losses(labels: Labels, scores: Reals) -> FloatArray:
     """Squared distance (score - label)² of each event, shape (n,)."""
     return np.asarray((np.asarray(scores, dtype=np.float64) - labels) ** 2)
 
 
-def bce(labels: Labels, scores: Floats, weights: Floats) -> float:
+def bce(labels: Labels, scores: Reals, weights: Reals) -> float:
     """Binary cross-entropy, Σ w·(-ln p(label)) / Σw.
 
     Parameters
@@ -45,7 +45,7 @@ def bce(labels: Labels, scores: Floats, weights: Floats) -> float:
     return float(np.sum(weights * bce_losses(labels, scores)) / total)
 
 
-def brier(labels: Labels, scores: Floats, weights: Floats) -> float:
+def brier(labels: Labels, scores: Reals, weights: Reals) -> float:
     """Brier score, Σ w·(score - label)² / Σw: bounded whatever the signs of the weights.
 
     Parameters
@@ -62,12 +62,12 @@ def brier(labels: Labels, scores: Floats, weights: Floats) -> float:
     return float(np.sum(weights * brier_losses(labels, scores)) / total)
 
 
-def bce_with_terms(labels: Labels, scores: Floats, weights: Floats) -> tuple[float, FloatArray]:
+def bce_with_terms(labels: Labels, scores: Reals, weights: Reals) -> tuple[float, FloatArray]:
     """Give :func:`bce` and by how much each event moves it (:func:`mean_with_terms`)."""
     return mean_with_terms(bce_losses(labels, scores), weights)
 
 
-def brier_with_terms(labels: Labels, scores: Floats, weights: Floats) -> tuple[float, FloatArray]:
+def brier_with_terms(labels: Labels, scores: Reals, weights: Reals) -> tuple[float, FloatArray]:
     """Give :func:`brier` and by how much each event moves it (:func:`mean_with_terms`)."""
     return mean_with_terms(brier_losses(labels, scores), weights)
 
@@ -81,7 +81,7 @@ class Calibration:
     sigma: FloatArray
 
 
-def calibration(labels: Labels, scores: Floats, weights: Floats, edges: Floats) -> Calibration:
+def calibration(labels: Labels, scores: Reals, weights: Reals, edges: Reals) -> Calibration:
     """Compare the score with the signed share of signal in bins of the score.
 
     In a bin the share is f = S/(S + B), with signed sums S and B; its variance is
@@ -99,7 +99,7 @@ def calibration(labels: Labels, scores: Floats, weights: Floats, edges: Floats) 
     signed = np.asarray(weights, dtype=np.float64)
     bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
 
-    def sums(terms: Floats) -> FloatArray:
+    def sums(terms: Reals) -> FloatArray:
         return np.bincount(bins, terms, minlength=len(edges) - 1).astype(np.float64)
 
     is_signal = labels == 1

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.metrics.weights import FloatArray, Floats, Labels, sum_of_weights
+from taipan.metrics.weights import FloatArray, Labels, Reals, sum_of_weights
 
 
 def roc_curve(
-    labels: Labels, scores: Floats, weights: Floats
+    labels: Labels, scores: Reals, weights: Reals
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Monotone ROC curve for signed weights.
 
@@ -61,7 +61,7 @@ class Auc:
     sigma: float
 
 
-def auc(labels: Labels, scores: Floats, weights: Floats) -> float:
+def auc(labels: Labels, scores: Reals, weights: Reals) -> float:
     """Area under the ROC curve for signed weights.
 
     Probability that a signal event scores above a background event, ties counted half:
@@ -93,7 +93,7 @@ class _Ranked:
     auc: float
 
 
-def _rank(labels: Labels, scores: Floats, weights: Floats) -> _Ranked:
+def _rank(labels: Labels, scores: Reals, weights: Reals) -> _Ranked:
     order = np.argsort(scores)
     ordered = scores[order]
     new_value = np.empty(len(order), dtype=bool)
@@ -114,7 +114,7 @@ def _rank(labels: Labels, scores: Floats, weights: Floats) -> _Ranked:
     return _Ranked(order, group, signal, shares[0] + shares[1], (below[0], below[1]), value)
 
 
-def auc_monotone(labels: Labels, scores: Floats, weights: Floats) -> float:
+def auc_monotone(labels: Labels, scores: Reals, weights: Reals) -> float:
     """Area under the monotone curve of :func:`roc_curve`, by trapezoids.
 
     Always within [0, 1] and what a plotted curve shows. Equal to :func:`auc` where all weights are
@@ -134,7 +134,7 @@ def auc_monotone(labels: Labels, scores: Floats, weights: Floats) -> float:
     return float(np.trapezoid(true_positive, false_positive))
 
 
-def auc_with_uncertainty(labels: Labels, scores: Floats, weights: Floats) -> Auc:
+def auc_with_uncertainty(labels: Labels, scores: Reals, weights: Reals) -> Auc:
     """Area under the ROC curve with its uncertainty for signed weights.
 
     Weighted form of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 837): with V_i the share of
@@ -156,7 +156,7 @@ def auc_with_uncertainty(labels: Labels, scores: Floats, weights: Floats) -> Auc
     return Auc(value, math.sqrt(float(terms @ terms)))
 
 
-def auc_with_terms(labels: Labels, scores: Floats, weights: Floats) -> tuple[float, FloatArray]:
+def auc_with_terms(labels: Labels, scores: Reals, weights: Reals) -> tuple[float, FloatArray]:
     """Area under the ROC curve and by how much each event moves it.
 
     With V_i the share of the other class on the right side of event i, its term is

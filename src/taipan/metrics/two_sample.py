@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import chdtrc, kolmogorov
 
 from taipan.errors import TaipanError
-from taipan.metrics.weights import FloatArray, Floats, Labels, n_eff, sum_of_weights
+from taipan.metrics.weights import FloatArray, Labels, Reals, n_eff, sum_of_weights
 
 _ROUNDING = 1e-12  # relative change of a weight that is none
 
@@ -23,7 +23,7 @@ class TwoSample:
     ndf: int = 0
 
 
-def ks_test(scores_a: Floats, weights_a: Floats, scores_b: Floats, weights_b: Floats) -> TwoSample:
+def ks_test(scores_a: Reals, weights_a: Reals, scores_b: Reals, weights_b: Reals) -> TwoSample:
     """Kolmogorov-Smirnov test of two samples with signed weights.
 
     The statistic D is the largest distance of the two normalised signed cumulative sums. Its
@@ -63,7 +63,7 @@ def ks_test(scores_a: Floats, weights_a: Floats, scores_b: Floats, weights_b: Fl
     return TwoSample(distance, float(kolmogorov(distance * (root + 0.12 + 0.11 / root))))
 
 
-def chi2_test(sumw_a: Floats, variance_a: Floats, sumw_b: Floats, variance_b: Floats) -> TwoSample:
+def chi2_test(sumw_a: Reals, variance_a: Reals, sumw_b: Reals, variance_b: Reals) -> TwoSample:
     """χ² test that two weighted histograms have the same shape.
 
     χ² = Σ (a_i/A - b_i/B)² / (σ²_ai/A² + σ²_bi/B²) with bins - 1 degrees of freedom; bins that are
@@ -91,7 +91,7 @@ def chi2_test(sumw_a: Floats, variance_a: Floats, sumw_b: Floats, variance_b: Fl
     return TwoSample(value, float(chdtrc(ndf, value)), ndf)
 
 
-def paired_chi2_test(bins: Labels, before: Floats, after: Floats) -> TwoSample:
+def paired_chi2_test(bins: Labels, before: Reals, after: Reals) -> TwoSample:
     """χ² test that other weights give the same events the same distribution.
 
     χ² = Σ_b (Σ_i d_i)² / Σ_i d_i² with d_i = before_i - after_i of the events of bin b: the events

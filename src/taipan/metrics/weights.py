@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from taipan.errors import TaipanError
 
 FloatArray = NDArray[np.float64]
-Floats = NDArray[np.floating[Any]]
+Reals = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 
-def sum_of_weights(weights: Floats, what: str) -> float:
+def sum_of_weights(weights: Reals, what: str) -> float:
     """Give Σw of weights of shape (n,).
 
     Raises
@@ -29,7 +29,7 @@ def sum_of_weights(weights: Floats, what: str) -> float:
     return total
 
 
-def n_eff(weights: Floats) -> float:
+def n_eff(weights: Reals) -> float:
     """Effective number of events, (Σw)²/Σw², of weights of shape (n,); 0 without events.
 
     For unit weights with a fraction r of negative signs it is n (1-2r)².
@@ -39,12 +39,12 @@ def n_eff(weights: Floats) -> float:
     return float(np.sum(values)) ** 2 / squares if squares > 0.0 else 0.0
 
 
-def negative_fraction(weights: Floats) -> float:
+def negative_fraction(weights: Reals) -> float:
     """Share of events of negative weight among weights of shape (n,); 0 without events."""
     return float(np.mean(np.asarray(weights) < 0.0)) if len(weights) else 0.0
 
 
-def describe_weights(weights: Floats) -> dict[str, Any]:
+def describe_weights(weights: Reals) -> dict[str, Any]:
     """Give `events`, `sumw`, `n_eff` and `negative_fraction` of weights of shape (n,)."""
     return {
         "events": len(weights),
@@ -70,7 +70,7 @@ def n_eff_of_sums(sumw: FloatArray, sumw2: FloatArray) -> FloatArray:
     return np.divide(sumw**2, sumw2, out=np.zeros_like(sumw), where=sumw2 > 0)
 
 
-def weighted_mean(values: Floats, weights: Floats) -> tuple[float, float]:
+def weighted_mean(values: Reals, weights: Reals) -> tuple[float, float]:
     """Mean Σ w·x / Σ w and its standard deviation √(Σ w² (x - mean)²) / Σ w.
 
     For values unrelated to the weights the standard deviation is their spread over √n_eff.
@@ -90,7 +90,7 @@ def weighted_mean(values: Floats, weights: Floats) -> tuple[float, float]:
     return mean, math.sqrt(float(np.sum((weights * (values - mean)) ** 2))) / total
 
 
-def mean_with_terms(values: Floats, weights: Floats) -> tuple[float, FloatArray]:
+def mean_with_terms(values: Reals, weights: Reals) -> tuple[float, FloatArray]:
     """Mean Σ w·x / Σ w and by how much each event moves it: its variance is Σ terms².
 
     Parameters

@@ -33,7 +33,7 @@ _MIN_BIN_EVENTS = 5.0  # n_eff of the background in a bin of σ(μ), in either p
 
 
 @dataclass(frozen=True)
-class Part:
+class ScoredPart:
     """Scores of the events of one part.
 
     Parameters
@@ -94,7 +94,7 @@ class Comparison:
         return self.ratio > condition.max_ratio and self.sigma > condition.min_sigma
 
 
-def compare(metric: str, train: Part, unseen: Part) -> Comparison:
+def compare_metric(metric: str, train: ScoredPart, unseen: ScoredPart) -> Comparison:
     """Compare a metric of training events with that of unseen ones.
 
     Parameters
@@ -112,7 +112,7 @@ def compare(metric: str, train: Part, unseen: Part) -> Comparison:
     if metric.startswith("ks_"):
         label = 1 if metric == "ks_signal" else 0
         test = metrics.ks_test(*train.of_class(label), *unseen.of_class(label))
-        sigma = significance(test.probability)
+        sigma = count_sigmas(test.probability)
         return Comparison(metric, 0.0, test.statistic, 1.0 + test.statistic, math.nan, sigma)
     if metric == "sigma_mu":
         (value, error), (other, other_error) = _sigma_mu(train, unseen)
@@ -134,7 +134,7 @@ def _dot(a: FloatArray, b: FloatArray) -> float:
     return float(np.sum(a * b))
 
 
-def compare_paired(metric: str, seen: Part, unseen: Part) -> Comparison:
+def compare_paired(metric: str, seen: ScoredPart, unseen: ScoredPart) -> Comparison:
     """Compare a metric of the same events, scored by one that saw them and one that did not.
 
     Parameters
@@ -152,7 +152,7 @@ def compare_paired(metric: str, seen: Part, unseen: Part) -> Comparison:
         If a class has no positive sum of weights.
     """
     if metric == "sigma_mu":
-        return compare(metric, seen, unseen)
+        return compare_metric(metric, seen, unseen)
     (value, terms), (other, other_terms) = (
         _measure(metric, part, part.scores) for part in (seen, unseen)
     )
@@ -160,7 +160,7 @@ def compare_paired(metric: str, seen: Part, unseen: Part) -> Comparison:
     return compare_values(metric, value, other, math.sqrt(_dot(change, change)))
 
 
-def measure_gain(metric: str, old: Part, new: Part) -> tuple[float, float]:
+def measure_gain(metric: str, old: ScoredPart, new: ScoredPart) -> tuple[float, float]:
     """Tell by how much scores are better than others of the same events.
 
     Parameters
@@ -210,25 +210,25 @@ def compare_values(
 
 
 def find_fired(
-    conditions: Sequence[OvertrainingCondition], train: Part, unseen: Part
+    conditions: Sequence[OvertrainingCondition], train: ScoredPart, unseen: ScoredPart
 ) -> list[tuple[OvertrainingCondition, Comparison]]:
     """Give the conditions that fire, each with what it compared."""
-    compared = [(item, compare(item.metric, train, unseen)) for item in conditions]
+    compared = [(item, compare_metric(item.metric, train, unseen)) for item in conditions]
     return [(item, comparison) for item, comparison in compared if comparison.exceeds(item)]
 
 
-def significance(probability: float) -> float:
+def count_sigmas(probability: float) -> float:
     """One-sided Gaussian equivalent of a probability, 0 for one half or more."""
     smallest = 1e-300  # the quantile of 0 is infinite
     return max(0.0, -NormalDist().inv_cdf(min(max(probability, smallest), 0.5)))
 
 
-def _measure(metric: str, part: Part, scores: FloatArray) -> tuple[float, FloatArray]:
+def _measure(metric: str, part: ScoredPart, scores: FloatArray) -> tuple[float, FloatArray]:
     """Give a metric of scores of a part, and by how much each event moves it."""
     return EPOCH_METRICS[metric].with_terms(part.labels, scores, part.weights)
 
 
-def _sigma_mu(train: Part, unseen: Part) -> list[tuple[float, float]]:
+def _sigma_mu(train: ScoredPart, unseen: ScoredPart) -> list[tuple[float, float]]:
     """Statistical σ(μ) of the binned score (:func:`~taipan.metrics.sigma_mu`), of both parts.
 
     Edges are quantiles of the signal of both parts; bins with few background events in a part are
@@ -245,7 +245,7 @@ def _sigma_mu(train: Part, unseen: Part) -> list[tuple[float, float]]:
     ]
 
 
-def _scaled(part: Part, label: int, edges: FloatArray) -> FloatArray:
+def _scaled(part: ScoredPart, label: int, edges: FloatArray) -> FloatArray:
     """Σw and Σw² of the bins, shape (2, bins), for the expected events of a class."""
     total = part.totals[1 - label]
     sumw, sumw2 = metrics.normalised_histogram(*part.of_class(label), edges)

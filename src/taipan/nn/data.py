@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.columns.identity import STEP, finalise
+from taipan.columns.identity import GOLDEN_GAMMA, finalise
 from taipan.config.sections.observables import Categorical
 from taipan.config.sections.training import TWO_FOLD_PARTS, Training, most_networks
 from taipan.errors import TaipanError
@@ -319,7 +319,7 @@ def uniform_hash(identifiers: NDArray[np.uint64]) -> FloatArray:
     Consecutive identifiers, and identifiers that share the low bits folds were made from, give
     unrelated numbers.
     """
-    mixed = finalise(np.asarray(identifiers, dtype=np.uint64) + STEP)
+    mixed = finalise(np.asarray(identifiers, dtype=np.uint64) + GOLDEN_GAMMA)
     return np.asarray(mixed >> np.uint64(11), dtype=np.float64) * 2.0**-53
 
 

@@ -18,11 +18,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from taipan.config.sections.training import Training
-from taipan.nn.conditions import Part
+from taipan.nn.conditions import ScoredPart
 from taipan.nn.data import Split
 from taipan.nn.losses.registry import find_loss
 from taipan.nn.model import Network, initialise
-from taipan.nn.plan import Events, Plan
+from taipan.nn.plan import Plan, TensorEvents
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Engine:
         """Say what to know about the training besides its name, for messages of failures."""
         return ""
 
-    def measure(self, name: str, epoch: int, validation: Part) -> dict[str, float]:
+    def measure(self, name: str, epoch: int, validation: ScoredPart) -> dict[str, float]:
         """Give further numbers of the epoch that was trained last; a plain training has none."""
         return {}
 
@@ -123,7 +123,7 @@ class Engine:
 
     def load(
         self, features: NDArray[np.float32], labels: NDArray[Any], weights: NDArray[Any]
-    ) -> Events:
+    ) -> TensorEvents:
         """Standardise events once and keep them as tensors.
 
         Parameters
@@ -137,13 +137,13 @@ class Engine:
             self.network.standardise(features[start : start + _PREDICTION_BATCH])
             for start in range(0, len(features), _PREDICTION_BATCH)
         ]
-        return Events(
+        return TensorEvents(
             tf.concat(pieces, axis=0),
             tf.constant(labels.astype(np.float32)),
             tf.constant(weights.astype(np.float32)),
         )
 
-    def train_epoch(self, events: Events, order: NDArray[np.int32]) -> float:
+    def train_epoch(self, events: TensorEvents, order: NDArray[np.int32]) -> float:
         """Run one epoch over the events in the order given.
 
         Parameters
@@ -160,11 +160,11 @@ class Engine:
         """
         return float(self._epoch(events.inputs, events.labels, events.weights, order))
 
-    def predict(self, events: Events) -> NDArray[np.float64]:
+    def predict(self, events: TensorEvents) -> NDArray[np.float64]:
         """Score events (n,) without dropout."""
         return np.asarray(1.0 / (1.0 + np.exp(-self.logits(events))))
 
-    def logits(self, events: Events) -> NDArray[np.float64]:
+    def logits(self, events: TensorEvents) -> NDArray[np.float64]:
         """Give the logits of the scores, shape (n,), without dropout."""
         inputs = events.inputs
         pieces = [

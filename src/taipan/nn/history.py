@@ -21,7 +21,7 @@ _PLATEAU_FACTOR = 0.5
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenEpoch:
     """The epoch to keep, and whether it is overtrained (because all are)."""
 
     epoch: int
@@ -72,7 +72,7 @@ def choose_epoch(
     metric: str,
     selection: str,
     conditions: Sequence[OvertrainingCondition],
-) -> Choice:
+) -> ChosenEpoch:
     """Choose the epoch whose weights are kept.
 
     Parameters
@@ -95,11 +95,11 @@ def choose_epoch(
         values, overtrained = fitted, _fitted_overtraining(history, conditions, overtrained)
     warmup = _warmup(history)
     if warmup == len(values):
-        return Choice(len(values) - 1, bool(overtrained[-1]))
+        return ChosenEpoch(len(values) - 1, bool(overtrained[-1]))
     allowed = np.flatnonzero(~overtrained[warmup:])
     if not len(allowed):
-        return Choice(warmup + int(np.argmin(values[warmup:])), True)
-    return Choice(warmup + int(allowed[np.argmin(values[warmup:][allowed])]), False)
+        return ChosenEpoch(warmup + int(np.argmin(values[warmup:])), True)
+    return ChosenEpoch(warmup + int(allowed[np.argmin(values[warmup:][allowed])]), False)
 
 
 def _warmup(history: Mapping[str, list[float]]) -> int:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from taipan.errors import TaipanError
 from taipan.metrics.registry import EPOCH_METRICS
 from taipan.nn.checkpoint import Checkpoint, Saved
-from taipan.nn.conditions import Part, compare
+from taipan.nn.conditions import ScoredPart, compare_metric
 from taipan.nn.engine import Engine
 from taipan.nn.history import History, choose_epoch, learning_rate, stop_reason
-from taipan.nn.plan import OBJECTIVE, Events, Fitted, Loaded, Plan
+from taipan.nn.plan import OBJECTIVE, Fitted, Loaded, Plan, TensorEvents
 from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
 from taipan.seeds import derive_seed
 
@@ -131,7 +131,7 @@ def _run_epoch(
             f"loss is {values['loss']}; lower training.learning_rate{engine.describe()}"
         )
     parts = {
-        name: Part(
+        name: ScoredPart(
             _checked_scores(engine, part.events, plan.name, epoch),
             part.labels,
             part.weights,
@@ -149,10 +149,10 @@ def _run_epoch(
         history.setdefault(key, []).append(float(value))
 
 
-def _measure(train: Part, validation: Part, plan: Plan) -> dict[str, float]:
+def _measure(train: ScoredPart, validation: ScoredPart, plan: Plan) -> dict[str, float]:
     """Metrics of both parts, and whether a condition fires."""
     wanted = {plan.key, *(item.metric for item in plan.conditions)} - {OBJECTIVE}
-    compared = {name: compare(name, train, validation) for name in sorted(wanted)}
+    compared = {name: compare_metric(name, train, validation) for name in sorted(wanted)}
     values: dict[str, float] = {}
     for name, found in compared.items():
         values |= {f"train_{name}": found.train, f"validation_{name}": found.unseen}
@@ -181,7 +181,9 @@ def _log_epoch(name: str, epoch: int, history: History) -> None:
     )
 
 
-def _checked_scores(engine: Engine, events: Events, name: str, epoch: int) -> NDArray[np.float64]:
+def _checked_scores(
+    engine: Engine, events: TensorEvents, name: str, epoch: int
+) -> NDArray[np.float64]:
     scores = engine.predict(events)
     if not np.all(np.isfinite(scores)):
         raise TaipanError(

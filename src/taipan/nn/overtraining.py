@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from taipan import metrics
 from taipan.config.sections.overtraining import Overtraining
-from taipan.nn.conditions import Part, compare, significance
+from taipan.nn.conditions import ScoredPart, compare_metric, count_sigmas
 from taipan.nn.data import CLASSES, TrainingSet, split_folds
 from taipan.nn.scorer import FoldScorer
 
@@ -56,7 +56,7 @@ class Condition:
         }
 
 
-def check_networks(
+def judge_overtraining(
     training_set: TrainingSet,
     models: Sequence[Path | str],
     settings: Overtraining,
@@ -102,7 +102,7 @@ def check_networks(
     return check_scorer(training_set, FoldScorer(models, training_set.names, threads), settings)
 
 
-class Scorer(Protocol):
+class FoldClassifiers(Protocol):
     """Classifiers of k folds, such as :class:`~taipan.nn.scorer.FoldScorer`."""
 
     folds: int
@@ -118,9 +118,9 @@ class Scorer(Protocol):
 
 
 def check_scorer(
-    training_set: TrainingSet, scorer: Scorer, settings: Overtraining
+    training_set: TrainingSet, scorer: FoldClassifiers, settings: Overtraining
 ) -> dict[str, Any]:
-    """Do what :func:`check_networks` does with any classifiers that are trained in folds.
+    """Do what :func:`judge_overtraining` does with any classifiers that are trained in folds.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def check_scorer(
     }
 
 
-def failure_message(verdict: dict[str, Any]) -> str:
+def describe_overtraining_failure(verdict: dict[str, Any]) -> str:
     """Say in one line which conditions of a verdict failed."""
     failed = [Condition(**item) for item in verdict["conditions"] if not item["passed"]]
     listed = "; ".join(condition.describe() for condition in failed)
@@ -190,20 +190,20 @@ def failure_message(verdict: dict[str, Any]) -> str:
 
 
 def _score(
-    scorer: Scorer,
+    scorer: FoldClassifiers,
     training_set: TrainingSet,
     weights: NDArray[np.float64],
     fold: int,
     mask: NDArray[np.bool_],
     unseen: NDArray[np.float64],
-) -> Part:
+) -> ScoredPart:
     scores = scorer.score_with(fold, training_set.features[mask]).astype(np.float64)
     totals = training_set.totals(np.ones(len(training_set), dtype=bool))
-    return Part(scores, training_set.labels[mask], weights[mask], totals, unseen[mask])
+    return ScoredPart(scores, training_set.labels[mask], weights[mask], totals, unseen[mask])
 
 
 def _test_fold(
-    fold: int, parts: dict[str, Part], settings: Overtraining
+    fold: int, parts: dict[str, ScoredPart], settings: Overtraining
 ) -> tuple[list[Condition], dict[str, metrics.Auc], dict[str, dict[str, float]]]:
     conditions, gaps = _test_conditions(fold, parts, settings)
     for label, class_name in enumerate(CLASSES):
@@ -218,7 +218,7 @@ def _test_fold(
                     fold=fold,
                     value=test.probability,
                     limit=limit,
-                    sigma=significance(test.probability),
+                    sigma=count_sigmas(test.probability),
                     passed=test.probability >= limit,
                 )
             )
@@ -243,13 +243,13 @@ def _test_fold(
 
 
 def _test_conditions(
-    fold: int, parts: dict[str, Part], settings: Overtraining
+    fold: int, parts: dict[str, ScoredPart], settings: Overtraining
 ) -> tuple[list[Condition], dict[str, dict[str, float]]]:
     """Test the conditions that held for every epoch; measure the gap of their metrics."""
     conditions: list[Condition] = []
     gaps: dict[str, dict[str, float]] = {}
     for item in settings.conditions:
-        found = compare(item.metric, parts["train"], parts["held_out"])
+        found = compare_metric(item.metric, parts["train"], parts["held_out"])
         conditions.append(
             Condition(
                 name=f"{item.metric}_ratio",
@@ -291,7 +291,7 @@ def _histogram(
     return {"sumw": sumw.tolist(), "sumw2": sumw2.tolist()}
 
 
-def _roc(part: Part) -> dict[str, list[float]]:
+def _roc(part: ScoredPart) -> dict[str, list[float]]:
     """Background efficiency on a grid of signal efficiencies: small enough to keep."""
     false_positive, true_positive, _ = metrics.roc_curve(part.labels, part.scores, part.weights)
     grid = np.linspace(0.0, 1.0, _ROC_POINTS)

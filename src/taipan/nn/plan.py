@@ -17,7 +17,7 @@ OBJECTIVE = "objective"
 
 
 @dataclass(frozen=True)
-class Events:
+class TensorEvents:
     """Events as tensors: standardised inputs (n, g), labels (n,), training weights (n,)."""
 
     inputs: Any
@@ -34,7 +34,7 @@ class Loaded:
     metrics, which are the same in every epoch.
     """
 
-    events: Events
+    events: TensorEvents
     labels: NDArray[np.integer[Any]]
     weights: NDArray[np.float64]
     of_loss: NDArray[np.float64]

@@ -13,7 +13,7 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
-from taipan.events.variations import NOMINAL
+from taipan.labels import DATA, NOMINAL
 from taipan.plotting.stack import (
     describe_samples,
     draw_stack,
@@ -22,7 +22,6 @@ from taipan.plotting.stack import (
     signal_factor,
 )
 from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
-from taipan.templates.fill import DATA
 
 _COLUMNS = 4
 _WIDTH, _HEIGHT, _GAP = 3.5, 3.15, 0.55  # of a panel and between rows, in inches

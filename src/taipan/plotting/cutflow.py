@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter
 from taipan.errors import TaipanError
 from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
 
-GENERATED = "generated"
+GENERATED_ROW = "generated"
 
 _COLUMNS = 3
 _DATA, _SIMULATION = "#4c4c4c", "#5790fc"
@@ -52,7 +52,7 @@ def cutflow_numbers(
         entry = normalisation[name]
         cuts = [(cut["name"], cut["events"], cut["sumw"]) for cut in flow["cuts"]]
         if entry["generated_events"] > cuts[0][1]:
-            cuts.insert(0, (GENERATED, entry["generated_events"], entry["sumw"]))
+            cuts.insert(0, (GENERATED_ROW, entry["generated_events"], entry["sumw"]))
         if not cuts[0][2] > 0.0:
             raise TaipanError(
                 f"cutflow of '{name}': Σw of '{cuts[0][0]}' is {cuts[0][2]:g}, must be positive"

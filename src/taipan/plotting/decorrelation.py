@@ -69,7 +69,7 @@ def decorrelation_numbers(
 
 
 @house_style()
-def score_figure(numbers: Mapping[str, Any]) -> Figure:
+def region_scores_figure(numbers: Mapping[str, Any]) -> Figure:
     """Draw the score of data and simulation with their ratio: a row a network, a column a region.
 
     Parameters

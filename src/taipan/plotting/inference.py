@@ -193,7 +193,7 @@ def coverage_figure(numbers: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     numbers
-        ``pulls`` and ``report`` (of :func:`taipan.coverage.score.summarise`).
+        ``pulls`` and ``report`` (of :func:`taipan.coverage.score.summarise_experiments`).
     """
     figure = new_figure(10.0, 4.4)
     left, right = figure.subplots(1, 2)

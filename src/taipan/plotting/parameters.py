@@ -13,7 +13,7 @@ from taipan.plotting.fit import fitted_result
 from taipan.plotting.style import add_header, house_style, inch_margins, new_figure, write_parameter
 
 # Parameters of the Σw² of the bins, as taipan.likelihood names them.
-STATISTICAL = "staterror_"
+BIN_PARAMETERS = "staterror_"
 
 _GREEN, _YELLOW = "#b5e0b0", "#fdf3b4"
 _ROW = 0.24  # inches
@@ -48,10 +48,10 @@ def pull_numbers(result: Mapping[str, Any], header: Mapping[str, Any]) -> dict[s
         "observable": result["observable"],
         "kind": kind,
         "systematic": sorted(
-            (item for item in constrained if not item["name"].startswith(STATISTICAL)),
+            (item for item in constrained if not item["name"].startswith(BIN_PARAMETERS)),
             key=lambda item: str(item["name"]),
         ),
-        "statistical": [item for item in constrained if item["name"].startswith(STATISTICAL)],
+        "statistical": [item for item in constrained if item["name"].startswith(BIN_PARAMETERS)],
         "free": [
             {key: item[key] for key in ("name", "value", "sigma", "at_bound")}
             for item in parameters
@@ -136,7 +136,7 @@ def correlation_numbers(result: Mapping[str, Any], header: Mapping[str, Any]) ->
     found = fitted["correlation"]["names"]
     poi = result["poi"]
     names = sorted(
-        (name for name in found if not name.startswith(STATISTICAL)),
+        (name for name in found if not name.startswith(BIN_PARAMETERS)),
         key=lambda name: (name != poi, name),
     )
     chosen = [found.index(name) for name in names]

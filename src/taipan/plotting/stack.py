@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
 from taipan.config.sections.samples import Sample
-from taipan.plotting.style import SIGNAL, with_unit
+from taipan.plotting.style import SIGNAL_COLOUR, with_unit
 
 Array = NDArray[np.float64]
 
@@ -128,7 +128,7 @@ def draw_stack(
     highest = [*(total + sigma), *above]
     if overlay is not None:
         line = np.asarray(overlay["yields"]) * overlay["factor"] * scale
-        main.stairs(line, edges, color=SIGNAL, lw=1.3, baseline=None)
+        main.stairs(line, edges, color=SIGNAL_COLOUR, lw=1.3, baseline=None)
         highest += [*line]
     if panel["data"] is not None:
         highest += [*(_draw_data(main, edges, np.asarray(panel["data"]), scale) * scale)]
@@ -180,7 +180,7 @@ def legend_entries(
     filled = [item for item in samples.values() if stacked or item["role"] != "signal"]
     handles += [Patch(color=item["colour"], label=item["label"]) for item in reversed(filled)]
     if signal is not None:
-        handles.append(Line2D([], [], color=SIGNAL, lw=1.3, label=signal))
+        handles.append(Line2D([], [], color=SIGNAL_COLOUR, lw=1.3, label=signal))
     return [*handles, Patch(label=band, **_BAND)]
 
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 DPI = 110
 UP, DOWN = "#c91f37", "#3f66c9"
-SIGNAL = "#c91f37"
+SIGNAL_COLOUR = "#c91f37"
 # six colours that stay apart for colour-blind readers (M. A. Petroff, arXiv:2107.02270)
 CYCLE = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 

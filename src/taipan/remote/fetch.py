@@ -48,7 +48,7 @@ class Expected:
         return self.adler32 is not None or self.sha256 is not None
 
 
-def check_size(path: Path, expected: Expected) -> None:
+def compare_size(path: Path, expected: Expected) -> None:
     """Compare the size of a file with the one expected.
 
     Raises
@@ -152,7 +152,7 @@ def _verify_present(
         with RemoteFile(target.name, mirrors, patience) as remote:
             expected = replace(expected, size=remote.size)
     try:
-        check_size(target, expected)
+        compare_size(target, expected)
         verify_content(target, expected)
     except (BadFileError, ChecksumError) as error:
         raise type(error)(f"{error}; move it away to fetch it again") from error
@@ -164,7 +164,7 @@ def _fetch(target: Path, mirrors: Sequence[str], expected: Expected, patience: P
     for chosen in (mirrors, *([base] for base in mirrors)):
         try:
             _download(part, target.name, chosen, expected, patience)
-            check_size(part, expected)
+            compare_size(part, expected)
             verify_content(part, expected)
         except UnreachableError as error:
             if not found:

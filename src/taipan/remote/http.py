@@ -12,7 +12,7 @@ from taipan.remote.addresses import PrivateAddressError, is_public, resolve
 from taipan.remote.protocols import (
     PIECE,
     SLOW,
-    Range,
+    ByteRange,
     RefusedError,
     TransientError,
     check_time,
@@ -144,7 +144,7 @@ class HttpReader:
         if left:
             raise TransientError(f"the connection ended {left} bytes early")
 
-    def read(self, ranges: Sequence[Range], timeout: float, until: float) -> list[bytes]:
+    def read(self, ranges: Sequence[ByteRange], timeout: float, until: float) -> list[bytes]:
         """Read byte ranges, one request each, over one connection."""
         return [b"".join(self._pieces(*bounds, timeout, until)) for bounds in ranges]
 

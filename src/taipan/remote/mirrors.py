@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from taipan.clean_text import strip_credentials
 from taipan.errors import BadFileError, TaipanError, UnreachableError
-from taipan.remote.protocols import Range, Reader, RefusedError, TransientError
+from taipan.remote.protocols import ByteRange, Reader, RefusedError, TransientError
 from taipan.remote.readers import open_reader
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class RemoteFile:
         """Adler-32 that the server of the mirror in use states, None if it does not tell."""
         return self.attempt(lambda reader, timeout, until: reader.adler32(timeout, until), 0)
 
-    def read(self, ranges: Sequence[Range]) -> list[bytes]:
+    def read(self, ranges: Sequence[ByteRange]) -> list[bytes]:
         """Read byte ranges (start, stop).
 
         Raises

@@ -15,7 +15,7 @@ from uproot.source.coalesce import CoalesceConfig, coalesce_requests
 
 from taipan.errors import BadFileError, TaipanError
 from taipan.remote.mirrors import RemoteFile
-from taipan.remote.protocols import Range
+from taipan.remote.protocols import ByteRange
 
 LOCAL_SOURCE = uproot.source.file.MultithreadedFileSource
 """Reads with plain system calls: a tenth faster than uproot's default, and unlike a memory map its
@@ -46,7 +46,7 @@ class RemoteSource(Source):  # type: ignore[misc] # uproot has no types
         bounded = (start, min(stop, self._remote.size))
         return self.chunks([bounded], queue.Queue())[0]
 
-    def chunks(self, ranges: Sequence[Range], notifications: queue.Queue[Any]) -> list[Any]:
+    def chunks(self, ranges: Sequence[ByteRange], notifications: queue.Queue[Any]) -> list[Any]:
         """Request byte ranges; each is put on `notifications` when it has arrived."""
         one_by_one = str(self._remote).startswith("http")  # in parallel; XRootD has vector reads
         config = CoalesceConfig(

@@ -17,7 +17,7 @@ from taipan.clean_text import strip_credentials
 PIECE = 64 * 1024
 SLOW = "slower than remote.min_speed allows"
 
-Range = tuple[int, int]
+ByteRange = tuple[int, int]
 
 
 class TransientError(Exception):
@@ -55,7 +55,7 @@ class Reader(Protocol):
     size: int
     version: str
 
-    def read(self, ranges: Sequence[Range], timeout: float, until: float) -> list[bytes]:
+    def read(self, ranges: Sequence[ByteRange], timeout: float, until: float) -> list[bytes]:
         """Read byte ranges (start, stop), each completely."""
         ...
 

@@ -14,7 +14,7 @@ from taipan.errors import TaipanError
 from taipan.remote.addresses import is_public, resolve
 from taipan.remote.protocols import (
     SLOW,
-    Range,
+    ByteRange,
     RefusedError,
     TransientError,
     check_time,
@@ -85,10 +85,10 @@ class XRootDReader:
             raise TransientError(f"the server sent {len(content)} of {stop - start} bytes")
         return bytes(content)
 
-    def read(self, ranges: Sequence[Range], timeout: float, until: float) -> list[bytes]:
+    def read(self, ranges: Sequence[ByteRange], timeout: float, until: float) -> list[bytes]:
         """Read byte ranges: short ones in one request, the others one by one."""
         short = [(a, b - a) for a, b in ranges if b - a <= _LONGEST_ELEMENT]
-        found: dict[Range, bytes] = {}
+        found: dict[ByteRange, bytes] = {}
         if len(short) > 1:
             status, answer = _ask(self._file.vector_read, short, timeout=timeout, until=until)
             self._check(status)

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from taipan.analysis_folder import ANALYSES, ANALYSIS_FILE, DATASETS
+from taipan.analysis_folder import ANALYSES, ANALYSIS_FILE, CATALOGUES
 from taipan.atomic import read_json, replacing
 from taipan.checksums import file_digest
 from taipan.clean_text import strip_credentials
@@ -54,7 +54,7 @@ ALSO_COMPARED = (
     "fit/*.json",
 )
 """Patterns of the other results of which every number is compared."""
-DATA = (".yaml", ".json", ".gz", ".txt", ".lock", ".csv", ".zip", ".onnx")
+HARMLESS = (".yaml", ".json", ".gz", ".txt", ".lock", ".csv", ".zip", ".onnx")
 """Suffixes of what a bundle may hold: nothing that Python, Snakemake or a shell runs."""
 LOCK = "requirements.lock"
 
@@ -121,7 +121,7 @@ def write_bundle(
     if summary["provenance"]["catalogue"] != hash_catalogue(catalogue):
         raise TaipanError(
             f"{results / COMPARED[0]} was not made with "
-            f"{Path(config.folder, DATASETS, catalogue.name)}.yaml as it is now; undo the change "
+            f"{Path(config.folder, CATALOGUES, catalogue.name)}.yaml as it is now; undo the change "
             "there, or run again before you bundle"
         )
     others = _other_files(results)
@@ -186,7 +186,7 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
     files = {
         RUN_FILE.as_posix(): _yaml(run),
         (folder / ANALYSIS_FILE).as_posix(): _yaml(values),
-        (folder / DATASETS / f"{config.catalogue}.yaml").as_posix(): _yaml(offered),
+        (folder / CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(offered),
     }
     for weight in inside.values():
         if weight["file"] and (place / weight["file"]).is_file():
@@ -281,8 +281,8 @@ def _refuse_name(path: Path | str, name: str) -> None:
         raise TaipanError(f"{path}: '{name}' leaves the folder of the bundle")
     if any(part.startswith(".") for part in place.parts):
         raise TaipanError(f"{path}: '{name}' is hidden, which no file of a bundle may be")
-    if place.suffix not in DATA:
-        raise TaipanError(f"{path}: '{name}' may be code; a bundle holds {', '.join(DATA)}")
+    if place.suffix not in HARMLESS:
+        raise TaipanError(f"{path}: '{name}' may be code; a bundle holds {', '.join(HARMLESS)}")
 
 
 def _below(folder: str, entries: Mapping[str, bytes]) -> dict[str, bytes]:

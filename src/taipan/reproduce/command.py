@@ -21,7 +21,7 @@ from taipan.clean_text import escape_line
 from taipan.config.load import load_catalogue, read_config
 from taipan.errors import TaipanError
 from taipan.reproduce.bundle import Bundle, describe_platform, read_bundle, write_bundle
-from taipan.reproduce.compare import Difference, compare
+from taipan.reproduce.compare import Difference, compare_results
 
 logger = logging.getLogger(__name__)
 
@@ -110,14 +110,14 @@ def run_reproduce(
     found = {
         name: (results / name).read_bytes() for name in bundle.results if (results / name).is_file()
     }
-    compared, differences = compare(bundle.results, found, tolerance)
+    compared, differences = compare_results(bundle.results, found, tolerance)
     same = {
         name: (results / name).is_file() and file_digest(results / name) == digest
         for name, digest in bundle.about["sha256"].items()
     }
     report = folder / REPORT
     write_json(report, _report(bundle, compared, differences, same))
-    print(format_table(compared, differences, same, tolerance))
+    print(format_differences(compared, differences, same, tolerance))
     if differences:
         raise TaipanError(f"{len(differences)} of {compared} values differ; all are in {report}")
     if not tolerance and not all(same.values()):
@@ -230,7 +230,7 @@ def _report(
     }
 
 
-def format_table(
+def format_differences(
     compared: int, differences: Sequence[Difference], same: dict[str, bool], tolerance: float
 ) -> str:
     """Give the differences, largest first, and which files are the same to the byte."""

@@ -19,7 +19,7 @@ from taipan.errors import TaipanError
 from taipan.limits import refuse_size
 from taipan.templates.store import read_histograms
 
-SMALLEST = 1e-9
+TINY = 1e-9
 """Absolute difference that never counts: rounding of numbers that are zero."""
 _NOT_RESULTS = frozenset(("seconds", "provenance", "result_sha256"))
 
@@ -44,7 +44,7 @@ class Difference:
     relative: float
 
 
-def compare(
+def compare_results(
     published: Mapping[str, bytes], found: Mapping[str, bytes], tolerance: float
 ) -> tuple[int, list[Difference]]:
     """Compare the results of two runs, file by file and number by number.
@@ -91,7 +91,7 @@ def _array_differences(
         apart = np.abs(left - right)
         relative = apart / np.maximum(np.abs(left), np.abs(right))
     relative = np.where(np.isfinite(relative), relative, math.inf)
-    same = (left == right) | (np.isnan(left) & np.isnan(right)) | (apart <= SMALLEST)
+    same = (left == right) | (np.isnan(left) & np.isnan(right)) | (apart <= TINY)
     return [
         Difference(
             f"{where}[{', '.join(map(str, place))}]",
@@ -120,7 +120,7 @@ def _relative(one: Any, two: Any) -> float:
     numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in (one, two))
     if not numbers:
         return 0.0 if type(one) is type(two) and one == two else math.inf
-    if one == two or (math.isnan(one) and math.isnan(two)) or abs(one - two) <= SMALLEST:
+    if one == two or (math.isnan(one) and math.isnan(two)) or abs(one - two) <= TINY:
         return 0.0
     relative = abs(one - two) / max(abs(one), abs(two))
     return relative if math.isfinite(relative) else math.inf

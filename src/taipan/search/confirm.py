@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from taipan.atomic import replacing
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn.conditions import Part, compare_paired, measure_gain
+from taipan.nn.conditions import ScoredPart, compare_paired, measure_gain
 from taipan.nn.data import Split, check_split, split_folds
 from taipan.search.job import Search
 from taipan.seeds import derive_seed
@@ -42,7 +42,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SearchGain:
     """Values found by a search against those of the configuration.
 
     Attributes
@@ -79,7 +79,7 @@ class Decision:
 
     taken: bool
     reason: str
-    comparison: Comparison | None = None
+    comparison: SearchGain | None = None
 
 
 def decide(search: Search, configured: Candidate, found: Candidate, threads: int) -> Decision:
@@ -133,7 +133,7 @@ def decide(search: Search, configured: Candidate, found: Candidate, threads: int
 
 def _compare(
     search: Search, splits: Sequence[Split], before: list[FloatArray], after: list[FloatArray]
-) -> Comparison:
+) -> SearchGain:
     folds, gains, errors = [], [], []
     for split, *both in zip(splits, before, after, strict=True):
         old, new = (_part(search, split, scores) for scores in both)
@@ -167,16 +167,16 @@ def _find_overtraining(
     return ""
 
 
-def _part(search: Search, split: Split, scores: FloatArray) -> Part:
+def _part(search: Search, split: Split, scores: FloatArray) -> ScoredPart:
     """Take the validation events of a split with scores (n,) of all events."""
     rows, totals = np.flatnonzero(split.validation), search.events.totals(~split.held_out)
     weights = search.events.training_weights()
-    return Part(scores[rows], search.events.labels[rows], weights[rows], totals)
+    return ScoredPart(scores[rows], search.events.labels[rows], weights[rows], totals)
 
 
 def combine_folds(
     folds: Sequence[int], gains: Sequence[float], errors: Sequence[float]
-) -> Comparison:
+) -> SearchGain:
     """Average gains of folds, with the larger of the errors of events and of spread.
 
     Parameters
@@ -190,7 +190,7 @@ def combine_folds(
     if n > 1 and min(errors) > 0.0:
         chi2 = math.fsum(((g - gain) / e) ** 2 for g, e in zip(gains, errors, strict=True))
         error *= max(1.0, math.sqrt(chi2 / (n - 1)))
-    return Comparison(tuple(folds), tuple(gains), tuple(errors), gain, error)
+    return SearchGain(tuple(folds), tuple(gains), tuple(errors), gain, error)
 
 
 def check_comparison(search: Search) -> None:

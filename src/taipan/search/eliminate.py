@@ -18,8 +18,8 @@ from taipan.nn.engine import prepare_tensorflow
 from taipan.nn.train import FoldPlan, make_engine, train_fold
 from taipan.nn.weights.transform import order_events
 from taipan.search.importance import (
+    EliminationStep,
     Features,
-    Step,
     Value,
     check_features,
     eliminate,
@@ -101,7 +101,7 @@ def select_inputs(
     seed: int,
     threads: int = 1,
     transformed: FloatArray | None = None,
-) -> list[Step]:
+) -> list[EliminationStep]:
     """Eliminate features backwards with network 0; the events of fold 0 are not looked at.
 
     The loss is the metric of the validation events that stops the training, averaged over
@@ -125,7 +125,7 @@ def select_inputs(
 
     Returns
     -------
-    list of Step
+    list of EliminationStep
         See :func:`~taipan.search.importance.eliminate`.
 
     Raises

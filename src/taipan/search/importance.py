@@ -35,7 +35,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Step:
+class EliminationStep:
     """A set of the elimination: the input dropped last, those that are left, their loss."""
 
     dropped: str
@@ -113,7 +113,7 @@ def shuffle(
 
 def eliminate(
     features: Features, evaluate: Evaluate, rank: Rank, settings: InputSelection
-) -> list[Step]:
+) -> list[EliminationStep]:
     """Drop one feature after the other, each time the one that is missed least.
 
     Parameters
@@ -127,18 +127,18 @@ def eliminate(
 
     Returns
     -------
-    list of Step
+    list of EliminationStep
         The whole set first. Ends when one feature is left, or after `patience` sets in a row
         that are worse than the best by more than `max_sigma` standard deviations.
     """
-    steps = [Step("", features, evaluate(features))]
+    steps = [EliminationStep("", features, evaluate(features))]
     worse = 0
     while len(steps[-1].kept) > 1 and worse < settings.patience:
         kept = steps[-1].kept
         losses = rank(kept)
         dropped = min(kept, key=lambda name: (losses[name], kept.index(name)))
         left = tuple(name for name in kept if name != dropped)
-        steps.append(Step(dropped, left, evaluate(left)))
+        steps.append(EliminationStep(dropped, left, evaluate(left)))
         worse = 0 if _is_as_good(steps[-1], steps, settings) else worse + 1
         logger.info(
             "without %s: %.5f ± %.5f (%d left)",
@@ -150,19 +150,21 @@ def eliminate(
     return steps
 
 
-def choose_set(steps: Sequence[Step], settings: InputSelection) -> Features:
+def choose_set(steps: Sequence[EliminationStep], settings: InputSelection) -> Features:
     """Choose the smallest set that is as good as the best one."""
     return [step for step in steps if _is_as_good(step, steps, settings)][-1].kept
 
 
-def _is_as_good(step: Step, steps: Sequence[Step], settings: InputSelection) -> bool:
+def _is_as_good(
+    step: EliminationStep, steps: Sequence[EliminationStep], settings: InputSelection
+) -> bool:
     best = min(steps, key=lambda item: item.value.mean)
     error = float(np.hypot(step.value.sigma, best.value.sigma))
     return step.value.mean - best.value.mean <= settings.max_sigma * error
 
 
 def describe_selection(
-    steps: Sequence[Step], settings: InputSelection, metric: str
+    steps: Sequence[EliminationStep], settings: InputSelection, metric: str
 ) -> dict[str, Any]:
     """Describe an elimination as the content of ``selection.json``."""
     return {

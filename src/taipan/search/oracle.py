@@ -24,7 +24,7 @@ from taipan.search.space import build_space
 
 logger = logging.getLogger(__name__)
 
-OBJECTIVE = "score"
+TUNER_OBJECTIVE = "score"
 FINISHED = ("COMPLETED", "FAILED")
 _NEVER = 10**9  # rejected trials in a row that would end the search
 
@@ -122,7 +122,7 @@ def make_oracle(tuning: Tuning, training: Training, seed: int, first: Mapping[st
         Values of the first trial, none if empty; not for Hyperband, whose trials come in groups.
     """
     common = {
-        "objective": keras_tuner.Objective(OBJECTIVE, "min"),
+        "objective": keras_tuner.Objective(TUNER_OBJECTIVE, "min"),
         "hyperparameters": build_space(tuning.space),
         "allow_new_entries": False,
         "tune_new_entries": False,

@@ -11,11 +11,12 @@ from pathlib import Path
 from taipan.analysis import Analysis, load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.clean_text import strip_credentials
+from taipan.code_version import code_version
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.skim import Skim
-from taipan.datasets import divide, identify_file
+from taipan.datasets import divide, find_inode
 from taipan.errors import TaipanError
-from taipan.provenance import code_version, describe
+from taipan.provenance import describe
 from taipan.remote.mirrors import Patience, RemoteFile
 from taipan.skim.cutflow import Cutflow, merge_cutflows
 from taipan.skim.duplicates import (
@@ -31,8 +32,8 @@ from taipan.skim.parts import (
     GeneratedSums,
     Part,
     check_branches,
-    check_coverage,
-    check_weights,
+    check_every_entry,
+    check_generator_weights,
     sum_generated,
 )
 from taipan.skim.run import SkimSettings, inspect_file
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Source:
+class SkimSource:
     """What the files are.
 
     Attributes
@@ -74,7 +75,7 @@ def skim_files(
     out: Path,
     folder: Path,
     skim: Skim,
-    source: Source,
+    source: SkimSource,
     *,
     remote: Remote | None = None,
     processes: int = 1,
@@ -147,9 +148,9 @@ def skim_files(
         run_local(tasks, list(zip(events, records, lists, strict=True)), processes)
         contents = [read_json(path) for path in records]
         parts = [Part.from_dict(content["part"]) for content in contents]
-        check_coverage(source.name, parts)
+        check_every_entry(source.name, parts)
         check_branches({part.file: [part] for part in parts})
-        check_weights(source.name, parts)
+        check_generator_weights(source.name, parts)
         listed = [
             ChunkList(source.name, task.name, path) for task, path in zip(tasks, lists, strict=True)
         ]
@@ -192,14 +193,14 @@ def _check_arguments(
     for file in files:
         if isinstance(file, Path) and not file.is_file():
             raise TaipanError(f"{file} does not exist")
-        known = identify_file(file) if isinstance(file, Path) else file
+        known = find_inode(file) if isinstance(file, Path) else file
         if known in seen:
             same = (
                 "" if str(file) == str(seen[known]) else f" (it is the same file as {seen[known]})"
             )
             raise TaipanError(f"{file} is given twice{same}")
         seen[known] = file
-    if out.exists() and identify_file(out) in seen:
+    if out.exists() and find_inode(out) in seen:
         raise TaipanError(f"{out} is also an input")
     if skim.on_bad_file != "fail":
         raise TaipanError(

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from taipan.atomic import replacing
+from taipan.code_version import code_version
 from taipan.errors import TaipanError
-from taipan.provenance import code_version
 from taipan.skim.task import SkimTask, run_task
 
 logger = logging.getLogger(__name__)

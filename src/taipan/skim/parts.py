@@ -144,7 +144,7 @@ def read_generated(directory: Any, where: object) -> GeneratedSums | None:
     return GeneratedSums(int(events), float(sumw), float(sumw2))
 
 
-def check_coverage(
+def check_every_entry(
     dataset: str, parts: Sequence[Part], entries: Mapping[str, int] | None = None
 ) -> None:
     """Check that the parts hold every entry of every file exactly once.
@@ -197,7 +197,7 @@ def _by_file(parts: Iterable[Part]) -> dict[str, list[Part]]:
     return files
 
 
-def check_weights(dataset: str, parts: Sequence[Part]) -> None:
+def check_generator_weights(dataset: str, parts: Sequence[Part]) -> None:
     """Check the generator weights of a dataset: not all zero, none far above the others.
 
     Parameters
@@ -239,7 +239,7 @@ def sum_generated(
     dataset
         Name, for messages.
     parts
-        Cover the dataset once (:func:`check_coverage`).
+        Cover the dataset once (:func:`check_every_entry`).
     duplicates
         File → events of it that occur before and are left out.
 

@@ -16,6 +16,7 @@ from taipan.analysis import Analysis, SkimColumns, SkimContext
 from taipan.atomic import read_json, write_json
 from taipan.columns.event_block import EventBlock
 from taipan.errors import BadFileError, TaipanError, UnreachableError
+from taipan.labels import TREE
 from taipan.remote.mirrors import RemoteFile
 from taipan.remote.opening import brief, open_root
 from taipan.skim.columns import read_columns
@@ -29,7 +30,6 @@ from taipan.skim.schema import MappedTree, choose_alternatives, describe_branche
 from taipan.skim.storage import EventWriter, to_table
 
 logger = logging.getLogger(__name__)
-TREE = "Events"
 LUMI_BRANCHES = ("run", "luminosityBlock")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from taipan.analysis import Analysis
 from taipan.atomic import write_json
 from taipan.errors import BadFileError, ChecksumError
-from taipan.remote.fetch import Expected, check_size, verify_content
+from taipan.remote.fetch import Expected, compare_size, verify_content
 from taipan.remote.mirrors import RemoteFile
 from taipan.skim.cutflow import Cutflow
 from taipan.skim.identities import IdentityWriter
@@ -78,7 +78,7 @@ def skim_verified(
 
 def _verify(chunk: Chunk, expected: Expected) -> None:
     if isinstance(chunk.path, Path):
-        check_size(chunk.path, expected)
+        compare_size(chunk.path, expected)
         if chunk.start == 0:
             verify_content(chunk.path, expected)
     elif chunk.start == 0:

@@ -8,12 +8,12 @@ from typing import Any
 from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
-from taipan.decorrelation import CheckSettings, check_networks
+from taipan.decorrelation import CheckSettings, judge_decorrelation
 from taipan.estimates.registry import read_estimate
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.nn.inputs import TrainingInputs
 from taipan.nn.scorer import FoldScorer
-from taipan.plotting.decorrelation import decorrelation_numbers, score_figure, tail_figure
+from taipan.plotting.decorrelation import decorrelation_numbers, region_scores_figure, tail_figure
 from taipan.plotting.style import save_figure
 
 FIGURES = (
@@ -59,7 +59,7 @@ def check_decorrelation(
         name: FoldScorer(paths, config.features, threads) for name, paths in networks.items()
     }
     folds = len(next(iter(networks.values())))
-    result = check_networks(
+    result = judge_decorrelation(
         inputs.skimmed.open(analysis, folds),
         analysis,
         CheckSettings.of(config, seed),
@@ -68,7 +68,7 @@ def check_decorrelation(
     )
     write_json(record, result)
     numbers = decorrelation_numbers(result, config.regions, header)
-    save_figure(score_figure(numbers), figures["decorrelation_scores"], numbers["scores"])
+    save_figure(region_scores_figure(numbers), figures["decorrelation_scores"], numbers["scores"])
     save_figure(tail_figure(numbers), figures["decorrelation_tails"], numbers["tails"])
 
 

@@ -8,7 +8,7 @@ from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.nn.inputs import TrainingInputs, open_training_set
-from taipan.nn.overtraining import check_networks, failure_message
+from taipan.nn.overtraining import describe_overtraining_failure, judge_overtraining
 
 
 def check_overtraining(
@@ -39,10 +39,10 @@ def check_overtraining(
         If a condition fails and `overtraining.on_failure` is `stop`; the verdict is written first.
     """
     training_set = open_training_set(inputs, config)
-    result = check_networks(training_set, models, config.overtraining, threads)
+    result = judge_overtraining(training_set, models, config.overtraining, threads)
     write_json(verdict, result)
     if not result["passed"] and result["action"] == "stop":
-        raise TaipanError(failure_message(result))
+        raise TaipanError(describe_overtraining_failure(result))
 
 
 if __name__ == "__main__":

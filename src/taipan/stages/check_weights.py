@@ -9,8 +9,7 @@ from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.nn.inputs import TrainingInputs, open_region_weights, open_training_set
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.weights.check import check_weights as judge_weights
-from taipan.nn.weights.check import failure_message
+from taipan.nn.weights.check import describe_weight_failure, judge_weights
 from taipan.nn.weights.store import read_loss_weights
 from taipan.nn.weights.transform import loss_weights
 
@@ -63,7 +62,7 @@ def check_weights(
     write_json(diagnostics, described)
     write_json(verdict, judged)
     if not judged["passed"] and judged["action"] == "stop":
-        raise TaipanError(failure_message(judged))
+        raise TaipanError(describe_weight_failure(judged))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from taipan.analysis import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.coverage.draw import (
-    Binning,
+    FitBins,
     SourceData,
     Universe,
     extreme_truths,
@@ -24,8 +24,9 @@ from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.variations import acts_on_estimate
+from taipan.labels import DATA, NOMINAL
 from taipan.likelihood.merge import merge_values
-from taipan.likelihood.table import DATA, NOMINAL, Table, read_table
+from taipan.likelihood.table import Table, read_table
 from taipan.nn.scorer import open_scorer
 from taipan.seeds import derive_seed
 from taipan.templates.store import read_histograms
@@ -93,7 +94,7 @@ def draw_pseudo_data(
     def fitted_in(region: str) -> str:
         return config.regions[region].choose_observable(observable)
 
-    binning = Binning(
+    binning = FitBins(
         observable,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
         frozenset(name for name in merging if config.regions[name].is_single_bin),

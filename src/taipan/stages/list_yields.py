@@ -7,8 +7,8 @@ import io
 from collections.abc import Collection
 
 from taipan.atomic import write_text
+from taipan.labels import DATA
 from taipan.templates.combine import list_yields as collect_yields
-from taipan.templates.fill import DATA
 from taipan.templates.store import read_histograms
 
 

@@ -14,7 +14,7 @@ from taipan.config.model import Config
 from taipan.estimates.registry import read_estimate
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import divide_estimate, select_fold
-from taipan.events.variations import NOMINAL
+from taipan.labels import NOMINAL
 from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
 from taipan.nn.scorer import FoldScorer

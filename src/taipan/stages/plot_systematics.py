@@ -8,7 +8,8 @@ from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.style import save_figure
-from taipan.plotting.systematics import FittedModel, systematic_figure, systematic_numbers
+from taipan.plotting.systematic_numbers import FittedModel, systematic_numbers
+from taipan.plotting.systematics import systematic_figure
 from taipan.templates.store import read_histograms
 
 FIGURES = (Figure("systematics_{observable}", "Systematic uncertainties"),)

@@ -10,7 +10,7 @@ from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.adversary import area_figure, judged_before_and_after, sigma_figure
-from taipan.plotting.decorrelation import decorrelation_numbers, score_figure
+from taipan.plotting.decorrelation import decorrelation_numbers, region_scores_figure
 from taipan.plotting.style import save_figure
 
 FIGURES = (
@@ -50,7 +50,7 @@ def scan_lambda(
     save_figure(area_figure(chosen, header), figures["scan_auc"], numbers)
     save_figure(sigma_figure(chosen, header), figures["scan_sigma"], numbers)
     judged = decorrelation_numbers(judged_before_and_after(found, chosen), config.regions, header)
-    save_figure(score_figure(judged), figures["scan_scores"], judged["scores"])
+    save_figure(region_scores_figure(judged), figures["scan_scores"], judged["scores"])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from taipan.atomic import read_json, write_json
-from taipan.coverage.score import RISES, summarise
+from taipan.coverage.score import RISES, summarise_experiments
 from taipan.errors import TaipanError
 from taipan.inference import compile_model
 from taipan.inference.toys import fit_pseudo_data
@@ -65,7 +65,7 @@ def summarise_coverage(
     mu_hat, sigma = fits[0]["mu_hat"][good], fits[0]["sigma"][good]
     ends = [(item["low"][good], item["high"][good]) for item in fits]
     found: dict[str, Any] = {"failed": int((~good).sum())}
-    found |= summarise(truth[good], mu_hat, sigma, ends)
+    found |= summarise_experiments(truth[good], mu_hat, sigma, ends)
     for item in found["intervals"]:
         level = logging.INFO if item["passed"] else logging.ERROR
         logger.log(

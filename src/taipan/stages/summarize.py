@@ -13,7 +13,7 @@ from taipan.summary import (
     RunResults,
     read_gates,
     read_seconds,
-    read_yields,
+    read_yield_table,
     summarise,
     to_markdown,
 )
@@ -67,7 +67,7 @@ def summarize(
             reference=None if reference is None else read_json(reference),
             records=[read_json(path) for path in records],
             gates=read_gates(gates),
-            yields=read_yields(yields),
+            yields=read_yield_table(yields),
             transfer_factor=read_json(transfer_factor),
             truth=None if truth is None else read_json(truth),
             skipped=[read_json(path) for path in skipped],

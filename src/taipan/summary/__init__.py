@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from taipan.summary.collect import RunIdentity, RunResults, hash_result, summarise
-from taipan.summary.read import Yields, read_gates, read_seconds, read_yields
+from taipan.summary.read import YieldTable, read_gates, read_seconds, read_yield_table
 from taipan.summary.text import to_markdown
 
 __all__ = [
     "RunIdentity",
     "RunResults",
-    "Yields",
+    "YieldTable",
     "hash_result",
     "read_gates",
     "read_seconds",
-    "read_yields",
+    "read_yield_table",
     "summarise",
     "to_markdown",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.estimates.registry import true_factors
-from taipan.summary.read import Yields
+from taipan.summary.read import YieldTable
 
 _RESULT_KEYS = ("mu_hat", "sigma", "interval", "interval_at_bound", "significance", "limit")
 _OBSERVED_KEYS = (*_RESULT_KEYS, "goodness", "compatibility")
@@ -75,7 +75,7 @@ class RunResults:
     reference: Mapping[str, Any] | None
     records: Sequence[Mapping[str, Any]]
     gates: Mapping[str, Mapping[str, Any]]
-    yields: Yields
+    yields: YieldTable
     transfer_factor: Mapping[str, Any] | None
     truth: Mapping[str, Any] | None
     skipped: Sequence[Mapping[str, Any]] = ()
@@ -222,7 +222,7 @@ def _plain(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if content is None else dict(content)
 
 
-def _visible_yields(yields: Yields, settings: Config, blinded: bool) -> Yields:
+def _visible_yields(yields: YieldTable, settings: Config, blinded: bool) -> YieldTable:
     """Leave the data of signal regions out while the analysis is blinded."""
     hidden = {
         name for name, region in settings.regions.items() if blinded and region.role == "signal"

@@ -14,12 +14,12 @@ from taipan.errors import TaipanError
 
 logger = logging.getLogger(__name__)
 
-Yields = dict[str, dict[str, dict[str, float]]]
+YieldTable = dict[str, dict[str, dict[str, float]]]
 
 _YIELD_COLUMNS = ["region", "process", "yield", "stat"]
 
 
-def read_yields(path: Path | str) -> Yields:
+def read_yield_table(path: Path | str) -> YieldTable:
     """Read ``yields.csv``.
 
     Parameters
@@ -47,7 +47,7 @@ def read_yields(path: Path | str) -> Yields:
         raise TaipanError(
             f"{path}: columns are {rows[0] if rows else []}, they must be {_YIELD_COLUMNS}"
         )
-    yields: Yields = {}
+    yields: YieldTable = {}
     for line, row in enumerate(rows[1:], start=2):
         try:
             region, process, *numbers = row

@@ -52,8 +52,9 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
 
 
 def plain_label(label: str) -> str:
-    r"""Turn a label for plots into plain text: ``$p_{T}$`` becomes ``p_T``."""
-    return re.sub(r"[${}\\]", "", label)
+    r"""Turn a label for plots into plain text: ``$p_{T}$`` becomes ``p_T``, ``t$\bar{t}$`` tt̄."""
+    barred = re.sub(r"\\bar(\{\w\}|\s+\w)", lambda found: f"{found[1].strip('{} ')}\u0304", label)
+    return re.sub(r"[${}\\]", "", barred)
 
 
 def format_measurement(value: float, sigma: float, least: int = 0) -> str:

@@ -13,9 +13,10 @@ from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.corrections import read_corrections
-from taipan.events.variations import NOMINAL, Variation, template_variations
+from taipan.events.variations import Variation, template_variations
+from taipan.labels import DATA, NOMINAL
 from taipan.templates.combine import add_datasets, add_estimate
-from taipan.templates.fill import DATA, FillSettings
+from taipan.templates.fill import FillSettings
 from taipan.templates.residual import add_residuals
 
 

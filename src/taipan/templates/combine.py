@@ -16,8 +16,9 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate
-from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
-from taipan.templates.fill import DATA, empty_histogram
+from taipan.events.variations import Variation, acts_on_estimate, varied_regions
+from taipan.labels import DATA, NOMINAL
+from taipan.templates.fill import empty_histogram
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]

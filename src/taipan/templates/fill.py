@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,19 +21,16 @@ from taipan.estimates.registry import find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
-from taipan.events.variations import NOMINAL, Variation, acts_on_estimate, varied_regions
+from taipan.events.variations import Variation, acts_on_estimate, varied_regions
+from taipan.labels import DATA, NOMINAL, SCORE
+from taipan.nn.scores import Scorer
 from taipan.systematics.base import WeighedEvents
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
-DATA = "data"
-SCORE = "nn_score"
 TOGETHER = 400_000
 """Shifted events that are looked at together, at most twice as many; memory grows with it."""
-
-Scorer = Callable[[Array, Array], Array]
-"""(features (n, f) float32, folds (n,)) → score (n,)."""
 
 
 @dataclass(frozen=True)
@@ -252,16 +249,35 @@ class _Filler:
         used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
         n = len(folds)
         if SCORE in self._settings.observables and self._scorer is not None:
-            inputs = [quantities[name][used] for name in self._settings.features]
-            score = np.full(n, np.nan, dtype=np.float32)
-            score[used] = self._scorer(np.stack(inputs, axis=1).astype(np.float32), folds[used])
-            quantities[SCORE] = score
+            before = known[0] if known is not None else {}
+            quantities[SCORE] = self._score(self._scorer, quantities, used, folds, before)
         bins = find_bins(quantities, inside, self._settings.observables)
         if self._events.is_data:
             samples = {DATA: np.ones(n, dtype=bool)}
         else:
             samples = sample_masks(quantities, self._defined(), self._events.name)
         return Located(quantities, inside, samples, bins)
+
+    def _score(
+        self, scorer: Scorer, quantities: Columns, used: Array, folds: Array, before: Columns
+    ) -> Array:
+        """Score the events of the positions `used`, shape (n,), NaN for the others.
+
+        An event whose features are those of `before`, bit by bit, has the score of `before`: a
+        shift changes the objects of many events and the features of fewer.
+        """
+        score = np.full(len(folds), np.nan, dtype=np.float32)
+        inputs = [quantities[name][used].astype(np.float32) for name in self._settings.features]
+        if SCORE in before:
+            score[used] = before[SCORE][used]
+            new = np.isnan(score[used])
+            for name, values in zip(self._settings.features, inputs, strict=True):
+                if quantities[name] is not before[name]:
+                    old = before[name][used].astype(np.float32)
+                    new |= values.view(np.uint32) != old.view(np.uint32)
+            used, inputs = used[new], [values[new] for values in inputs]
+        score[used] = scorer(np.stack(inputs, axis=1), folds[used])
+        return score
 
     def find_moved(self, variation: Variation, shifted: Columns) -> Moved:
         """Find the events that a shift has changed."""

@@ -14,10 +14,10 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate
-from taipan.events.variations import NOMINAL, Variation
+from taipan.events.variations import Variation
+from taipan.labels import DATA, NOMINAL
 from taipan.systematics.base import Factors
 from taipan.templates.combine import add_estimate
-from taipan.templates.fill import DATA
 
 logger = logging.getLogger(__name__)
 Array = NDArray[np.float64]

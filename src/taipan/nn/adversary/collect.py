@@ -18,8 +18,8 @@ from taipan.events.load import DatasetEvents
 from taipan.events.selection import region_masks
 from taipan.nn.adversary.events import (
     CONTROL_SAMPLE,
-    DATA,
-    SIMULATION,
+    FROM_DATA,
+    FROM_SIMULATION,
     Opponent,
     OpponentEvents,
     check_disjoint,
@@ -143,15 +143,15 @@ def _split_domains(
 ) -> Iterator[tuple[Array, int, Array]]:
     """Give mask, domain and weights of a dataset's events in the control sample."""
     if events.weights is None:
-        yield masks[control.region], DATA, np.ones(len(events.folds))
+        yield masks[control.region], FROM_DATA, np.ones(len(events.folds))
     for name, chosen, weights in weigh_samples(
         events, quantities, masks, control.region, settings, estimate
     ):
         simulated = settings.samples[name].is_simulated
         if simulated and (not control.simulation or name in control.simulation):
-            yield chosen, SIMULATION, weights
+            yield chosen, FROM_SIMULATION, weights
         else:
-            yield chosen, DATA, -weights
+            yield chosen, FROM_DATA, -weights
 
 
 def _check_disjoint(

@@ -18,9 +18,9 @@ from taipan.config.sections.training import Training
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.adversary.networks import (
     DECILES,
+    batch_distance_correlation,
     build_adversary,
     decile_loss,
-    distance_correlation,
     domain_loss,
     make_optimizer,
     reverse_gradient,
@@ -29,7 +29,7 @@ from taipan.nn.adversary.networks import (
 from taipan.nn.model import initialise_layers
 from taipan.seeds import derive_seed
 
-_LOSSES = {"domain": domain_loss, "adversary": decile_loss, "disco": distance_correlation}
+_LOSSES = {"domain": domain_loss, "adversary": decile_loss, "disco": batch_distance_correlation}
 
 
 class Duel:

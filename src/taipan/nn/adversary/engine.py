@@ -23,11 +23,11 @@ from taipan.nn.adversary.events import Opponent, balanced_weights, draw_batches
 from taipan.nn.adversary.loaded import LoadedOpponent, load_opponent
 from taipan.nn.adversary.monitor import decile_edges, divergence
 from taipan.nn.adversary.networks import DECILES
-from taipan.nn.conditions import Part
+from taipan.nn.conditions import ScoredPart
 from taipan.nn.data import Split
 from taipan.nn.engine import Engine
 from taipan.nn.model import Network
-from taipan.nn.plan import OBJECTIVE, Events, Plan
+from taipan.nn.plan import OBJECTIVE, Plan, TensorEvents
 from taipan.seeds import derive_seed
 
 _WORST_LOSS = 2.0  # of an adversary, in units of that of a guess
@@ -140,7 +140,7 @@ class AdversarialEngine(Engine):
             identity=self.identity(),
         )
 
-    def train_epoch(self, events: Events, order: NDArray[np.int32]) -> float:
+    def train_epoch(self, events: TensorEvents, order: NDArray[np.int32]) -> float:
         """Run one epoch; see :meth:`taipan.nn.engine.Engine.train_epoch`."""
         if not self.opposed:
             return super().train_epoch(events, order)
@@ -174,7 +174,7 @@ class AdversarialEngine(Engine):
             "the adversary)"
         )
 
-    def measure(self, name: str, epoch: int, validation: Part) -> dict[str, float]:
+    def measure(self, name: str, epoch: int, validation: ScoredPart) -> dict[str, float]:
         """Check the adversaries, and measure what they leave.
 
         Parameters
@@ -259,8 +259,8 @@ class AdversarialEngine(Engine):
         return [share * item.strength for item in self._opponents]
 
     def _view_logits(self, part: LoadedOpponent) -> NDArray[np.float64]:
-        return self.logits(Events(part.tensors[0], None, None))
+        return self.logits(TensorEvents(part.tensors[0], None, None))
 
 
-def _bce(part: Part) -> float:
+def _bce(part: ScoredPart) -> float:
     return metrics.bce(part.labels, part.scores, part.weights)

@@ -15,7 +15,7 @@ from taipan.errors import TaipanError
 
 FloatArray = NDArray[np.float64]
 _SMALLEST_BATCH = 256
-SIMULATION, DATA = 0, 1
+FROM_SIMULATION, FROM_DATA = 0, 1
 DOMAINS = ("simulation", "data")  # index = target
 CONTROL_SAMPLE = "control_sample"
 

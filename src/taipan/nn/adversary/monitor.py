@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.nn.conditions import Part
+from taipan.nn.conditions import ScoredPart
 
 FloatArray = NDArray[np.float64]
 
@@ -16,7 +16,7 @@ _SMALLEST_SHARE = 1e-9  # of a domain's events in a bin that signed weights leav
 _LARGEST_SAMPLE = 1000  # events of a distance correlation
 
 
-def decile_edges(part: Part) -> FloatArray:
+def decile_edges(part: ScoredPart) -> FloatArray:
     """Inner edges of ten bins of the logit with equal signal: fine where a fit is sensitive."""
     signal = part.labels == 1
     shares = np.arange(1, _BINS) / _BINS
@@ -49,7 +49,7 @@ def divergence(
     """
     if method == "disco":
         chosen = np.linspace(0, len(logits) - 1, min(len(logits), _LARGEST_SAMPLE)).astype(int)
-        return distance_correlation(logits[chosen], targets[chosen], weights[chosen])
+        return squared_distance_correlation(logits[chosen], targets[chosen], weights[chosen])
     bins = np.searchsorted(edges, logits, side="right")
     shares = []
     for target in np.unique(targets):
@@ -61,7 +61,7 @@ def divergence(
     return float(np.mean([np.sum(p * np.log(p / mixture)) for p in shares]))
 
 
-def distance_correlation(x: FloatArray, y: NDArray[Any], weights: FloatArray) -> float:
+def squared_distance_correlation(x: FloatArray, y: NDArray[Any], weights: FloatArray) -> float:
     """Squared distance correlation of two quantities with signed weights, shape (n,)."""
     share = weights / weights.sum()
     centred = []

@@ -100,7 +100,7 @@ def decile_loss(logits: Any, targets: Any, weights: Any) -> Any:
     return tf.reduce_mean(weights * losses)
 
 
-def distance_correlation(scores: Any, values: Any, weights: Any) -> Any:
+def batch_distance_correlation(scores: Any, values: Any, weights: Any) -> Any:
     """Squared distance correlation of two quantities with signed weights.
 
     dCov²/√(dVar² dVar²) of weighted, doubly centred distances (Székely, Rizzo, Bakirov, Ann.

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 _CALIBRATION_BINS = 10
 
 
-def check_weights(
+def judge_weights(
     training_set: TrainingSet,
     physical: FloatArray,
     scores: NDArray[np.floating[Any]],
@@ -108,7 +108,7 @@ def check_weights(
     return diagnostics, verdict
 
 
-def failure_message(verdict: Mapping[str, Any]) -> str:
+def describe_weight_failure(verdict: Mapping[str, Any]) -> str:
     """Say in one line which conditions of a verdict failed."""
     listed = "; ".join(
         f"{item['name']} of {item['of']} is {item['value']:.4g}, limit {item['limit']:g}"

@@ -19,8 +19,8 @@ from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.model import build_network
 from taipan.nn.standardisation import measure_spread
 from taipan.nn.weights.transform import (
-    Method,
     Process,
+    WeightMethod,
     transform_for_networks,
     transform_weights,
     untrained_method,
@@ -62,9 +62,9 @@ class WeightNetworks:
         self.diagnostics: list[dict[str, Any]] = []
 
     @property
-    def method(self) -> Method:
+    def method(self) -> WeightMethod:
         """The method of `training.negative_weights`: `refine` or `resample`."""
-        methods: dict[str, Method] = {"refine": self.refine, "resample": self.resample}
+        methods: dict[str, WeightMethod] = {"refine": self.refine, "resample": self.resample}
         return methods[self._settings.negative_weights]
 
     def refine(self, process: Process) -> FloatArray:

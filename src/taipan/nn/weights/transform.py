@@ -45,11 +45,11 @@ class Process:
     identifiers: NDArray[np.uint64]
 
 
-Method = Callable[[Process], FloatArray]
+WeightMethod = Callable[[Process], FloatArray]
 
 
 def transform_weights(
-    training_set: TrainingSet, training: NDArray[np.bool_], name: str, method: Method
+    training_set: TrainingSet, training: NDArray[np.bool_], name: str, method: WeightMethod
 ) -> FloatArray:
     """Transform the weights of one network's training events, sample by sample.
 
@@ -107,7 +107,7 @@ def transform_weights(
 
 
 def transform_for_networks(
-    training_set: TrainingSet, settings: Training, method: Method
+    training_set: TrainingSet, settings: Training, method: WeightMethod
 ) -> FloatArray:
     """Transform the weights of the training events of each network.
 
@@ -138,7 +138,7 @@ def transform_for_networks(
     return transformed
 
 
-def untrained_method(settings: Training) -> Method:
+def untrained_method(settings: Training) -> WeightMethod:
     """Give the method of `training.negative_weights`: `cell`, `abs` or `drop`."""
     cells = settings.cells
 
@@ -146,7 +146,7 @@ def untrained_method(settings: Training) -> Method:
         points = cell_points(process.features, process.weights, cells.components)
         return resample_cells(points, process.weights, cells.max_radius)
 
-    methods: dict[str, Method] = {
+    methods: dict[str, WeightMethod] = {
         "cell": resample,
         "abs": lambda process: np.abs(process.weights),
         "drop": lambda process: np.maximum(process.weights, 0.0),
