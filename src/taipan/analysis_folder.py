@@ -25,6 +25,8 @@ from taipan.suggestions import nearest
 ANALYSES = Path("config/analyses")
 """Folder of the analyses of a project."""
 ANALYSIS_FILE = "analysis.yaml"
+DEFAULT_ANALYSIS = "htautau"
+"""The analysis of a run that names none."""
 CATALOGUES = "datasets"
 _PACKAGE = "taipan_analysis_"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
