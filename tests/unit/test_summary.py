@@ -128,7 +128,7 @@ def test_numbers_are_those_of_the_fits(analysis_config: Config) -> None:
     summary = summarise(analysis_config, IDENTITY, found(), {"fit": 3.5})
     assert list(summary) == [
         *("analysis", "title", "catalogue", "luminosity", "seed", "provenance", "blinded"),
-        *("observable", "expected", "observed", "reference", "gates", "fitted_regions"),
+        *("poi", "observable", "expected", "observed", "reference", "gates", "fitted_regions"),
         *("yields", "transfer_factor", "truth", "warnings", "seconds", "result_sha256"),
     ]
     assert summary["expected"]["sigma"] == 2.5
@@ -275,6 +275,48 @@ def test_strength_is_given_as_a_cross_section(analysis_config: Config) -> None:
     assert blind["cross_section"]["observed"] is None
     assert "| observed  |" in to_markdown(blind)
     assert "cross_section" not in summarise(analysis_config, IDENTITY, results, {})
+
+
+def test_a_parameter_of_another_name_is_not_called_mu(analysis_config: Config) -> None:
+    config = with_fit(analysis_config, poi="ttbar_norm")
+    summary = summarise(config, IDENTITY, found(), {})
+    assert summary["poi"] == "ttbar_norm"
+    text = to_markdown(summary)
+    assert "μ" not in text.replace("H→ττ→μτ", "")
+    assert "**ttbar_norm = 3.00 ± 2.00**, significance 1.50 σ, ttbar_norm < 7.00 at" in text
+    assert "| ttbar_norm ± σ |" in text
+    assert "| signal strength ttbar_norm |" in text
+    blind = with_fit(config, unblind=False)
+    hidden = to_markdown(summarise(blind, IDENTITY, blinded_results(), {}))
+    assert "**Blinded; expected ttbar_norm = 1.00 ± 2.50**" in hidden
+    assert "μ" not in hidden.replace("H→ττ→μτ", "")
+
+
+def test_a_precise_result_keeps_its_digits(analysis_config: Config) -> None:
+    """An expected limit of 0.0034 was printed as 0.00."""
+    summary = summarise(analysis_config, IDENTITY, found(), {})
+    limit = {**summary["expected"]["limit"], "expected": 0.0034}
+    expected = {**summary["expected"], "sigma": 0.0161, "limit": limit}
+    observed = {
+        **summary["observed"],
+        "mu_hat": 1.002,
+        "sigma": 0.0016,
+        "interval": [1.0004, 1.0036],
+    }
+    text = to_markdown({**summary, "expected": expected, "observed": observed})
+    assert "(expected ± 0.016 and μ < 0.0034)" in text
+    assert "| 1.0020 ± 0.0016 | [1.0004, 1.0036] |" in " ".join(text.split()).replace("  ", " ")
+    assert "0.00 |" not in text.split("## Signal strength")[1].split("##")[0]
+
+
+def test_many_reasons_of_one_merging_are_counted(analysis_config: Config) -> None:
+    long = {**MERGED, "reasons": [f"bins {i}-11: total background is 0" for i in (11, 10, 9, 8)]}
+    record = {"observable": "nn_score", "warnings": [], "regions": {"signal": {"merged": [long]}}}
+    warnings = summarise(analysis_config, IDENTITY, found(records=[record]), {})["warnings"]
+    assert (
+        "nn_score: signal: bins 10-11 merged (0.9 to 0.97): bins 11-11: total background is 0; "
+        "bins 10-11: total background is 0; and 2 more reasons (workspaces/nn_score_record.json)"
+    ) in warnings
 
 
 def test_real_data_have_no_truth(analysis_config: Config) -> None:

@@ -15,6 +15,7 @@ from taipan.analysis_folder import explain_own_error
 from taipan.clean_text import escape_controls
 from taipan.cli.combine import combine, combine_results
 from taipan.cli.config import config
+from taipan.cli.exchange import export_model, import_model
 from taipan.cli.fit import fit
 from taipan.cli.new import new
 from taipan.cli.provenance import provenance
@@ -47,6 +48,8 @@ for command in (
     fit,
     combine,
     combine_results,
+    import_model,
+    export_model,
     provenance,
     bundle,
     reproduce,

@@ -18,6 +18,7 @@ _OBSERVED_KEYS = (*_RESULT_KEYS, "goodness", "compatibility")
 _TRUTH_KEYS = ("mu", "luminosity", *true_factors(), "mismodelling")
 # Reason that the likelihood records where a control region is one bin by configuration.
 _BY_CONFIGURATION = ["fitted as a yield"]
+_REASONS = 2  # of a merging that are spelled out
 _NOT_HASHED = ("seconds", "result_sha256")
 
 
@@ -125,6 +126,7 @@ def summarise(
             "packages": dict(run.packages),
         },
         "blinded": blinded,
+        "poi": settings.fit.poi,
         "observable": settings.fit.observable,
         "expected": _result(results.fit["expected"]),
         "observed": _observed(results.fit["observed"]),
@@ -253,7 +255,7 @@ def _collect_warnings(results: RunResults) -> list[str]:
         for region, found in record["regions"].items():
             warnings += [
                 f"{observable}: {region}: bins {_span(merged['bins'])} merged "
-                f"({merged['low']:g} to {merged['high']:g}): {'; '.join(merged['reasons'])}"
+                f"({merged['low']:g} to {merged['high']:g}): {_why(merged['reasons'], observable)}"
                 for merged in found["merged"]
                 if list(merged["reasons"]) != _BY_CONFIGURATION
             ]
@@ -261,6 +263,14 @@ def _collect_warnings(results: RunResults) -> list[str]:
         if fit is not None:
             warnings += _bound_warnings(fit)
     return warnings
+
+
+def _why(reasons: Sequence[str], observable: str) -> str:
+    """Give the first reasons of a merging; all of them stand in the record."""
+    said = "; ".join(reasons[:_REASONS])
+    more = len(reasons) - _REASONS
+    record = f"workspaces/{observable}_record.json"
+    return said + (f"; and {more} more reasons ({record})" if more > 0 else "")
 
 
 def _span(bins: Sequence[int]) -> str:

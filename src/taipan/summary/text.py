@@ -37,7 +37,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         f"{summary['luminosity']:g} fb⁻¹, seed {summary['seed']}.",
         "## Signal strength",
         _results_table(summary),
-        "Expected: Asimov data with μ = 1; its limit is the median without signal.",
+        f"Expected: Asimov data with {_poi(summary)} = 1; its limit is the median without signal.",
         *_agreement(summary),
     ]
     if "cross_section" in summary:
@@ -67,10 +67,15 @@ def format_measurement(value: float, sigma: float, least: int = 0) -> str:
     least
         Smallest number of decimals.
     """
-    decimals = least
-    if sigma > 0:
-        decimals = min(_MAX_DECIMALS, max(least, 1 - math.floor(math.log10(sigma))))
+    decimals = _decimals(sigma, least)
     return f"{value:.{decimals}f} ± {sigma:.{decimals}f}"
+
+
+def _decimals(size: float, least: int) -> int:
+    """Count the decimals that show two significant digits of a number, `least` at least."""
+    if not size > 0:
+        return least
+    return min(_MAX_DECIMALS, max(least, 1 - math.floor(math.log10(size))))
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -95,20 +100,32 @@ def _width(text: str) -> int:
     return sum(not unicodedata.combining(character) for character in text)
 
 
+def _poi(summary: Mapping[str, Any]) -> str:
+    """Write the parameter of interest: a signal strength is μ, another one has its name."""
+    return "μ" if summary["poi"] == "mu" else str(summary["poi"])
+
+
+def _estimate(summary: Mapping[str, Any]) -> str:
+    """Write its estimate: μ with a hat, which a longer name cannot have."""
+    return "μ\u0302" if summary["poi"] == "mu" else str(summary["poi"])
+
+
 def _headline(summary: Mapping[str, Any]) -> str:
-    observed = summary["observed"]
+    observed, name = summary["observed"], _poi(summary)
     if observed is None:
         expected = summary["expected"]
         return (
-            f"**Blinded; expected μ̂ = {_measured(expected)}**, significance "
-            f"{expected['significance']:.2f} σ, μ < {expected['limit']['expected']:.2f} at "
+            f"**Blinded; expected {_estimate(summary)} = {_measured(expected)}**, significance "
+            f"{expected['significance']:.2f} σ, {name} < {_limit(expected['limit']['expected'])} at "
             f"{_percent(expected['limit']['level'])} CL without signal."
         )
     limit, expected = observed["limit"], summary["expected"]
     return (
-        f"**μ̂ = {_measured(observed)}**, significance {observed['significance']:.2f} σ, "
-        f"μ < {limit['observed']:.2f} at {_percent(limit['level'])} CL "
-        f"(expected ± {expected['sigma']:.2f} and μ < {expected['limit']['expected']:.2f})."
+        f"**{_estimate(summary)} = {_measured(observed)}**, significance "
+        f"{observed['significance']:.2f} σ, "
+        f"{name} < {_limit(limit['observed'])} at {_percent(limit['level'])} CL "
+        f"(expected ± {expected['sigma']:.{_decimals(expected['sigma'], _MIN_DECIMALS)}f} and "
+        f"{name} < {_limit(expected['limit']['expected'])})."
         f"{_caution(summary)}"
     )
 
@@ -123,6 +140,11 @@ def _caution(summary: Mapping[str, Any]) -> str:
 
 def _measured(result: Mapping[str, Any]) -> str:
     return format_measurement(result["mu_hat"], result["sigma"], _MIN_DECIMALS)
+
+
+def _limit(value: float) -> str:
+    """Write a limit with two significant digits at least: 0.0034, not 0.00."""
+    return f"{value:.{_decimals(value, _MIN_DECIMALS)}f}"
 
 
 def _percent(level: float) -> str:
@@ -144,11 +166,17 @@ def _results_table(summary: Mapping[str, Any]) -> str:
                     _measured(result),
                     _interval(result),
                     f"{result['significance']:.2f} σ",
-                    f"{limit:.2f}",
+                    _limit(limit),
                 ]
             )
     level = _percent(summary["expected"]["limit"]["level"])
-    header = ["fit", "μ̂ ± σ", "68.27 % interval", "significance", f"{level} CLs limit"]
+    header = [
+        "fit",
+        f"{_estimate(summary)} ± σ",
+        "68.27 % interval",
+        "significance",
+        f"{level} CLs limit",
+    ]
     return format_table(header, rows)
 
 
@@ -161,8 +189,9 @@ def _fits(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _interval(result: Mapping[str, Any]) -> str:
+    decimals = _decimals(result["sigma"], _MIN_DECIMALS)
     low, high = (
-        f"{end:.2f}" + (" (bound)" if cut else "")
+        f"{end:.{decimals}f}" + (" (bound)" if cut else "")
         for end, cut in zip(result["interval"], result["interval_at_bound"], strict=True)
     )
     return f"[{low}, {high}]"
@@ -180,7 +209,8 @@ def _agreement(summary: Mapping[str, Any]) -> list[str]:
         return []
     header = ["fit", "χ² / ndf", "p-value", "regions, χ² / ndf", "p-value"]
     return [
-        "Goodness of fit (saturated model), and whether the regions agree on μ; asymptotic.",
+        "Goodness of fit (saturated model), and whether the regions agree on "
+        f"{_poi(summary)}; asymptotic.",
         format_table(header, rows),
     ]
 
@@ -213,7 +243,7 @@ def _truth(summary: Mapping[str, Any]) -> str:
         inside = "inside" if low <= truth["mu"] <= high else "outside"
         pull = _pull(observed["mu_hat"] - truth["mu"], observed["sigma"])
         beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
-    rows = [["signal strength μ", f"{truth['mu']:g}", beside]]
+    rows = [[f"signal strength {_poi(summary)}", f"{truth['mu']:g}", beside]]
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
         if factor is None or key not in truth or "value" not in factor:

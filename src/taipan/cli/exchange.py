@@ -1,0 +1,59 @@
+"""The commands ``taipan import`` and ``taipan export``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich_click as click
+
+from taipan.cli.words import PATH, SETTINGS, Choice, Command
+
+FORMATS = ("combine",)
+
+_CERTIFICATE = click.option(
+    "--certificate", type=PATH, metavar="FILE", help="Default: certificate.json beside the output."
+)
+_REFIT = click.option(
+    "--refit/--no-refit", default=None, help="Fit with other programs; default: small models only."
+)
+_SEED = click.option("--seed", type=int, default=1, help="Of the random points.")
+
+
+@click.command("import", cls=Command, context_settings=SETTINGS)
+@click.argument("file", type=PATH, metavar="FILE")
+@click.option("--out", required=True, type=PATH, metavar="WORKSPACE.json")
+@_CERTIFICATE
+@click.option(
+    "--mass", default="120", metavar="TEXT", show_default=True, help="For $MASS of a datacard."
+)
+@_REFIT
+@_SEED
+def import_model(**options: Any) -> None:
+    """Make a pyhf workspace of a model of another program.
+
+    FILE is a datacard of CMS Combine with its ROOT histograms. A certificate says that both are the
+    same model; without agreement nothing is written.
+    """
+    from taipan.commands.exchange import ImportOptions, run_import  # pyhf is slow to import
+
+    run_import(ImportOptions(**options))
+
+
+@click.command("export", cls=Command, context_settings=SETTINGS)
+@click.argument("workspace", type=PATH, metavar="WORKSPACE.json")
+@click.option("--to", "to", required=True, type=Choice(FORMATS), help="Format.")
+@click.option("--out", required=True, type=PATH, metavar="FOLDER")
+@_CERTIFICATE
+@click.option("--measurement", metavar="NAME", help="Default: the first.")
+@click.option("--groups", type=PATH, metavar="GROUPS.json", help="Parameter to group.")
+@_REFIT
+@_SEED
+def export_model(**options: Any) -> None:
+    """Write a pyhf workspace for another program.
+
+    The folder gets a datacard of CMS Combine and the ROOT file of its histograms. A certificate
+    says that both are the same model; without agreement nothing is written.
+    """
+    from taipan.commands.exchange import ExportOptions, run_export  # pyhf is slow to import
+
+    run_export(ExportOptions(**options))

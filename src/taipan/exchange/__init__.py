@@ -1,0 +1,1 @@
+"""Statistical models of other programs, in and out, each with a certificate."""

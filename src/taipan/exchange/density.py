@@ -1,0 +1,99 @@
+"""−ln L of a workspace as pyhf computes it, by the names of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taipan.bin_statistics import read_constraints
+from taipan.inference.read import numpy_backend, open_workspace
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Density:
+    """−ln L of a workspace.
+
+    Attributes
+    ----------
+    start, widths
+        Parameter → nominal value, and standard deviation of its constraint (0: none).
+    bounds
+        Parameter → lower and upper end.
+    fixed
+        Parameters held constant.
+    poi
+        Parameter of interest.
+    """
+
+    start: Mapping[str, float]
+    widths: Mapping[str, float]
+    bounds: Mapping[str, tuple[float, float]]
+    fixed: frozenset[str]
+    poi: str
+    _model: Any
+    _data: Array
+    _order: tuple[str, ...]
+
+    def __call__(self, values: Mapping[str, float]) -> float:
+        """Give −ln L, constants included.
+
+        Parameters
+        ----------
+        values
+            Parameter → value; ``name[3]`` for bins.
+        """
+        with numpy_backend():
+            point = np.array([values[name] for name in self._order])
+            return -float(self._model.logpdf(point, self._data)[0])
+
+
+def workspace_density(
+    workspace: Mapping[str, Any],
+    names: Mapping[str, str] | None = None,
+    measurement: str | None = None,
+) -> Density:
+    """Prepare −ln L of a workspace.
+
+    Parameters
+    ----------
+    workspace
+        pyhf workspace.
+    names
+        Parameter → the name by which it is to be called, without the bin; its own by default.
+    measurement
+        Name of the measurement; the first one by default.
+
+    Raises
+    ------
+    FitError
+        If pyhf refuses the workspace.
+    """
+    with numpy_backend():
+        opened = open_workspace(workspace, measurement)
+    config = opened.model.config
+    order = tuple(_rename(str(name), names or {}) for name in config.par_names)
+    known = read_constraints(config)[1]
+    return Density(
+        start=dict(zip(order, map(float, config.suggested_init()), strict=True)),
+        widths=dict(zip(order, map(float, known.sigma), strict=True)),
+        bounds={
+            name: (float(low), float(high))
+            for name, low, high in zip(order, known.lower, known.upper, strict=True)
+        },
+        fixed=frozenset(np.array(order, dtype=object)[known.fixed]),
+        poi=order[config.poi_index],
+        _model=opened.model,
+        _data=opened.observed,
+        _order=order,
+    )
+
+
+def _rename(name: str, names: Mapping[str, str]) -> str:
+    plain, bracket, rest = name.partition("[")
+    return f"{names.get(plain, plain)}{bracket}{rest}"
