@@ -47,7 +47,7 @@ class Simulation:
         Raises
         ------
         TaipanError
-            If the simulation has no dataset of that name.
+            If the simulation has no dataset of that name, or writes no file.
         """
         if dataset not in self.datasets:
             raise TaipanError(
@@ -56,6 +56,8 @@ class Simulation:
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         self.write_dataset(dataset, path, settings, seed)
+        if not path.is_file():
+            raise TaipanError(f"simulation.py: write_dataset('{dataset}', ...) wrote no {path}")
 
 
 def load_simulation(folder: str | Path) -> Simulation:

@@ -21,6 +21,7 @@ from taipan.columns.event_block import EventBlock, Lists
 from taipan.config.load import load_catalogue, read_config
 from taipan.errors import TaipanError
 from taipan.new_analysis import make_analysis
+from taipan.simulation import load_simulation
 from taipan.skim.schema import choose_alternatives
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +97,16 @@ def test_a_new_analysis_has_no_mistake(tmp_path: Path) -> None:
     folder = make_analysis("demo", tmp_path)
     config = read_config([], ROOT, analysis=str(folder))
     check_config(config, load_catalogue(config), load_analysis(folder), writes=False)
+
+
+def test_a_simulation_that_writes_another_file_is_told_so(tmp_path: Path) -> None:
+    folder = changed(
+        tmp_path, "simulation.py", "write_tree(path,", 'write_tree(path.with_name("x"),'
+    )
+    simulation = load_simulation(folder)
+    settings = {"events": {"TTbar": 10}, "luminosity": 1.0, "mu": 1.0}
+    with pytest.raises(TaipanError, match=r"simulation.py: write_dataset\('TTbar', ...\) wrote no"):
+        simulation.simulate("TTbar", tmp_path / "TTbar.root", settings, seed=1)
 
 
 def raised_by(folder: Path, part: str, name: str, *arguments: object) -> Exception:

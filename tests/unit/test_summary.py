@@ -285,7 +285,7 @@ def test_a_parameter_of_another_name_is_not_called_mu(analysis_config: Config) -
     assert "μ" not in text.replace("H→ττ→μτ", "")
     assert "**ttbar_norm = 3.00 ± 2.00**, significance 1.50 σ, ttbar_norm < 7.00 at" in text
     assert "| ttbar_norm ± σ |" in text
-    assert "| signal strength ttbar_norm |" in text
+    assert "| signal strength ttbar_norm " in text
     blind = with_fit(config, unblind=False)
     hidden = to_markdown(summarise(blind, IDENTITY, blinded_results(), {}))
     assert "**Blinded; expected ttbar_norm = 1.00 ± 2.50**" in hidden

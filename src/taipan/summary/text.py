@@ -116,8 +116,9 @@ def _headline(summary: Mapping[str, Any]) -> str:
         expected = summary["expected"]
         return (
             f"**Blinded; expected {_estimate(summary)} = {_measured(expected)}**, significance "
-            f"{expected['significance']:.2f} σ, {name} < {_limit(expected['limit']['expected'])} "
-            f"at {_percent(expected['limit']['level'])} CL without signal."
+            f"{expected['significance']:.2f} σ, "
+            f"{name} < {_limit(expected['limit']['expected'])} at "
+            f"{_percent(expected['limit']['level'])} CL without signal."
         )
     limit, expected = observed["limit"], summary["expected"]
     return (
