@@ -304,19 +304,114 @@ def test_import_and_export_by_command(tmp_path, capsys):
     ]
 
 
-@pytest.mark.parametrize("name", ["histosys", "coupled_normsys", "histfactory_example"])
+@pytest.mark.parametrize("name", sorted(public_models()))
 def test_public_workspaces_become_cards(name, tmp_path):
-    content = public_models()[name]
+    _, found = export(public_models()[name], tmp_path)
+    assert found["agreement"]["largest_relative_difference"] < 1e-12
+
+
+def export(content: dict, folder: Path) -> tuple[str, dict]:
+    """The text of a card, and its certificate."""
     translation = translate_workspace(content)
-    card, _ = write_translation(translation, tmp_path, {})
+    card, _ = write_translation(translation, folder, {})
     found = certify_card(
         fill_card(read_card(card)),
         content,
         names=translation.names,
+        units=translation.units,
         lonely=translation.lonely,
         refitted=False,
     )
-    assert found["agreement"]["largest_relative_difference"] < 1e-12
+    return card.read_text(), found
+
+
+def one_region(samples: dict[str, tuple[list[float], list[tuple[str, str, object]]]]) -> dict:
+    """A workspace of the region SR."""
+    return {
+        "channels": [
+            {
+                "name": "SR",
+                "samples": [
+                    {
+                        "name": name,
+                        "data": data,
+                        "modifiers": [
+                            {"type": kind, "name": label, "data": value}
+                            for kind, label, value in found
+                        ],
+                    }
+                    for name, (data, found) in samples.items()
+                ],
+            }
+        ],
+        "observations": [{"name": "SR", "data": [40.0, 22.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+def test_statistics_of_signals_alone_become_shapes_of_one_bin(tmp_path):
+    """Taipan's own workspaces have one staterror for backgrounds and one for signals."""
+    content = one_region(
+        {
+            "sig": (
+                [4.0, 6.0],
+                [("normfactor", "mu", None), ("staterror", "stat_signals", [0.4, 0.3])],
+            ),
+            "bkg": ([30.0, 15.0], [("staterror", "stat", [2.0, 1.0])]),
+            "top": ([3.0, 2.0], [("staterror", "stat", [0.5, 0.5])]),
+        }
+    )
+    text, found = export(content, tmp_path)
+    assert found["agreement"]["points"] == 54  # two more for each bin of the signal
+    assert "SR autoMCStats 0 1 1" in text
+    shapes = [line.split()[:3] for line in text.splitlines() if line.startswith("stat_")]
+    assert shapes == [["stat_signals_bin0", "shape", "1"], ["stat_signals_bin1", "shape", "1"]]
+    translation = translate_workspace(content)
+    assert translation.units == pytest.approx({"stat_signals[0]": 0.1, "stat_signals[1]": 0.05})
+    part = translation.parts[0]
+    assert part.shapes["stat_signals_bin0"][0] == pytest.approx([4.4, 6.0])
+
+
+def test_counted_and_free_bins_become_processes_of_one_bin(tmp_path):
+    content = one_region(
+        {
+            "sig": ([4.0, 6.0], [("normfactor", "mu", None)]),
+            "bkg": ([30.0, 15.0], [("shapesys", "count", [4.0, 0.0])]),
+            "free": ([3.0, 2.0], [("shapefactor", "level", None)]),
+        }
+    )
+    text, found = export(content, tmp_path)
+    assert found["elsewhere"]["largest_difference"] < 1e-9  # the same everywhere
+    lines = [line.split() for line in text.splitlines()]
+    processes = next(line for line in lines if line[0] == "process")[1:]
+    assert processes == ["sig", "bkg", "bkg_bin0", "free_bin0", "free_bin1", "control"]
+    observed = next(line for line in lines if line[0] == "observation")
+    assert float(observed[2]) == pytest.approx((30.0 / 4.0) ** 2)
+    assert ["count_bin0", "rateParam", "count_bin0", "control", "1.0", "[1e-10,10.0]"] in lines
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (
+            {"sig": ([4.0, 6.0], [("normfactor", "mu", None)]), "bkg": ([5.0, -7.0], [])},
+            "region SR, sample bkg: expects -2 events",
+        ),
+        (
+            {
+                "sig": ([4.0, 6.0], [("normfactor", "mu", None)]),
+                "bkg": ([5.0, 5.0], [("staterror", "a", [1.0, 1.0])]),
+                "top": ([5.0, 5.0], [("staterror", "a", [1.0, 1.0])]),
+                "low": ([1.0, 5.0], [("staterror", "b", [2.0, 1.0])]),
+            },
+            "region SR, bin 0: staterror 'b' is 2 of 1 events; a shape cannot go below zero",
+        ),
+    ],
+)
+def test_workspaces_that_no_card_can_hold(samples, message):
+    with pytest.raises(ExchangeError, match=re.escape(message)):
+        translate_workspace(one_region(samples))
 
 
 def test_nothing_is_written_without_agreement(tmp_path, capsys, monkeypatch):

@@ -113,6 +113,7 @@ def run_export(options: ExportOptions) -> None:
             fill_card(read_card(card)),
             workspace,
             names=translation.names,
+            units=translation.units,
             lonely=translation.lonely,
             measurement=options.measurement,
             refitted=options.refit,

@@ -67,6 +67,7 @@ def certify_card(
     workspace: Mapping[str, Any],
     *,
     names: Mapping[str, str] | None = None,
+    units: Mapping[str, float] | None = None,
     lonely: frozenset[str] = frozenset(),
     measurement: str | None = None,
     seed: int = 1,
@@ -82,8 +83,10 @@ def certify_card(
         pyhf workspace.
     names
         Parameter of the workspace → that of the card, where they differ.
+    units
+        Factor of a bin → its standard deviation, where the card has a pull.
     lonely
-        Parameters whose ``histosys`` changes the integral.
+        Parameters whose shapes change the integral of a template.
     measurement
         Name of the measurement; the first one by default.
     seed
@@ -101,7 +104,7 @@ def certify_card(
     ExchangeError
         If they are not: no file may be written then.
     """
-    density, other = card_density(model), workspace_density(workspace, names, measurement)
+    density, other = card_density(model), workspace_density(workspace, names, units, measurement)
     kinds = sort_parameters(density, list(other.start), lonely)
     rng = np.random.default_rng(derive_seed(seed, "certificate"))
     start = {**other.start, **dict.fromkeys(kinds.pulls, 0.0)}

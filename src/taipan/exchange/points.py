@@ -95,12 +95,12 @@ def draw_same(
     rng
         Random numbers.
     number
-        How many points.
+        How many points; two more for each lonely parameter, at -1 and +1.
 
     Returns
     -------
     list of dict
-        Parameter → value. Every systematic moves up and down at some point, if there are enough.
+        Parameter → value.
     """
     points = []
     order = [*rng.permutation(np.array(kinds.pulls, dtype=object))]
@@ -117,6 +117,12 @@ def draw_same(
         else:
             point = dict(workspace.start)
         points.append(point)
+    for name in sorted(kinds.lonely):
+        points += [
+            _hold(workspace, {**workspace.start, name: side})
+            for side in (-1.0, 1.0)
+            if not density.is_cut({**workspace.start, name: side})
+        ]
     return points
 
 

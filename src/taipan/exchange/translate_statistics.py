@@ -33,6 +33,8 @@ class ChannelStatistics:
         Name of the ``staterror`` of whole bins.
     poisson, gauss
         Row of a process → name of its own ``shapesys`` or ``staterror``.
+    shapes
+        ``staterror`` that a line ``autoMCStats`` cannot hold → row of a process → uncertainties.
     """
 
     errors: Array
@@ -41,6 +43,7 @@ class ChannelStatistics:
     total: str | None
     poisson: Mapping[int, str]
     gauss: Mapping[int, str]
+    shapes: Mapping[str, Mapping[int, Array]]
 
 
 def translate_statistics(
@@ -83,7 +86,38 @@ def translate_statistics(
     groups = {key: rows for key, rows in groups.items() if any(d.any() for d in rows.values())}
     if not groups:
         return None
-    total = _choose_total(region, groups)
+    try:
+        return _in_one_line(region, samples, values, signal, start, groups, {})
+    except ExchangeError:
+        shapes = _apart(groups)
+        rest = {key: rows for key, rows in groups.items() if key[1] not in shapes}
+        if not shapes or len(rest) == 0:
+            raise
+    return _in_one_line(region, samples, values, signal, start, rest, shapes)
+
+
+def _apart(groups: Mapping[tuple[str, str], Mapping[int, Array]]) -> dict[str, Mapping[int, Array]]:
+    """List every ``staterror`` but that of most samples."""
+    sizes = {name: len(rows) for (kind, name), rows in groups.items() if kind == "staterror"}
+    largest = max(sizes, key=lambda name: sizes[name], default=None)
+    return {
+        name: rows
+        for (kind, name), rows in groups.items()
+        if kind == "staterror" and name != largest
+    }
+
+
+def _in_one_line(
+    region: str,
+    samples: Sequence[Mapping[str, Any]],
+    values: Array,
+    signal: Sequence[bool],
+    start: Sequence[float],
+    groups: Mapping[tuple[str, str], Mapping[int, Array]],
+    shapes: Mapping[str, Mapping[int, Array]],
+) -> ChannelStatistics:
+    """Put all groups into one line ``autoMCStats``."""
+    total = _choose_total(groups)
     errors = np.zeros_like(values)
     whole = np.zeros(values.shape[1], dtype=np.bool_)
     counted, gaussian = np.zeros(values.shape), np.zeros(values.shape, dtype=np.bool_)
@@ -104,6 +138,10 @@ def translate_statistics(
             elif kind == "shapesys":
                 poisson[row] = name
                 counted[row] = _count(region, name, values[row], data)
+            elif len(rows) > 1:
+                raise ExchangeError(
+                    f"region {region}: staterror {total!r} and {name!r} both act on several samples"
+                )
             else:
                 gauss[row] = name
                 gaussian[row] = filled
@@ -118,26 +156,22 @@ def translate_statistics(
         weights = np.asarray(used, dtype=np.float64)[:, None] * np.asarray(start)[:, None]
         threshold = _find_threshold(weights, values, errors, whole, counted, gaussian)
         if threshold is not None:
-            return ChannelStatistics(errors, threshold, include_signal, total, poisson, gauss)
+            return ChannelStatistics(
+                errors, threshold, include_signal, total, poisson, gauss, shapes
+            )
     raise ExchangeError(
         f"region {region}: no threshold of autoMCStats separates bins with one parameter from "
         "those with one for each sample"
     )
 
 
-def _choose_total(region: str, groups: Mapping[tuple[str, str], Mapping[int, Array]]) -> str | None:
-    shared = [
-        name for (kind, name), rows in groups.items() if kind == "staterror" and len(rows) > 1
-    ]
-    if len(shared) > 1:
-        raise ExchangeError(
-            f"region {region}: staterror {shared[0]!r} and {shared[1]!r} both act on several "
-            "samples (one of them in a datacard)"
-        )
-    if shared:
-        return shared[0]
-    alone = [name for kind, name in groups if kind == "staterror"]
-    return alone[0] if len(groups) == 1 and alone else None
+def _choose_total(groups: Mapping[tuple[str, str], Mapping[int, Array]]) -> str | None:
+    """Give the ``staterror`` of most samples, which ``autoMCStats`` is to hold."""
+    sizes = {name: len(rows) for (kind, name), rows in groups.items() if kind == "staterror"}
+    if not sizes:
+        return None
+    largest = max(sizes, key=lambda name: sizes[name])
+    return largest if sizes[largest] > 1 or len(groups) == 1 else None
 
 
 def _count(region: str, name: str, values: Array, errors: Array) -> Array:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from taipan.exchange.card_part import Factor, Part
 from taipan.exchange.card_statistics import gauss_name, poisson_name, total_name
 from taipan.exchange.card_workspace import LUMI
 from taipan.exchange.errors import ExchangeError
 from taipan.exchange.fill_card import SMALLEST_CHANGE
 from taipan.exchange.read_card import POI
+from taipan.exchange.translate_bins import SPLIT, control_part, shape_bins, split_part
 from taipan.exchange.translate_statistics import ChannelStatistics, translate_statistics
 from taipan.inference.read import numpy_backend, open_workspace
 
@@ -23,44 +25,6 @@ Array = npt.NDArray[np.float64]
 
 # What a sum of templates may be off by, relative, and still be unchanged.
 SAME_INTEGRAL = 1e-9
-
-
-@dataclass
-class Part:
-    """A process of a channel, as a card and its ROOT file hold it.
-
-    Attributes
-    ----------
-    channel, process, signal
-        Names, and whether the parameter of interest scales it.
-    values, errors
-        Nominal template and its statistical uncertainty.
-    norms
-        Parameter → factors at -1 and +1, for ``lnN``.
-    shapes
-        Parameter → templates at +1 and -1, for ``shape``.
-    factors
-        Free factors.
-    """
-
-    channel: str
-    process: str
-    signal: bool
-    values: Array
-    errors: Array
-    norms: dict[str, tuple[float, float]] = field(default_factory=dict)
-    shapes: dict[str, tuple[Array, Array]] = field(default_factory=dict)
-    factors: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Factor:
-    """A free factor: start, range, and the constraint if it has one."""
-
-    start: float
-    low: float
-    high: float
-    constraint: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +57,7 @@ class Translation:
     statistics: Mapping[str, ChannelStatistics]
     frozen: tuple[str, ...]
     names: Mapping[str, str]
+    units: Mapping[str, float]
     lonely: frozenset[str]
     notes: tuple[str, ...]
 
@@ -132,6 +97,8 @@ class _Translator:
         self.factors: dict[str, Factor] = {}
         self.statistics: dict[str, ChannelStatistics] = {}
         self.held: set[str] = set()
+        self.units: dict[str, float] = {}
+        self.counts: dict[str, float] = {}
 
     def translate(self) -> Translation:
         self._refuse_shared_bins()
@@ -162,8 +129,8 @@ class _Translator:
                     mine.append((sample, part))
             if not mine:
                 raise ExchangeError(f"region {channel['name']}: no sample expects anything")
-            self._bins(channel, mine)
-            parts += [part for _, part in mine]
+            parts += self._bins(channel, mine)
+        parts += [control_part(factor, count) for factor, count in self.counts.items()]
         self._note_settings()
         observed = {
             channels[item["name"]]: np.asarray(item["data"], dtype=np.float64)
@@ -171,11 +138,15 @@ class _Translator:
         }
         return Translation(
             parts=tuple(parts),
-            observed={channels[name]: observed[channels[name]] for name in regions},
+            observed={
+                **{channels[name]: observed[channels[name]] for name in regions},
+                **{factor: np.array([count]) for factor, count in self.counts.items()},
+            },
             factors=self.factors,
             statistics=self.statistics,
             frozen=tuple(sorted(self.held)),
             names={old: new for old, new in self.names.items() if old != new},
+            units=self.units,
             lonely=frozenset(self.lonely),
             notes=tuple(self.notes),
         )
@@ -221,8 +192,6 @@ class _Translator:
         values = np.asarray(sample["data"], dtype=np.float64)
         where = f"region {region}, sample {sample['name']}"
         kinds = {m["type"] for m in sample["modifiers"]}
-        if "shapefactor" in kinds:
-            raise ExchangeError(f"{where}: shapefactor has no counterpart in a datacard")
         if not values.any() and "histosys" not in kinds:
             self.notes.append(f"{where} expects nothing and is left out")
             return None
@@ -244,7 +213,6 @@ class _Translator:
                 part.shapes[self.parameter(name)] = (up, down)
             elif kind in ("normfactor", LUMI) and name != self.poi:
                 part.factors.append(self._factor(name, kind))
-        self._join(part)
         return part
 
     def _join(self, part: Part) -> None:
@@ -264,7 +232,7 @@ class _Translator:
             else:  # Combine would not see it
                 part.shapes[name] = (unit_up, unit_down)
                 if max(abs(kappa - 1.0) for kappa in kappas) > SAME_INTEGRAL:
-                    part.norms[name] = (kappas[1], kappas[0])
+                    part.norms[name] = (float(kappas[1]), float(kappas[0]))
 
     def _factor(self, name: str, kind: str) -> str:
         clean = self.parameter(name)
@@ -280,29 +248,77 @@ class _Translator:
         return clean
 
     def _bins(
-        self, channel: Mapping[str, Any], mine: Sequence[tuple[Mapping[str, Any], Part]]
-    ) -> None:
-        fixed = {name for name, entry in self.settings.items() if entry.get("fixed", False)}
-        start = [math.prod(self.factors[f].start for f in part.factors) for _, part in mine]
-        found = translate_statistics(
-            channel["name"],
-            [sample for sample, _ in mine],
-            [part.signal for _, part in mine],
-            start,
-            fixed,
-        )
+        self, channel: Mapping[str, Any], mine: list[tuple[Mapping[str, Any], Part]]
+    ) -> list[Part]:
+        """Give the processes of a channel with what holds the parameters of its bins."""
+        kinds = {m["type"] for sample, _ in mine for m in sample["modifiers"]}
+        found = None
+        if "shapefactor" not in kinds:
+            try:
+                found = self._statistics(channel, mine)
+            except ExchangeError:
+                if "shapesys" not in kinds:
+                    raise
+        if found is None and kinds & set(SPLIT):
+            mine = [pair for sample, part in mine for pair in self._split(sample, part)]
+            found = self._statistics(channel, mine)
+        parts = [part for _, part in mine]
         if found is None:
-            return
-        name = mine[0][1].channel
+            for part in parts:
+                self._join(part)
+            return parts
+        name = parts[0].channel
         self.statistics[name] = found
-        for (_, part), errors in zip(mine, found.errors, strict=True):
+        for part, errors in zip(parts, found.errors, strict=True):
             part.errors = errors
         if found.total is not None:
             self.names[found.total] = total_name(name)
-        for row, old in found.poisson.items():
-            self.names[old] = poisson_name(name, mine[row][1].process)
-        for row, old in found.gauss.items():
-            self.names[old] = gauss_name(name, mine[row][1].process)
+        self.names |= {
+            o: poisson_name(name, parts[row].process) for row, o in found.poisson.items()
+        }
+        self.names |= {
+            old: gauss_name(name, parts[row].process) for row, old in found.gauss.items()
+        }
+        for old, rows in found.shapes.items():
+            for place, (new, width) in shape_bins(parts, old, rows, self.parameter).items():
+                self.names[place], self.units[place] = new, width
+        for part in parts:
+            self._join(part)
+        return parts
+
+    def _statistics(
+        self, channel: Mapping[str, Any], mine: Sequence[tuple[Mapping[str, Any], Part]]
+    ) -> ChannelStatistics | None:
+        fixed = {name for name, entry in self.settings.items() if entry.get("fixed", False)}
+        return translate_statistics(
+            channel["name"],
+            [sample for sample, _ in mine],
+            [part.signal for _, part in mine],
+            [math.prod(self.factors[f].start for f in part.factors) for _, part in mine],
+            fixed,
+        )
+
+    def _split(self, sample: Mapping[str, Any], part: Part) -> list[tuple[Mapping[str, Any], Part]]:
+        if not any(m["type"] in SPLIT for m in sample["modifiers"]):
+            return [(sample, part)]
+        made, names, factors, counts = split_part(part, sample, self.parameter, self.settings)
+        self.names |= names
+        self.factors |= factors
+        self.counts |= counts
+        for name in {place.partition("[")[0] for place in names}:
+            if self.settings.get(name, {}).get("fixed", False):
+                self.held |= {names[place] for place in names if place.startswith(f"{name}[")}
+        self.lonely |= set(part.shapes)
+        pairs: list[tuple[Mapping[str, Any], Part]] = []
+        for one in made:
+            kept = one.values != 0.0
+            modifiers = [
+                {**m, "data": np.where(kept, m["data"], 0.0).tolist()}
+                for m in sample["modifiers"]
+                if m["type"] == "staterror"
+            ]
+            pairs.append(({"name": one.process, "data": one.values, "modifiers": modifiers}, one))
+        return pairs
 
     def _note_settings(self) -> None:
         place = self.config.par_slice(self.poi).start

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.atomic import replacing, write_text
-from taipan.exchange.translate_workspace import Part, Translation
+from taipan.exchange.card_part import Part
+from taipan.exchange.translate_workspace import Translation
 
 Array = npt.NDArray[np.float64]
 
