@@ -9,7 +9,7 @@ from scipy.stats import chi2
 
 from taipan.inference import FitError, fit
 from taipan.inference.compile import compile_model
-from taipan.inference.contour import Plane, contours_to_json, find_contours
+from taipan.inference.contour import ParameterPlane, contours_to_json, find_contours
 from tests.histfactory_oracle import Oracle
 
 SIGNAL, BACKGROUND, COUNTS = (10.0, 20.0), (50.0, 20.0), (63, 44)
@@ -48,7 +48,7 @@ def make_workspace(counts=COUNTS, shared=None, bounds=(-10.0, 20.0)):
 def make_plane(workspace):
     model = compile_model(workspace)
     best = fit(model, model.observed)
-    return Plane(model, model.observed, best, ["mu_0", "mu_1"])
+    return ParameterPlane(model, model.observed, best, ["mu_0", "mu_1"])
 
 
 def closed_form(points):
@@ -150,4 +150,4 @@ def test_numbers_for_a_file():
 def test_pair_that_is_none(names, message):
     plane = make_plane(make_workspace())
     with pytest.raises(FitError, match=message):
-        Plane(plane.model, plane.data, plane.best, names)
+        ParameterPlane(plane.model, plane.data, plane.best, names)

@@ -11,8 +11,9 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from taipan.analysis import SkimContext, load_analysis
+from taipan.analysis import SkimContext
 from taipan.analysis_folder import explain_own_error, import_part
+from taipan.analysis_selection import load_analysis
 from taipan.checks.configuration import check_config
 from taipan.cli.main import main
 from taipan.columns import selection as tp

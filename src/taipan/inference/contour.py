@@ -22,14 +22,14 @@ from taipan.inference.model import CompiledModel
 
 Array = npt.NDArray[np.float64]
 
-LEVELS = (0.6827, 0.9545)
+CONTOUR_LEVELS = (0.6827, 0.9545)
 """Parts of all experiments whose contour holds the true point."""
-DIRECTIONS = 48
+RAYS = 48
 # Precision of a point, in units of its distance to the best fit.
 PRECISION = 1e-4
-MAX_EXPANSIONS = 12
-MAX_STEPS = 60
-BEYOND = 1e6
+RAY_EXPANSIONS = 12
+RAY_STEPS = 60
+UNREACHED = 1e6
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Contour:
     at_bound: npt.NDArray[np.bool_]
 
 
-class Plane:
+class ParameterPlane:
     """2ΔlnL as a function of two parameters.
 
     Parameters
@@ -96,7 +96,7 @@ class Plane:
         Returns
         -------
         rises
-            2ΔlnL, at least zero, shape ``(T,)``; :data:`BEYOND` where −ln L is infinite.
+            2ΔlnL, at least zero, shape ``(T,)``; :data:`UNREACHED` where −ln L is infinite.
         values
             All parameters, shape ``(T, n)``.
 
@@ -127,11 +127,11 @@ class Plane:
                 f"-ln L is lower at {', '.join(f'{v:.4g}' for v in points[lowest])} than at the "
                 f"best fit ({', '.join(f'{v:.4g}' for v in self.centre)}), which is a local minimum"
             )
-        return np.clip(2.0 * (nllr - self.best.nllr), 0.0, BEYOND), values
+        return np.clip(2.0 * (nllr - self.best.nllr), 0.0, UNREACHED), values
 
 
 def find_contours(
-    plane: Plane, levels: Sequence[float] = LEVELS, directions: int = DIRECTIONS
+    plane: ParameterPlane, levels: Sequence[float] = CONTOUR_LEVELS, directions: int = RAYS
 ) -> list[Contour]:
     """Follow rays from the best fit to the contours.
 
@@ -168,7 +168,7 @@ def find_contours(
     ]
 
 
-def contours_to_json(plane: Plane, contours: Sequence[Contour]) -> dict[str, Any]:
+def contours_to_json(plane: ParameterPlane, contours: Sequence[Contour]) -> dict[str, Any]:
     """Give contours as plain numbers."""
     names = plane.model.parameters.names
     return {
@@ -185,7 +185,7 @@ def contours_to_json(plane: Plane, contours: Sequence[Contour]) -> dict[str, Any
     }
 
 
-def _find_lengths(plane: Plane, rays: Array, wanted: Array, limit: Array) -> Array:
+def _find_lengths(plane: ParameterPlane, rays: Array, wanted: Array, limit: Array) -> Array:
     """Find where on each ray √(2ΔlnL) is `wanted`; the limit if it is less up to there.
 
     All rays are followed together: brackets first, then the secant between them, with the value of
@@ -202,7 +202,7 @@ def _find_lengths(plane: Plane, rays: Array, wanted: Array, limit: Array) -> Arr
     inner, below = np.zeros(len(rays)), -wanted
     outer = np.minimum(wanted, limit)
     above = excess(np.arange(len(rays)), outer)
-    for _ in range(MAX_EXPANSIONS):
+    for _ in range(RAY_EXPANSIONS):
         rows = np.flatnonzero((above < 0.0) & (outer < limit))
         if not len(rows):
             break
@@ -213,7 +213,7 @@ def _find_lengths(plane: Plane, rays: Array, wanted: Array, limit: Array) -> Arr
         raise FitError(f"contour: 2ΔlnL does not reach the wanted level up to {outer.max():.3g} σ")
     found = outer.copy()
     open_rows = np.flatnonzero(above > 0.0)
-    for step in range(MAX_STEPS):
+    for step in range(RAY_STEPS):
         if not len(open_rows):
             return found
         rows = open_rows
@@ -235,7 +235,7 @@ def _find_lengths(plane: Plane, rays: Array, wanted: Array, limit: Array) -> Arr
     return found
 
 
-def _reach(plane: Plane, rays: Array) -> Array:
+def _reach(plane: ParameterPlane, rays: Array) -> Array:
     """Length of each ray at which the first of the two parameters comes to its bound."""
     parameters, pair = plane.model.parameters, list(plane.pair)
     bounds = np.where(rays > 0, parameters.upper[pair], parameters.lower[pair])

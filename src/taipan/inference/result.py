@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from taipan.inference.blinding import refuse_bounds, signal_regions
 from taipan.inference.compile import compile_model
-from taipan.inference.contour import Plane, contours_to_json, find_contours
+from taipan.inference.contour import ParameterPlane, contours_to_json, find_contours
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult
 from taipan.inference.goodness import (
@@ -131,7 +131,7 @@ def _several(
     for item in contours:
         for title, (data, best) in fits.items():
             try:
-                plane = Plane(model, data, best, item["parameters"])
+                plane = ParameterPlane(model, data, best, item["parameters"])
                 item[title] = contours_to_json(plane, find_contours(plane))
             except FitError as error:
                 raise FitError(f"{title} result: {error}") from error
