@@ -259,7 +259,7 @@ def draw_control(
 
 def compare(run: Any, other: Any, shapes: str, config: Any, scorer: Any) -> dict[str, Any]:
     """Bias: mismodelled pseudo-data against those of the same random numbers without."""
-    from taipan.analysis import load_analysis
+    from taipan.analysis_selection import load_analysis
 
     analysis = load_analysis(config.folder, config.quantities)
     found = [analyse(item, shapes, config, analysis, scorer) for item in (run, other)]
@@ -293,7 +293,7 @@ def train_once(folder: Path, trained_with: Mapping[str, str], train: Callable[[]
 def study(options: argparse.Namespace, strength: float, seed: int) -> dict[str, Any]:
     """Train with one λ and one seed, and analyse both sets of pseudo-data."""
     from taipan.adversary_scan.point import train_point
-    from taipan.analysis import load_analysis
+    from taipan.analysis_selection import load_analysis
     from taipan.atomic import read_json
     from taipan.config.load import load_config
     from taipan.nn.scorer import FoldScorer

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from taipan import metrics
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json
 from taipan.config.load import read_config
 from taipan.config.model import Config

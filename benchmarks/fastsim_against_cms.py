@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
-from taipan.analysis import load_analysis
 from taipan.analysis_folder import shipped_folder
+from taipan.analysis_selection import load_analysis
 from taipan.config.load import read_config
 from taipan.events.selection import sample_masks
 from taipan.plotting.style import house_style, new_figure

@@ -21,7 +21,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.config.load import read_config
 from taipan.events.corrections import read_corrections
 from taipan.events.stream import stream_dataset

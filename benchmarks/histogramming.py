@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.config.load import read_config
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents

@@ -244,7 +244,7 @@ class Fastsim:
     """Simulated datasets in the signal region, each made once."""
 
     def __init__(self, folder: Path) -> None:
-        from taipan.analysis import load_analysis
+        from taipan.analysis_selection import load_analysis
         from taipan.config.load import load_catalogue, load_config
 
         root = Path(__file__).parents[1]

@@ -51,7 +51,7 @@ def contribution(total: float, frozen: float) -> float:
 def groups(names: Iterable[str], config: Config) -> dict[str, set[str]]:
     """Group → parameters; free ones belong to none."""
     statistical = {name for name in names if name.startswith("staterror")}
-    free = {config.fit.poi, *config.fit.free_normalisations}
+    free = {*config.fit.pois, *config.fit.free_normalisations}
     theory, backgrounds = set(THEORY) & set(names), set(BACKGROUNDS) & set(names)
     rest = set(names) - statistical - free - theory - backgrounds
     return {
@@ -66,7 +66,7 @@ def print_breakdown(workspace: Mapping[str, Any], config: Config) -> None:
     names = parameters(workspace)
     total = expected_sigma(workspace)
     print(f"  all {total:.3f}")
-    constrained = names - {config.fit.poi, *config.fit.free_normalisations}
+    constrained = names - {*config.fit.pois, *config.fit.free_normalisations}
     print(f"  nuisance parameters frozen, w_norm free {expected_sigma(workspace, constrained):.3f}")
     for group, members in groups(names, config).items():
         print(f"  {group}: {contribution(total, expected_sigma(workspace, members)):.3f}")

@@ -28,8 +28,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import uproot
 
-from taipan.analysis import load_analysis
 from taipan.analysis_folder import shipped_folder
+from taipan.analysis_selection import load_analysis
 from taipan.config.load import load_catalogue, read_config
 from taipan.config.sections.skim import Skim
 from taipan.datasets import plan_chunks

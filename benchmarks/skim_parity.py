@@ -22,8 +22,8 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from taipan.analysis import load_analysis
 from taipan.analysis_folder import shipped_folder
+from taipan.analysis_selection import load_analysis
 from taipan.fastsim import DATASETS, FastsimSettings, write_dataset
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 from taipan.skim.storage import read_events

@@ -20,8 +20,8 @@ from pathlib import Path
 import awkward as ak
 import uproot
 
-from taipan.analysis import load_analysis
 from taipan.analysis_folder import shipped_folder
+from taipan.analysis_selection import load_analysis
 from taipan.skim.run import Chunk, SkimSettings, _nano_steps, skim_chunk
 
 ANALYSIS = load_analysis(shipped_folder("htautau"))

@@ -9,14 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from taipan.analysis_folder import import_part
 from taipan.columns.event_block import EventBlock, Lists
-from taipan.errors import TaipanError
 
 Columns = Mapping[str, NDArray[Any]]
 """Event columns: scalars have shape (n,), objects (n, m) padded with NaN (numbers) at the end."""
@@ -226,31 +223,3 @@ class Analysis:
     parts: tuple[frozenset[str], ...] = ()
     event_numbers: tuple[str, ...] = ("run", "luminosityBlock", "event")
     fingerprint: tuple[str, ...] = ()
-
-
-def load_analysis(folder: str | Path, quantities: Mapping[str, Any] | None = None) -> Analysis:
-    """Import the file ``selection.py`` of an analysis and return its ``ANALYSIS``.
-
-    The caller has made sure that the user wants its code to be executed.
-
-    Parameters
-    ----------
-    folder
-        Folder of the analysis.
-    quantities
-        Further quantities, the section of the configuration; see
-        :func:`taipan.columns.derived.add_quantities`.
-
-    Raises
-    ------
-    TaipanError
-        If the file cannot be imported or has no such attribute, or a quantity is not valid.
-    """
-    module = import_part(folder, "selection")
-    found = getattr(module, "ANALYSIS", None)
-    if not isinstance(found, Analysis):
-        file = Path(folder, "selection.py")
-        raise TaipanError(f"{file} has no attribute ANALYSIS of type Analysis")
-    from taipan.columns.derived import add_quantities  # it makes analyses, as this module defines
-
-    return add_quantities(found, quantities or {})

@@ -25,15 +25,21 @@ from taipan.suggestions import nearest
 ANALYSES = Path("config/analyses")
 """Folder of the analyses of a project."""
 ANALYSIS_FILE = "analysis.yaml"
+DEFAULT_ANALYSIS = "htautau"
+"""The analysis of a run that names none."""
 CATALOGUES = "datasets"
 _PACKAGE = "taipan_analysis_"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def own_project() -> Path | None:
-    """Folder of the project that this package belongs to; None if it was installed elsewhere."""
-    root = Path(taipan.__file__).resolve().parents[2]
-    return root if (root / ANALYSES).is_dir() else None
+    """Folder of the project that this package belongs to, or that of the analyses in a wheel.
+
+    None if neither is there, as in a copy of the library alone.
+    """
+    package = Path(taipan.__file__).resolve().parent
+    places = (package.parents[1], package / "shipped")  # the latter is made by setup.py
+    return next((place for place in places if (place / ANALYSES).is_dir()), None)
 
 
 def is_path(analysis: str) -> bool:

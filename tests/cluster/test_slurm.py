@@ -30,7 +30,10 @@ TEST_CLUSTER = (
 SNAKEMAKE = Path(__file__).with_name("snakemake_quickly.py")
 TOO_LITTLE_AT_FIRST = ("--set-resources", "train:mem_mb=150 if attempt == 1 else 4000")
 PRODUCTS = ("templates/templates.zip", "workspace.json", "yields.csv", "models/fold0.onnx")
-UNTRAINED = (".checksums", "events", "identities", "cutflow", "normalisation.json", "corrections")
+UNTRAINED = (
+    *(".checksums", "simulation", "events", "identities", "cutflow"),
+    *("normalisation.json", "corrections"),
+)
 """What a run leaves before the training."""
 FITS = ("fit/nn_score.json", "fit/m_vis.json")
 

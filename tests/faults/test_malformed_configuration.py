@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.checks.configuration import check_config
 from taipan.cli.main import main
 from taipan.config.fields import KeyPath, format_path

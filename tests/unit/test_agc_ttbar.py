@@ -127,6 +127,13 @@ def test_both_regions_have_an_observable_of_their_own() -> None:
     assert not config.features
 
 
+def test_scale_has_a_simulation_for_each_direction() -> None:
+    item = read_config([], ROOT, analysis="agc_ttbar").systematics["ttbar_scale"]
+    assert item.varied == ("up", "down")
+    found = [list(item.replacements(sign)) for sign in (1.0, -1.0)]
+    assert found == [["ttbar_scaleup"], ["ttbar_scaledown"]]
+
+
 def test_b_tag_weight_is_that_of_the_challenge() -> None:
     import correctionlib
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from taipan.analysis import load_analysis
 from taipan.analysis_folder import analysis_names, import_part, shipped_folder
+from taipan.analysis_selection import load_analysis
 from taipan.checks.configuration import check_config
 from taipan.config.load import load_catalogue, read_config
 from taipan.errors import TaipanError

@@ -244,7 +244,8 @@ def test_analysis_counts_where_it_is_loaded(modules: Path) -> None:
     write(modules / "mine/simulation.py", "PT = 20\n")
     reader = write(
         modules / "reader_e.py",
-        "from taipan.analysis import load_analysis\n\ndef f(name):\n    load_analysis(name)\n",
+        "from taipan.analysis_selection import load_analysis\n\n"
+        "def f(name):\n    load_analysis(name)\n",
     )
     other = write(modules / "other_e.py", "from taipan.analysis import Analysis\n")
     before = [version(path, analysis=modules / "mine") for path in (reader, other)]

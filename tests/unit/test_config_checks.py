@@ -685,6 +685,8 @@ SYSTEMATICS = {
     ),
     "unknown alternative": ("nlo", {"datasets": ["Z3"]}, ".datasets[0]: 'Z3' is not a simulated "),
     "alternative twice": ("nlo", {"datasets": ["Z2", "Z2"]}, ".datasets[1]: 'Z2' is a duplicate"),
+    "unknown alternative down": ("nlo", {"down": ["Z3"]}, ".down[0]: 'Z3' is not a simulated "),
+    "alternative up and down": ("nlo", {"down": ["Z2"]}, ".down[0]: 'Z2' is also one of "),
     "alternative from data": ("nlo", {"datasets": ["Data"]}, ".datasets[0]: 'Data' is not a simu"),
     "alternative that is the sample": (
         "nlo",

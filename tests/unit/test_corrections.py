@@ -116,6 +116,34 @@ def test_absurd_weight_of_a_correction_is_named(tmp_path: Path) -> None:
             correction.evaluate(quantities)
 
 
+def test_correction_that_turns_every_event_negative_is_named(tmp_path: Path) -> None:
+    document = write_corrections({"w": ("pt", [0.0, 20.0, 40.0], np.array([-1.0, 0.0]))})
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(document))
+    correction = read_correction("w", Weight(file=str(path)), QUANTITIES)
+    momenta = np.array([10.0] * 6 + [30.0] * 6)
+    expected = "^weights.w: the correction gives no positive number for any of 12 events .-1 to 0;"
+    with pytest.raises(TaipanError, match=expected):
+        correction.evaluate({"passes": np.ones(12, bool), "pt": momenta})
+
+
+def test_event_for_which_a_correction_is_not_finite_is_shown(tmp_path: Path) -> None:
+    document = write_corrections({"w": ("pt", [0.0, 20.0, 40.0], np.array([1.0, 2.0]))})
+    formula = {
+        "nodetype": "formula", "expression": "log(x-20)", "parser": "TFormula",
+        "variables": ["pt"],
+    }  # fmt: skip
+    document["corrections"][0]["data"] = formula
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(document))
+    correction = read_correction("w", Weight(file=str(path)), QUANTITIES)
+    expected = (
+        r"^weights.w: the correction gives a number not finite \(1 of 3 events, such as pt = 10;"
+    )
+    with pytest.raises(TaipanError, match=expected):
+        correction.evaluate({"passes": np.ones(3, bool), "pt": np.array([25.0, 10.0, 30.0])})
+
+
 def test_correction_that_is_zero_for_all_events_is_named(tmp_path: Path) -> None:
     """The sample vanished from the templates of the variation without a word."""
     document = write_corrections({"w": ("pt", [0.0, 20.0, 40.0], np.array([0.0, 1.0]))})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.checks.configuration import check_config
 from taipan.columns.derived import add_quantities
 from taipan.config.load import load_catalogue, read_config

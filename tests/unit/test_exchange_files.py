@@ -126,7 +126,7 @@ def test_one_side_is_reflected_only_if_told_so(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sigals": ["sig"]}, "sigals: not a key; did you mean 'signals'? (file, "),
+        ({"signls": ["sig"]}, "signls: not a key; did you mean 'signals'? (file, "),
         ({"signals": ["sgi"]}, "sample 'sgi' is in no region; did you mean 'sig'? (bkg, "),
         ({"signals": []}, "signals: list is not allowed"),
         ({"regions": ["XR"]}, "region 'XR' has no 'XR/data_obs'"),

@@ -87,6 +87,20 @@ def test_alternative_sample_fills_its_variation_alone() -> None:
     assert cell(nominal, "high", "nominal") == [1.0, 2.0, 4.0, 24.0]
 
 
+def test_alternative_sample_of_each_direction_fills_its_own() -> None:
+    """A at +1σ and B at -1σ."""
+    other = make_systematic(kind="sample", samples=["sig"], datasets=["A"], down=["B"])
+    fill = settings(v=other)
+    assert [v.name for v in fill.variations] == ["v_up", "v_down"]
+    for name, label in (("A", "v_up"), ("B", "v_down")):
+        found = fill_dataset(dataset(name), ANALYSIS, fill, None)[0]["x"]
+        assert list(found.axes["variation"]) == ["nominal", label]
+        assert cell(found, "high", label) == [1.0, 2.0, 4.0, 24.0]
+        assert cell(found, "high", "nominal") == [0.0] * 4
+    nominal = fill_dataset(dataset(), ANALYSIS, fill, None)[0]["x"]
+    assert list(nominal.axes["variation"]) == ["nominal"]
+
+
 def test_event_with_the_features_of_before_is_not_scored_again() -> None:
     """The shift moves y of every event and x of one."""
     seen: list[list[float]] = []

@@ -15,7 +15,7 @@ NAMES = re.compile(
 """Samples, regions, quantities and labels of H→ττ."""
 OF_ONE = ("src/taipan/fastsim", "src/taipan/estimates")
 """The simulation of H→ττ; methods of estimating, each with its own names."""
-CHOSEN = ("src/taipan/config/model.py", '        "htautau",')
+CHOSEN = ("src/taipan/analysis_folder.py", 'DEFAULT_ANALYSIS = "htautau"')
 """The one line that says which analysis is run where none is named."""
 
 

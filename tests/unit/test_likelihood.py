@@ -312,6 +312,28 @@ def test_variation_outside_its_regions_merges_no_bins():
     assert ("tau_energy_scale", "normsys") not in modifiers_of(workspace, "signal", "ZTT")
 
 
+@pytest.mark.parametrize(("bin_", "side"), [(0, "below"), (-1, "above")])
+def test_events_that_are_all_in_an_edge_bin_are_reported(bin_, side):
+    """Edges in MeV of a quantity in GeV: one bin was fitted without a word."""
+    histogram = make_histogram()
+    places = [i for i, name in enumerate(histogram.axes[1]) if name in ("signal", "ss_signal")]
+    for content in ("value", "variance"):
+        view = histogram.view(flow=True)[content]
+        for place in places:  # and the source of its estimate
+            total = view[:, place].sum(axis=-1)
+            view[:, place] = 0.0
+            view[:, place, :, bin_] = total  # all beyond the edge
+    _, record = build(histogram)
+    (said,) = (text for text in record["warnings"] if "another unit" in text)
+    edges = histogram.axes[3].edges
+    low, high = (edges[0], edges[1]) if side == "below" else (edges[-2], edges[-1])
+    assert said == (
+        f"region signal: every event is in the bin {low:g} to {high:g} or {side} it; the binning "
+        "may be in another unit"
+    )
+    assert not [text for text in build(make_histogram())[1]["warnings"] if "another unit" in text]
+
+
 def test_simulated_process_without_positive_yield_is_an_error():
     with pytest.raises(
         LikelihoodError, match=r"sample TT, region w_control: Σw = -2500; the yield"

@@ -9,8 +9,11 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "taipan"
 
-FRONTS = ("stages", "cli")
-"""A stage or a command is called as what it hands its files to: `build_workspace`, `skim`."""
+FRONTS = ("stages", "cli", "exchange")
+"""A stage or a command is called as what it hands its files to: `build_workspace`, `skim`.
+
+Datacards have words of their own, such as the columns and the processes of a card.
+"""
 CONVENTIONS = {
     "Array": "arrays of the type that a module works with",
     "FIGURES": "figures of a stage",

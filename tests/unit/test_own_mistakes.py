@@ -11,11 +11,13 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from taipan.analysis import SkimContext, load_analysis
+from taipan.analysis import SkimContext
 from taipan.analysis_folder import explain_own_error, import_part
+from taipan.analysis_selection import load_analysis
 from taipan.checks.configuration import check_config
 from taipan.cli.main import main
 from taipan.columns import selection as tp
+from taipan.columns.compute import Computation, Step
 from taipan.columns.event_block import EventBlock, Lists
 from taipan.config.load import load_catalogue, read_config
 from taipan.errors import TaipanError
@@ -51,6 +53,31 @@ MISTAKES = {
     "quantity without a meaning": (
         ("selection.py", '    "met": "missing transverse momentum [GeV]",\n', ""),
         "selection.py: selection 'demo', quantities: 'met' is computed but not described",
+    ),
+    "quantity that is a list": (
+        ("selection.py", '"pt_1": first.pt', '"pt_1": muons.pt'),
+        "selection.py: selection 'demo', quantities: 'pt_1' is a list of values an event (take "
+        "one object, such as [:, 0], or ak.sum or ak.any with axis=1); allowed: one value an event",
+    ),
+    "quantity that is an object": (
+        ("selection.py", '"pt_1": first.pt', '"pt_1": first'),
+        "selection.py: selection 'demo', quantities: 'pt_1' is an object of pt, eta, phi, mass "
+        "(take one of them, such as .pt); allowed: one value an event",
+    ),
+    "sum over all events": (
+        ("selection.py", '"pt_1": first.pt', '"pt_1": ak.sum(muons.pt)'),
+        "selection.py: selection 'demo', quantities: 'pt_1' is one value for all events together "
+        "(sums and the like need axis=1); allowed: one value an event",
+    ),
+    "cut on each object": (
+        ("selection.py", "ak.num(events.Muon) >= 2}", "events.Muon.pt > 20}"),
+        "selection.py: selection 'demo', cuts: 'two muons' is a list of values an event (take one "
+        "object, such as [:, 0], or ak.sum or ak.any with axis=1); allowed: one value an event",
+    ),
+    "trigger that is a constant": (
+        ("selection.py", "return events.HLT.Mu50 & (events.nMuon >= 2)", "return True"),
+        "selection.py: selection 'demo', trigger: what it returns is one value for all events "
+        "together (sums and the like need axis=1); allowed: one value an event",
     ),
     "bracket that is not closed": (
         ("selection.py", "ak.num(events.Muon) >= 2}", "ak.num(events.Muon) >= 2"),
@@ -165,6 +192,23 @@ def diphoton(**fields: tp.Field) -> Any:
         return {"m_gg": (events.Photon[:, 0] + events.Photon[:, 1]).mass}
 
     return selection.build()
+
+
+@pytest.mark.parametrize(
+    ("passes", "values", "message"),
+    [
+        (2, 2, "'passes' has 2 values (allowed: 3, one for each event)"),
+        (3, 1, "'x' has 1 values (allowed: 2, one for each event that passes)"),
+    ],
+)
+def test_numbers_of_other_events_are_refused(passes: int, values: int, message: str) -> None:
+    def function(events: Any) -> dict[str, Any]:
+        return {"passes": np.array([True, True, False])[:passes], "x": np.ones(values)}
+
+    step = Step(function, ("PV_npvs",), (), ("x",))
+    computation = Computation((step,), {}, {"PV_npvs": "int32"})
+    with pytest.raises(TaipanError, match=re.escape(message)):
+        computation.compute({"PV_npvs": np.arange(3)})
 
 
 def test_a_declared_field_is_read_in_the_skim() -> None:

@@ -45,6 +45,8 @@ from taipan.plotting.style import (
     make_printable,
     new_figure,
     save_figure,
+    shrink_to_fit,
+    write_result,
 )
 from taipan.plotting.systematic_numbers import FittedModel, systematic_numbers
 from taipan.plotting.systematics import systematic_figure
@@ -317,12 +319,45 @@ def test_figures_name_another_parameter_of_interest() -> None:
     result = {**fit_result(), "poi": "ttbar_norm"}
     config = make_config()
     arguments = (SCORE, config.samples, config.regions, HEADER)
-    assert r"\hat{\mathrm{ttbar\_norm}} = -2.50" in texts(
+    assert r"$\mathrm{ttbar\_norm} = -2.50" in texts(
         fit_figure(fit_numbers(result, "postfit", *arguments))
     )
     assert "Signal (ttbar_norm = 1) × 5" in texts(
         fit_figure(fit_numbers(result, "prefit", *arguments))
     )
+
+
+def test_label_of_a_region_is_no_wider_than_its_panel() -> None:
+    figure = new_figure(2.0, 2.0)
+    axes = figure.add_subplot()
+    long, short = axes.text(0.0, 0.5, "150 < m < 250 GeV, same sign"), axes.text(0.0, 0.2, "SS")
+    size = short.get_size()
+    for text in (long, short):
+        shrink_to_fit(text, axes)
+    assert 0.8 < long.get_window_extent().width / axes.get_window_extent().width < 0.92
+    assert short.get_size() == size
+
+
+def test_names_of_few_parameters_leave_room_for_the_header() -> None:
+    header = {**HEADER, "label": "CMS Open Data", "energy": 13.0}
+    numbers = {"names": ["mu", "a"], "matrix": [[1.0, 0.1], [0.1, 1.0]], "header": header}
+    figure = correlation_figure({**numbers, "observable": "nn_score", "kind": "expected"})
+    left, right = (item.get_window_extent() for item in figure.axes[0].texts[-2:])
+    assert left.x1 < right.x0
+
+
+@pytest.mark.parametrize(
+    ("value", "sigma", "text"),
+    [
+        (0.9979, 0.0197, r"0.998 \pm 0.020"),
+        (4.6, 5.68, r"4.60 \pm 5.68"),
+        (0.0, 0.0, r"0.00 \pm 0.00"),
+    ],
+)
+def test_results_on_figures_have_two_digits_of_the_uncertainty(
+    value: float, sigma: float, text: str
+) -> None:
+    assert write_result(value, sigma) == text
 
 
 @pytest.mark.parametrize(

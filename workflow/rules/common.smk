@@ -16,7 +16,7 @@ from functools import cache
 
 from snakemake.exceptions import WorkflowError
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.checks.coverage import check_strengths
 from taipan.checks.decorrelation import OWN
 from taipan.checks.configuration import check_access, check_config

@@ -15,7 +15,8 @@ import hist
 import numpy as np
 
 from taipan import metrics
-from taipan.analysis import Analysis, load_analysis
+from taipan.analysis import Analysis
+from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.decorrelation import CheckSettings, judge_decorrelation

@@ -98,6 +98,7 @@ def _check_names(config: Config) -> Problems:
             used.update(dict.fromkeys(sample.estimate.parameters, f"samples.{name}.estimate"))
     for path, name in [
         ("fit.poi", config.fit.poi),
+        *((f"fit.parameters_of_interest.{name}", name) for name in config.fit.pois[1:]),
         *zip(free, config.fit.free_normalisations, strict=True),
         *((f"systematics.{name}", name) for name in config.systematics),
     ]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from taipan.config.base import LARGEST_NUMBER
 from taipan.config.model import Config
+from taipan.config.sections.fit import find_unscaled
 from taipan.config.sections.regions import YIELD, Region
 from taipan.suggestions import unknown
 
@@ -47,14 +48,32 @@ def check_fit(config: Config) -> Problems:
         )
     if fit.observable == fit.reference:
         yield f"fit.reference: '{fit.reference}' is already fit.observable; set it to null for none"
-    floating: dict[str, str] = {}
-    for parameter, sample in fit.free_normalisations.items():
+    signals = [name for name, sample in config.samples.items() if sample.role == "signal"]
+    yield from find_unscaled(fit, signals)
+    yield from _check_normalisations(config)
+
+
+def _check_normalisations(config: Config) -> Problems:
+    """Yield one line a problem of `fit.free_normalisations`."""
+    floating: dict[tuple[str, str], str] = {}
+    regions = fitted_regions(config)
+    for parameter, factor in config.fit.normalisations.items():
         path = f"fit.free_normalisations.{parameter}"
-        if sample not in config.samples:
-            yield unknown(path, sample, "sample", config.samples)
-        elif sample in floating:
-            yield f"{path}: the normalisation of '{sample}' is already free ({floating[sample]})"
-        floating.setdefault(sample, parameter)
+        yield from (
+            unknown(path, name, "fitted region", regions)
+            for name in factor.regions or ()
+            if name not in regions
+        )
+        for sample in factor.samples:
+            if sample not in config.samples:
+                yield unknown(path, sample, "sample", config.samples)
+                continue
+            places = [(sample, region) for region in factor.regions or regions]
+            taken = [floating[place] for place in places if place in floating]
+            if taken:
+                yield f"{path}: the normalisation of '{sample}' is already free ({taken[0]})"
+            for place in places:
+                floating.setdefault(place, parameter)
 
 
 def _check_own_observable(name: str, region: Region, config: Config) -> Problems:

@@ -41,8 +41,8 @@ def config() -> None:
 @_root
 def check(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
     """Check the configuration, with overlays, and say what it holds."""
-    from taipan.analysis import load_analysis
     from taipan.analysis_choice import read_trusted
+    from taipan.analysis_selection import load_analysis
     from taipan.checks.configuration import check_config
     from taipan.checks.describe import describe_config
     from taipan.config.load import load_catalogue
@@ -59,8 +59,8 @@ def check(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
 @_root
 def quantities(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
     """List the quantities and shifts of the analysis."""
-    from taipan.analysis import load_analysis
     from taipan.analysis_choice import read_trusted
+    from taipan.analysis_selection import load_analysis
     from taipan.checks.describe import describe_quantities
 
     read, folder = read_trusted(overlays, root, analysis)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.columns.events import Events, PaddedSource
+from taipan.errors import TaipanError
 
 Array = NDArray[Any]
 Columns = Mapping[str, NDArray[Any]]
@@ -116,15 +117,25 @@ class Computation:
         else:
             made = dict(step.function(events))
             rows = _to_numpy(made.pop("passes", np.ones(n, dtype=bool))).astype(bool)
+            _check_length("passes", rows, n)
             out["passes"] = rows
         whole = bool(rows.all())
         for name in step.makes:
             values = _to_numpy(made[name])
+            _check_length(name, values, int(rows.sum()), n)
             if not whole:
                 spread = out[name].copy() if name in out else np.full(n, np.nan)
                 spread[rows] = values if len(values) != n or rows is wanted else values[rows]
                 values = spread
             out[name] = values
+
+
+def _check_length(name: str, values: Array, *allowed: int) -> None:
+    if len(values) not in allowed:
+        raise TaipanError(
+            f"quantities of the selection: '{name}' has {len(values)} values (allowed: "
+            f"{allowed[0]}, one for each event{' that passes' if len(allowed) > 1 else ''})"
+        )
 
 
 def _to_numpy(values: Any) -> Array:

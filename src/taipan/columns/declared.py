@@ -147,20 +147,22 @@ class Declared:
         if self.trigger is None:
             return ()
         with recording(self.known) as seen:
-            self.trigger(Events(RecordingSource()))
+            mask = self.trigger(Events(RecordingSource()))
         objects = [name for name in seen if is_object(name)]
         if objects:
             raise TaipanError(
                 f"selection '{self.name}', trigger: '{objects[0]}' is a list of objects (allowed: "
                 "branches with one value an event; objects belong to cuts)"
             )
+        self._check_shape("trigger", "what it returns", mask)
         return tuple(seen)
 
     def _record_skim(self, is_data: bool) -> tuple[str, ...]:
         with recording(self.known) as seen:
             events = Events(RecordingSource(), is_data=is_data, objects=self.selectors)
             if self.cuts is not None:
-                self.cuts(events)
+                for name, mask in self.cuts(events).items():
+                    self._check_shape("cuts", f"'{name}'", mask)
             for collection, rule in self.objects.items():
                 objects = getattr(events, collection)
                 for new in rule.new.values():
@@ -176,6 +178,8 @@ class Declared:
             with recording(self.known) as seen:
                 events = Events(RecordingSource(), objects=self.selectors)
                 made = dict(rule.function(events, known) if steps else rule.function(events))
+            for name, values in made.items():
+                self._check_shape("quantities", f"'{name}'", values)
             made.pop("passes", None)
             self._check_described(rule, made)
             columns = tuple(seen)
@@ -189,6 +193,25 @@ class Declared:
                 )
             steps.append(Step(rule.function, columns, tuple(known.seen), tuple(rule.meanings)))
         return steps, found
+
+    def _check_shape(self, function: str, what: str, values: Any) -> None:
+        """Refuse what is not one number or answer an event."""
+        fields = ak.fields(values) if isinstance(values, ak.Array) else []
+        dimensions = getattr(values, "ndim", 0)
+        if fields:
+            found = f"is an object of {', '.join(fields[:4])} (take one of them, such as .pt)"
+        elif dimensions == 0:
+            found = "is one value for all events together (sums and the like need axis=1)"
+        elif dimensions > 1:
+            found = (
+                "is a list of values an event (take one object, such as [:, 0], or ak.sum or "
+                "ak.any with axis=1)"
+            )
+        else:
+            return
+        raise TaipanError(
+            f"selection '{self.name}', {function}: {what} {found}; allowed: one value an event"
+        )
 
     def _check_described(self, rule: QuantityRule, made: Mapping[str, Any]) -> None:
         for name in (*made, *rule.meanings):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from taipan.analysis import load_analysis
 from taipan.analysis_choice import find_shipped, read_trusted, trusted_folder
+from taipan.analysis_selection import load_analysis
 from taipan.config.load import RUN_FILE, load_config
 from taipan.config.model import Run
 from taipan.remote.mirrors import is_url

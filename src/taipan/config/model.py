@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 from pydantic.json_schema import SkipJsonSchema
 
+from taipan.analysis_folder import DEFAULT_ANALYSIS
 from taipan.config.base import Name, Place, Positive, Strict
 from taipan.config.sections.adversary import AdversaryScan
 from taipan.config.sections.coverage import Coverage
@@ -41,7 +42,7 @@ class Run(Strict):
     """Keys of `config/config.yaml` and its overlays."""
 
     analysis: Place = Field(
-        "htautau",
+        DEFAULT_ANALYSIS,
         min_length=1,
         description="Name of an analysis, which is a folder of `config/analyses`, or the path of a "
         "folder elsewhere, with a `/` in it (`./mine`). Code in it runs.",

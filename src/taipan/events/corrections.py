@@ -78,13 +78,23 @@ class EventCorrection:
         except (RuntimeError, IndexError, ValueError) as error:
             raise TaipanError(f"weights.{self.name}: the correction refuses: {error}") from error
         if not np.all(np.isfinite(weights)):
-            raise TaipanError(f"weights.{self.name}: the correction gives a number not finite")
+            bad = int(np.flatnonzero(~np.isfinite(weights))[0])
+            given = ", ".join(
+                f"{name} = {quantities[name][bad]:g}"
+                for name in self.inputs
+                if isinstance(name, str) and name in quantities
+            )
+            raise TaipanError(
+                f"weights.{self.name}: the correction gives a number not finite "
+                f"({np.count_nonzero(~np.isfinite(weights))} of {n} events, such as "
+                f"{given or 'all'}; mend its file, or its inputs)"
+            )
         _refuse_absurd(self.name, weights[known])
         return weights
 
 
 def _refuse_absurd(name: str, weights: Array) -> None:
-    """Refuse a weight far above the median, which outweighs the sample, and nothing but zeros."""
+    """Refuse a weight far above the median, which outweighs the sample, and nothing above zero."""
     sizes = np.abs(weights[weights != 0.0])
     if not len(sizes):
         if len(weights) >= _SOME:
@@ -93,6 +103,11 @@ def _refuse_absurd(name: str, weights: Array) -> None:
                 "nothing would be left of them (mend its file, or its inputs)"
             )
         return
+    if len(weights) >= _SOME and not np.any(weights > 0.0):
+        raise TaipanError(
+            f"weights.{name}: the correction gives no positive number for any of {len(weights)} "
+            f"events ({weights.min():.6g} to {weights.max():.6g}; mend its file, or its inputs)"
+        )
     median, largest = float(np.median(sizes)), float(sizes.max())
     if largest > LARGEST_RATIO * median:
         raise TaipanError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from taipan.config.sections.regions import Region
@@ -30,6 +30,11 @@ class Variation:
     name: str
     systematic: Systematic
     sign: float
+
+    @property
+    def alternatives(self) -> Sequence[str]:
+        """Datasets that are filled in place of those of the samples."""
+        return self.systematic.replacements(self.sign)
 
     def applies(self, sample: str, region: str) -> bool:
         """Tell whether it changes this sample in this region."""

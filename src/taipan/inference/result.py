@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from taipan.inference.blinding import refuse_bounds, signal_regions
 from taipan.inference.compile import compile_model
+from taipan.inference.contour import ParameterPlane, contours_to_json, find_contours
 from taipan.inference.errors import FitError
 from taipan.inference.fit import FitResult
 from taipan.inference.goodness import (
@@ -64,8 +66,10 @@ def run_inference(
     Returns
     -------
     dict
-        ``observable``, ``poi``, ``blinded``, ``expected`` and ``observed`` (None if blinded);
-        the layout is described in ``docs/fit.md``. Plain numbers only.
+        ``observable``, ``poi``, ``blinded``, ``expected`` and ``observed`` (None if blinded); with
+        several measurements in the workspace also ``others`` (parameter of interest → ``expected``
+        and ``observed``) and ``contours`` of each pair. The layout is described in ``docs/fit.md``.
+        Plain numbers only.
 
     Raises
     ------
@@ -78,20 +82,60 @@ def run_inference(
     asimov = compiled.asimov(compiled.nominal(1.0))
     blinded = bool(record["blinded"])
     members = default_groups(compiled, parameter_kinds(workspace), _named(compiled, groups or {}))
-    expected, _ = _result("expected", compiled, asimov, edges, confidence_level, members)
-    observed = None
+    expected, expected_best = _result(
+        "expected", compiled, asimov, edges, confidence_level, members
+    )
+    observed, best = None, None
     if not blinded:
         observed, best = _result(
             "observed", compiled, compiled.observed, edges, confidence_level, members
         )
         observed |= _agreement(workspace, compiled, best)
+    fits = {"expected": (asimov, expected_best)}
+    if best is not None:
+        fits["observed"] = (compiled.observed, best)
     return {
         "observable": str(record["observable"]),
         "poi": poi,
         "blinded": blinded,
         "expected": expected,
         "observed": observed,
+        **_several(workspace, compiled, fits, confidence_level, members),
     }
+
+
+def _several(
+    workspace: Mapping[str, Any],
+    model: CompiledModel,
+    fits: Mapping[str, tuple[Array, FitResult]],
+    level: float,
+    groups: Mapping[str, Sequence[int]],
+) -> dict[str, Any]:
+    """Give the results of the other parameters of interest, and the contours of each pair.
+
+    `fits` are those of the first one, by title: the model and its best fit are the same.
+    """
+    names = [item["config"]["poi"] for item in workspace["measurements"]]
+    if len(names) == 1:
+        return {}
+    others: dict[str, Any] = {name: {"expected": None, "observed": None} for name in names[1:]}
+    contours: list[dict[str, Any]] = [
+        {"parameters": list(pair), "expected": None, "observed": None}
+        for pair in itertools.combinations(names, 2)
+    ]
+    for measurement in workspace["measurements"][1:]:
+        name = measurement["config"]["poi"]
+        own = compile_model(workspace, measurement=measurement["name"])
+        for title, (data, _) in fits.items():
+            others[name][title] = _numbers(f"{title}, {name}", own, data, level, groups)[0]
+    for item in contours:
+        for title, (data, best) in fits.items():
+            try:
+                plane = ParameterPlane(model, data, best, item["parameters"])
+                item[title] = contours_to_json(plane, find_contours(plane))
+            except FitError as error:
+                raise FitError(f"{title} result: {error}") from error
+    return {"others": others, "contours": contours}
 
 
 def describe_parameters(model: CompiledModel, data: Array, best: FitResult) -> list[dict[str, Any]]:
@@ -147,6 +191,23 @@ def _result(
     level: float,
     groups: Mapping[str, Sequence[int]],
 ) -> tuple[dict[str, Any], FitResult]:
+    numbers, best = _numbers(title, model, data, level, groups)
+    content = {
+        **numbers,
+        "converged": True,
+        "nll": best.nll,
+        "parameters": describe_parameters(model, data, best),
+        "correlation": describe_correlation(model, best),
+        "prefit": prefit_yields(model, data, edges),
+        "postfit": postfit_yields(model, data, edges, best),
+    }
+    return content, best
+
+
+def _numbers(
+    title: str, model: CompiledModel, data: Array, level: float, groups: Mapping[str, Sequence[int]]
+) -> tuple[dict[str, Any], FitResult]:
+    """Give what is known of the parameter of interest."""
     start = time.perf_counter()
     try:
         profile = Profile(model, data)
@@ -159,8 +220,9 @@ def _result(
         raise FitError(f"{title} result: {error}") from error
     best = profile.best
     logger.info(
-        "%s: mu = %.3f ± %.3f, interval [%.3f, %.3f], %.2f sd, limit %.3f (expected %.3f), %.1f s",
+        "%s: %s = %.3f ± %.3f, interval [%.3f, %.3f], %.2f sd, limit %.3f (expected %.3f), %.1f s",
         title,
+        model.parameters.names[model.poi],
         profile.mu_hat,
         profile.sigma,
         low,
@@ -183,14 +245,8 @@ def _result(
             "expected": limit.band[2],
             "expected_band": without_nan(limit.band),
         },
-        "converged": True,
-        "nll": best.nll,
-        "parameters": describe_parameters(model, data, best),
-        "correlation": describe_correlation(model, best),
         "impacts": impacts_to_json(impacts),
         "breakdown": break_down(model, data, best, groups),
-        "prefit": prefit_yields(model, data, edges),
-        "postfit": postfit_yields(model, data, edges, best),
     }
     return content, best
 

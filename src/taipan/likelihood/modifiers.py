@@ -54,14 +54,12 @@ class Builder:
     def __init__(
         self,
         config: Config,
-        poi: str,
         estimate: MeasuredEstimate | None,
         *,
         prune: bool,
         smooth: bool = True,
     ) -> None:
         self.config = config
-        self.poi = poi
         self.estimate = estimate
         self.prune = prune
         self.smooth = smooth
@@ -81,7 +79,7 @@ class Builder:
         self._compare_samples(region)
         samples = []
         for name, counts in region.nominal.items():
-            modifiers = self._normalisations(name)
+            modifiers = self._normalisations(name, region.region)
             if name == region.estimated:
                 data = BinYields(
                     counts.values + sum(item.values for item in region.subtracted.values()),
@@ -106,7 +104,7 @@ class Builder:
         for name, counts in region.subtracted.items():
             partner = estimate.subtracted(name)
             modifiers = [
-                *self._normalisations(name),
+                *self._normalisations(name, region.region),
                 *self._transfer(partner, region.region),
                 *self._rates(name, partner, region.region),
             ]
@@ -142,11 +140,16 @@ class Builder:
         A systematic that changes templates of some of its samples only is warned of: what little
         a variation does to few events can be lost when bins are merged.
         """
-        for name in self.config.fit.free_normalisations:
+        for name, factor in self.config.fit.normalisations.items():
             if name not in self._met:
                 raise LikelihoodError(
-                    f"fit.free_normalisations.{name}: sample "
-                    f"{self.config.fit.free_normalisations[name]!r} is in no fitted region"
+                    f"fit.free_normalisations.{name}: {', '.join(factor.samples)}: in no fitted "
+                    f"region{'' if factor.regions is None else ' of ' + ', '.join(factor.regions)}"
+                )
+        for name in self.config.fit.pois:
+            if name not in self._met:
+                raise LikelihoodError(
+                    f"fit: the signals of parameter of interest {name!r} are in no fitted region"
                 )
         for name, systematic in self.config.systematics.items():
             if self.changes.get(name, 0.0) < SMALLEST_CHANGE:
@@ -172,13 +175,15 @@ class Builder:
                 change = max(largest_change(values, v) for v in (variation.up, variation.down))
                 self._sample_changes[key] = max(self._sample_changes.get(key, 0.0), change)
 
-    def _normalisations(self, sample: str) -> list[Modifier]:
+    def _normalisations(self, sample: str, region: str) -> list[Modifier]:
         names = [
-            name for name, target in self.config.fit.free_normalisations.items() if target == sample
+            name
+            for name, factor in self.config.fit.normalisations.items()
+            if sample in factor.samples and (factor.regions is None or region in factor.regions)
         ]
-        self._met.update(names)
         if self.config.samples[sample].role == "signal":
-            names.insert(0, self.poi)
+            names.insert(0, self.config.fit.find_poi(sample))
+        self._met.update(names)
         return [{"name": name, "type": "normfactor", "data": None} for name in names]
 
     def _transfer(self, sample: str, region: str) -> list[Modifier]:
@@ -290,7 +295,7 @@ class Builder:
     def _parameter(self, name: str, sample: str, region: str, part: TreatedPart) -> str:
         parameter = parameter_name(name, self.config.systematics[name], sample, region, part)
         owner = self.treatment.parameters.setdefault(parameter, name)
-        taken = {self.poi, *self.config.fit.free_normalisations}
+        taken = {*self.config.fit.pois, *self.config.fit.free_normalisations}
         if self.estimate is not None:
             taken.update(self.estimate.method.parameters)
         others = {*self.config.systematics} - {name}

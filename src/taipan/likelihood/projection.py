@@ -64,7 +64,7 @@ def project(
         for sample in channel["samples"]
         for modifier in sample["modifiers"]
     }
-    free = {config.fit.poi, *config.fit.free_normalisations}
+    free = {*config.fit.pois, *config.fit.free_normalisations}
     return {
         "factor": factor,
         "sigma": expected_sigma(workspace),

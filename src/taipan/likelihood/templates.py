@@ -175,6 +175,8 @@ def _collect_region(
     merge: bool,
 ) -> RegionTemplates:
     nominal, warnings = _nominal_yields(table, config, region)
+    if not config.regions[region].is_single_bin:
+        warnings += _warn_of_edges(table, nominal, region)
     acting = {n: s for n, s in shifted.items() if acts_in(config.systematics[n], region)}
     varied = {
         (name, sample): make_template_pair(table, name, sample, region, sides)
@@ -238,6 +240,20 @@ def _repair(
             done += describe_repair(sample, region, f"{name}_{direction}", before, scale)
         variations[name, sample] = TemplatePair(**sides)
     return counts, variations, tuple(done)
+
+
+def _warn_of_edges(table: Table, nominal: Mapping[str, BinYields], region: str) -> tuple[str, ...]:
+    """Say if everything is in the first or the last bin, as with edges of another unit."""
+    filled = np.flatnonzero(sum(item.variances for item in nominal.values()))
+    edges = table.edges
+    last = len(edges) - 2
+    if last < 1 or len(filled) != 1 or filled[0] not in (0, last):
+        return ()
+    side = "below" if filled[0] == 0 else "above"
+    return (
+        f"region {region}: every event is in the bin {edges[filled[0]]:g} to "
+        f"{edges[filled[0] + 1]:g} or {side} it; the binning may be in another unit",
+    )
 
 
 def _merge_counts(counts: Mapping[str, BinYields], starts: Sequence[int]) -> dict[str, BinYields]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from taipan.bin_statistics import find_groups, list_uncounted
 from taipan.config.model import Config
+from taipan.config.sections.fit import find_unscaled
 from taipan.estimates.registry import find_estimate, read_estimate
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.errors import LikelihoodError
@@ -77,12 +78,12 @@ def build_workspace(
     MergeError
         If the bins of a region cannot be made fittable.
     """
-    poi = _parameter_of_interest(config)
-    _check_names(config, poi)
+    _check_parameters_of_interest(config)
+    _check_names(config)
     estimate = read_estimate(config.samples, transfer)
     own = _read_own(config, observable, others or {})
     regions = collect_regions(read_table(templates, observable), config, estimate, own=own)
-    builder = Builder(config, poi, estimate, prune=True)
+    builder = Builder(config, estimate, prune=True)
     workspace = _workspace(builder, regions)
     builder.check_everything_acts()
     uncounted = list(list_uncounted(find_groups(workspace)))
@@ -93,7 +94,7 @@ def build_workspace(
         raise LikelihoodError("data: no event in any fitted region")
     sigmas = None
     if builder.treatment.pruned:
-        complete = _workspace(Builder(config, poi, estimate, prune=False), regions)
+        complete = _workspace(Builder(config, estimate, prune=False), regions)
         sigmas = {
             "without_pruning": expected_sigma(complete),
             "with_pruning": expected_sigma(workspace),
@@ -130,12 +131,12 @@ def build_fine_workspace(
     Parameters are those of :func:`build_workspace`. Nothing is merged, smoothed, pruned or
     repaired.
     """
-    poi = _parameter_of_interest(config)
+    _check_parameters_of_interest(config)
     estimate = read_estimate(config.samples, transfer)
     own = _read_own(config, observable, others or {})
     table = read_table(templates, observable)
     regions = collect_regions(table, config, estimate, own=own, merge=False)
-    return _workspace(Builder(config, poi, estimate, prune=False, smooth=False), regions)
+    return _workspace(Builder(config, estimate, prune=False, smooth=False), regions)
 
 
 def _read_own(
@@ -158,12 +159,12 @@ def _read_own(
 
 def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str, Any]:
     config, blinded = builder.config, not builder.config.fit.unblind
+    bounds = {
+        **dict.fromkeys(config.fit.pois, config.fit.poi_range),
+        **dict.fromkeys(config.fit.free_normalisations, FREE_RANGE),
+    }
     parameters = [
-        {"name": builder.poi, "bounds": [list(config.fit.poi_range)], "inits": [1.0]},
-        *(
-            {"name": name, "bounds": [list(FREE_RANGE)], "inits": [1.0]}
-            for name in config.fit.free_normalisations
-        ),
+        {"name": name, "bounds": [list(limits)], "inits": [1.0]} for name, limits in bounds.items()
     ]
     return {
         "channels": [builder.channel(region) for region in regions],
@@ -171,24 +172,31 @@ def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str
             {"name": region.region, "data": _observation(region, config, blinded)}
             for region in regions
         ],
+        # pyhf's measurements have one parameter of interest each
         "measurements": [
-            {"name": config.analysis, "config": {"poi": builder.poi, "parameters": parameters}}
+            {
+                "name": config.analysis if i == 0 else f"{config.analysis}_{poi}",
+                "config": {"poi": poi, "parameters": parameters},
+            }
+            for i, poi in enumerate(config.fit.pois)
         ],
         "version": "1.0.0",
     }
 
 
-def _parameter_of_interest(config: Config) -> str:
+def _check_parameters_of_interest(config: Config) -> None:
     low, high = config.fit.poi_range
     if not low < 1.0 < high:
         raise LikelihoodError(f"fit.poi_range: [{low:g}, {high:g}] must contain 1")
-    if not any(sample.role == "signal" for sample in config.samples.values()):
+    signals = [name for name, sample in config.samples.items() if sample.role == "signal"]
+    if not signals:
         raise LikelihoodError("samples: none has `role: signal`, so there is nothing to measure")
-    return config.fit.poi
+    for problem in find_unscaled(config.fit, signals):
+        raise LikelihoodError(problem)
 
 
-def _check_names(config: Config, poi: str) -> None:
-    taken: dict[str, str] = {poi: "fit.poi"}
+def _check_names(config: Config) -> None:
+    taken: dict[str, str] = dict.fromkeys(config.fit.pois, "fit.poi")
     reserved = {
         f"staterror_{region}{suffix}": "the statistics of a region"
         for region in config.regions
@@ -212,12 +220,13 @@ def _check_names(config: Config, poi: str) -> None:
             if name in taken:
                 raise LikelihoodError(f"{section}.{name}: the name is taken by {taken[name]}")
             taken[name] = section
-    for name, sample in config.fit.free_normalisations.items():
-        if sample not in config.samples:
-            raise LikelihoodError(
-                f"fit.free_normalisations.{name}: {sample!r} is not a sample "
-                f"({', '.join(config.samples)})"
-            )
+    for name, factor in config.fit.normalisations.items():
+        for sample in factor.samples:
+            if sample not in config.samples:
+                raise LikelihoodError(
+                    f"fit.free_normalisations.{name}: {sample!r} is not a sample "
+                    f"({', '.join(config.samples)})"
+                )
 
 
 def _observation(region: RegionTemplates, config: Config, blinded: bool) -> list[float]:

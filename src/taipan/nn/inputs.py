@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from taipan.analysis import Analysis, load_analysis
+from taipan.analysis import Analysis
+from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.estimates.registry import MeasuredEstimate, read_estimate

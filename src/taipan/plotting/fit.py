@@ -20,7 +20,15 @@ from taipan.plotting.stack import (
     legend_entries,
     signal_factor,
 )
-from taipan.plotting.style import add_header, house_style, inch_margins, new_figure, write_parameter
+from taipan.plotting.style import (
+    add_header,
+    house_style,
+    inch_margins,
+    new_figure,
+    shrink_to_fit,
+    write_estimate,
+    write_result,
+)
 
 _WIDE, _NARROW, _HEIGHT = 5.2, 1.9, 4.6  # inches: a distribution, a single bin, both
 
@@ -175,7 +183,8 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
         if any(panel["signal"]) and not stacked:
             overlay = {"yields": panel["signal"], "factor": factor}
         draw_stack(main, ratio, panel, samples, overlay=overlay, stacked=stacked, log=True)
-        main.text(0.04, 0.965, panel["region_label"], transform=main.transAxes, va="top")
+        label = main.text(0.04, 0.965, panel["region_label"], transform=main.transAxes, va="top")
+        shrink_to_fit(label, main)
         if panel["single_bin"]:
             ratio.set_xticks([])
             ratio.set_xlabel("Yield", loc="center")
@@ -211,6 +220,6 @@ def _name_strength(numbers: Mapping[str, Any]) -> str:
 def _title(numbers: Mapping[str, Any]) -> str:
     if numbers["stage"] == "prefit":
         return "Prefit"
-    poi = write_parameter(numbers["poi"])
-    text = rf"$\hat{{{poi}}} = {numbers['mu']:.2f} \pm {numbers['mu_sigma']:.2f}$"
+    found = write_result(numbers["mu"], numbers["mu_sigma"])
+    text = f"${write_estimate(numbers['poi'])} = {found}$"
     return f"Postfit, {text}" + (", expected (blinded)" if numbers["kind"] == "expected" else "")

@@ -21,7 +21,7 @@ from taipan.plotting.style import (
     house_style,
     new_figure,
     save_figure,
-    write_parameter,
+    write_estimate,
 )
 
 # Parameters that an impacts plot shows; the file of the result has all.
@@ -106,8 +106,7 @@ def impact_figure(numbers: Mapping[str, Any]) -> Figure:
         top.barh(places, after, height=0.75, color=colour, alpha=0.55, label=f"Impact, {label}")
     reach = max([1e-9, *(abs(v) for row in rows for v in (row["prefit"] or row["postfit"]))])
     top.set_xlim(-1.15 * reach, 1.15 * reach)
-    poi = write_parameter(numbers["poi"])
-    top.set_xlabel(rf"$\Delta\hat{{{poi}}}$")
+    top.set_xlabel(rf"$\Delta {write_estimate(numbers['poi'])}$")
     for place, row in zip(places, rows, strict=True):
         if row["pull"] is None:
             text = f"{row['value']:.2f} ± {row['sigma']:.2f}"

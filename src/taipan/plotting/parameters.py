@@ -160,7 +160,7 @@ def correlation_figure(numbers: Mapping[str, Any]) -> Figure:
         Of :func:`correlation_numbers`.
     """
     names, matrix = numbers["names"], np.asarray(numbers["matrix"])
-    size = max(0.3 * len(names), 2.5)
+    size = max(0.3 * len(names), 4.4)  # the header needs this width
     figure = new_figure(size + 3.0, size + 2.15)
     grid = figure.add_gridspec(1, 1, **inch_margins(figure, 1.85, 1.15, 1.75, 0.4))
     axes = figure.add_subplot(grid[0])

@@ -7,6 +7,7 @@ that makes one runs inside :func:`house_style`.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ SIGNAL_COLOUR = "#c91f37"
 CYCLE = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 
 _SIZE = 10.0
+_SMALLEST = 4.0  # points
 _OVERRIDES: dict[str, Any] = {
     "font.size": _SIZE,
     # the first font has no Greek letters: those come from the second
@@ -122,6 +124,28 @@ def with_unit(label: str, unit: str) -> str:
 def write_parameter(name: str) -> str:
     """Write a parameter of the fit in mathematics, without the dollar signs."""
     return r"\mu" if name == "mu" else rf"\mathrm{{{name}}}".replace("_", r"\_")
+
+
+def write_estimate(name: str) -> str:
+    """Write the fitted value of a parameter in mathematics; a word gets no hat."""
+    return r"\hat{\mu}" if name == "mu" else write_parameter(name)
+
+
+def write_result(value: float, sigma: float) -> str:
+    """Write value ± uncertainty in mathematics, with two digits of the uncertainty at least."""
+    decimals = 2 if sigma <= 0.0 else max(2, 1 - math.floor(math.log10(sigma)))
+    return rf"{value:.{decimals}f} \pm {sigma:.{decimals}f}"
+
+
+def shrink_to_fit(text: Text, axes: Axes) -> None:
+    """Make a text smaller until it is not wider than its axes."""
+    figure = axes.figure
+    make_printable(figure)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    room = 0.9 * axes.get_window_extent(renderer).width
+    # letters are rounded to pixels: the width is not proportional to the size
+    while (width := text.get_window_extent(renderer).width) > room and text.get_size() > _SMALLEST:
+        text.set_size(max(_SMALLEST, 0.98 * text.get_size() * room / width))
 
 
 def make_printable(figure: Figure) -> None:

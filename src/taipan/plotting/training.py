@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from taipan.metrics.registry import EPOCH_METRICS
@@ -92,6 +93,7 @@ def learning_figure(numbers: Mapping[str, Any]) -> Figure:
             best = network["best_epoch"]
             place.plot(best + 1, curves["validation"][best], "o", color=colour, ms=6, mec="black")
         place.set_xlabel("Epoch")
+        place.xaxis.set_major_locator(MaxNLocator(integer=True))
         place.set_ylabel(EPOCH_METRICS[metric].label)
     folds = [
         Line2D([], [], color=colour, lw=2, label=f"Fold {fold}") for fold, colour in colours.items()

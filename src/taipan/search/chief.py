@@ -21,6 +21,7 @@ from typing import IO, Any
 from taipan.atomic import write_json
 from taipan.errors import TaipanError
 from taipan.search.job import CHIEF, PARENT, Search
+from taipan.search.tuner_internals import place_oracle, serve_oracle
 
 logger = logging.getLogger(__name__)
 
@@ -88,13 +89,10 @@ def run_workers(search: Search, workers: int, threads: int) -> Any:
         with warnings.catch_warnings():
             _ignore_warnings()
             import grpc
-            from keras_tuner.src import protos
-            from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
             oracle = _open_oracle(search)
             server = grpc.server(ThreadPoolExecutor(max_workers=1))
-            servicer = OracleServicer(oracle)
-            protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
+            serve_oracle(oracle, server)
             server.add_insecure_port(f"{crew.address}:{crew.port}")
             server.start()
             host = socket.gethostname() if crew.address == "0.0.0.0" else crew.address
@@ -119,7 +117,7 @@ def _open_oracle(search: Search) -> Any:
     if not first:
         logger.info("the values of the configuration are outside tuning.space and are not tried")
     oracle = make_oracle(tuning, search.training, search.seed, first)
-    oracle._set_project_dir(str(search.folder), "oracle")
+    place_oracle(oracle, search.folder)
     oracle.reload()
     return oracle
 

@@ -10,17 +10,22 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras_tuner
-from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
 from taipan.atomic import write_text
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
 from taipan.search.job import FIRST
 from taipan.search.space import build_space
+from taipan.search.tuner_internals import (
+    forget_waiting,
+    oracle_file,
+    run_again,
+    seed_proposals,
+    trial_file,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +54,14 @@ class Durable:
 
     def save(self) -> None:
         """Write the state of the search."""
-        write_text(self._get_oracle_fname(), json.dumps(self.get_state()))  # type: ignore[attr-defined]
+        write_text(oracle_file(self), json.dumps(self.get_state()))  # type: ignore[attr-defined]
 
     def _save_trial(self, trial: Any) -> None:
-        folder = Path(self._get_trial_dir(trial.trial_id))  # type: ignore[attr-defined]
-        write_text(folder / "trial.json", json.dumps(trial.get_state()))
+        write_text(trial_file(self, trial.trial_id), json.dumps(trial.get_state()))
 
     def reload(self) -> None:
         """Read the state of a search that was killed, if there is any."""
-        if not Path(self._get_oracle_fname()).exists():  # type: ignore[attr-defined]
+        if not oracle_file(self).exists():
             return
         super().reload()  # type: ignore[misc]
         self._repair()
@@ -69,11 +73,12 @@ class Durable:
         waiting = []
         for key, trial in this.trials.items():
             if trial.status not in FINISHED:
-                trial.metrics = MetricsTracker()
+                trial.metrics = type(trial.metrics)()  # empty
                 waiting.append(key)
             elif key not in this.end_order:
                 this.end_order.append(key)
-        this._retry_queue = waiting[::-1]  # taken from the end
+        forget_waiting(self)
+        run_again(self, waiting[::-1])
         this.tuner_ids = set()
         done = len(this.trials) - len(waiting)
         logger.info("search goes on: %d trials done, %d begun", done, len(waiting))
@@ -86,8 +91,8 @@ class Durable:
         trial = this.ongoing_trials.pop(tuner_id, None)
         if trial is None:
             return None
-        trial.metrics = MetricsTracker()
-        this._retry_queue.append(trial.trial_id)
+        trial.metrics = type(trial.metrics)()  # empty
+        run_again(self, [trial.trial_id])
         self.save()
         return str(trial.trial_id)
 
@@ -101,7 +106,7 @@ class BayesianOracle(Durable, keras_tuner.oracles.BayesianOptimizationOracle):  
 
     def populate_space(self, trial_id: str) -> Any:
         """Give the values of a new trial; the random numbers depend on its name alone."""
-        self._random_state.seed((self.seed + int(trial_id)) % 2**32)
+        seed_proposals(self, (self.seed + int(trial_id)) % 2**32)
         return super().populate_space(trial_id)
 
 

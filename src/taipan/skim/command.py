@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from taipan.analysis import Analysis, load_analysis
+from taipan.analysis import Analysis
+from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.clean_text import strip_credentials
 from taipan.code_version import code_version

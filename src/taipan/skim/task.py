@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.errors import TaipanError
 from taipan.provenance import describe
 from taipan.remote.fetch import Expected

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.coverage.draw import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.config.model import Config
 from taipan.events.stream import stream_dataset
 from taipan.nn.scorer import open_scorer

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json
 from taipan.provenance import describe
 from taipan.skim.first import write_first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.estimates.registry import read_estimate

@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from taipan.analysis import load_analysis
+from taipan.analysis_selection import load_analysis
 from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.estimates.registry import MeasuredEstimate, find_estimate

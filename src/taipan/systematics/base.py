@@ -142,6 +142,10 @@ class Systematic(Strict, ABC):
         """Datasets that are filled in place of those of the samples."""
         return ()
 
+    def replacements(self, sign: float) -> Sequence[str]:
+        """Those of `alternatives` that are filled at +1σ (`sign` 1) or −1σ (-1)."""
+        return self.alternatives
+
     @property
     def weight_name(self) -> str | None:
         """Name of the weight that it varies."""

@@ -229,7 +229,14 @@ def check_variations(
                 key = (systematic, sample)
                 changed[key] = changed.get(key, False) or change
     if idle:
-        raise TaipanError(f"systematics: {', '.join(idle)} changes no template")
+        whose = {item.name: item.systematic for item in variations if item.name in idle}
+        raise TaipanError(
+            "\n".join(
+                f"systematics.{name}: {', '.join(sides)} changes no template of "
+                f"{', '.join(whose[sides[0]].samples)}; mend the variation, or take it out"
+                for name, sides in _by_systematic(idle).items()
+            )
+        )
     moving = {item.name.rsplit("_", 1)[0] for item in variations if item.systematic.moves_events}
     problems = []
     for systematic, sample in (key for key, change in changed.items() if not change):
@@ -244,6 +251,13 @@ def check_variations(
             problems.append(text)
     if problems:
         raise TaipanError("\n".join(problems))
+
+
+def _by_systematic(variations: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in variations:
+        found.setdefault(name.rsplit("_", 1)[0], []).append(name)
+    return found
 
 
 def _is_changed(

@@ -191,7 +191,7 @@ def _fill_block(
 def _processes(dataset: str, settings: FillSettings) -> list[str]:
     own = [name for name, sample in settings.samples.items() if dataset in sample.datasets]
     for variation in settings.variations:
-        if dataset in variation.systematic.alternatives:
+        if dataset in variation.alternatives:
             own += [name for name in variation.systematic.samples if name not in own]
     if not own:
         raise TaipanError(f"dataset '{dataset}' belongs to no sample and no systematic")
@@ -208,7 +208,7 @@ def _concerns(variation: Variation, events: DatasetEvents, settings: FillSetting
     if events.is_data:
         return False
     if systematic.alternatives:
-        return events.name in systematic.alternatives
+        return events.name in variation.alternatives
     return any(events.name in settings.samples[name].datasets for name in systematic.samples)
 
 
@@ -322,7 +322,7 @@ class _Filler:
         """List the samples that take events of this dataset, nominally or as an alternative."""
         name, samples = self._events.name, dict(self._settings.samples)
         for variation in self._settings.variations:
-            if name in variation.systematic.alternatives:
+            if name in variation.alternatives:
                 for sample in variation.systematic.samples:
                     known = samples[sample]
                     datasets = [*known.datasets, name]
@@ -372,7 +372,7 @@ class _Filler:
         if acts_on_estimate(variation.systematic, samples):
             limits = variation.systematic.regions
             return own and region in self._sources and (limits is None or region in limits)
-        if not own and name not in variation.systematic.alternatives:
+        if not own and name not in variation.alternatives:
             return False
         return variation.applies(sample, region)
 
