@@ -139,9 +139,21 @@ class Catalogue(Strict):
         description="Base URLs (http, https, root) of the files in the order in which they are "
         "tried; `remote.mirrors` replaces them.",
     )
+    pseudo_data: Cited | None = Field(
+        None,
+        description="Luminosity (fb⁻¹) of pseudo-data, for a catalogue without collision data: "
+        "what the nominal simulation expects stands for them, and the key `data` is not used.",
+    )
     datasets: dict[Name, Dataset] = Field(
         min_length=1, description="Every dataset that samples and systematics may name."
     )
+
+    @model_validator(mode="after")
+    def _one_kind_of_data(self) -> Catalogue:
+        collisions = [name for name, item in self.datasets.items() if item.is_data]
+        if self.pseudo_data is not None and collisions:
+            raise ValueError(f"`pseudo_data`: dataset '{collisions[0]}' holds data (one of both)")
+        return self
 
     def dataset(self, name: str) -> Dataset:
         """Return a dataset.
@@ -159,13 +171,15 @@ class Catalogue(Strict):
 
 
 def total_luminosity(config: Config, catalogue: Catalogue) -> float:
-    """Luminosity of the analysed collision data in fb⁻¹; a running period counts once.
+    """Luminosity of the analysed data in fb⁻¹; a running period counts once.
 
     Raises
     ------
     TaipanError
         If a dataset of collision data has no luminosity.
     """
+    if catalogue.pseudo_data is not None:
+        return catalogue.pseudo_data.value
     if catalogue.kind == "simulation":
         return config.fastsim.luminosity
     total = 0.0
@@ -205,17 +219,22 @@ def event_scale(dataset: Dataset, luminosity: float, sumw: float) -> float:
     return dataset.effective_cross_section * luminosity * PB_PER_FB / sumw
 
 
-def nominal_datasets(config: Config) -> list[str]:
+def data_datasets(config: Config, catalogue: Catalogue) -> list[str]:
+    """Name the datasets of collision data; none where pseudo-data stand for them."""
+    return [] if catalogue.pseudo_data is not None else list(config.data)
+
+
+def nominal_datasets(config: Config, catalogue: Catalogue) -> list[str]:
     """Name the collision data and the datasets of the samples, each once."""
-    names = list(config.data)
+    names = data_datasets(config, catalogue)
     for sample in config.samples.values():
         names += sample.datasets
     return list(dict.fromkeys(names))
 
 
-def used_datasets(config: Config) -> list[str]:
+def used_datasets(config: Config, catalogue: Catalogue) -> list[str]:
     """Name every dataset that is read: the nominal ones and the alternatives of systematics."""
-    names = nominal_datasets(config)
+    names = nominal_datasets(config, catalogue)
     for systematic in config.systematics.values():
         names += systematic.alternatives
     return list(dict.fromkeys(names))

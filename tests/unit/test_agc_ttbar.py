@@ -14,6 +14,7 @@ import uproot
 
 from taipan.analysis_folder import import_part, shipped_folder
 from taipan.config.load import load_catalogue, read_config
+from taipan.datasets import nominal_datasets, total_luminosity
 from tests.conftest import ROOT
 from tests.real_data import real_data
 
@@ -99,7 +100,8 @@ def test_catalogues_have_the_cross_sections_of_the_challenge() -> None:
     config = read_config([], ROOT, analysis="agc_ttbar")
     simulated = load_catalogue(config)
     public = load_catalogue(config.model_copy(update={"catalogue": "cms-2015-agc"}))
-    assert set(simulated.datasets) == set(public.datasets) == set(SIMULATION.DATASETS)
+    assert set(simulated.datasets) == {*public.datasets, SIMULATION.DATA}
+    assert set(simulated.datasets) == set(SIMULATION.DATASETS)
     for name, entry in simulated.datasets.items():
         if entry.is_data:
             continue
@@ -113,7 +115,10 @@ def test_catalogues_have_the_cross_sections_of_the_challenge() -> None:
     files = [entry for entry in public.datasets.values() if not entry.is_data]
     assert sum(entry.generated_events or 0 for entry in files) == 10_455_719
     assert sum(len(entry.files) for entry in files) == 9
-    assert public.dataset("pseudodata").luminosity is not None
+    assert public.pseudo_data is not None
+    assert public.pseudo_data.value == 3.378
+    assert total_luminosity(config, public) == 3.378
+    assert nominal_datasets(config, public) == nominal_datasets(config, simulated)[1:]
 
 
 def test_both_regions_have_an_observable_of_their_own() -> None:

@@ -22,7 +22,7 @@ from taipan.config.document import (
 )
 from taipan.config.load import load_catalogue, load_config, read_config, read_yaml
 from taipan.config.model import Config, Run
-from taipan.datasets import Catalogue
+from taipan.datasets import Catalogue, data_datasets
 from taipan.errors import TaipanError
 
 ROOT = Path(__file__).parents[2]
@@ -176,7 +176,7 @@ def test_schema_has_the_defaults_of_factories():
 def test_example_is_valid_and_in_the_manual(path):
     config = read_config([path], ROOT)
     catalogue = load_catalogue(config)
-    for name in config.data:
+    for name in data_datasets(config, catalogue):
         assert catalogue.dataset(name).is_data
     assert config.results == f"results/{path.stem}"
     manual = (ROOT / "config/README.md").read_text(encoding="utf-8")

@@ -90,8 +90,9 @@ def generated_events(dataset):
     return None if CATALOGUE.kind == "skims" else entry.generated_events
 
 
-DATASETS = used_datasets(CONFIG)
-NOMINAL = nominal_datasets(CONFIG)
+DATASETS = used_datasets(CONFIG, CATALOGUE)
+NOMINAL = nominal_datasets(CONFIG, CATALOGUE)
+HAS_DATA = CATALOGUE.pseudo_data is None  # else the nominal simulation stands for them
 ALTERNATIVES = [name for name in DATASETS if name not in NOMINAL]
 CHUNKS = {
     name: plan_chunks(

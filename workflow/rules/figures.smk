@@ -6,6 +6,7 @@ PLOT_HEADER = {
     "label": CATALOGUE.label or CONFIG.experiment,
     "luminosity": total_luminosity(CONFIG, CATALOGUE),
     "energy": CONFIG.energy,
+    **({} if HAS_DATA else {"data": "Pseudo-data"}),
 }
 
 

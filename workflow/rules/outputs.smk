@@ -49,6 +49,7 @@ def run_identity(wildcards):
     return {
         "catalogue": CATALOGUE.name,
         "luminosity": total_luminosity(CONFIG, CATALOGUE),
+        "pseudo_data": not HAS_DATA,
         "seed": SEED,
         "config_hash": hash_config(CONFIG),
         "catalogue_hash": hash_catalogue(CATALOGUE),

@@ -67,6 +67,7 @@ rule combine_templates:
     benchmark:
         benchmark_file("combine_templates")
     params:
+        **({} if HAS_DATA else {"has_data": False}),
         config=template_slice(),
     script:
         "../../scripts/combine_templates.py"

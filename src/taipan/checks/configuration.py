@@ -17,6 +17,7 @@ from taipan.checks.adversary import check_adversary
 from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fitted_regions
+from taipan.checks.pseudo_data import check_pseudo_data
 from taipan.checks.samples import check_confined
 from taipan.checks.skim import check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
@@ -26,7 +27,7 @@ from taipan.checks.weights import check_weight_definitions
 from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
-from taipan.datasets import Catalogue
+from taipan.datasets import Catalogue, data_datasets
 from taipan.errors import TaipanError
 from taipan.labels import SCORE
 from taipan.suggestions import unknown
@@ -76,6 +77,7 @@ def check_config(
         *check_fit(config),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
+        *(check_pseudo_data(config) if catalogue.pseudo_data is not None else ()),
         *check_coverage(config),
         *(check_decorrelation_settings(config, analysis) if config.features else ()),
         *check_results(config, catalogue),
@@ -113,16 +115,17 @@ def _check_datasets(config: Config, catalogue: Catalogue) -> Problems:
     known = catalogue.datasets
     simulated = [name for name, dataset in known.items() if not dataset.is_data]
     collisions = [name for name, dataset in known.items() if dataset.is_data]
-    yield from _duplicates("data", config.data)
-    for i, name in enumerate(config.data):
+    data = data_datasets(config, catalogue)
+    yield from _duplicates("data", data)
+    for i, name in enumerate(data):
         if name not in collisions:
             what = f"dataset of collision data in catalogue '{catalogue.name}'"
             yield unknown(f"data[{i}]", name, what, collisions)
         elif catalogue.kind != "simulation":
             yield from check_luminosity(f"data[{i}]", name, catalogue)
-    if catalogue.kind == "simulation" and set(config.data) <= set(collisions):
+    if catalogue.kind == "simulation" and set(data) <= set(collisions):
         for name in collisions:
-            if name not in config.data:
+            if name not in data:
                 yield (
                     f"data: '{name}' is missing; fastsim.luminosity is that of all its data "
                     f"({', '.join(collisions)})"

@@ -33,7 +33,7 @@ def _check_entries(config: Config, catalogue: Catalogue) -> Iterator[str]:
     """Files must be divisible into chunks: no job may be as long as a file of unknown length."""
     if catalogue.kind != "nanoaod":
         return
-    for name in used_datasets(config):
+    for name in used_datasets(config, catalogue):
         dataset = catalogue.datasets.get(name)
         if dataset is None or dataset.entries:
             continue

@@ -16,6 +16,7 @@ from taipan.config.fields import format_value
 from taipan.config.model import Config
 from taipan.datasets import (
     Catalogue,
+    data_datasets,
     find_inode,
     mirrors_of,
     nominal_datasets,
@@ -85,7 +86,7 @@ def _check_simulation(config: Config, catalogue: Catalogue) -> Problems:
     except TaipanError as error:
         yield str(error)
         return
-    for name in used_datasets(config):
+    for name in used_datasets(config, catalogue):
         if name not in catalogue.datasets:
             continue  # reported where it is named
         path = f"catalogue '{catalogue.name}': datasets.{name}"
@@ -118,7 +119,7 @@ def _check_folder(key: str, folder: Path, config: Config, catalogue: Catalogue) 
     if not os.path.isdir(folder):
         yield f"{key}: '{folder}' is not a folder (seen from {Path.cwd()})"
         return
-    for name in used_datasets(config):
+    for name in used_datasets(config, catalogue):
         for file in catalogue.datasets[name].files if name in catalogue.datasets else ():
             if not os.path.isfile(folder / file):
                 yield f"{key}: '{folder}' has no file {file} (dataset {name})"
@@ -133,11 +134,11 @@ def _check_listed_once(config: Config, catalogue: Catalogue) -> Problems:
     found = source_key(config, catalogue)
     folder = None if found is None or found[1] is None or "://" in found[1] else Path(found[1])
     nominal: dict[object, tuple[str, str]] = {}
-    for name in used_datasets(config):
+    for name in used_datasets(config, catalogue):
         dataset = catalogue.datasets.get(name)
         if dataset is None:
             continue
-        seen = nominal if name in nominal_datasets(config) else {}
+        seen = nominal if name in nominal_datasets(config, catalogue) else {}
         for i, file in enumerate(dataset.files):
             known = _identify(folder, file)
             if known in seen:
@@ -182,13 +183,13 @@ def _check_bad_files(config: Config, catalogue: Catalogue) -> Problems:
             f"kind {catalogue.kind} (fail)"
         )
         return
-    for name in config.data:
+    for name in data_datasets(config, catalogue):
         if name in catalogue.datasets and catalogue.datasets[name].same_period is not None:
             yield (
                 f"skim.on_bad_file: 'skip': dataset '{name}' has the running period of another "
                 "(same_period), so nobody knows the luminosity that is lost (fail)"
             )
-    for name in used_datasets(config):
+    for name in used_datasets(config, catalogue):
         if name in catalogue.datasets and catalogue.datasets[name].generated_events is None:
             yield (
                 f"skim.on_bad_file: 'skip' needs generated_events of dataset '{name}' in catalogue "

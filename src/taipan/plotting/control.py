@@ -21,7 +21,7 @@ from taipan.plotting.stack import (
     legend_entries,
     signal_factor,
 )
-from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
+from taipan.plotting.style import add_header, house_style, inch_margins, name_data, new_figure
 
 _COLUMNS = 4
 _WIDTH, _HEIGHT, _GAP = 3.5, 3.15, 0.55  # of a panel and between rows, in inches
@@ -154,7 +154,7 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
     entries = legend_entries(
         samples,
         "Stat. uncertainty",
-        data="Data" if seen else None,
+        data=name_data(numbers["header"]) if seen else None,
         signal=f"Signal × {factor}" if signal and not stacked else None,
         stacked=stacked,
     )

@@ -24,6 +24,7 @@ from taipan.plotting.style import (
     add_header,
     house_style,
     inch_margins,
+    name_data,
     new_figure,
     shrink_to_fit,
     write_estimate,
@@ -194,7 +195,7 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
     entries = legend_entries(
         samples,
         f"{numbers['stage'].capitalize()} uncertainty",
-        data="Data" if panels[0]["data"] is not None else None,
+        data=name_data(numbers["header"]) if panels[0]["data"] is not None else None,
         signal=f"Signal ({_name_strength(numbers)} = 1) × {factor}"
         if expected > 0.0 and not stacked
         else None,

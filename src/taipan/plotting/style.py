@@ -97,7 +97,7 @@ def add_header(left: Axes, right: Axes, header: Mapping[str, Any], text: str = "
         First and last axes of the top row; may be the same.
     header
         ``label`` (its first word is set bold; may be empty), ``luminosity`` in fb⁻¹, ``energy`` in
-        TeV, or None where it is not known.
+        TeV, or None where it is not known; ``data`` is what the points are, if not data.
     text
         Short text after the label.
     """
@@ -114,6 +114,11 @@ def add_header(left: Axes, right: Axes, header: Mapping[str, Any], text: str = "
     energy = "" if header["energy"] is None else f" ({header['energy']:g} TeV)"
     luminosity = f"{header['luminosity']:.4g} fb$^{{-1}}${energy}"
     right.annotate(luminosity, (1, 1), (0, 5), ha="right", **style)
+
+
+def name_data(header: Mapping[str, Any]) -> str:
+    """Name what the points are: data, or pseudo-data."""
+    return str(header.get("data", "Data"))
 
 
 def with_unit(label: str, unit: str) -> str:

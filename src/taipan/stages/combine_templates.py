@@ -10,7 +10,12 @@ from taipan.config.model import Config
 from taipan.estimates.registry import read_estimate
 from taipan.events.variations import template_variations
 from taipan.templates.build import add_parts, take_from_data
-from taipan.templates.combine import check_variations, check_yields, list_yields
+from taipan.templates.combine import (
+    add_pseudo_data,
+    check_variations,
+    check_yields,
+    list_yields,
+)
 from taipan.templates.edges import apply_edges
 from taipan.templates.store import read_histograms, write_histograms
 
@@ -24,6 +29,7 @@ def combine_templates(
     templates: str,
     control: str,
     residuals: str,
+    has_data: bool = True,
 ) -> None:
     """Write the templates, the control histograms and the control residuals.
 
@@ -41,6 +47,8 @@ def combine_templates(
         Histogram files to write.
     residuals
         JSON file to write: the control residuals that were measured.
+    has_data
+        False: what the nominal simulation expects stands for the data.
     """
     variations = template_variations(config.systematics, config.samples)
     estimate = read_estimate(config.samples, read_json(transfer_factor))
@@ -51,6 +59,8 @@ def combine_templates(
         (control, control_plots, config.control_plots, []),
     ):
         total = add_parts([read_histograms(path) for path in paths], config, defined, varied)
+        if not has_data:
+            total = {name: add_pseudo_data(item, config.samples) for name, item in total.items()}
         results[output], found = take_from_data(total, config, varied, estimate)
         records |= found
     filled = results[templates]

@@ -34,11 +34,13 @@ def measure_pileup(
     config
         Section `pileup`, and where the analysis is.
     pileup
-        JSON file to write.
+        JSON file to write; without collision data all weights are 1.
     """
     weights = NO_VERTEX_WEIGHTS
-    if config.pileup.enabled:
-        norms = from_dict(read_json(normalisation))
+    norms = from_dict(read_json(normalisation))
+    if not any(norm.is_data for norm in norms.values()):
+        logger.info("no collision data: the simulation keeps its own vertices")
+    elif config.pileup.enabled:
         columns = [
             c for c in load_analysis(config.folder).columns if c.name in ("PV_npvs", "genWeight")
         ]

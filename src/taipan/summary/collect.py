@@ -38,6 +38,8 @@ class RunIdentity:
         Hashes of the configuration, of the catalogue and of the modules that make the numbers.
     packages
         Name → version.
+    pseudo_data
+        Whether what the nominal simulation expects stands for the data.
     """
 
     catalogue: str
@@ -47,6 +49,7 @@ class RunIdentity:
     catalogue_hash: str
     code: str
     packages: Mapping[str, str]
+    pseudo_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def summarise(
             "code": run.code,
             "packages": dict(run.packages),
         },
+        "pseudo_data": run.pseudo_data,
         "blinded": blinded,
         "poi": settings.fit.poi,
         "observable": settings.fit.observable,

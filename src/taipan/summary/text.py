@@ -34,14 +34,14 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         f"# {escape_markdown(plain_label(summary['title']))}",
         _headline(summary),
         f"Analysis `{summary['analysis']}` on `{summary['catalogue']}`: "
-        f"{summary['luminosity']:g} fb⁻¹, seed {summary['seed']}.",
+        f"{summary['luminosity']:g} fb⁻¹{_origin(summary)}, seed {summary['seed']}.",
         "## Signal strength",
         _results_table(summary),
         f"Expected: Asimov data with {_poi(summary)} = 1; its limit is the median without signal.",
         *_agreement(summary),
     ]
     if "cross_section" in summary:
-        parts += ["## Cross section", _cross_section(summary["cross_section"])]
+        parts += ["## Cross section", _cross_section(summary)]
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *_yields(summary)]
@@ -100,6 +100,16 @@ def _width(text: str) -> int:
     return sum(not unicodedata.combining(character) for character in text)
 
 
+def _origin(summary: Mapping[str, Any]) -> str:
+    pseudo = " of pseudo-data, which are what the nominal simulation expects"
+    return pseudo if summary["pseudo_data"] else ""
+
+
+def _kind(summary: Mapping[str, Any], kind: str) -> str:
+    """Name a fit: what is observed in pseudo-data is no observation."""
+    return "pseudo-data" if summary["pseudo_data"] and kind == "observed" else kind
+
+
 def _poi(summary: Mapping[str, Any]) -> str:
     """Write the parameter of interest: a signal strength is μ, another one has its name."""
     return "μ" if summary["poi"] == "mu" else str(summary["poi"])
@@ -156,14 +166,14 @@ def _results_table(summary: Mapping[str, Any]) -> str:
     rows = []
     for name, fit in _fits(summary):
         for kind in ("expected", "observed"):
-            result = fit[kind]
+            result, shown = fit[kind], f"{name}, {_kind(summary, kind)}"
             if result is None:
-                rows.append([f"{name}, {kind}", *["blinded"] * 4])
+                rows.append([shown, *["blinded"] * 4])
                 continue
             limit = result["limit"]["expected" if kind == "expected" else "observed"]
             rows.append(
                 [
-                    f"{name}, {kind}",
+                    shown,
                     _measured(result),
                     _interval(result),
                     f"{result['significance']:.2f} σ",
@@ -221,17 +231,18 @@ def _chi2(found: Mapping[str, Any]) -> list[str]:
     return [f"{found['statistic']:.1f} / {found['degrees']}", p_value]
 
 
-def _cross_section(found: Mapping[str, Any]) -> str:
+def _cross_section(summary: Mapping[str, Any]) -> str:
+    found = summary["cross_section"]
     unit = escape_markdown(found["unit"])
     rows = []
     for kind in ("expected", "observed"):
-        result = found[kind]
+        result, shown = found[kind], _kind(summary, kind)
         if result is None:
-            rows.append([kind, *["blinded"] * 2])
+            rows.append([shown, *["blinded"] * 2])
             continue
         low, high = result["interval"]
         size = format_measurement(result["value"], result["sigma"])
-        rows.append([kind, size, f"[{low:.4g}, {high:.4g}]"])
+        rows.append([shown, size, f"[{low:.4g}, {high:.4g}]"])
     rows.append(["predicted", f"{found['predicted']:g}", _ABSENT])
     return format_table(["fit", f"σ ({unit})", "68.27 % interval"], rows)
 
@@ -269,16 +280,23 @@ def _yields(summary: Mapping[str, Any]) -> list[str]:
     yields = summary["yields"]
     fitted = [region for region in yields if region in summary["fitted_regions"]]
     others = [region for region in yields if region not in fitted]
+    data = "pseudo-data" if summary["pseudo_data"] else "data"
     parts = [
-        f"Fitted regions; uncertainties are statistical.\n\n{_yield_table(yields, fitted, True)}"
+        f"Fitted regions; uncertainties are statistical.\n\n{_yield_table(yields, fitted, data)}"
     ]
     if others:
-        parts.append(f"Regions of the estimates.\n\n{_yield_table(yields, others, False)}")
+        parts.append(
+            f"Regions of the estimates.\n\n{_yield_table(yields, others, data, totals=False)}"
+        )
     return parts
 
 
 def _yield_table(
-    yields: Mapping[str, Mapping[str, Mapping[str, float]]], regions: Sequence[str], totals: bool
+    yields: Mapping[str, Mapping[str, Mapping[str, float]]],
+    regions: Sequence[str],
+    name: str,
+    *,
+    totals: bool = True,
 ) -> str:
     processes = list(dict.fromkeys(process for region in regions for process in yields[region]))
     simulated = [process for process in processes if process != "data"]
@@ -287,10 +305,10 @@ def _yield_table(
     if totals:
         predicted = {region: _add(yields[region]) for region in regions}
         rows.append(["prediction", *(format_measurement(*predicted[r]) for r in regions)])
-        rows.append(["data", *(_data_cell(data[r]) for r in regions)])
-        rows.append(["data/prediction", *(_ratio(data[r], *predicted[r]) for r in regions)])
+        rows.append([name, *(_data_cell(data[r]) for r in regions)])
+        rows.append([f"{name}/prediction", *(_ratio(data[r], *predicted[r]) for r in regions)])
     else:
-        rows.append(["data", *(_data_cell(data[r]) for r in regions)])
+        rows.append([name, *(_data_cell(data[r]) for r in regions)])
     return format_table(["process", *regions], rows)
 
 

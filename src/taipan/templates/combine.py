@@ -64,6 +64,31 @@ def add_datasets(
     return out
 
 
+def add_pseudo_data(histogram: hist.Hist, samples: Collection[str]) -> hist.Hist:
+    """Put what the nominal simulation expects in the place of data, in every region.
+
+    Parameters
+    ----------
+    histogram
+        With axes (process, region, variation, observable); not changed.
+    samples
+        Processes that are added up.
+
+    Returns
+    -------
+    hist.Hist
+        Its data are Σ of the samples, with the variance of as many events, in the bins that
+        are not negative; 0 in others.
+    """
+    out = histogram.copy()
+    view = out.view(flow=True)
+    rows = [list(out.axes[0]).index(name) for name in samples]
+    place, nominal = list(out.axes[0]).index(DATA), list(out.axes[2]).index(NOMINAL)
+    expected = np.maximum(view["value"][rows, :, nominal].sum(axis=0), 0.0)
+    view["value"][place, :, nominal] = view["variance"][place, :, nominal] = expected
+    return out
+
+
 def add_estimate(
     histogram: hist.Hist,
     samples: Mapping[str, Sample],
