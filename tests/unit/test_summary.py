@@ -127,8 +127,8 @@ def with_fit(config: Config, **changes: Any) -> Config:
 def test_numbers_are_those_of_the_fits(analysis_config: Config) -> None:
     summary = summarise(analysis_config, IDENTITY, found(), {"fit": 3.5})
     assert list(summary) == [
-        *("analysis", "title", "catalogue", "luminosity", "seed", "provenance", "blinded"),
-        "pseudo_data",
+        *("analysis", "title", "catalogue", "luminosity", "seed", "provenance"),
+        *("pseudo_data", "blinded"),
         *("poi", "observable", "expected", "observed", "reference", "gates", "fitted_regions"),
         *("yields", "transfer_factor", "truth", "warnings", "seconds", "result_sha256"),
     ]
