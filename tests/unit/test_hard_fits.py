@@ -581,3 +581,33 @@ def test_a_plateau_of_the_expected_limit_is_seen_after_few_fits(monkeypatch):
     with pytest.raises(FitError, match="too flat"):
         upper_limit(Profile(model, model.observed), 0.95)
     assert len(fits) < 40
+
+
+def test_a_signal_far_too_large_is_pulled_to_nothing_if_that_is_cheaper():
+    """Asimov data of a limit: 1.5 events, a statistical factor measured at 2.7, and 100 predicted.
+
+    The deepest minimum is where a variation of 25 % a standard deviation takes the signal away, at
+    -3.9 of them; the nearer one, with the factor at its bound, is 11 above it in -ln L.
+    """
+    own = [*shape([14.35], [8.74], 0.97, 0.99), staterror([5.384])]
+    both = [histosys("shape", [0.51], [0.52]), staterror([0.166])]
+    workspace = workspace_of(
+        {"signal": ([11.7], [MU, *own]), "background": ([0.57], both)}, [25.0], (0.0, 50.0)
+    )
+    model = compile_model(workspace)
+    null = Profile(model, model.observed).conditional(0.0)[0]
+    asimov = model.asimov(null)
+    found = Profile(model, asimov).conditional(8.0)
+    oracle = Oracle(workspace)
+    place = [model.parameters.names.index(name) for name in oracle.names]
+    centre = np.array(oracle.start)
+    for index, value in zip(model.auxiliary, asimov[model.n_bins :], strict=True):
+        centre[place.index(index)] = value
+    starts = []
+    for pull in (-4.0, -2.0, 0.0, 2.0, 4.0):
+        starts.append(np.array(oracle.start))
+        starts[-1][oracle.alphas] = pull
+    lowest = oracle.minimise(mu=8.0, counts=asimov[: model.n_bins], centre=centre, starts=starts)
+    saturated = float(model.saturated_nll(asimov[None])[0])
+    assert found[1] + saturated == pytest.approx(lowest, abs=1e-4)
+    assert found[0][model.parameters.names.index("shape")] == pytest.approx(-3.9, abs=0.1)

@@ -102,6 +102,7 @@ class _Search:
     def __init__(self, model: CompiledModel, data: Array, is_fixed: Mask, first: Array) -> None:
         self.model, self.data, self.is_fixed, self.first = model, data, is_fixed, first
         self.errors: list[FitError] = []
+        self.measured = _read_auxiliary(model, data)
         empty = data[: model.n_bins] == 0.0
         self.may_cancel = bool(model.shape.may_vanish and empty.any())
 
@@ -193,7 +194,7 @@ class _Search:
         parameters = self.model.parameters
         points = list_starts(
             centre,
-            parameters.initial,
+            self.measured,
             parameters.sigma,
             parameters.constrained,
             self.model.poi,
@@ -240,6 +241,14 @@ def _descend(model: CompiledModel, data: Array, start: Array, is_fixed: Mask) ->
             return minimum
         start, problem = values, found
     raise problem
+
+
+def _read_auxiliary(model: CompiledModel, data: Array) -> Array:
+    """Give the nominal parameters, the constrained ones where their measurements are."""
+    values = model.parameters.initial.copy()
+    factors = np.where(model.auxiliary_factor > 0, model.auxiliary_factor, 1.0)
+    values[model.auxiliary] = data[model.n_bins :] / factors
+    return values
 
 
 def _make_gentle(model: CompiledModel, data: Array) -> Iterator[CompiledModel]:

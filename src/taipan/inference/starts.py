@@ -32,6 +32,11 @@ LEAST_BEND = -0.3
 # A rate may vanish if a variation of 3σ takes it below this part of itself.
 LEAST_PART = 0.05
 FAR = 3.0
+# Beyond that a signal that is far too large for the data may still be pulled to nothing: a minimum
+# of its own, near the bounds of pyhf's parameters at 5σ.
+WIDE = 5.0
+# Pull at which such a minimum is looked for.
+WIDE_PULL = 4.0
 # Pull at which the other minimum is looked for, and how many bent variations are combined.
 PULL = 1.5
 COMBINED = 3
@@ -49,21 +54,25 @@ class Shape:
         How many of them are bent so much that this is judged without the data.
     may_vanish
         A rate comes near zero within 3σ of a parameter, or a template has a negative bin.
+    vanishing
+        Parameters, and the side of each, that take a rate near zero within 5σ.
     """
 
     bent: tuple[int, ...] = ()
     strongly: int = 0
     may_vanish: bool = False
+    vanishing: tuple[tuple[int, float], ...] = ()
 
     @property
     def is_nearly_straight(self) -> bool:
         """True if the data decide whether there can be a second minimum."""
-        return bool(self.bent) and self.strongly == 0 and not self.may_vanish
+        decided = self.strongly > 0 or self.may_vanish or bool(self.vanishing)
+        return bool(self.bent) and not decided
 
     @property
     def is_simple(self) -> bool:
         """True if no second minimum is to be expected."""
-        return not self.bent and not self.may_vanish
+        return not self.bent and not self.may_vanish and not self.vanishing
 
 
 def judge_shape(yields: Yields, initial: Array, sigma: Array, lower: Array, poi: int) -> Shape:
@@ -85,7 +94,7 @@ def judge_shape(yields: Yields, initial: Array, sigma: Array, lower: Array, poi:
         Parameters with two possible sides, and whether a bin can be empty.
     """
     scale = sigma[yields.alphas]
-    pulls = np.array([-FAR, -1.0, 0.0, 1.0, FAR])
+    pulls = np.array([-WIDE, -FAR, -1.0, 0.0, 1.0, FAR, WIDE])
     direct = (
         (sigma > 0.0)
         & (initial - FAR * sigma <= lower + 1e-6)
@@ -93,24 +102,47 @@ def judge_shape(yields: Yields, initial: Array, sigma: Array, lower: Array, poi:
     )
     may_vanish = bool(direct.any() or (yields.nominal < 0.0).any() or yields.has_negative())
     bend = np.zeros(len(yields.alphas))
+    wide = np.zeros((2, len(yields.alphas)), dtype=np.bool_)
     for strength in (initial[poi], max(0.0, lower[poi])):
         values = initial.copy()
         values[poi] = strength
         moved = yields.move_alone(values, pulls)
         if not len(moved):
             break
-        far_down, down, here, up, far_up = np.moveaxis(moved, 1, 0)
+        wide_down, far_down, down, here, up, far_up, wide_up = np.moveaxis(moved, 1, 0)
         rate = np.maximum(here, 1e-3)
         found = np.sqrt(((up + down - 2.0 * here) ** 2 / rate).sum(axis=1))
         bend = np.maximum(bend, np.where(scale > 0.0, found, 0.0))
         lowest = np.minimum(np.minimum(far_down, far_up), np.minimum(down, up))
         may_vanish |= bool((lowest < LEAST_PART * here).any())
+        for side, rates in zip(wide, (wide_down, wide_up), strict=True):
+            side |= (scale > 0.0) & (rates < LEAST_PART * here).any(axis=1)
+    for side, pull in zip(wide, (-WIDE, WIDE), strict=True):
+        side |= (scale > 0.0) & _lose_signal(yields, initial, poi, pull)
     order = np.argsort(-bend, kind="stable")
     return Shape(
         bent=tuple(int(yields.alphas[i]) for i in order if bend[i] > BENT),
         strongly=int((bend > STRONGLY_BENT).sum()),
         may_vanish=may_vanish,
+        vanishing=tuple(
+            (int(yields.alphas[i]), sign)
+            for sign, side in zip((-1.0, 1.0), wide, strict=True)
+            for i in np.flatnonzero(side)
+        ),
     )
+
+
+def _lose_signal(yields: Yields, initial: Array, poi: int, pull: float) -> Mask:
+    """Tell which parameters take nearly all of a signal away, whatever the background is."""
+    rates = []
+    for strength in (0.0, 1.0):
+        values = initial.copy()
+        values[poi] = strength
+        rates.append(yields.move_alone(values, np.array([0.0, pull])).sum(axis=2))
+    if not len(rates[0]):
+        return np.zeros(0, dtype=np.bool_)
+    nominal, moved = np.moveaxis(rates[1] - rates[0], 1, 0)
+    return np.asarray(moved < LEAST_PART * nominal)
 
 
 def find_straight(
@@ -153,7 +185,21 @@ def list_starts(
     """Give further starting points around a minimum at `values`.
 
     First the opposite pulls, then nominal nuisance parameters. If the model is not simple, the
-    most bent variations at ±1.5σ in all combinations follow, and the others one at a time.
+    most bent variations at ±1.5σ in all combinations follow, and the others one at a time; then the
+    variations that take a rate to nothing, far on that side.
+
+    Parameters
+    ----------
+    values
+        The minimum, shape ``(n,)``.
+    initial
+        Nominal values, or those that the auxiliary measurements say, shape ``(n,)``.
+    sigma, constrained
+        Constraints, shape ``(n,)``.
+    poi
+        Index of the parameter of interest.
+    shape
+        Of the model.
     """
     yield mirror_pulls(values, initial, constrained)
     nominal = initial.copy()
@@ -171,3 +217,7 @@ def list_starts(
             point = values.copy()
             point[index] = initial[index] + pull * sigma[index]
             yield point
+    for index, side in shape.vanishing:
+        point = values.copy()
+        point[index] = initial[index] + side * WIDE_PULL * sigma[index]
+        yield point
