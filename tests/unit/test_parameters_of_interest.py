@@ -10,6 +10,7 @@ from taipan.config.sections.fit import Fit
 from taipan.inference import compile_model, fit, run_inference
 from taipan.inference.batch import fit_many
 from taipan.likelihood import LikelihoodError, build_workspace
+from taipan.plotting.contours import contour_figure, contour_numbers
 from tests.synthetic_templates import TRANSFER, make_config, make_histogram, settings
 
 SEVERAL = {"mu_ggH": ["ggH"], "mu_qqH": ["qqH"]}
@@ -88,6 +89,28 @@ def test_result_has_each_parameter_and_their_contour(several):
     low, high = result["expected"]["interval"]
     assert points[:, 0].min() < low < high < points[:, 0].max()
     assert other.parameters.names[other.poi] == "mu_qqH"
+
+
+def test_figure_has_a_panel_for_each_pair(several):
+    circle = [[np.cos(t), 2.0 * np.sin(t)] for t in np.linspace(0.0, 6.0, 12)]
+    lines = [{"level": level, "points": circle, "at_bound": [False] * 12} for level in (0.68, 0.95)]
+    pairs = [("mu_a", "mu_b"), ("mu_a", "mu_c"), ("mu_b", "mu_c")]
+    fitted = [{"parameters": list(pair), "best": [0.0, 0.0], "contours": lines} for pair in pairs]
+    result = {
+        "observed": None,
+        "contours": [{"expected": item, "observed": None} for item in fitted],
+    }
+    header = {"label": "CMS Open Data", "luminosity": 2.0, "energy": 8.0}
+    numbers = contour_numbers(result, header)
+    assert numbers["kind"] == "expected"
+    figure = contour_figure(numbers)
+    labels = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
+    assert labels == [
+        (rf"$\mu_{{\mathrm{{{a[3:]}}}}}$", rf"$\mu_{{\mathrm{{{b[3:]}}}}}$") for a, b in pairs
+    ]
+    drawn = figure.axes[0].lines[0].get_xydata()
+    np.testing.assert_allclose(drawn[:-1], circle)
+    np.testing.assert_allclose(drawn[-1], circle[0])  # closed
 
 
 @pytest.mark.parametrize("truth", [(0.0, 0.0), (1.0, 1.0), (2.0, 0.5)])

@@ -293,6 +293,26 @@ def test_a_parameter_of_another_name_is_not_called_mu(analysis_config: Config) -
     assert "μ" not in hidden.replace("H→ττ→μτ", "")
 
 
+def test_several_parameters_of_interest_stand_in_one_table(analysis_config: Config) -> None:
+    both = {"mu_ggH": ["ggH"], "mu_qqH": ["qqH"]}
+    config = with_fit(analysis_config, parameters_of_interest=both, poi="mu_ggH")
+    fitted = {
+        **fit("nn_score", result(1.5, 2.0)),
+        "poi": "mu_ggH",
+        "others": {"mu_qqH": {"expected": result(1.0, 4.0), "observed": result(-3.0, 4.5)}},
+    }
+    summary = summarise(config, IDENTITY, found(fit=fitted), {"fit": 3.5})
+    assert summary["others"]["mu_qqH"]["observed"]["mu_hat"] == -3.0
+    text = to_markdown(summary)
+    rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| nn_score: ")]
+    assert [[cell.strip() for cell in row] for row in rows[:4]] == [
+        ["nn_score: mu_ggH, expected", "1.00 ± 2.50"],
+        ["nn_score: mu_ggH, observed", "1.50 ± 2.00"],
+        ["nn_score: mu_qqH, expected", "1.00 ± 4.00"],
+        ["nn_score: mu_qqH, observed", "-3.00 ± 4.50"],
+    ]
+
+
 def test_a_precise_result_keeps_its_digits(analysis_config: Config) -> None:
     """An expected limit of 0.0034 was printed as 0.00."""
     summary = summarise(analysis_config, IDENTITY, found(), {})

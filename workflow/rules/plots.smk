@@ -70,3 +70,21 @@ rule plot_fit:
         header=PLOT_HEADER,
     script:
         "../../scripts/plot_fit.py"
+
+
+if len(CONFIG.fit.pois) > 1:
+
+    rule plot_contours:
+        """Draw the contours of the parameters of interest of one fit."""
+        input:
+            result=f"{OUT}/fit/{{observable}}.json",
+        output:
+            **figures("plot_contours"),
+        log:
+            f"{OUT}/logs/plot_contours/{{observable}}.log",
+        benchmark:
+            f"{OUT}/benchmarks/plot_contours/{{observable}}.tsv"
+        params:
+            header=PLOT_HEADER,
+        script:
+            "../../scripts/plot_contours.py"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,12 +129,16 @@ def with_unit(label: str, unit: str) -> str:
 
 def write_parameter(name: str) -> str:
     """Write a parameter of the fit in mathematics, without the dollar signs."""
-    return r"\mu" if name == "mu" else rf"\mathrm{{{name}}}".replace("_", r"\_")
+    if name == "mu":
+        return r"\mu"
+    if name.startswith("mu_"):  # a signal strength: its process is an index
+        return rf"\mu_{{{write_parameter(name.removeprefix('mu_'))}}}"
+    return rf"\mathrm{{{name}}}".replace("_", r"\_")
 
 
 def write_estimate(name: str) -> str:
     """Write the fitted value of a parameter in mathematics; a word gets no hat."""
-    return r"\hat{\mu}" if name == "mu" else write_parameter(name)
+    return re.sub(r"^\\mu\b", r"\\hat{\\mu}", write_parameter(name))
 
 
 def write_result(value: float, sigma: float) -> str:

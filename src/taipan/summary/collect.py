@@ -141,6 +141,7 @@ def summarise(
             "expected": _result(reference["expected"]),
             "observed": _observed(reference["observed"]),
         },
+        **_others(results.fit),
         **_cross_sections(settings, results.fit),
         "gates": {
             name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}
@@ -206,6 +207,19 @@ def _result(full: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _observed(full: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if full is None else {key: full[key] for key in _OBSERVED_KEYS}
+
+
+def _others(fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the results of the other parameters of interest, if there are several."""
+    if "others" not in fit:
+        return {}
+    kinds = ("expected", "observed")
+    return {
+        "others": {
+            name: {kind: _result(found[kind]) for kind in kinds}
+            for name, found in fit["others"].items()
+        }
+    }
 
 
 def _cross_sections(settings: Config, fit: Mapping[str, Any]) -> dict[str, Any]:

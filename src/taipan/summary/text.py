@@ -183,7 +183,7 @@ def _results_table(summary: Mapping[str, Any]) -> str:
     level = _percent(summary["expected"]["limit"]["level"])
     header = [
         "fit",
-        f"{_estimate(summary)} ± σ",
+        f"{'value' if summary.get('others') else _estimate(summary)} ± σ",
         "68.27 % interval",
         "significance",
         f"{level} CLs limit",
@@ -192,7 +192,10 @@ def _results_table(summary: Mapping[str, Any]) -> str:
 
 
 def _fits(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    fits = [(str(summary["observable"]), summary)]
+    others = summary.get("others", {})
+    several = f": {summary['poi']}" if others else ""
+    fits: list[tuple[str, Mapping[str, Any]]] = [(f"{summary['observable']}{several}", summary)]
+    fits += [(f"{summary['observable']}: {name}", found) for name, found in others.items()]
     reference = summary["reference"]
     if reference is not None:
         fits.append((f"{reference['observable']} (reference)", reference))
@@ -212,8 +215,8 @@ def _agreement(summary: Mapping[str, Any]) -> list[str]:
     """Say how well the fits describe the data; nothing while blinded."""
     rows = []
     for name, fit in _fits(summary):
-        if fit["observed"] is None:
-            continue
+        if fit["observed"] is None or "goodness" not in fit["observed"]:
+            continue  # other parameters of interest are of the same fit
         goodness, regions = fit["observed"]["goodness"], fit["observed"]["compatibility"]
         rows.append([name, *_chi2(goodness), *(_chi2(regions) if regions else [_ABSENT] * 2)])
     if not rows:
