@@ -286,7 +286,7 @@ def test_import_and_export_by_command(tmp_path, capsys):
     out = tmp_path / "model" / "workspace.json"
     assert main(["import", str(path), "--out", str(out), "--no-refit"]) == 0
     printed = capsys.readouterr().out
-    assert "−ln L agrees at 50 points" in printed
+    assert "−ln L of both agree at 50 points" in printed
     certificate = json.loads((out.parent / "certificate.json").read_text())
     assert certificate["from"]["format"] == "combine"
     assert certificate["agreement"]["tolerance"] == 1e-8

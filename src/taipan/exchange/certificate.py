@@ -16,10 +16,12 @@ import numpy as np
 from taipan import __version__
 from taipan.exchange.card_density import card_density
 from taipan.exchange.card_model import CardModel
+from taipan.exchange.compare_yields import compare_yields
 from taipan.exchange.density import Density, workspace_density
 from taipan.exchange.errors import ExchangeError
 from taipan.exchange.points import draw_anywhere, draw_same, sort_parameters
 from taipan.exchange.refit import refit
+from taipan.exchange.write_templates import clean_name
 from taipan.seeds import derive_seed
 
 Function = Callable[[Mapping[str, float]], float]
@@ -127,30 +129,66 @@ def certify_card(
 
 
 def certify_same(
-    one: Density,
+    one: Function,
     two: Density,
     workspace: Mapping[str, Any],
     *,
     seed: int = 1,
     refitted: bool | None = None,
 ) -> dict[str, Any]:
-    """Certify that two workspaces are the same model, everywhere.
+    """Certify that a document and a workspace are the same model, everywhere.
+
+    Parameters
+    ----------
+    one
+        −ln L of the document; its parameters have the names of `two`.
+    two, workspace
+        −ln L of the workspace, and the workspace.
+    seed
+        Of the random points.
+    refitted
+        Whether both are refitted; by default if they have at most `MOST_REFITTED` parameters.
 
     Raises
     ------
     ExchangeError
-        If they are not, or have other parameters.
+        If they are not.
     """
-    if set(one.start) != set(two.start):
-        other = sorted(set(one.start) ^ set(two.start))
-        raise ExchangeError(f"parameter {other[0]!r} is in one of the models only")
-    points = draw_anywhere(one, np.random.default_rng(derive_seed(seed, "certificate")), POINTS)
+    points = draw_anywhere(two, np.random.default_rng(derive_seed(seed, "certificate")), POINTS)
     certificate = {
         "taipan": __version__,
-        "agreement": _agreement(one, two, points, one.start),
+        "agreement": _agreement(one, two, points, two.start),
         "not_mapped": [],
     }
-    return certificate | _refits(None, one, workspace, None, refitted)
+    return certificate | _refits(one, two, workspace, None, refitted)
+
+
+def certify_templates(
+    workspace: Mapping[str, Any], again: Mapping[str, Any], notes: Sequence[str]
+) -> dict[str, Any]:
+    """Certify that templates which were written and read again are those of a workspace.
+
+    Raises
+    ------
+    ExchangeError
+        If expected yields differ at nominal, or at ±1 of a systematic.
+    """
+    largest, points = compare_yields(workspace, again, clean_name)
+    if not largest <= TOLERANCE:
+        raise ExchangeError(
+            f"templates that were read again differ by {largest:.2g} of them; nothing is written"
+        )
+    return {
+        "taipan": __version__,
+        "agreement": {
+            "what": "expected yields at nominal and at every ±1, and the histograms,",
+            "points": points,
+            "largest_relative_difference": largest,
+            "tolerance": TOLERANCE,
+        },
+        "not_mapped": list(notes),
+        "fits": [],
+    }
 
 
 def _agreement(

@@ -135,7 +135,7 @@ def _with_minuit(card: Function, workspace: Density) -> dict[str, Any]:
             minuit.migrad()
         return minuit
 
-    found: dict[str, Any] = {"tool": "MINUIT", "model": "card, by Combine's formulae"}
+    found: dict[str, Any] = {"tool": "MINUIT", "model": "what was read, by its own formulae"}
     try:
         best = minimise(False)
         if not best.valid:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boost_histogram as bh
 import numpy as np
 import numpy.typing as npt
 import uproot
@@ -123,3 +125,22 @@ class RootFiles:
                 bad = int(np.argmin(np.isfinite(array)))
                 raise ExchangeError(f"{what} of bin {bad} is {array[bad]}")
         return Histogram(values, np.sqrt(np.maximum(variances, 0.0)), edges)
+
+
+def write_histograms(path: Path, histograms: Mapping[str, tuple[Array, Array]]) -> None:
+    """Write histograms (TH1D with Σw²) of bins of width 1.
+
+    Parameters
+    ----------
+    path
+        ROOT file, replaced.
+    histograms
+        Name, with folders, → contents and errors, shape ``(n,)``.
+    """
+    with uproot.recreate(path) as file:
+        for name, (values, errors) in histograms.items():
+            axis = bh.axis.Regular(len(values), 0.0, float(len(values)))
+            histogram = bh.Histogram(axis, storage=bh.storage.Weight())
+            view = histogram.view()
+            view["value"], view["variance"] = values, np.square(errors)
+            file[name] = histogram

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from taipan.atomic import replacing, write_text
 from taipan.exchange.card_part import Part
+from taipan.exchange.root_files import write_histograms
 from taipan.exchange.translate_workspace import Translation
 
 Array = npt.NDArray[np.float64]
@@ -55,28 +56,6 @@ def list_histograms(translation: Translation) -> dict[str, tuple[Array, Array]]:
             found[f"{name}_{parameter}Up"] = (up, np.zeros_like(up))
             found[f"{name}_{parameter}Down"] = (down, np.zeros_like(down))
     return found
-
-
-def write_histograms(path: Path, histograms: Mapping[str, tuple[Array, Array]]) -> None:
-    """Write histograms (TH1D with Σw²) of bins of width 1.
-
-    Parameters
-    ----------
-    path
-        ROOT file, replaced.
-    histograms
-        Name, with folders, → contents and errors, shape ``(n,)``.
-    """
-    import boost_histogram as bh
-    import uproot
-
-    with uproot.recreate(path) as file:
-        for name, (values, errors) in histograms.items():
-            axis = bh.axis.Regular(len(values), 0.0, float(len(values)))
-            histogram = bh.Histogram(axis, storage=bh.storage.Weight())
-            view = histogram.view()
-            view["value"], view["variance"] = values, np.square(errors)
-            file[name] = histogram
 
 
 def write_lines(translation: Translation, groups: Mapping[str, Sequence[str]]) -> str:
