@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import uproot
 
+from taipan.checks.source import check_results
 from taipan.cli.main import main
 from taipan.config.load import load_catalogue, load_config
 from taipan.config.slices import hash_config
 from taipan.errors import TaipanError
 from taipan.new_analysis import make_analysis
 from taipan.reproduce.bundle import _project_files as project_files
+from taipan.results_owner import claim_results
 from taipan.simulation import load_simulation
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +74,37 @@ def test_the_command_says_how_to_check_and_run(
     (tmp_path / "overlay.yaml").write_text("analysis: elsewhere/mine\n", encoding="utf-8")
     assert main(["config", "check", "--config", "overlay.yaml"]) == 1
     assert "is not shipped with Taipan" in capsys.readouterr().err
+
+
+def test_elsewhere_the_command_asks_for_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It made config/analyses in any working folder, where no run finds it."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "mine"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"taipan: error: config/analyses is not here, in {tmp_path} (work in")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_of_another_analysis_of_this_name_are_not_overwritten(tmp_path: Path) -> None:
+    one, two = (make_analysis("mine", tmp_path / place) for place in ("one", "two"))
+    results = tmp_path / "results"
+
+    def problems(folder: Path) -> list[str]:
+        config = load_config({"analysis": str(folder), "results": str(results)}, ROOT)
+        return list(check_results(config, load_catalogue(config)))
+
+    assert problems(one) == []
+    claim_results(results / "mine", str(one))
+    assert problems(one) == []
+    assert problems(two) == [
+        f"results: '{results}/mine' holds the results of another analysis of this name, {one} (say "
+        f"another folder, such as results: {results}-2, or remove it)"
+    ]
+    one.rename(tmp_path / "moved")  # it owns nothing any more
+    assert problems(two) == []
+    assert problems(two.rename(one)) == []
 
 
 def test_it_has_one_signal_two_backgrounds_and_a_systematic_of_three_kinds(tmp_path: Path) -> None:

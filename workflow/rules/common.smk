@@ -36,6 +36,7 @@ from taipan.events.blinding import overlapping_signal
 from taipan.nn.weights.transform import STORED
 from taipan.code_version import code_version
 from taipan.remote.fetch import RECEIPT
+from taipan.results_owner import claim_results
 from taipan.seeds import derive_seed
 from taipan.skim.envelope import derive_envelope
 
@@ -60,6 +61,7 @@ plan_without_writing(refuse_unwritable)
 
 onstart:
     refuse_unwritable()
+    claim_results(Path(OUT), CONFIG.folder)
 
 
 # Where and how patiently files are read, and by whom, changes no result. It is no parameter of a

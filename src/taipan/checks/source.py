@@ -23,6 +23,7 @@ from taipan.datasets import (
     used_datasets,
 )
 from taipan.errors import TaipanError
+from taipan.results_owner import find_other_owner
 from taipan.simulation import load_simulation
 from taipan.suggestions import unknown
 
@@ -230,6 +231,13 @@ def check_results(config: Config, catalogue: Catalogue) -> Problems:
     existing = existing_part(results)
     if not existing.is_dir():
         yield f"results: '{text}' cannot be written: {existing} is a file"
+        return
+    owner = find_other_owner(results / config.analysis, config.folder) if config.folder else None
+    if owner is not None:
+        yield (
+            f"results: '{text}/{config.analysis}' holds the results of another analysis of this "
+            f"name, {owner} (say another folder, such as results: {text}-2, or remove it)"
+        )
 
 
 def existing_part(path: Path) -> Path:

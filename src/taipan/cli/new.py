@@ -25,8 +25,14 @@ def new(name: str, place: Path | None) -> None:
     comment at each line.
     """
     from taipan.analysis_folder import ANALYSES
+    from taipan.errors import TaipanError
     from taipan.new_analysis import make_analysis
 
+    if place is None and not ANALYSES.is_dir():
+        raise TaipanError(
+            f"{ANALYSES} is not here, in {Path.cwd()} (work in the folder of Taipan, or say where: "
+            "--at FOLDER)"
+        )
     folder = make_analysis(name, place or ANALYSES)
     analysis = name if place is None else folder if "/" in str(folder) else f"./{folder}"
     print(f"made {folder}: analysis.yaml, selection.py, simulation.py, datasets, corrections")

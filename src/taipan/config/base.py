@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -15,6 +15,10 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Activation = Literal["relu", "gelu", "silu", "elu", "tanh"]
+"""Of the hidden layers of a network."""
+Layers = list[Annotated[int, Field(ge=1)]]
+"""Units of each hidden layer of a network."""
 LARGEST_NUMBER = 1e9
 """Value of a quantity or parameter beyond which it is a slip; differences would lose all digits."""
 Bounded = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)]

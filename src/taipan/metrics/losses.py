@@ -41,8 +41,7 @@ def bce(labels: Labels, scores: Reals, weights: Reals) -> float:
     TaipanError
         If Σw is not positive.
     """
-    total = sum_of_weights(weights, "the events")
-    return float(np.sum(weights * bce_losses(labels, scores)) / total)
+    return _average(bce_losses(labels, scores), weights)
 
 
 def brier(labels: Labels, scores: Reals, weights: Reals) -> float:
@@ -58,8 +57,12 @@ def brier(labels: Labels, scores: Reals, weights: Reals) -> float:
     TaipanError
         If Σw is not positive.
     """
+    return _average(brier_losses(labels, scores), weights)
+
+
+def _average(losses: FloatArray, weights: Reals) -> float:
     total = sum_of_weights(weights, "the events")
-    return float(np.sum(weights * brier_losses(labels, scores)) / total)
+    return float(np.sum(weights * losses) / total)
 
 
 def bce_with_terms(labels: Labels, scores: Reals, weights: Reals) -> tuple[float, FloatArray]:

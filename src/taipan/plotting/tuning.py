@@ -14,6 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from taipan.config.sections.tuning import HYPERPARAMETERS
 from taipan.errors import TaipanError
 from taipan.metrics.registry import EPOCH_METRICS
 from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
@@ -22,17 +23,6 @@ from taipan.search.importance import Value
 Array = NDArray[np.float64]
 
 _LOGARITHMIC = ("l2", "learning_rate", "batch_size", "units")
-_ORDER = (
-    "layers",
-    "units",
-    "activation",
-    "dropout",
-    "l2",
-    "batch_size",
-    "learning_rate",
-    "schedule",
-    "feature_set",
-)
 _LABELS = {
     **{name: metric.label for name, metric in EPOCH_METRICS.items()},
     "sigma_mu": "Expected σ(μ)",
@@ -74,7 +64,9 @@ def tuning_numbers(
         raise TaipanError(f"cannot read {trials}: {error.strerror}") from error
     rows = list(csv.DictReader(text.splitlines()))
     varied = [
-        name for name in _ORDER if rows and name in rows[0] and len({row[name] for row in rows}) > 1
+        name
+        for name in HYPERPARAMETERS
+        if rows and name in rows[0] and len({row[name] for row in rows}) > 1
     ]
     found = [
         {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from taipan.plotting.style import CYCLE, add_header, house_style, inch_margins, new_figure
+
+Array = NDArray[Any]
 
 _COLUMNS = 5
 _RATIO_LIMITS = (0.0, 2.0)
@@ -88,19 +91,15 @@ def fraction_figure(numbers: Mapping[str, Any]) -> Figure:
     numbers
         Of :func:`weight_numbers`.
     """
-    samples = numbers["samples"]
-    names = _quantities(numbers)
-    figure, panels = _panels(numbers, names, 2.6)
-    for name, axes in zip(names, panels, strict=True):
-        for index, (sample, found) in enumerate(samples.items()):
-            item = found["quantities"][name]
-            events = np.maximum(np.asarray(item["events"], dtype=float), 1.0)
-            fraction = np.asarray(item["negative_fraction"])
-            error = np.sqrt(fraction * (1.0 - fraction) / events)
-            _points(axes, item["edges"], fraction, error, CYCLE[index % len(CYCLE)], sample)
+
+    def fraction(item: Mapping[str, Any]) -> tuple[Array, Array]:
+        events = np.maximum(np.asarray(item["events"], dtype=float), 1.0)
+        found = np.asarray(item["negative_fraction"])
+        return found, np.sqrt(found * (1.0 - found) / events)
+
+    figure, panels = _draw_samples(numbers, fraction, "Negative fraction")
+    for axes in panels:
         axes.set_ylim(bottom=0.0)
-        axes.set_xlabel(_with_unit(name, numbers))
-    _label_first(panels, "Negative fraction", len(samples))
     return figure
 
 
@@ -115,21 +114,36 @@ def closure_figure(numbers: Mapping[str, Any]) -> Figure:
     numbers
         Of :func:`weight_numbers`.
     """
+
+    def ratio(item: Mapping[str, Any]) -> tuple[Array, Array]:
+        before, after = np.asarray(item["sumw_before"]), np.asarray(item["sumw_after"])
+        safe = np.where(before > 0.0, before, np.nan)
+        return after / safe, np.sqrt(item["sumw2_change"]) / safe
+
+    figure, panels = _draw_samples(numbers, ratio, "Σw training / signed")
+    for axes in panels:
+        axes.axhline(1.0, color="black", lw=0.7)
+        axes.set_ylim(*_RATIO_LIMITS)
+    return figure
+
+
+def _draw_samples(
+    numbers: Mapping[str, Any],
+    measure: Callable[[Mapping[str, Any]], tuple[Array, Array]],
+    label: str,
+) -> tuple[Figure, list[Axes]]:
+    """Draw a panel for each quantity: values and errors of every sample in its bins."""
     samples = numbers["samples"]
     names = _quantities(numbers)
     figure, panels = _panels(numbers, names, 2.6)
     for name, axes in zip(names, panels, strict=True):
         for index, (sample, found) in enumerate(samples.items()):
             item = found["quantities"][name]
-            before, after = np.asarray(item["sumw_before"]), np.asarray(item["sumw_after"])
-            safe = np.where(before > 0.0, before, np.nan)
-            error = np.sqrt(item["sumw2_change"]) / safe
-            _points(axes, item["edges"], after / safe, error, CYCLE[index % len(CYCLE)], sample)
-        axes.axhline(1.0, color="black", lw=0.7)
-        axes.set_ylim(*_RATIO_LIMITS)
+            values, errors = measure(item)
+            _points(axes, item["edges"], values, errors, CYCLE[index % len(CYCLE)], sample)
         axes.set_xlabel(_with_unit(name, numbers))
-    _label_first(panels, "Σw training / signed", len(samples))
-    return figure
+    _label_first(panels, label, len(samples))
+    return figure, panels
 
 
 def _quantities(numbers: Mapping[str, Any]) -> list[str]:

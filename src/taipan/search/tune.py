@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from taipan.atomic import read_json, write_json, write_text
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
-from taipan.config.sections.tuning import Tuning
+from taipan.config.sections.tuning import HYPERPARAMETERS, Tuning
 from taipan.errors import TaipanError
 from taipan.metrics.registry import EPOCH_METRICS
 from taipan.nn.data import TrainingSet, check_split, split_folds
@@ -44,17 +44,6 @@ _RESULTS = (
     "best_epoch",
     "overtrained_epochs",
     *(f"{part}_{metric}" for part in ("train", "validation") for metric in EPOCH_METRICS),
-)
-HYPERPARAMETERS = (
-    "layers",
-    "units",
-    "activation",
-    "dropout",
-    "l2",
-    "batch_size",
-    "learning_rate",
-    "schedule",
-    "feature_set",
 )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from taipan.config.base import Name, Positive, Strict
+from taipan.config.base import Activation, Layers, Name, Positive, Strict
 
 Strength = Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)]
 
@@ -51,12 +51,12 @@ class Adversary(Strict):
         description="Steps of the adversary for each of the network; with `reversal` the last of "
         "them is the common one.",
     )
-    hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
+    hidden_layers: Layers = Field(
         default_factory=lambda: [24, 12],
         min_length=1,
         description="Units of each hidden layer of the adversary.",
     )
-    activation: Literal["relu", "gelu", "silu", "elu", "tanh"] = Field(
+    activation: Activation = Field(
         "tanh", description="Activation of the adversary's hidden layers."
     )
     optimizer: Literal["adam", "nadam", "sgd"] = Field(

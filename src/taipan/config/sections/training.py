@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from taipan.config.base import Name, NonNegative, Positive, Strict
+from taipan.config.base import Activation, Layers, Name, NonNegative, Positive, Strict
 from taipan.config.sections.adversary import Adversary, Decorrelation
 
 
@@ -18,7 +18,7 @@ class Refinement(Strict):
         description="The training events are divided into so many parts; an event's weight comes "
         "from a network trained on the other parts.",
     )
-    hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
+    hidden_layers: Layers = Field(
         default_factory=lambda: [64, 64], min_length=1, description="Units of each hidden layer."
     )
     l2: NonNegative = Field(1e-4, description="L2 penalty on the kernels.")
@@ -73,9 +73,7 @@ class Training(Strict):
         min_length=1,
         description="Units of each hidden layer.",
     )
-    activation: Literal["relu", "gelu", "silu", "elu", "tanh"] = Field(
-        "gelu", description="Activation of the hidden layers."
-    )
+    activation: Activation = Field("gelu", description="Activation of the hidden layers.")
     loss: Name = Field("bce", description="Loss: a file of `src/taipan/nn/losses`.")
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.2, description="Dropout after each hidden layer."

@@ -6,12 +6,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from taipan.config.base import Host, Name, NonNegative, Strict
+from taipan.config.base import Activation, Host, Name, NonNegative, Strict
 
 Choices = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 
 
 Range = tuple[NonNegative, NonNegative]
+
+HYPERPARAMETERS = (
+    "layers",
+    "units",
+    "activation",
+    "dropout",
+    "l2",
+    "batch_size",
+    "learning_rate",
+    "schedule",
+    "feature_set",
+)
+"""What trials differ in, in the order of tables and figures."""
 
 
 class SearchSpace(Strict):
@@ -21,9 +34,7 @@ class SearchSpace(Strict):
     units: Choices = Field(
         default_factory=lambda: [32, 64, 128], description="Units of each hidden layer."
     )
-    activation: list[Literal["relu", "gelu", "silu", "elu", "tanh"]] = Field(
-        ["gelu", "silu"], min_length=1, description="Activations."
-    )
+    activation: list[Activation] = Field(["gelu", "silu"], min_length=1, description="Activations.")
     dropout: Range = Field((0.1, 0.5), description="Range of the dropout, below 1.")
     l2: Range = Field((1e-4, 3e-3), description="Range of the L2 penalty (logarithmic, above 0).")
     batch_size: Choices = Field(
