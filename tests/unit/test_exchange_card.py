@@ -499,6 +499,44 @@ def test_variation_with_other_bins_is_refused(tmp_path):
         fill_card(read_card(path))
 
 
+def test_titles_and_rules_of_a_card_are_passed_over(tmp_path):
+    text = one_channel("lumi lnN 1.1 -\n- - - -\n*******")
+    title = "Combination of a=a.txt b=b.txt\nDate: today\n==========\n"
+    model = load(tmp_path, title + text)
+    assert model.channels[0].processes[0].norms["lumi"][1] == pytest.approx(math.log(1.1))
+    with pytest.raises(ExchangeError, match=r"line 1: 'jmx' before .*; did you mean 'jmax'\?"):
+        load(tmp_path, "jmx 3\n" + text)
+
+
+def test_bins_below_zero_are_cut_as_combine_does(tmp_path):
+    path = write_card(tmp_path, one_channel("jes shape - 1"))
+    negative = {**HISTOGRAMS, "SR/bkg": ([30.0, 18.0, -3.0], [2.0, 1.5, 1.0])}
+    write_histograms(tmp_path / "shapes.root", negative)
+    model = fill_card(read_card(path))
+    values = model.channels[0].processes[1].values
+    assert values == pytest.approx([30.0 * 45.0 / 48.0, 18.0 * 45.0 / 48.0, 0.0])
+    assert "bins of bkg in SR, or of its variations, are below zero" in model.notes[0]
+    found = certify_card(model, build_workspace(model), refitted=False)
+    assert found["agreement"]["largest_relative_difference"] < 1e-9
+    path.write_text(path.read_text() + "SR autoMCStats 0\n")
+    model = fill_card(read_card(path))
+    assert model.channels[0].processes[1].values == pytest.approx([30.0, 18.0, 0.0])
+
+
+def test_systematics_without_effect_are_named_and_left_out(tmp_path):
+    same = {
+        **HISTOGRAMS,
+        "SR/sig_idleUp": HISTOGRAMS["SR/sig"],
+        "SR/sig_idleDown": HISTOGRAMS["SR/sig"],
+    }
+    path = write_card(tmp_path, one_channel("idle shape 1 -\nunit lnN 1.0/1.0 -\nlumi lnN 1.1 -"))
+    write_histograms(tmp_path / "shapes.root", same)
+    model = fill_card(read_card(path))
+    assert model.notes == ("without effect, and left out: idle",)
+    names = {m["name"] for m in build_workspace(model)["channels"][0]["samples"][0]["modifiers"]}
+    assert names == {"r", "lumi"}
+
+
 def test_contents_that_are_no_numbers_are_refused(tmp_path):
     path = write_card(tmp_path, one_channel("", processes="sig bkg"))
     wrong = {**HISTOGRAMS, "SR/bkg": ([1.0, math.nan, 1.0], [0.1, 0.1, 0.1])}
