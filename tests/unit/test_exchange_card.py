@@ -164,6 +164,29 @@ def test_products_of_factors_and_ranges(tmp_path):
     assert model.groups == {"theory": ("xs",), "exp": ("lumi", "jes", "tilt")}
 
 
+def test_factors_without_a_range_end_at_ten_times_their_start(tmp_path):
+    content = workspace(tmp_path, one_channel("a rateParam SR bkg 2\nb rateParam SR bkg -0.5"))
+    found = {p["name"]: p["bounds"] for p in content["measurements"][0]["config"]["parameters"]}
+    assert found == {"r": [[-20.0, 20.0]], "a": [[0.0, 20.0]], "b": [[-10.0, 10.0]]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kmax 3", "line 3: kmax: 3, but there are 1 lines of uncertainties"),
+        ("kmax x", "line 3: kmax: 'x' is not a number, nor '*'"),
+        ("kmax *", ""),
+    ],
+)
+def test_stated_number_of_uncertainties(text, message, tmp_path):
+    card = one_channel("lumi lnN 1.1 -").replace("kmax *", text)
+    if not message:
+        assert load(tmp_path, card).channels
+        return
+    with pytest.raises(ExchangeError, match=re.escape(message)):
+        load(tmp_path, card)
+
+
 def test_factor_with_a_constraint_is_the_luminosity_of_pyhf(tmp_path):
     content = workspace(tmp_path, CARDS["mass_and_param"])
     assert modifiers(content, 1)["lumi", "lumi"] is None
