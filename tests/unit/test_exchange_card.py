@@ -115,6 +115,14 @@ def test_control_sample_of_gmn_is_a_channel(tmp_path):
     assert best.sigma[index] == pytest.approx(0.2, rel=1e-3)  # 1/√25
 
 
+def test_rate_of_gmn_is_that_of_the_control_sample(tmp_path):
+    """Combine takes 25 × 0.5 events, and compares the rate with it to 2 %."""
+    content = workspace(tmp_path, CARDS["gamma"].replace("12.5", "12.6"))
+    assert content["channels"][0]["samples"][1]["data"] == pytest.approx([12.5])
+    with pytest.raises(ExchangeError, match=r"25 × 0\.5 is not the rate 13 of bkg"):
+        load(tmp_path, CARDS["gamma"].replace("12.5", "13"))
+
+
 def test_bin_statistics_choose_one_or_many_parameters(tmp_path):
     content = workspace(tmp_path, CARDS["per_process"])
     names = [set(modifiers(content, i)) for i in range(3)]
