@@ -115,6 +115,14 @@ def test_control_sample_of_gmn_is_a_channel(tmp_path):
     assert best.sigma[index] == pytest.approx(0.2, rel=1e-3)  # 1/√25
 
 
+def test_rate_of_gmn_is_that_of_the_control_sample(tmp_path):
+    """Combine takes 25 × 0.5 events, and compares the rate with it to 2 %."""
+    content = workspace(tmp_path, CARDS["gamma"].replace("12.5", "12.6"))
+    assert content["channels"][0]["samples"][1]["data"] == pytest.approx([12.5])
+    with pytest.raises(ExchangeError, match=r"25 × 0\.5 is not the rate 13 of bkg"):
+        load(tmp_path, CARDS["gamma"].replace("12.5", "13"))
+
+
 def test_bin_statistics_choose_one_or_many_parameters(tmp_path):
     content = workspace(tmp_path, CARDS["per_process"])
     names = [set(modifiers(content, i)) for i in range(3)]
@@ -162,6 +170,29 @@ def test_products_of_factors_and_ranges(tmp_path):
     assert settings_of["norm"] == {"name": "norm", "inits": [1.1], "bounds": [[0.2, 4.0]]}
     assert settings_of["scale"]["bounds"] == [[0.1, 2.0]]
     assert model.groups == {"theory": ("xs",), "exp": ("lumi", "jes", "tilt")}
+
+
+def test_factors_without_a_range_end_at_ten_times_their_start(tmp_path):
+    content = workspace(tmp_path, one_channel("a rateParam SR bkg 2\nb rateParam SR bkg -0.5"))
+    found = {p["name"]: p["bounds"] for p in content["measurements"][0]["config"]["parameters"]}
+    assert found == {"r": [[-20.0, 20.0]], "a": [[0.0, 20.0]], "b": [[-10.0, 10.0]]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kmax 3", "line 3: kmax: 3, but there are 1 lines of uncertainties"),
+        ("kmax x", "line 3: kmax: 'x' is not a number, nor '*'"),
+        ("kmax *", ""),
+    ],
+)
+def test_stated_number_of_uncertainties(text, message, tmp_path):
+    card = one_channel("lumi lnN 1.1 -").replace("kmax *", text)
+    if not message:
+        assert load(tmp_path, card).channels
+        return
+    with pytest.raises(ExchangeError, match=re.escape(message)):
+        load(tmp_path, card)
 
 
 def test_factor_with_a_constraint_is_the_luminosity_of_pyhf(tmp_path):

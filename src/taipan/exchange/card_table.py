@@ -65,13 +65,17 @@ def read_number(path: Path, line: int, word: str, what: str) -> float:
 
 @dataclass(frozen=True)
 class Table:
-    """The upper part of a card: attributes as those of :class:`~taipan.exchange.card.Card`."""
+    """The upper part of a card: attributes as those of :class:`~taipan.exchange.card.Card`.
+
+    `nuisances` is the number that the line `counted_on` states.
+    """
 
     channels: tuple[str, ...]
     observed: dict[str, float]
     columns: tuple[Column, ...]
     shapes: tuple[ShapeRule, ...]
     nuisances: int | None
+    counted_on: int
     rest: tuple[Line, ...]
 
 
@@ -114,7 +118,13 @@ def read_table(path: Path, lines: Sequence[Line]) -> Table:
     _compare(path, stated, "imax", len(channels), 0, "channels")
     _compare(path, stated, "jmax", len(processes), 1, "processes")
     return Table(
-        channels, observed, columns, tuple(shapes), _stated(path, stated, "kmax"), tuple(rest)
+        channels,
+        observed,
+        columns,
+        tuple(shapes),
+        _stated(path, stated, "kmax"),
+        stated["kmax"].number if "kmax" in stated else 1,
+        tuple(rest),
     )
 
 
