@@ -22,7 +22,7 @@ import uproot
 
 from taipan.analysis_folder import shipped_folder
 from taipan.analysis_selection import load_analysis
-from taipan.skim.run import Chunk, SkimSettings, _nano_steps, skim_chunk
+from taipan.skim.run import Chunk, SkimSettings, _nano_steps, _open_tree, skim_chunk
 
 ANALYSIS = load_analysis(shipped_folder("htautau"))
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
@@ -38,7 +38,8 @@ def run_taipan(file: Path, output: Path) -> tuple[int, int]:
 
 def run_select(file: Path, _output: Path) -> tuple[int, int]:
     """Skim, and keep nothing."""
-    flows = [step.flow for step in _nano_steps(Chunk(file), ANALYSIS, SETTINGS)]
+    opened = _open_tree(Chunk(file))
+    flows = [step.flow for step in _nano_steps(opened, Chunk(file), ANALYSIS, SETTINGS)]
     return sum(f.cuts[0].events for f in flows), sum(f.cuts[-1].events for f in flows)
 
 

@@ -115,6 +115,14 @@ def test_control_sample_of_gmn_is_a_channel(tmp_path):
     assert best.sigma[index] == pytest.approx(0.2, rel=1e-3)  # 1/√25
 
 
+def test_rate_of_gmn_is_that_of_the_control_sample(tmp_path):
+    """Combine takes 25 × 0.5 events, and compares the rate with it to 2 %."""
+    content = workspace(tmp_path, CARDS["gamma"].replace("12.5", "12.6"))
+    assert content["channels"][0]["samples"][1]["data"] == pytest.approx([12.5])
+    with pytest.raises(ExchangeError, match=r"25 × 0\.5 is not the rate 13 of bkg"):
+        load(tmp_path, CARDS["gamma"].replace("12.5", "13"))
+
+
 def test_bin_statistics_choose_one_or_many_parameters(tmp_path):
     content = workspace(tmp_path, CARDS["per_process"])
     names = [set(modifiers(content, i)) for i in range(3)]
@@ -162,6 +170,29 @@ def test_products_of_factors_and_ranges(tmp_path):
     assert settings_of["norm"] == {"name": "norm", "inits": [1.1], "bounds": [[0.2, 4.0]]}
     assert settings_of["scale"]["bounds"] == [[0.1, 2.0]]
     assert model.groups == {"theory": ("xs",), "exp": ("lumi", "jes", "tilt")}
+
+
+def test_factors_without_a_range_end_at_ten_times_their_start(tmp_path):
+    content = workspace(tmp_path, one_channel("a rateParam SR bkg 2\nb rateParam SR bkg -0.5"))
+    found = {p["name"]: p["bounds"] for p in content["measurements"][0]["config"]["parameters"]}
+    assert found == {"r": [[-20.0, 20.0]], "a": [[0.0, 20.0]], "b": [[-10.0, 10.0]]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kmax 3", "line 3: kmax: 3, but there are 1 lines of uncertainties"),
+        ("kmax x", "line 3: kmax: 'x' is not a number, nor '*'"),
+        ("kmax *", ""),
+    ],
+)
+def test_stated_number_of_uncertainties(text, message, tmp_path):
+    card = one_channel("lumi lnN 1.1 -").replace("kmax *", text)
+    if not message:
+        assert load(tmp_path, card).channels
+        return
+    with pytest.raises(ExchangeError, match=re.escape(message)):
+        load(tmp_path, card)
 
 
 def test_factor_with_a_constraint_is_the_luminosity_of_pyhf(tmp_path):
@@ -497,6 +528,44 @@ def test_variation_with_other_bins_is_refused(tmp_path):
     write_histograms(tmp_path / "shapes.root", wrong)
     with pytest.raises(ExchangeError, match=r"line 12: .*SR/sig_jesUp has 2 bins, sig in SR has 3"):
         fill_card(read_card(path))
+
+
+def test_titles_and_rules_of_a_card_are_passed_over(tmp_path):
+    text = one_channel("lumi lnN 1.1 -\n- - - -\n*******")
+    title = "Combination of a=a.txt b=b.txt\nDate: today\n==========\n"
+    model = load(tmp_path, title + text)
+    assert model.channels[0].processes[0].norms["lumi"][1] == pytest.approx(math.log(1.1))
+    with pytest.raises(ExchangeError, match=r"line 1: 'jmx' before .*; did you mean 'jmax'\?"):
+        load(tmp_path, "jmx 3\n" + text)
+
+
+def test_bins_below_zero_are_cut_as_combine_does(tmp_path):
+    path = write_card(tmp_path, one_channel("jes shape - 1"))
+    negative = {**HISTOGRAMS, "SR/bkg": ([30.0, 18.0, -3.0], [2.0, 1.5, 1.0])}
+    write_histograms(tmp_path / "shapes.root", negative)
+    model = fill_card(read_card(path))
+    values = model.channels[0].processes[1].values
+    assert values == pytest.approx([30.0 * 45.0 / 48.0, 18.0 * 45.0 / 48.0, 0.0])
+    assert "bins of bkg in SR, or of its variations, are below zero" in model.notes[0]
+    found = certify_card(model, build_workspace(model), refitted=False)
+    assert found["agreement"]["largest_relative_difference"] < 1e-9
+    path.write_text(path.read_text() + "SR autoMCStats 0\n")
+    model = fill_card(read_card(path))
+    assert model.channels[0].processes[1].values == pytest.approx([30.0, 18.0, 0.0])
+
+
+def test_systematics_without_effect_are_named_and_left_out(tmp_path):
+    same = {
+        **HISTOGRAMS,
+        "SR/sig_idleUp": HISTOGRAMS["SR/sig"],
+        "SR/sig_idleDown": HISTOGRAMS["SR/sig"],
+    }
+    path = write_card(tmp_path, one_channel("idle shape 1 -\nunit lnN 1.0/1.0 -\nlumi lnN 1.1 -"))
+    write_histograms(tmp_path / "shapes.root", same)
+    model = fill_card(read_card(path))
+    assert model.notes == ("without effect, and left out: idle",)
+    names = {m["name"] for m in build_workspace(model)["channels"][0]["samples"][0]["modifiers"]}
+    assert names == {"r", "lumi"}
 
 
 def test_contents_that_are_no_numbers_are_refused(tmp_path):

@@ -121,6 +121,11 @@ def test_one_side_is_reflected_only_if_told_so(tmp_path):
     workspace, _ = load(path)
     signal = kinds(sample(workspace, 1, "sig"))
     assert signal["normsys", "jes"]["lo"] == pytest.approx((2 * 12.0 - 12.5) / 12.0)
+    other = {name: value for name, value in HISTOGRAMS.items() if name != "SR/sig_jesUp"}
+    write_histograms(tmp_path / "shapes.root", other)
+    workspace, _ = load(path)
+    signal = kinds(sample(workspace, 1, "sig"))
+    assert signal["normsys", "jes"]["hi"] == pytest.approx((2 * 12.0 - 11.6) / 12.0)
 
 
 @pytest.mark.parametrize(

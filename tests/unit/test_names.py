@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "taipan"
 FRONTS = ("stages", "cli", "exchange")
 """A stage or a command is called as what it hands its files to: `build_workspace`, `skim`.
 
-Datacards have words of their own, such as the columns and the processes of a card.
+The formats of others have words of their own, such as the columns and the processes of a datacard.
 """
 CONVENTIONS = {
     "Array": "arrays of the type that a module works with",

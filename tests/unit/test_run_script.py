@@ -68,6 +68,17 @@ def test_file_that_cannot_be_read_is_one_line(
     assert done.stdout == ""
 
 
+def test_a_key_without_its_option_is_told_so(folder: Path) -> None:
+    """Snakemake says that there is no rule to produce ``analysis=demo``."""
+    done = run(folder, "analysis=demo")
+    assert done.returncode == 2
+    said = (
+        "./run: 'analysis=demo' is a key of the configuration; say ./run --config analysis=demo\n"
+    )
+    assert done.stderr == said
+    assert done.stdout == ""
+
+
 def test_no_module_comes_from_the_working_folder(folder: Path) -> None:
     done = run(folder, "-n", "--config", "results=elsewhere")
     assert done.stdout == "snakemake, safe path: 1\n"

@@ -293,6 +293,29 @@ def test_every_collection_can_be_scaled(collection: str, missing: str) -> None:
     assert found[f"{missing}_pt"].tolist() == [pytest.approx(before - moved)]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_objects_for_which_a_mask_is_true_are_those_that_awkward_chooses(seed: int) -> None:
+    """Lists of 0 to 3 objects; the mask has their lists, or others that hold as many."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 4, 50)
+    n = int(counts.sum())
+    flat = tp.make_particles(
+        pt=rng.random(n), eta=rng.random(n), phi=rng.random(n), mass=rng.random(n)
+    )
+    objects = ak.unflatten(flat, counts)
+    plain = ak.Array(objects.layout)  # without behaviours, a slice is that of awkward
+    mask = objects.pt > 0.5
+    shuffled = rng.permutation(50)
+    for events in (slice(None), slice(5, 40), shuffled, np.arange(50) % 2 == 0):
+        found = objects[events][mask[events]]
+        assert ak.array_equal(ak.Array(found.layout), plain[events][ak.Array(mask.layout)[events]])
+        assert ak.array_equal(found.pt, found[found.eta >= 0.0].pt)
+        assert isinstance(found, type(objects))
+    assert (counts != counts[shuffled]).any()
+    with pytest.raises(IndexError, match="while attempting to slice"):
+        objects[ak.to_packed(mask[shuffled])]
+
+
 def test_example_of_the_page_runs() -> None:
     text = (ROOT / "docs/selection.md").read_text(encoding="utf-8")
     example = text.split("```python\n")[1].split("```")[0]

@@ -95,9 +95,9 @@ BY_HAND = {
         {"--result": "fit/m_vis.json"},
     ),
     "build_workspace": (
-        "--templates templates/templates.zip --config CONFIG --observable m_vis "
-        "--transfer-factor corrections/transfer_factor.json",
-        {"--workspace": "workspaces/m_vis.json", "--record": "workspaces/m_vis_record.json"},
+        "--templates templates/templates.zip --config CONFIG --observables m_vis "
+        "--transfer-factor corrections/transfer_factor.json --published first.json",
+        {"--workspaces": "workspaces/m_vis.json", "--records": "workspaces/m_vis_record.json"},
     ),
 }
 

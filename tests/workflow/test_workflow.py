@@ -18,7 +18,7 @@ from tests.project import RESULTS, SMOKE, Project, copy_project
 pytestmark = pytest.mark.workflow
 
 AFTER_FIT = {"fit", "plot_fit", "summarize"}
-FIT = AFTER_FIT | {"build_workspace", "plot_systematics", "publish_workspace"}
+FIT = AFTER_FIT | {"build_workspace", "plot_systematics"}
 TEMPLATES = FIT | {"histogram", "combine_templates", "list_yields", "plot_control"}
 TRAINING = TEMPLATES | {
     *("train", "check_overtraining", "check_weights", "check_decorrelation"),

@@ -2,35 +2,23 @@
 
 
 rule build_workspace:
-    """Turn templates into a pyhf workspace; weak bins are merged first."""
+    """Turn templates into pyhf workspaces; weak bins are merged first."""
     input:
         templates=TEMPLATES,
         transfer_factor=TRANSFER,
     output:
-        workspace=f"{OUT}/workspaces/{{observable}}.json",
-        record=f"{OUT}/workspaces/{{observable}}_record.json",
-    log:
-        f"{OUT}/logs/build_workspace/{{observable}}.log",
-    benchmark:
-        f"{OUT}/benchmarks/build_workspace/{{observable}}.tsv"
-    params:
-        config=fit_slice(),
-    script:
-        "../../scripts/build_workspace.py"
-
-
-rule publish_workspace:
-    """Copy the main workspace to where readers look for it."""
-    input:
-        workspace=f"{OUT}/workspaces/{CONFIG.fit.observable}.json",
-    output:
+        workspaces=[f"{OUT}/workspaces/{name}.json" for name in OBSERVABLES],
+        records=[f"{OUT}/workspaces/{name}_record.json" for name in OBSERVABLES],
         published=f"{OUT}/workspace.json",
     log:
-        log_file("publish_workspace"),
+        log_file("build_workspace"),
     benchmark:
-        benchmark_file("publish_workspace")
+        benchmark_file("build_workspace")
+    params:
+        config=fit_slice(),
+        observables=OBSERVABLES,
     script:
-        "../../scripts/publish_workspace.py"
+        "../../scripts/build_workspace.py"
 
 
 rule fit:

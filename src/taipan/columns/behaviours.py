@@ -87,8 +87,31 @@ class _Transverse:
         return elementwise(kinematics.delta_phi, self.phi, other.phi)
 
 
+def _choose(objects: Any, mask: Any) -> Any:
+    """Give the objects of each list for which `mask` is true; None if this is another slice.
+
+    Does what awkward does, in a fifth of the time: both have the same lists.
+    """
+    lists, chosen = objects.layout, getattr(mask, "layout", None)
+    plain = ak.contents.ListOffsetArray
+    if not (isinstance(lists, plain) and isinstance(chosen, plain) and chosen.content.is_numpy):
+        return None
+    offsets, flags = np.asarray(lists.offsets), np.asarray(chosen.content.data)
+    if flags.dtype != bool or offsets[0] != 0 or not np.array_equal(offsets, chosen.offsets):
+        return None
+    flags = flags[: offsets[-1]]
+    before = np.concatenate([[0], np.cumsum(flags)])
+    layout = plain(ak.index.Index64(before[offsets]), lists.content[np.flatnonzero(flags)])
+    return ak.Array(layout, behavior=objects.behavior, attrs=objects.attrs)
+
+
 class _Directed(_Transverse):
     """What needs a direction: `eta` and `phi`."""
+
+    def __getitem__(self, where: Any) -> Any:
+        """Return a field, or some of the objects; see :class:`ak.Array`."""
+        chosen = None if isinstance(where, str) else _choose(self, where)
+        return super().__getitem__(where) if chosen is None else chosen  # type: ignore[misc]
 
     eta = _stored("eta", lambda px, py, pz, energy: np.arcsinh(pz / np.hypot(px, py)))
     mass = _stored("mass", kinematics.mass_of)
@@ -122,14 +145,13 @@ class _Directed(_Transverse):
     @property
     def matched_gen(self) -> Any:
         """Generated particle that each object is matched to (``genPartIdx``), None without one."""
-        index = self[MATCHED]  # type: ignore[index]
+        index = self[MATCHED]
         flat, counts = (index, None) if index.ndim == 1 else (ak.flatten(index), ak.num(index))
-        chosen = np.asarray(flat)
+        chosen = np.asarray(flat).astype(np.int64)  # -1 is None
         particles = self.attrs[GENERATED]  # type: ignore[attr-defined]
-        if len(particles):
-            found = ak.mask(particles[np.maximum(chosen, 0)], chosen >= 0)
-        else:
-            found = ak.pad_none(particles, len(chosen), axis=0)
+        place = ak.index.Index64(chosen)
+        layout = ak.contents.IndexedOptionArray.simplified(place, particles.layout)
+        found = ak.Array(layout, behavior=particles.behavior)
         return found if counts is None else ak.unflatten(found, counts)
 
 

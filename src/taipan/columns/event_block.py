@@ -110,6 +110,10 @@ class Objects:
         """Return other objects of those that were read: their positions, and how many an event."""
         return Objects(self._columns, counts, index)
 
+    def gathered(self) -> Objects:
+        """Return the chosen objects as all that there is: each column is picked out once."""
+        return Objects({name: self[name] for name in self._columns}, self.counts)
+
     @property
     def starts(self) -> Array:
         """Position of the first chosen object of each event, shape (n,)."""
@@ -190,7 +194,8 @@ class EventBlock:
             collection, _, name = branch.partition("_")
             counts.setdefault(collection, column.counts)
             values.setdefault(collection, {})[name] = column.values
-        return cls(scalars, {c: Objects(values[c], counts[c]).of_events(mask) for c in values})
+        found = {c: Objects(values[c], counts[c]).of_events(mask).gathered() for c in values}
+        return cls(scalars, found)
 
     def __getitem__(self, name: str) -> Array:
         """Return a scalar branch."""

@@ -97,7 +97,7 @@ def read_effect(
         )
     if min(down, up) <= 0.0:
         raise CardError(path, line, f"{what}: factor {word} (positive, or '-')")
-    return down, up
+    return None if down == up == 1.0 else (down, up)
 
 
 def match_places(

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from taipan.exchange.card import Column, ShapeRule
 from taipan.exchange.errors import CardError
+from taipan.suggestions import nearest
 
 # A card of more words than this is none: the largest published have some 10⁵.
 MOST_COLUMNS = 100_000
 COUNTS = ("imax", "jmax", "kmax")
+ALLOWED = (*COUNTS, "shapes", "bin", "observation", "process", "rate")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def split_lines(text: str) -> list[Line]:
         if raw.startswith("--"):
             continue
         words = tuple(raw.split("#", 1)[0].split())
-        if words:
+        if words and re.search(r"\w", raw):  # lines of dashes and stars divide the card
             found.append(Line(number, words))
     return found
 
@@ -63,13 +65,17 @@ def read_number(path: Path, line: int, word: str, what: str) -> float:
 
 @dataclass(frozen=True)
 class Table:
-    """The upper part of a card: attributes as those of :class:`~taipan.exchange.card.Card`."""
+    """The upper part of a card: attributes as those of :class:`~taipan.exchange.card.Card`.
+
+    `nuisances` is the number that the line `counted_on` states.
+    """
 
     channels: tuple[str, ...]
     observed: dict[str, float]
     columns: tuple[Column, ...]
     shapes: tuple[ShapeRule, ...]
     nuisances: int | None
+    counted_on: int
     rest: tuple[Line, ...]
 
 
@@ -93,6 +99,8 @@ def read_table(path: Path, lines: Sequence[Line]) -> Table:
             stated[first] = line
         elif first == "shapes":
             shapes.append(_read_shapes(path, line, shapes))
+        elif first == "combination" or first.endswith(":"):
+            continue  # a title, as combineCards.py writes it, or "Description: ..."
         elif first in rows:
             if len(line.words) - 1 > MOST_COLUMNS:
                 raise CardError(path, line.number, f"more than {MOST_COLUMNS} columns")
@@ -101,8 +109,8 @@ def read_table(path: Path, lines: Sequence[Line]) -> Table:
             raise CardError(
                 path,
                 line.number,
-                f"{line.words[0]!r} before the line 'rate' "
-                "(imax, jmax, kmax, shapes, bin, observation, process, rate)",
+                f"{line.words[0]!r} before the line 'rate'{nearest(first, ALLOWED)} "
+                f"({', '.join(ALLOWED)})",
             )
     columns = _read_columns(path, rows)
     channels, observed = _read_observed(path, rows, columns)
@@ -110,7 +118,13 @@ def read_table(path: Path, lines: Sequence[Line]) -> Table:
     _compare(path, stated, "imax", len(channels), 0, "channels")
     _compare(path, stated, "jmax", len(processes), 1, "processes")
     return Table(
-        channels, observed, columns, tuple(shapes), _stated(path, stated, "kmax"), tuple(rest)
+        channels,
+        observed,
+        columns,
+        tuple(shapes),
+        _stated(path, stated, "kmax"),
+        stated["kmax"].number if "kmax" in stated else 1,
+        tuple(rest),
     )
 
 

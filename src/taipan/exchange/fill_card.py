@@ -71,6 +71,9 @@ class _Filler:
             for process in channel.processes
             for name in (*process.factors, *process.norms, *process.morphs)
         }
+        idle = sorted({n.name for n in self.card.nuisances} - used)
+        if idle:
+            self.notes.append(f"without effect, and left out: {', '.join(idle)}")
         return CardModel(
             channels=channels,
             rates={r.name: r for r in self.card.rates if r.name in used},
@@ -170,7 +173,31 @@ class _Filler:
                 process = replace(
                     process, factors=process.factors + ((rate.name,) if rate.name else ())
                 )
-        return process
+        return self._cut_negative(process, column.channel)
+
+    def _cut_negative(self, process: Process, channel: str) -> Process:
+        """Cut bins below zero to zero, as Combine does, which then restores the integral.
+
+        With ``autoMCStats`` it does not restore it.
+        """
+        templates = [process.values, *(s for m in process.morphs.values() for s in (m.up, m.down))]
+        if min(template.min() for template in templates) >= 0.0:
+            return process
+        total = float(process.values.sum())
+
+        def cut(template: Array) -> Array:
+            kept = np.maximum(template, 0.0)
+            return kept if channel in self.statistics else kept * (total / float(kept.sum()))
+
+        self.notes.append(
+            f"bins of {process.name} in {channel}, or of its variations, are below zero: cut to "
+            "zero, as Combine does"
+        )
+        return replace(
+            process,
+            values=cut(process.values),
+            morphs={n: Morph(cut(m.up), cut(m.down), m.scale) for n, m in process.morphs.items()},
+        )
 
     def _scale(self, process: Process, column: Column, total: float) -> Process:
         if column.rate == -1.0:

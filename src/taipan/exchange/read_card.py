@@ -179,7 +179,7 @@ class _Reader:
         if stated is not None and stated != self.count:
             raise CardError(
                 self.path,
-                1,
+                self.table.counted_on,
                 f"kmax: {stated}, but there are {self.count} lines of uncertainties",
             )
 

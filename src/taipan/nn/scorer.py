@@ -158,7 +158,7 @@ class FoldScorer:
         return output[:, 0]
 
 
-def read_card(path: Path | str) -> dict[str, str]:
+def read_model_card(path: Path | str) -> dict[str, str]:
     """Metadata of an exported network, such as its features, fold and provenance.
 
     Raises

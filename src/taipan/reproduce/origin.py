@@ -60,8 +60,8 @@ def _embedded(path: Path) -> Mapping[str, Any] | None:
 
             return find_provenance(path)
         case ".onnx":
-            from taipan.nn.scorer import read_card
+            from taipan.nn.scorer import read_model_card
 
-            card = read_card(path)
+            card = read_model_card(path)
             return {k: v for k, v in card.items() if k.startswith(_ONNX_PREFIX)} or None
     return None

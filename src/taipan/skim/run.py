@@ -31,6 +31,8 @@ from taipan.skim.storage import EventWriter, to_table
 
 logger = logging.getLogger(__name__)
 LUMI_BRANCHES = ("run", "luminosityBlock")
+_Opened = tuple[Any, int, int]
+"""Tree of a chunk, and the range of its entries."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +125,14 @@ def skim_chunk(
     """
     began = time.perf_counter()
     parts: list[Cutflow] = []
-    step = _flat_steps if settings.kind == "skims" else _nano_steps
+    make_steps = _flat_steps if settings.kind == "skims" else _nano_steps
+    opened = _open_tree(chunk)
     meter = SpreadMeter()
     with (
         EventWriter(events, analysis.columns, provenance) as writer,
         IdentityWriter(identities, provenance) as listed,
     ):
-        for made in step(chunk, analysis, settings):
+        for made in make_steps(opened, chunk, analysis, settings):
             try:
                 writer.write(to_table(made.columns, analysis.columns))
             except TaipanError as error:
@@ -141,7 +144,7 @@ def skim_chunk(
         spread = meter.result()
         refuse_absurd(chunk.path, spread, spread.median)
         merged = merge_cutflows(parts)
-        part = _describe_part(chunk, analysis, settings, merged.cuts[0], spread)
+        part = _describe_part(opened, chunk, analysis, settings, merged.cuts[0], spread)
         write_json(
             cutflow,
             {**merged.to_dict(), "part": part.to_dict(), "provenance": dict(provenance)},
@@ -198,10 +201,15 @@ def _needed(analysis: Analysis, is_data: bool) -> tuple[str, ...]:
 
 
 def _describe_part(
-    chunk: Chunk, analysis: Analysis, settings: SkimSettings, read: Cut, spread: WeightSpread
+    opened: _Opened,
+    chunk: Chunk,
+    analysis: Analysis,
+    settings: SkimSettings,
+    read: Cut,
+    spread: WeightSpread,
 ) -> Part:
     """Describe what was read, for the checks over all parts of a dataset."""
-    tree, start, stop = _open_tree(chunk)
+    tree, start, stop = opened
     name = chunk.name or chunk.path.name
     sums = GeneratedSums(read.events, read.sumw, read.sumw2)
     if settings.kind == "skims":
@@ -227,7 +235,7 @@ def _is_weighted(tree: Any, analysis: Analysis, settings: SkimSettings) -> bool:
     return known and "genWeight" in tree.keys()  # noqa: SIM118 (a tree is no mapping)
 
 
-def _open_tree(chunk: Chunk) -> tuple[Any, int, int]:
+def _open_tree(chunk: Chunk) -> _Opened:
     """Open the tree and return it with the range of entries; refuses an empty one."""
     try:
         source = open_root(chunk.path)
@@ -280,8 +288,10 @@ def _read_events(
     return EventBlock.from_columns(columns, passed[first:stop])
 
 
-def _nano_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Iterator[_Step]:
-    tree, start, stop = _open_tree(chunk)
+def _nano_steps(
+    opened: _Opened, chunk: Chunk, analysis: Analysis, settings: SkimSettings
+) -> Iterator[_Step]:
+    tree, start, stop = opened
     wanted = analysis.branches + (() if settings.is_data else analysis.simulation_branches)
     tree = map_branches(tree, analysis.trigger_branches + wanted, analysis.alternatives, chunk.path)
     weighted = _is_weighted(tree, analysis, settings)
@@ -359,10 +369,12 @@ def _is_lumi_mask(content: Any) -> bool:
     )
 
 
-def _flat_steps(chunk: Chunk, analysis: Analysis, settings: SkimSettings) -> Iterator[_Step]:
+def _flat_steps(
+    opened: _Opened, chunk: Chunk, analysis: Analysis, settings: SkimSettings
+) -> Iterator[_Step]:
     if analysis.flat is None:
         raise TaipanError(f"analysis '{analysis.name}' cannot read flat ntuples")
-    tree, start, stop = _open_tree(chunk)
+    tree, start, stop = opened
     _require(tree, analysis.flat_branches, chunk)
     for low in range(start, stop, settings.step_events):
         high = min(low + settings.step_events, stop)
