@@ -111,6 +111,11 @@ def certify_card(
     rng = np.random.default_rng(derive_seed(seed, "certificate"))
     start = {**other.start, **dict.fromkeys(kinds.pulls, 0.0)}
     same = draw_same(density, other, kinds, rng, POINTS)
+    if len(same) < POINTS // 2:
+        raise ExchangeError(
+            f"templates fall below zero at all but {len(same)} of {POINTS} points: Combine cuts "
+            "them, and the two models cannot be compared"
+        )
     anywhere = draw_anywhere(other, rng, POINTS)
     found = _agreement(density, other, same, start)
     relative, absolute = compare(density, other, anywhere, start)

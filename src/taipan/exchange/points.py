@@ -100,7 +100,7 @@ def draw_same(
     Returns
     -------
     list of dict
-        Parameter → value.
+        Parameter → value; fewer points where templates fall below zero whatever moves.
     """
     points = []
     order = [*rng.permutation(np.array(kinds.pulls, dtype=object))]
@@ -115,7 +115,7 @@ def draw_same(
             if not density.is_cut(point):
                 break
         else:
-            point = dict(workspace.start)
+            continue  # no comparison where Combine cuts
         points.append(point)
     for name in sorted(kinds.lonely):
         points += [
