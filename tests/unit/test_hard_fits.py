@@ -611,3 +611,24 @@ def test_a_signal_far_too_large_is_pulled_to_nothing_if_that_is_cheaper():
     saturated = float(model.saturated_nll(asimov[None])[0])
     assert found[1] + saturated == pytest.approx(lowest, abs=1e-4)
     assert found[0][model.parameters.names.index("shape")] == pytest.approx(-3.9, abs=0.1)
+
+
+def test_no_event_is_no_excess_whatever_the_rounding_of_a_signal_of_zero():
+    """Both bins are empty: −ln L rises with μ, and a template below zero holds μ̂ at 10⁻⁷."""
+    workspace = workspace_of(
+        {
+            "signal": (
+                [1.35, 1.35],
+                [MU, histosys("a", [1.55, 1.23], [1.2, 1.46]), normsys("b", 1.08, 0.94)],
+            ),
+            "background": (
+                [0.13, 0.0],
+                [histosys("a", [0.137, -0.0034], [0.138, -0.0034]), normsys("b", 1.1, 0.86)],
+            ),
+        },
+        [0.0, 0.0],
+    )
+    model = compile_model(workspace)
+    profile = Profile(model, model.observed)
+    assert abs(profile.mu_hat) < 1e-6
+    assert significance(profile) == (0.0, 0.5)

@@ -27,6 +27,9 @@ Array = npt.NDArray[np.float64]
 INTERVAL_RISE = 1.0
 # Precision of roots in units of σ(μ): far below what is printed.
 ROOT_PRECISION = 1e-5
+# An estimate that is this part of its σ is zero but for rounding. At the edge of an empty bin, where
+# −ln L is a straight line, Z² = μ̂/σ: the part is worth 10⁻³ standard deviations.
+ZERO = 1e-6
 MAX_EXPANSIONS = 40
 # Stands for an infinite √(2ΔlnL), and how far from the wanted level a root may be.
 BEYOND = 1e6
@@ -206,7 +209,8 @@ def cut_off(model: CompiledModel, ends: Sequence[float]) -> tuple[bool, bool]:
 def significance(profile: Profile) -> tuple[float, float]:
     """Significance of an excess over no signal and its one-sided p-value.
 
-    q₀ = 2ΔlnL(μ = 0) if μ̂ > 0, else 0 (eq. 12); Z = √q₀ (eq. 53).
+    q₀ = 2ΔlnL(μ = 0) if μ̂ > 0, else 0 (eq. 12); Z = √q₀ (eq. 53). A μ̂ within 10⁻⁶ σ of zero is
+    zero.
 
     Returns
     -------
@@ -215,8 +219,9 @@ def significance(profile: Profile) -> tuple[float, float]:
     p_value
         1 − Φ(z).
     """
+    excess = profile.mu_hat > ZERO * profile.sigma
     try:
-        z = float(np.sqrt(profile.rise(0.0))) if profile.mu_hat > 0 else 0.0
+        z = float(np.sqrt(profile.rise(0.0))) if excess else 0.0
     except EmptyBinError as error:
         raise FitError(f"significance: {error}, so it is infinite") from error
     return z, float(norm.sf(z))
