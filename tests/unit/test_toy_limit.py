@@ -191,6 +191,6 @@ def test_ratio_of_the_shares_of_toys_that_are_as_far() -> None:
 @pytest.mark.parametrize("observed", [0.3, 1.0, 250.0])
 def test_toy_with_the_statistic_of_the_data_but_for_rounding_is_as_far(observed: float) -> None:
     """Rounding grows with the statistic, and is absolute for one below 1."""
-    rounding = module.SAME * max(1.0, observed)
+    rounding = module.SAME_STATISTIC * max(1.0, observed)
     toys = observed - rounding * np.array([-2.0, 0.0, 0.9, 1.1, 1.9])
     assert module._as_far(toys, observed).tolist() == [True, True, True, False, False]

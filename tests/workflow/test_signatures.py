@@ -45,6 +45,7 @@ RUNS = {
     "refined": "training: {negative_weights: refine}",
     "fetched": "catalogue: cms-2012-reduced\nfiles: downloads\nremote: {access: fetch}",
     "no network": "analysis: zmumu",
+    "two signals": "fit: {parameters_of_interest: {mu_ggH: [ggH], mu_qqH: [qqH]}}",
     "binned, tuned": "templates: {binning: {method: merge}}\ntuning: {enabled: true}",
 }
 

@@ -27,8 +27,8 @@ Array = npt.NDArray[np.float64]
 INTERVAL_RISE = 1.0
 # Precision of roots in units of σ(μ): far below what is printed.
 ROOT_PRECISION = 1e-5
-# An estimate that is this part of its σ is zero but for rounding. At the edge of an empty bin, −ln L
-# is a straight line and Z² = μ̂/σ: the part is worth 10⁻³ standard deviations.
+# An estimate that is this part of its σ is zero but for rounding. At the edge of an empty bin −ln L
+# is a straight line, and Z² = μ̂/σ: the part is worth 10⁻³ standard deviations.
 ZERO = 1e-6
 MAX_EXPANSIONS = 40
 # Stands for an infinite √(2ΔlnL), and how far from the wanted level a root may be.
