@@ -10,14 +10,20 @@ from pathlib import Path
 
 from taipan.analysis_folder import ANALYSIS_FILE
 from taipan.atomic import write_text
+from taipan.checksums import FOLDER
 
-OWNER = ".analysis_folder"
-"""File in the folder of the results: path of the analysis' folder, as seen from the project."""
+OWNER = Path(FOLDER, "analysis_folder")
+"""File in the folder of the results: path of the analysis' folder, as seen from the project.
+
+It lies with the records of the run, because it is no result of a rule.
+"""
 
 
 def claim_results(results: Path, folder: str) -> None:
     """Note that `results` are those of the analysis in `folder`."""
-    write_text(results / OWNER, f"{folder}\n")
+    owner = results / OWNER
+    owner.parent.mkdir(parents=True, exist_ok=True)
+    write_text(owner, f"{folder}\n")
 
 
 def find_other_owner(results: Path, folder: str) -> str | None:
