@@ -16,7 +16,7 @@ import numpy as np
 from taipan import __version__
 from taipan.exchange.card_density import card_density
 from taipan.exchange.card_model import CardModel
-from taipan.exchange.compare_yields import compare_yields
+from taipan.exchange.compare_yields import TOLERANCE, certify_yields, compare_yields
 from taipan.exchange.density import Density, workspace_density
 from taipan.exchange.errors import ExchangeError
 from taipan.exchange.points import draw_anywhere, draw_same, sort_parameters
@@ -27,8 +27,6 @@ from taipan.seeds import derive_seed
 Function = Callable[[Mapping[str, float]], float]
 
 POINTS = 50
-TOLERANCE = 1e-8
-"""Largest difference of −ln L, relative to its size (and at least to 1)."""
 MOST_REFITTED = 40
 """Parameters up to which models are refitted without being asked to: more take minutes."""
 
@@ -179,21 +177,7 @@ def certify_templates(
         If expected yields differ at nominal, or at ±1 of a systematic.
     """
     largest, points = compare_yields(workspace, again, clean_name)
-    if not largest <= TOLERANCE:
-        raise ExchangeError(
-            f"templates that were read again differ by {largest:.2g} of them; nothing is written"
-        )
-    return {
-        "taipan": __version__,
-        "agreement": {
-            "what": "expected yields at nominal and at every ±1, and the histograms,",
-            "points": points,
-            "largest_relative_difference": largest,
-            "tolerance": TOLERANCE,
-        },
-        "not_mapped": list(notes),
-        "fits": [],
-    }
+    return certify_yields(largest, points, "templates that were read again", notes)
 
 
 def _agreement(

@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from taipan import __version__
+from taipan.exchange.errors import ExchangeError
 from taipan.inference.read import numpy_backend, open_workspace
+
+TOLERANCE = 1e-8
+"""Largest difference of two models that are called the same: of −ln L, relative to its size (and at
+least to 1), or of contents, relative to the largest of the histogram."""
+
+
+def certify_yields(
+    largest: float, points: int, problem: str, notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Give the certificate of a comparison of yields.
+
+    Parameters
+    ----------
+    largest, points
+        As of :func:`compare_yields`.
+    problem
+        Beginning of the message if they differ.
+    notes
+        What could not be mapped.
+
+    Raises
+    ------
+    ExchangeError
+        If the yields differ by more than :data:`TOLERANCE`.
+    """
+    if not largest <= TOLERANCE:
+        raise ExchangeError(f"{problem} differ by {largest:.2g} of them; nothing is written")
+    return {
+        "taipan": __version__,
+        "agreement": {
+            "what": "expected yields at nominal and at every ±1, and the histograms,",
+            "points": points,
+            "largest_relative_difference": largest,
+            "tolerance": TOLERANCE,
+        },
+        "not_mapped": list(notes),
+        "fits": [],
+    }
 
 
 def compare_yields(

@@ -215,7 +215,7 @@ def _find_lengths(plane: ParameterPlane, rays: Array, wanted: Array, limit: Arra
     open_rows = np.flatnonzero(above > 0.0)
     for step in range(RAY_STEPS):
         if not len(open_rows):
-            return found
+            break
         rows = open_rows
         width = outer[rows] - inner[rows]
         part = -below[rows] / (above[rows] - below[rows])
@@ -232,6 +232,8 @@ def _find_lengths(plane: ParameterPlane, rays: Array, wanted: Array, limit: Arra
         precision = PRECISION * wanted[rows]
         done = (np.abs(value) < precision) | (outer[rows] - inner[rows] < precision)
         open_rows = rows[~done]
+    if len(open_rows):
+        raise FitError(f"contour: {len(open_rows)} points are not found after {RAY_STEPS} steps")
     return found
 
 
