@@ -46,6 +46,7 @@ RUNS = {
     "fetched": "catalogue: cms-2012-reduced\nfiles: downloads\nremote: {access: fetch}",
     "no network": "analysis: zmumu",
     "two signals": "fit: {parameters_of_interest: {mu_ggH: [ggH], mu_qqH: [qqH]}}",
+    "generator weights": "systematics: {scales: {kind: scale_weights, samples: [ggH, qqH]}}",
     "binned, tuned": "templates: {binning: {method: merge}}\ntuning: {enabled: true}",
 }
 

@@ -73,6 +73,7 @@ rule normalise:
         expected_events=expected_events(NOMINAL),
         identities={name: identities_of(name) for name in NOMINAL},
         duplicates=CONFIG.skim.duplicates,
+        **generator_slice(),
     script:
         "../../scripts/normalise.py"
 

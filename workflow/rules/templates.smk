@@ -58,6 +58,7 @@ rule combine_templates:
         ],
         transfer_factor=TRANSFER,
         edges=chosen_edges(),
+        normalisation=member_normalisation(),
     output:
         templates=TEMPLATES,
         control=CONTROL,

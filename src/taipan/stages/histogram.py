@@ -9,6 +9,7 @@ from taipan.analysis_selection import load_analysis
 from taipan.config.model import Config
 from taipan.events.stream import stream_dataset
 from taipan.nn.scorer import open_scorer
+from taipan.systematics.members import generator_branches
 from taipan.templates.build import plan_filling
 from taipan.templates.edges import apply_edges
 from taipan.templates.fill import fill_blocks
@@ -59,7 +60,9 @@ def histogram(
     chosen = apply_edges(config.observables, edges)
     fill = plan_filling(config, analysis, shapes, chosen, config.control_plots)
     blocks = stream_dataset(
-        dataset, events, normalisation, pileup, analysis, max(len(models), 1), drop_fold=drop_fold
+        *(dataset, events, normalisation, pileup, analysis, max(len(models), 1)),
+        drop_fold=drop_fold,
+        weight_lists=generator_branches(config, dataset),
     )
     filled, nominal = fill_blocks(blocks, analysis, fill, scorer)
     logger.info("%s: filled with %d variations", dataset, len(fill.variations))
