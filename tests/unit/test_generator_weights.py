@@ -95,14 +95,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for name in FILES:
         both = [str(folder / f"{name}{end}.zip") for end in ("", "_control")]
         histogram(
-            name, skimmed[name][0], [], *(paths[n] for n in ("norm.json", "pileup.json",
-            "shapes.json")), None, None, config, 1, *both,
+            dataset=name, events=skimmed[name][0], models=[], others={},
+            normalisation=paths["norm.json"], pileup=paths["pileup.json"],
+            shapes=paths["shapes.json"], edges=None, drop_fold=None, config=config, threads=1,
+            observables=both[0], control=both[1],
         )  # fmt: skip
         filled.append(both)
     combine_templates(
-        [f[0] for f in filled], [f[1] for f in filled], paths["tf.json"], None, config,
-        *(paths[n] for n in ("templates.zip", "control.zip", "residuals.json")),
-        has_data=False, normalisation=paths["norm.json"],
+        observables=[f[0] for f in filled], control_plots=[f[1] for f in filled],
+        transfer_factor=paths["tf.json"], edges=None, config=config,
+        templates=paths["templates.zip"], control=paths["control.zip"],
+        residuals=paths["residuals.json"], has_data=False, normalisation=paths["norm.json"],
     )  # fmt: skip
     return {
         "templates": read_histograms(paths["templates.zip"])["ht"],

@@ -68,12 +68,12 @@ rule normalise:
     benchmark:
         benchmark_file("normalise")
     params:
+        **generator_slice(),
         catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
         luminosity=total_luminosity(CONFIG, CATALOGUE),
         expected_events=expected_events(NOMINAL),
         identities={name: identities_of(name) for name in NOMINAL},
         duplicates=CONFIG.skim.duplicates,
-        **generator_slice(),
     script:
         "../../scripts/normalise.py"
 

@@ -15,9 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.config.model import Config
-from taipan.config.sections.observables import Observable
-from taipan.config.sections.regions import Region
-from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to
@@ -26,6 +23,7 @@ from taipan.labels import NOMINAL
 from taipan.normalisation import Normalisation
 from taipan.skim.weight_means import choose_generator
 from taipan.systematics.members import GeneratorWeights, Members, select_generator
+from taipan.templates.plan import FillSettings
 from taipan.templates.rows import Located
 
 Array = NDArray[np.float64]
@@ -45,26 +43,19 @@ class MemberHistograms:
     ----------
     events
         A block of the dataset: it tells the branches and the numbers of members.
-    samples, regions, observables
-        Definitions.
-    variations
-        Variations with templates; those of generator weights say which samples are filled.
+    settings
+        What is filled; its variations of generator weights say which samples are.
     """
 
-    def __init__(
-        self,
-        events: DatasetEvents,
-        samples: Mapping[str, Sample],
-        regions: Mapping[str, Region],
-        observables: Mapping[str, Observable],
-        variations: Sequence[Variation],
-    ) -> None:
+    def __init__(self, events: DatasetEvents, settings: FillSettings) -> None:
+        samples, regions = settings.samples, settings.regions
+        observables = settings.observables
         self._dataset, self._definitions, self._observables = events.name, samples, observables
         self._places_of = {
             name: [r for r in varied_regions(regions, samples) if belongs_to(item, r, regions)]
             for name, item in samples.items()
         }
-        self._systematics = select_generator({v.name: v.systematic for v in variations})
+        self._systematics = select_generator({v.name: v.systematic for v in settings.variations})
         self._regions = list(varied_regions(regions, samples))
         sizes = {name: len(item.binning) + 1 for name, item in observables.items()}
         starts = np.cumsum([0, *sizes.values()])
