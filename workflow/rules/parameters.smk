@@ -317,6 +317,7 @@ def coverage_slice():
             "folder",
             "quantities",
             "features",
+            "observables",
             "systematics",
             "weights",
             "coverage",

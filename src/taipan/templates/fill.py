@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
-from taipan.config.sections.observables import Observable
+from taipan.config.sections.observables import Observable, filled_quantities
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.estimates.registry import find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
+from taipan.events.overlap import SharedEvents, exclusive_pairs
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
 from taipan.labels import DATA, NOMINAL, SCORE
@@ -51,6 +52,8 @@ class FillSettings:
         Variations with templates; filled in fitted regions and the sources of an estimate there.
     corrections
         Weight of the section ``weights`` → its evaluator.
+    places
+        Observable → the only regions in which it is filled; all for those not listed.
     """
 
     samples: Mapping[str, Sample]
@@ -60,6 +63,12 @@ class FillSettings:
     control: Mapping[str, Observable]
     variations: Sequence[Variation]
     corrections: Mapping[str, EventCorrection] = field(default_factory=dict)
+    places: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    @property
+    def has_score(self) -> bool:
+        """Whether an observable counts the score of the network."""
+        return SCORE in filled_quantities(self.observables).values()
 
 
 def empty_histogram(
@@ -113,15 +122,19 @@ def fill_blocks(
     Raises
     ------
     TaipanError
-        If there is no block, or the sum of weights filled differs from that of the events selected.
+        If there is no block, the sum of weights filled differs from that of the events selected,
+        or an event is in two regions that may share none.
     """
     found = None
+    shared = SharedEvents(exclusive_pairs(settings.regions, settings.samples))
     for events in blocks:
         relevant = [v for v in settings.variations if _concerns(v, events, settings)]
         found = found or _empty(events, settings, [v.name for v in relevant])
-        _fill_block(events, analysis, settings, scorer, relevant, *found)
+        filler = _Filler(events, analysis, settings, scorer, shared)
+        _fill_block(filler, events, analysis, settings, relevant, *found)
     if found is None:
         raise TaipanError("no events were given, not even an empty block")
+    shared.refuse()
     return found
 
 
@@ -142,18 +155,18 @@ def _empty(
 
 
 def _fill_block(
+    filler: _Filler,
     events: DatasetEvents,
     analysis: Analysis,
     settings: FillSettings,
-    scorer: Scorer | None,
     relevant: Sequence[Variation],
     observables: Mapping[str, hist.Hist],
     control: Mapping[str, hist.Hist],
 ) -> None:
     """Add the events of a block to the histograms."""
-    filler = _Filler(events, analysis, settings, scorer)
     weights = np.ones(len(events.folds)) if events.weights is None else events.weights.nominal
     nominal = filler.locate(events.columns, events.folds, settings.regions)
+    filler.shared.add(nominal.regions, nominal.samples)
     filler.fill(observables, nominal, None, weights)
     # a quantity may be both, with other bins; these figures show all the data
     bins = find_bins(nominal.quantities, nominal.regions, settings.control)
@@ -221,13 +234,15 @@ class _Filler:
         analysis: Analysis,
         settings: FillSettings,
         scorer: Scorer | None,
+        shared: SharedEvents,
     ) -> None:
-        if SCORE in settings.observables and scorer is None:
+        if settings.has_score and scorer is None:
             raise TaipanError("the score is an observable, but no network was given")
         self._events = events
         self._analysis = analysis
         self._settings = settings
-        self._scorer = scorer
+        self.shared = shared
+        self._scorer = scorer if settings.has_score else None
         self._varied = varied_regions(settings.regions, settings.samples)
         fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
         self._sources = frozenset(find_sources(settings.samples).values())
@@ -248,7 +263,7 @@ class _Filler:
         inside = region_masks(quantities, regions)
         used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
         n = len(folds)
-        if SCORE in self._settings.observables and self._scorer is not None:
+        if self._scorer is not None:
             before = known[0] if known is not None else {}
             quantities[SCORE] = self._score(self._scorer, quantities, used, folds, before)
         bins = find_bins(quantities, inside, self._settings.observables)
@@ -316,7 +331,9 @@ class _Filler:
             stop = 0
             for item in parts:
                 start, stop = stop, stop + len(item.rows)
-                yield item.variation, replace_rows(nominal, item.rows, found, slice(start, stop))
+                part = slice(start, stop)
+                self.shared.add(found.regions, found.samples, item.variation.name, part)
+                yield item.variation, replace_rows(nominal, item.rows, found, part)
 
     def _defined(self) -> dict[str, Sample]:
         """List the samples that take events of this dataset, nominally or as an alternative."""
@@ -357,6 +374,8 @@ class _Filler:
                 if estimate is not None and region in self._only_sources:
                     filled = filled * estimate[chosen]
                 for name, histogram in histograms.items():
+                    if region not in self._settings.places.get(name, regions):
+                        continue
                     places = located.bins[name][chosen]
                     self._add(histogram, (sample, region, label), places, filled)
 
