@@ -9,6 +9,7 @@ of the analysis, once with ten binnings of their own besides.
 
 from __future__ import annotations
 
+import itertools
 import os
 import statistics
 import sys
@@ -43,7 +44,7 @@ def divide(config: Config, count: int, *, own: bool) -> Config:
             role="signal",
             binning={"nn_score": np.linspace(0, 1, 5 + i).tolist()} if own else None,
         )
-        for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False))
+        for i, (low, high) in enumerate(itertools.pairwise(edges))
     }
     samples = {name: item for name, item in config.samples.items() if item.is_simulated}
     systematics = {

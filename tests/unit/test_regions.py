@@ -72,13 +72,13 @@ def test_region_with_edges_of_its_own_counts_the_same_events_in_them() -> None:
         "high": Region(cut="y > 0", role="signal"),
         "low": Region(cut="y < 0", role="signal", observable="x", binning=[0.0, 0.25, 4.0]),
     }
-    found = fill(regions, places={"x_in_low": {"low"}})
-    assert list(found) == ["x", "x_in_low"]
+    found = fill(regions, places={"low_x": {"low"}})
+    assert list(found) == ["x", "low_x"]
     assert content(found["x"], "high") == [1.0, 2.0, 4.0, 0.0]
     assert content(found["x"], "low") == [0.0, 16.0, 0.0, 8.0]
-    assert content(found["x_in_low"], "low") == [0.0, 0.0, 24.0, 0.0]
-    assert content(found["x_in_low"], "high") == [0.0] * 4
-    assert choose_histogram("low", regions, "x", found) == "x_in_low"
+    assert content(found["low_x"], "low") == [0.0, 0.0, 24.0, 0.0]
+    assert content(found["low_x"], "high") == [0.0] * 4
+    assert choose_histogram("low", regions, "x", found) == "low_x"
     assert choose_histogram("high", regions, "x", found) == "x"
 
 
@@ -94,10 +94,10 @@ def test_edges_by_name_hold_for_each_observable_of_the_fits() -> None:
     regions = {"a": region, "b": Region(cut="y < 0", role="signal")}
     observables = {"x": X, "y": Observable(label="y", binning=[0.0, 5.0])}
     found = expand_observables(observables, regions)
-    assert list(found) == ["x", "y", "x_in_a"]
-    assert found["x_in_a"].binning == [0.0, 9.0]
-    assert found["x_in_a"].quantity == "x"
-    assert choose_histogram("a", regions, "x", found) == "x_in_a"
+    assert list(found) == ["x", "y", "a_x"]
+    assert found["a_x"].binning == [0.0, 9.0]
+    assert found["a_x"].quantity == "x"
+    assert choose_histogram("a", regions, "x", found) == "a_x"
     assert choose_histogram("a", regions, "y", found) == "y"
 
 
@@ -289,16 +289,16 @@ def test_edges_are_chosen_for_each_signal_region() -> None:
     )
     config = config.model_copy(update={"templates": templates})
     assert chosen_places(config) == {
-        "nn_score_in_signal": ("nn_score", "signal"),
-        "mass_in_signal": ("mass", "signal"),
-        "nn_score_in_w_control": ("nn_score", "w_control"),
-        "mass_in_w_control": ("mass", "w_control"),
-        "mass_in_ss_w_control": ("nn_score", "ss_w_control"),
+        "signal_nn_score": ("nn_score", "signal"),
+        "signal_mass": ("mass", "signal"),
+        "w_control_nn_score": ("nn_score", "w_control"),
+        "w_control_mass": ("mass", "w_control"),
+        "ss_w_control_mass": ("nn_score", "ss_w_control"),
     }
     fine = fine_observables(config)
-    assert fine["nn_score_in_signal"].binning == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert fine["signal_nn_score"].binning == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
     assert fine["nn_score"].binning == EDGES
-    assert fine["nn_score_in_ss_signal"].binning == [0, 1]
+    assert fine["ss_signal_nn_score"].binning == [0, 1]
 
 
 def test_histogram_of_a_region_is_filled_where_the_fit_needs_it(tmp_path: Any) -> None:
@@ -306,7 +306,7 @@ def test_histogram_of_a_region_is_filled_where_the_fit_needs_it(tmp_path: Any) -
     observables = expand_observables(config.observables, config.regions)
     config = config.model_copy(update={"weights": {}})
     plan = plan_filling(config, ANALYSIS, tmp_path / "none.json", observables)
-    assert plan.places == {"mass_in_signal": {"signal", "ss_signal"}}
+    assert plan.places == {"signal_mass": {"signal", "ss_signal"}}
 
 
 def test_pseudo_data_are_scored_in_the_region_with_the_score_beside_another_fit() -> None:

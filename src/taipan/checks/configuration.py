@@ -7,6 +7,7 @@ Each check yields one line a problem, ``key path: bad value ... (what is allowed
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from taipan.checks.adversary import check_adversary
 from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fittable_regions
+from taipan.checks.networks import check_each_network, check_networks
 from taipan.checks.pseudo_data import check_pseudo_data
 from taipan.checks.regions import check_edges, check_region_bins
 from taipan.checks.samples import check_confined
@@ -32,6 +34,7 @@ from taipan.columns.expressions import (
     provably_disjoint,
 )
 from taipan.config.model import Config
+from taipan.config.networks import list_scores
 from taipan.config.sections.observables import Observable
 from taipan.datasets import Catalogue, data_datasets
 from taipan.errors import TaipanError
@@ -74,8 +77,13 @@ def check_config(
         *check_region_bins(config),
         *_check_estimates(config),
         *_check_features(config, analysis),
-        *(check_training(config) if config.features else ()),
-        *(check_adversary(config, analysis) if config.features else ()),
+        *check_networks(config),
+        *(check_each_network(check_training, config) if config.features else ()),
+        *(
+            check_each_network(functools.partial(check_adversary, analysis=analysis), config)
+            if config.features
+            else ()
+        ),
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
@@ -235,11 +243,12 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
         "observables": config.observables,
         "control_plots": config.control_plots,
     }
+    scores = set(list_scores(config).values())
     for section, observables in sections.items():
         for name, observable in observables.items():
             path = f"{section}.{name}"
             source = observable.quantity or name
-            if source != SCORE:
+            if source != SCORE and source not in scores:
                 where = path if observable.quantity is None else f"{path}.quantity"
                 yield from _check_quantity(where, source, analysis, (SCORE,))
             quantity = analysis.quantities.get(source)
@@ -250,8 +259,8 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
                 )
             if source == SCORE and not config.features:
                 yield f"{path}: without `features` there is no network to give it"
-            is_score = source == SCORE
-            yield from check_edges(f"{path}.binning", observable.binning, is_score=is_score)
+            known = source in scores
+            yield from check_edges(f"{path}.binning", observable.binning, is_score=known)
 
 
 def _check_envelope(config: Config, analysis: Analysis) -> Problems:

@@ -26,7 +26,7 @@ from taipan.decorrelation.regions import (
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
-from taipan.labels import SCORE
+from taipan.labels import SCORE, is_score
 from taipan.metrics import describe_weights
 from taipan.nn.data import CLASSES
 from taipan.nn.scores import Scorer
@@ -63,7 +63,7 @@ class CheckSettings:
         """Take them from the configuration; `decorrelation.regions` must be spelled out."""
         judge = config.decorrelation
         quantities = filled_quantities(config.observables)
-        others = list(dict.fromkeys(name for name in quantities.values() if name != SCORE))
+        others = list(dict.fromkeys(name for name in quantities.values() if not is_score(name)))
         judge = judge.model_copy(update={"variables": judge.variables or others})
         score = config.observables.get(SCORE)
         return cls(

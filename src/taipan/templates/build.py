@@ -17,7 +17,7 @@ from taipan.events.corrections import read_corrections
 from taipan.events.variations import Variation, template_variations
 from taipan.labels import DATA, NOMINAL
 from taipan.templates.combine import add_datasets, add_estimate
-from taipan.templates.fill import FillSettings
+from taipan.templates.empty import FillSettings
 from taipan.templates.residual import add_residuals
 
 

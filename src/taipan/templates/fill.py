@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import hist
@@ -13,86 +13,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
-from taipan.config.sections.observables import Observable, filled_quantities
+from taipan.config.sections.observables import filled_quantities
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.estimates.registry import find_sources
-from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.overlap import SharedEvents, exclusive_pairs
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
-from taipan.labels import DATA, NOMINAL, SCORE
+from taipan.labels import DATA, NOMINAL, SCORE, is_score
 from taipan.nn.scores import Scorer
 from taipan.systematics.base import WeighedEvents
+from taipan.templates.empty import FillSettings, empty_histogram
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
+NO_OTHERS: Mapping[str, Scorer] = {}
 TOGETHER = 400_000
 """Shifted events that are looked at together, at most twice as many; memory grows with it."""
 
 
-@dataclass(frozen=True)
-class FillSettings:
-    """What is filled.
-
-    Attributes
-    ----------
-    samples, regions
-        Definitions; for collision data `samples` is empty.
-    features
-        Inputs of the network, in order.
-    observables
-        Filled for every variation; ``nn_score`` is the network's score.
-    control
-        Filled for the nominal alone.
-    variations
-        Variations with templates; filled in fitted regions and the sources of an estimate there.
-    corrections
-        Weight of the section ``weights`` → its evaluator.
-    places
-        Observable → the only regions in which it is filled; all for those not listed.
-    """
-
-    samples: Mapping[str, Sample]
-    regions: Mapping[str, Region]
-    features: Sequence[str]
-    observables: Mapping[str, Observable]
-    control: Mapping[str, Observable]
-    variations: Sequence[Variation]
-    corrections: Mapping[str, EventCorrection] = field(default_factory=dict)
-    places: Mapping[str, Collection[str]] = field(default_factory=dict)
-
-    @property
-    def has_score(self) -> bool:
-        """Whether an observable counts the score of the network."""
-        return SCORE in filled_quantities(self.observables).values()
-
-
-def empty_histogram(
-    name: str,
-    observable: Observable,
-    processes: Sequence[str],
-    regions: Sequence[str],
-    variations: Sequence[str],
-) -> hist.Hist:
-    """Histogram with axes process, region, variation and the observable, Weight storage."""
-    return hist.Hist(
-        hist.axis.StrCategory(list(processes), name="process"),
-        hist.axis.StrCategory(list(regions), name="region"),
-        hist.axis.StrCategory(list(variations), name="variation"),
-        hist.axis.Variable(observable.binning, name=name, label=observable.label),
-        storage=hist.storage.Weight(),
-    )
-
-
 def fill_dataset(
-    events: DatasetEvents, analysis: Analysis, settings: FillSettings, scorer: Scorer | None
+    events: DatasetEvents,
+    analysis: Analysis,
+    settings: FillSettings,
+    scorer: Scorer | None,
+    others: Mapping[str, Scorer] = NO_OTHERS,
 ) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
     """Fill the histograms of one dataset; see :func:`fill_blocks`."""
-    return fill_blocks([events], analysis, settings, scorer)
+    return fill_blocks([events], analysis, settings, scorer, others)
 
 
 def fill_blocks(
@@ -100,6 +51,7 @@ def fill_blocks(
     analysis: Analysis,
     settings: FillSettings,
     scorer: Scorer | None,
+    others: Mapping[str, Scorer] = NO_OTHERS,
 ) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
     """Fill the histograms of one dataset, a block of its events after the other.
 
@@ -113,6 +65,8 @@ def fill_blocks(
         What to fill.
     scorer
         The networks; needed if ``nn_score`` is filled.
+    others
+        Other networks: observable that is their score → scorer.
 
     Returns
     -------
@@ -127,10 +81,11 @@ def fill_blocks(
     """
     found = None
     shared = SharedEvents(exclusive_pairs(settings.regions, settings.samples))
+    given = others if scorer is None else {SCORE: scorer, **others}
     for events in blocks:
         relevant = [v for v in settings.variations if _concerns(v, events, settings)]
         found = found or _empty(events, settings, [v.name for v in relevant])
-        filler = _Filler(events, analysis, settings, scorer, shared)
+        filler = _Filler(events, analysis, settings, given, shared)
         _fill_block(filler, events, analysis, settings, relevant, *found)
     if found is None:
         raise TaipanError("no events were given, not even an empty block")
@@ -233,16 +188,18 @@ class _Filler:
         events: DatasetEvents,
         analysis: Analysis,
         settings: FillSettings,
-        scorer: Scorer | None,
+        scorers: Mapping[str, Scorer],
         shared: SharedEvents,
     ) -> None:
-        if settings.has_score and scorer is None:
-            raise TaipanError("the score is an observable, but no network was given")
+        counted = dict.fromkeys(filled_quantities(settings.observables).values())
+        self._scorers = {name: scorers[name] for name in counted if name in scorers}
+        missing = [name for name in counted if is_score(name) and name not in scorers]
+        if missing:
+            raise TaipanError(f"{missing[0]} is an observable, but its network was not given")
         self._events = events
         self._analysis = analysis
         self._settings = settings
         self.shared = shared
-        self._scorer = scorer if settings.has_score else None
         self._varied = varied_regions(settings.regions, settings.samples)
         fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
         self._sources = frozenset(find_sources(settings.samples).values())
@@ -263,9 +220,9 @@ class _Filler:
         inside = region_masks(quantities, regions)
         used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
         n = len(folds)
-        if self._scorer is not None:
-            before = known[0] if known is not None else {}
-            quantities[SCORE] = self._score(self._scorer, quantities, used, folds, before)
+        before = known[0] if known is not None else {}
+        for name in self._scorers:
+            quantities[name] = self._score(name, quantities, used, folds, before)
         bins = find_bins(quantities, inside, self._settings.observables)
         if self._events.is_data:
             samples = {DATA: np.ones(n, dtype=bool)}
@@ -274,24 +231,24 @@ class _Filler:
         return Located(quantities, inside, samples, bins)
 
     def _score(
-        self, scorer: Scorer, quantities: Columns, used: Array, folds: Array, before: Columns
+        self, score_name: str, quantities: Columns, used: Array, folds: Array, before: Columns
     ) -> Array:
-        """Score the events of the positions `used`, shape (n,), NaN for the others.
+        """Score the events of the positions `used` with a network, shape (n,), NaN for the others.
 
         An event whose features are those of `before`, bit by bit, has the score of `before`: a
         shift changes the objects of many events and the features of fewer.
         """
         score = np.full(len(folds), np.nan, dtype=np.float32)
         inputs = [quantities[name][used].astype(np.float32) for name in self._settings.features]
-        if SCORE in before:
-            score[used] = before[SCORE][used]
+        if score_name in before:
+            score[used] = before[score_name][used]
             new = np.isnan(score[used])
             for name, values in zip(self._settings.features, inputs, strict=True):
                 if quantities[name] is not before[name]:
                     old = before[name][used].astype(np.float32)
                     new |= values.view(np.uint32) != old.view(np.uint32)
             used, inputs = used[new], [values[new] for values in inputs]
-        score[used] = scorer(np.stack(inputs, axis=1), folds[used])
+        score[used] = self._scorers[score_name](np.stack(inputs, axis=1), folds[used])
         return score
 
     def find_moved(self, variation: Variation, shifted: Columns) -> Moved:

@@ -1,7 +1,7 @@
 """Histograms of an observable with the bins of one region.
 
 A region may have edges of its own, given (`regions.NAME.binning`) or chosen for it. What is fitted
-there is a further histogram of the same quantity, `<observable>_in_<region>`.
+there is a further histogram of the same quantity, `<region>_<observable>`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from taipan.config.sections.regions import Region
 
 def name_own(observable: str, region: str) -> str:
     """Name the histogram of an observable with the bins of a region."""
-    return f"{observable}_in_{region}"
+    return f"{region}_{observable}"
 
 
 def own_histograms(
