@@ -375,6 +375,7 @@ def coverage_slice():
             "folder",
             "quantities",
             "features",
+            "observables",
             "systematics",
             "weights",
             "coverage",

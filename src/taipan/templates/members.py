@@ -23,7 +23,7 @@ from taipan.labels import NOMINAL
 from taipan.normalisation import Normalisation
 from taipan.skim.weight_means import choose_generator
 from taipan.systematics.members import GeneratorWeights, Members, select_generator
-from taipan.templates.plan import FillSettings
+from taipan.templates.empty import FillSettings
 from taipan.templates.rows import Located
 
 Array = NDArray[np.float64]
@@ -55,6 +55,7 @@ class MemberHistograms:
             name: [r for r in varied_regions(regions, samples) if belongs_to(item, r, regions)]
             for name, item in samples.items()
         }
+        self._filled_in = settings.places
         self._systematics = select_generator({v.name: v.systematic for v in settings.variations})
         self._regions = list(varied_regions(regions, samples))
         sizes = {name: len(item.binning) + 1 for name, item in observables.items()}
@@ -109,27 +110,33 @@ class MemberHistograms:
             for i, sample in enumerate(self._samples[branch]):
                 for region in self._places_of[sample]:
                     chosen = np.flatnonzero(located.samples[sample] & located.regions[region])
+                    names = [n for n in self._places if region in self._filled_in.get(n, (region,))]
                     sums[i, self._regions.index(region)] += self._fill(
-                        chosen, located, weights, lists
+                        {name: located.bins[name][chosen] for name in names},
+                        *(chosen, weights, lists),
                     )
 
     def _fill(
-        self, chosen: NDArray[Any], located: Located, weights: NDArray[Any], lists: NDArray[Any]
+        self,
+        bins: Mapping[str, NDArray[Any]],
+        chosen: NDArray[Any],
+        weights: NDArray[Any],
+        lists: NDArray[Any],
     ) -> Array:
         """Give Σ weight · member of the chosen events in each bin, shape (bins, members)."""
         from scipy.sparse import csc_array
 
         total = np.zeros((self._bins, lists.shape[1]))
-        number = len(self._places)
+        number = len(bins)
+        if not number:
+            return total
+        places = np.stack([item + self._places[name] for name, item in bins.items()], axis=1)
         for low in range(0, len(chosen), _ROWS):
             rows = chosen[low : low + _ROWS]
-            bins = np.stack(
-                [located.bins[name][rows] + start for name, start in self._places.items()], axis=1
-            )
             matrix = csc_array(
                 (
                     np.repeat(weights[rows], number),
-                    bins.reshape(-1),
+                    places[low : low + _ROWS].reshape(-1),
                     np.arange(0, number * len(rows) + 1, number),
                 ),
                 shape=(self._bins, len(rows)),

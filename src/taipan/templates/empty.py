@@ -1,8 +1,8 @@
-"""What is filled, and the histograms that take it."""
+"""What is filled into histograms, and histograms before they are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import hist
@@ -32,6 +32,8 @@ class FillSettings:
         Variations with templates; filled in fitted regions and the sources of an estimate there.
     corrections
         Weight of the section ``weights`` → its evaluator.
+    places
+        Observable → the only regions in which it is filled; all for those not listed.
     """
 
     samples: Mapping[str, Sample]
@@ -41,6 +43,7 @@ class FillSettings:
     control: Mapping[str, Observable]
     variations: Sequence[Variation]
     corrections: Mapping[str, EventCorrection] = field(default_factory=dict)
+    places: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def empty_histogram(
