@@ -17,6 +17,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "sample": {"datasets": ["other"]},
     "control_residual": {"region": "w_control"},
     "counts": {"events": 100},
+    "corrected_weight": {"correction": "muon_id"},
+    "corrected_objects": {"correction": "jes"},
 }
 
 

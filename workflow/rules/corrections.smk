@@ -6,6 +6,7 @@ rule measure_pileup:
     input:
         events=nominal_events(),
         normalisation=NORMALISATION,
+        after=nominal_correction_files(),
     output:
         pileup=PILEUP,
     log:
@@ -14,7 +15,11 @@ rule measure_pileup:
         benchmark_file("measure_pileup")
     params:
         events=nominal_by_dataset(),
-        config=slice_config(CONFIG, "folder", "pileup"),
+        config={
+            **(definitions() if CONFIG.corrections else {}),
+            **corrections_slice(),
+            **slice_config(CONFIG, "folder", "quantities", "pileup"),
+        },
     script:
         "../../scripts/measure_pileup.py"
 
@@ -33,7 +38,11 @@ rule measure_transfer_factor:
         benchmark_file("measure_transfer_factor")
     params:
         events=nominal_by_dataset(),
-        config={**definitions(), **slice_config(CONFIG, "folder", "quantities")},
+        config={
+            **definitions(),
+            **corrections_slice(),
+            **slice_config(CONFIG, "folder", "quantities"),
+        },
     script:
         "../../scripts/measure_transfer_factor.py"
 
@@ -55,6 +64,7 @@ rule measure_shapes:
         events=nominal_by_dataset(),
         config={
             **definitions(),
+            **corrections_slice(),
             **slice_config(CONFIG, "folder", "quantities", "weights"),
         },
     script:
