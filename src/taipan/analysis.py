@@ -165,6 +165,10 @@ class AppliedCorrections(Protocol):
         """Give the factor of each correction of weights, shape (n,) each."""
 
     @property
+    def weighted(self) -> Sequence[str]:
+        """Names of the corrections of weights."""
+
+    @property
     def quantities(self) -> Sequence[str]:
         """Quantities that factors depend on."""
 

@@ -369,6 +369,7 @@ def coverage_slice():
             "folder",
             "quantities",
             "features",
+            "observables",
             "systematics",
             "weights",
             "coverage",

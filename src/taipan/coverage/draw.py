@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
+from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import Truth
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, find_sources
@@ -36,54 +37,19 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class SampleEvents:
-    """Events of one sample in one dataset.
-
-    Attributes
-    ----------
-    sample
-        Name of the sample.
-    columns
-        Skim columns.
-    weights
-        Nominal weights, shape ``(n,)``.
-    alternatives
-        Name of a weight → varied weights, shape ``(n,)``, those of the section `weights` included.
-    folds
-        Fold of each event.
-    """
-
-    sample: str
-    columns: Columns
-    weights: Array
-    alternatives: Mapping[str, Array]
-    folds: Array
-
-    def take(self, rows: Array) -> SampleEvents:
-        """Give some of the events."""
-        return SampleEvents(
-            self.sample,
-            {name: column[rows] for name, column in self.columns.items()},
-            self.weights[rows],
-            {name: weights[rows] for name, weights in self.alternatives.items()},
-            self.folds[rows],
-        )
-
-
-@dataclass(frozen=True)
 class FitBins:
     """Bins of the fit.
 
     Attributes
     ----------
     observable
-        Observable of the fit.
+        Quantity of the fit.
     edges
         Fitted region → bin edges; two edges for a single bin.
     single
         Fitted regions of a single bin, whatever the observable.
     own
-        Fitted region → observable, where it is another than that of the fit.
+        Fitted region → quantity, where it is another than that of the fit.
     """
 
     observable: str
@@ -166,6 +132,8 @@ def split_samples(
                 nominal,
                 {**dataset.weights.alternatives, **measured},
                 dataset.folds,
+                dataset.name,
+                dataset.weights.uncorrected,
             )
             parts.append(everything.take(np.flatnonzero(mask)))
     return parts
@@ -275,8 +243,10 @@ class Universe:
         self, part: SampleEvents, counts: Array, truth: Truth
     ) -> dict[str, tuple[Array, Array]]:
         """Fill the bins of each fitted region and of its source."""
-        quantities = self.analysis.compute(self._shift(part, truth))
+        columns = self._shift(part, truth)
+        quantities = self.analysis.compute(columns)
         masks = region_masks(quantities, self._regions)
+        part = part.correct(self.analysis, columns, quantities, truth.pulls)
         values = self._observables(quantities, masks, part.folds)
         signal = self.config.samples[part.sample].role == "signal"
         found = {}
@@ -350,11 +320,11 @@ class Universe:
         self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
     ) -> Array:
         """Score the events of the regions, and of their sources, that are binned in the score."""
-        others = {name for name in self.binning.edges if name in self.binning.own}
-        without = others | self.binning.single
-        single = {self._sources.get(name) for name in without} | without
-        binned = [name for name in masks if name not in single]
-        used = np.logical_or.reduce([masks[name] for name in binned])
+        counted = {name: self.binning.own.get(name, self.binning.observable) for name in masks}
+        binned = [name for name in self.binning.edges if name not in self.binning.single]
+        scored = [name for name in binned if is_score(counted[name])]
+        places = {*scored, *(self._sources[name] for name in scored if name in self._sources)}
+        used = np.logical_or.reduce([masks[name] for name in places])
         score = np.full(len(used), np.nan, dtype=np.float32)
         if self._scorer is not None and used.any():
             inputs = [quantities[name][used] for name in self.config.features]

@@ -128,6 +128,8 @@ class OpenedCorrections:
     ) -> Array:
         """Give the factor of one correction at `pull` σ, shape (n,): linear on either side."""
         nominal = self.evaluate(name, dataset, columns, quantities, "apply").values
+        if pull == 0.0:
+            return nominal
         side, size = self._side(name, pull)
         varied = self.evaluate(name, dataset, columns, quantities, side).values
         return np.asarray(nominal + size * (varied - nominal))
@@ -149,6 +151,11 @@ class OpenedCorrections:
         if chosen is None:
             return Evaluated(values, outside, missing)
         return Evaluated(np.where(chosen, values, 1.0), outside & chosen, missing & chosen)
+
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """Names of the corrections of weights."""
+        return tuple(self.weights)
 
     @property
     def quantities(self) -> tuple[str, ...]:

@@ -54,8 +54,9 @@ def combine_templates(
     estimate = read_estimate(config.samples, read_json(transfer_factor))
     results: dict[str, Any] = {}
     records: dict[str, Any] = {}
+    binned = apply_edges(config.observables, config.regions, edges)
     for output, paths, defined, varied in (
-        (templates, observables, apply_edges(config.observables, edges), variations),
+        (templates, observables, binned, variations),
         (control, control_plots, config.control_plots, []),
     ):
         total = add_parts([read_histograms(path) for path in paths], config, defined, varied)

@@ -59,7 +59,7 @@ def histogram(
     """
     analysis = open_analysis(config, config.systematics)
     scorer = open_scorer(models, config.features, threads)
-    chosen = apply_edges(config.observables, edges)
+    chosen = apply_edges(config.observables, config.regions, edges)
     fill = plan_filling(config, analysis, shapes, chosen, config.control_plots)
     blocks = stream_dataset(
         dataset, events, normalisation, pileup, analysis, max(len(models), 1), drop_fold=drop_fold
