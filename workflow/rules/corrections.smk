@@ -69,3 +69,38 @@ rule measure_shapes:
         },
     script:
         "../../scripts/measure_shapes.py"
+
+
+if CONFIG.corrections:
+
+    rule list_corrections:
+        """List the simulation before and after each correction of the nominal."""
+        input:
+            events=simulated_events(),
+            normalisation=NORMALISATION,
+            pileup=PILEUP,
+            after=nominal_correction_files(),
+        output:
+            record=CLOSURE[0],
+            table=report(
+                CLOSURE[1],
+                caption="../report/closure.rst",
+                category="Corrections",
+                labels={"Figure": "table"},
+            ),
+        log:
+            log_file("list_corrections"),
+        benchmark:
+            benchmark_file("list_corrections")
+        params:
+            events=simulated_by_dataset(),
+            envelope=derive_envelope(
+                CONFIG.skim.envelope, ANALYSIS.shifts, CONFIG.systematics.values()
+            ),
+            config={
+                **definitions(),
+                **corrections_slice(),
+                **slice_config(CONFIG, "folder", "quantities"),
+            },
+        script:
+            "../../scripts/list_corrections.py"

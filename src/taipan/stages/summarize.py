@@ -32,6 +32,7 @@ def summarize(
     compared: Sequence[str],
     judgement: str | None,
     scores: Mapping[str, str],
+    corrections: str | None,
     benchmarks: str,
     config: Config,
     identity: dict[str, Any],
@@ -60,6 +61,8 @@ def summarize(
         Record of the rule `check_decorrelation`; None if the networks are not judged.
     scores
         Network → observable that is its score; empty if there is only one.
+    corrections
+        Record of the rule `list_corrections`; None if nothing is corrected.
     benchmarks
         Folder of Snakemake's benchmark files.
     config
@@ -82,6 +85,7 @@ def summarize(
             transfer_factor=read_json(transfer_factor),
             truth=None if truth is None else read_json(truth),
             skipped=[read_json(path) for path in skipped],
+            corrections=None if corrections is None else read_json(corrections),
             networks=compare_networks(
                 scores,
                 [main, *(read_json(path) for path in compared)],
