@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class DatasetEvents:
         Fold of each event, shape (n,).
     estimate
         Weights of collision events where a sample is estimated from them, shape (n,); None: 1.
+    weight_lists
+        Branch → generator weights relative to the nominal one, shape (n, members).
     quantities
         Quantities that were computed on the way; None if they were not, or are not kept.
     """
@@ -46,6 +48,7 @@ class DatasetEvents:
     weights: EventWeights | None
     folds: NDArray[Any]
     estimate: NDArray[np.float64] | None = None
+    weight_lists: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     quantities: Columns | None = None
 
     def compute(self, analysis: Analysis) -> Columns:

@@ -32,8 +32,8 @@ def processes_of(
 def concerns(variation: Variation, events: DatasetEvents, samples: Mapping[str, Sample]) -> bool:
     """Tell whether a variation changes something of a dataset."""
     systematic = variation.systematic
-    if not systematic.fills_events:
-        return False  # made of filled histograms (taipan.templates.residual)
+    if not systematic.fills_events or systematic.has_members:
+        return False  # made of filled histograms (taipan.templates.residual and .members)
     if acts_on_estimate(systematic, samples):
         nominal = any(events.name in sample.datasets for sample in samples.values())
         return events.is_data or nominal
