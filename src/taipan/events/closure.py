@@ -57,9 +57,9 @@ class Closure:
             quantities = self.analysis.compute(columns)
             largest = 1.0 + self.envelope.get(self.corrections.energies[name].collection, 0.0)
             odd: dict[str, Array] = {
-                "outside": found.outside.any(axis=1),
-                "missing": found.missing.any(axis=1),
-                "beyond": (found.values > largest).any(axis=1),
+                "outside": np.asarray(found.outside.any(axis=1)),
+                "missing": np.asarray(found.missing.any(axis=1)),
+                "beyond": np.asarray((found.values > largest).any(axis=1)),
             }
             self._count(name, "after", events.name, quantities, weights, odd)
         for name in self.corrections.weights:
