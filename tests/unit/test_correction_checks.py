@@ -52,7 +52,7 @@ INPUT = "is not a quantity or stored field"
         ({"correction": "ib"}, "correction: 'ib' is not a correction of {file} (efficiency, id"),
         (
             {"inputs": {"pt": "m", "eta": "m"}},
-            "inputs.eta: 'eta' is not an input of 'id' in {file}",
+            "inputs.eta: 'eta' is not an input of 'id' in",
         ),
         ({"inputs": {"pt": "pt_9"}}, f"inputs.pt: 'pt_9' {INPUT}"),
         ({"inputs": {"pt": "broken"}}, f"inputs.pt: 'broken' {INPUT}"),
