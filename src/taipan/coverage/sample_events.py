@@ -74,10 +74,9 @@ class SampleEvents:
         pulls
             Systematic → true value; a correction that has no systematic is at its nominal value.
         """
-        corrections = analysis.corrections
-        if corrections is None or self.uncorrected is None:
-            return self
         weights = self.uncorrected
+        if weights is None or (corrections := analysis.corrections) is None:
+            return self
         for name in corrections.weighted:
             pull = pulls.get(name, 0.0)
             weights = weights * corrections.vary(name, self.dataset, columns, quantities, pull)

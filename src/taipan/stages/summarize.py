@@ -32,12 +32,12 @@ def summarize(
     compared: Sequence[str],
     judgement: str | None,
     scores: Mapping[str, str],
-    corrections: str | None,
     benchmarks: str,
     config: Config,
     identity: dict[str, Any],
     summary: str,
     text: str,
+    corrections: str | None = None,
 ) -> None:
     """Write the summary of a run.
 
@@ -61,8 +61,6 @@ def summarize(
         Record of the rule `check_decorrelation`; None if the networks are not judged.
     scores
         Network → observable that is its score; empty if there is only one.
-    corrections
-        Record of the rule `list_corrections`; None if nothing is corrected.
     benchmarks
         Folder of Snakemake's benchmark files.
     config
@@ -71,6 +69,8 @@ def summarize(
         Catalogue, luminosity (fb⁻¹), seed and hashes of the run.
     summary, text
         Files to write: JSON and Markdown.
+    corrections
+        Record of the rule `list_corrections`; None if nothing is corrected.
     """
     main, verdicts = read_json(fit), read_gates(gates)
     content = summarise(
