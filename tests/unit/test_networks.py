@@ -63,7 +63,13 @@ def test_one_network_has_no_name() -> None:
 
 
 def test_mistakes_are_named() -> None:
-    check(networks(l2=0.1))
+    check(networks(l2=0.1, networks=1))
+    learned = {"region": "sr", "negative_weights": "refine", "networks": 4}
+    stored = {"training": learned, "networks": {"a": learned, "b": {**learned, "networks": 2}}}
+    assert problems(stored) == [
+        "networks.b.networks: 2 differs from training.networks (4), which all networks have in "
+        "common"
+    ]
     assert problems({"fit": {"network": "plan"}, **networks()}) == [
         "fit.network: 'plan' is not a network of `networks`; did you mean 'plain'? (plain, other)"
     ]
