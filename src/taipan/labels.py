@@ -7,6 +7,18 @@ DATA = "data"
 NOMINAL = "nominal"
 """Variation of the histograms that holds the events as they are."""
 SCORE = "nn_score"
-"""Observable that the networks make."""
+"""Observable that the networks make: the score of the signal."""
+LARGEST_CLASS = "nn_class"
+"""Class whose score is the largest, in cuts: ``nn_class == "ztt"``."""
 TREE = "Events"
 """Tree of the events in a NanoAOD file."""
+
+
+def score_name(name: str) -> str:
+    """Name the score of a class."""
+    return f"{SCORE}_{name}"
+
+
+def is_score(name: str) -> bool:
+    """Tell whether a quantity is a score, known only after the networks were asked."""
+    return name in (SCORE, LARGEST_CLASS) or name.startswith(f"{SCORE}_")

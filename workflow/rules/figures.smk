@@ -50,7 +50,9 @@ def plotted_stages():
     """Stages whose figures a complete run has."""
     names = ["plot_cutflow"]
     if HAS_NETWORK:
-        names += ["plot_training", "plot_weights", "rank_inputs"]
+        names += ["plot_weights", "rank_inputs"]
+        if CONFIG.classifier.kind != "file":
+            names.insert(1, "plot_training")
     if HAS_NETWORK and CONFIG.decorrelation.enabled:
         names.append("check_decorrelation")
     if HAS_NETWORK and CONFIG.tuning.enabled:

@@ -150,7 +150,7 @@ def dataset_normalisation(wildcards):
 
 def training_slice(*more):
     """Configuration that decides which events are trained on, and how."""
-    keys = ("folder", "quantities", "features", "categorical", "training")
+    keys = ("folder", "quantities", "features", "categorical", "classes", "training")
     values = {**definitions(), **slice_config(CONFIG, *keys, *more)}
     # of the gate, training depends on the conditions alone
     conditions = CONFIG.overtraining.model_dump(mode="json", include={"conditions"})
@@ -172,6 +172,13 @@ def plain_training_slice(*more):
 def tuned_inputs():
     """Values found by the search, an input of the training if there is a search."""
     return {"best": BEST_HPS} if CONFIG.tuning.enabled else {}
+
+
+def classifier_files():
+    """ONNX files of a classifier that was made before."""
+    if CONFIG.classifier.kind != "file":
+        return []
+    return [local(path) for path in CONFIG.classifier.models]
 
 
 def weights_slice(*more):

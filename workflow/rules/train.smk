@@ -7,6 +7,7 @@ rule train:
         **TRAINING_INPUTS,
         **tuned_inputs(),
         weights=TRANSFORMED_WEIGHTS,
+        after=classifier_files(),
     output:
         models=MODELS,
         record=TRAINING_RECORD,
@@ -17,7 +18,7 @@ rule train:
     params:
         events=nominal_by_dataset(),
         checkpoints=f"{OUT}/models/checkpoints",
-        config=training_slice(),
+        config=training_slice("classifier"),
         seed=derive_seed(SEED, "train"),
     script:
         "../../scripts/train.py"
@@ -36,6 +37,6 @@ rule check_overtraining:
         benchmark_file("check_overtraining")
     params:
         events=nominal_by_dataset(),
-        config=training_slice("overtraining"),
+        config=training_slice("overtraining", "classifier"),
     script:
         "../../scripts/check_overtraining.py"

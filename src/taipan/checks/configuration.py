@@ -14,6 +14,8 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.checks.adversary import check_adversary
+from taipan.checks.classes import check_classes, score_names
+from taipan.checks.classifier import check_classifier
 from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fitted_regions
@@ -68,6 +70,8 @@ def check_config(
         *_check_estimates(config),
         *_check_features(config, analysis),
         *(check_training(config) if config.features else ()),
+        *(check_classifier(config) if config.features else ()),
+        *check_classes(config, analysis),
         *(check_adversary(config, analysis) if config.features else ()),
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
@@ -189,7 +193,7 @@ def _check_samples(config: Config, analysis: Analysis) -> Problems:
 def _check_regions(config: Config, analysis: Analysis) -> Problems:
     regions = config.regions
     for name, region in regions.items():
-        yield from _check_expression(f"regions.{name}.cut", region.cut, analysis)
+        yield from _check_expression(f"regions.{name}.cut", region.cut, analysis, late=True)
         yield from _check_possible(f"regions.{name}.cut", region.cut)
     if not any(region.role == "signal" for region in regions.values()):
         yield "regions: no region has role signal; at least one is needed"
@@ -231,8 +235,9 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
     for section, observables in sections.items():
         for name, observable in observables.items():
             path = f"{section}.{name}"
-            if name != SCORE:
-                yield from _check_quantity(path, name, analysis, (SCORE,))
+            scores = score_names(config) or [SCORE]
+            if name not in scores and name not in analysis.late:
+                yield from _check_quantity(path, name, analysis, [*scores, *analysis.late])
             quantity = analysis.quantities.get(name)
             if section == "observables" and quantity is not None and quantity.may_be_missing:
                 yield (
@@ -248,7 +253,7 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
                     )
             if name == SCORE and not config.features:
                 yield f"{path}: without `features` there is no network to give it"
-            if name == SCORE and not (min(edges) >= 0.0 and max(edges) <= 1.0):
+            if name in scores and not (min(edges) >= 0.0 and max(edges) <= 1.0):
                 yield f"{path}.binning: {min(edges):g} to {max(edges):g} is not within 0 to 1"
 
 
@@ -337,7 +342,7 @@ def _check_quantity(
         )
 
 
-def _check_expression(path: str, text: str, analysis: Analysis) -> Problems:
+def _check_expression(path: str, text: str, analysis: Analysis, *, late: bool = False) -> Problems:
     try:
         expression = parse_expression(text)
     except TaipanError as error:
@@ -346,7 +351,8 @@ def _check_expression(path: str, text: str, analysis: Analysis) -> Problems:
     if not _is_condition(expression.tree):
         yield f"{path}: '{text}' is not a condition (compare it with a number)"
     for name in expression.names:
-        yield from _check_quantity(path, name, analysis)
+        if not (late and analysis.is_late(name)):
+            yield from _check_quantity(path, name, analysis)
 
 
 def _check_possible(path: str, text: str) -> Problems:

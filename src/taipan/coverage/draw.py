@@ -25,10 +25,15 @@ from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import belongs_to, region_masks, sample_masks
+from taipan.events.selection import (
+    belongs_to,
+    late_regions,
+    reach_masks,
+    region_masks,
+    sample_masks,
+)
 from taipan.events.variations import acts_on_estimate, with_sources
-from taipan.labels import SCORE
-from taipan.nn.scores import Scorer
+from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
 
@@ -196,17 +201,28 @@ class Universe:
         binning: FitBins,
         scorer: Scorer | None,
     ) -> None:
-        if SCORE in binning.observables() and scorer is None:
-            raise TaipanError("coverage: the score is the observable, but no network was given")
         self.events, self.analysis, self.config = events, analysis, config
         self.binning, self._scorer = binning, scorer
         sources = find_sources(config.samples)
         self._sources = {name: sources[name] for name in binning.edges if name in sources}
         names = [*binning.edges, *self._sources.values()]
         self._regions = {name: config.regions[name] for name in names}
+        self._late = late_regions(self._regions, analysis.is_late)
+        self._asked = self._find_asked()
+        if self._asked and scorer is None:
+            raise TaipanError("coverage: the score is the observable, but no network was given")
         self._systematics = {
             name: with_sources(item, sources) for name, item in config.systematics.items()
         }
+
+    def _find_asked(self) -> list[str]:
+        """List the regions, and their sources, whose cut or observable needs a score."""
+        binning, asked = self.binning, set(self._late)
+        for name in binning.edges:
+            observable = binning.own.get(name, binning.observable)
+            if name not in binning.single and self.analysis.is_late(observable):
+                asked |= {name, self._sources.get(name, name)}
+        return [name for name in self._regions if name in asked]
 
     def expected(
         self, truth: Truth, source_data: SourceData, rng: np.random.Generator | None = None
@@ -276,8 +292,14 @@ class Universe:
     ) -> dict[str, tuple[Array, Array]]:
         """Fill the bins of each fitted region and of its source."""
         quantities = self.analysis.compute(self._shift(part, truth))
-        masks = region_masks(quantities, self._regions)
-        values = self._observables(quantities, masks, part.folds)
+        masks = reach_masks(quantities, self._regions, self.analysis.is_late)
+        if self._scorer is not None and self._asked:
+            used = np.flatnonzero(np.logical_or.reduce([masks[name] for name in self._asked]))
+            columns_of = ScoreColumns(self._scorer, self.analysis, self.config.features)
+            quantities = columns_of.add(quantities, used, part.folds)
+            masks |= region_masks(quantities, self._late)
+        # a single bin needs no observable
+        values = {name: quantities[name] for name in self.binning.observables()}
         signal = self.config.samples[part.sample].role == "signal"
         found = {}
         for region in self.binning.edges:
@@ -297,7 +319,8 @@ class Universe:
 
     def selected(self, part: SampleEvents, truth: Truth) -> Array:
         """Tell which events enter a fitted region or a source, shape ``(n,)``."""
-        masks = region_masks(self.analysis.compute(self._shift(part, truth)), self._regions)
+        quantities = self.analysis.compute(self._shift(part, truth))
+        masks = reach_masks(quantities, self._regions, self.analysis.is_late)
         return np.asarray(np.logical_or.reduce(list(masks.values())))
 
     def _shift(self, part: SampleEvents, truth: Truth) -> Columns:
@@ -335,29 +358,6 @@ class Universe:
             if found is not None and self._acts(item, sample, region):
                 factor *= found
         return factor
-
-    def _observables(
-        self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
-    ) -> dict[str, Array]:
-        """Give the observables of the binned regions; a single bin needs none."""
-        names = self.binning.observables()
-        found = {name: quantities[name] for name in names if name != SCORE}
-        return {**found, SCORE: self._score(quantities, masks, folds)} if SCORE in names else found
-
-    def _score(
-        self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
-    ) -> Array:
-        """Score the events of the regions, and of their sources, that are binned in the score."""
-        others = {name for name in self.binning.edges if name in self.binning.own}
-        without = others | self.binning.single
-        single = {self._sources.get(name) for name in without} | without
-        binned = [name for name in masks if name not in single]
-        used = np.logical_or.reduce([masks[name] for name in binned])
-        score = np.full(len(used), np.nan, dtype=np.float32)
-        if self._scorer is not None and used.any():
-            inputs = [quantities[name][used] for name in self.config.features]
-            score[used] = self._scorer(np.stack(inputs, axis=1).astype(np.float32), folds[used])
-        return score
 
 
 def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:

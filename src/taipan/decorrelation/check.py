@@ -27,7 +27,7 @@ from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
 from taipan.labels import SCORE
 from taipan.metrics import describe_weights
-from taipan.nn.data import CLASSES
+from taipan.nn.classes import BINARY
 from taipan.nn.scores import Scorer
 from taipan.seeds import derive_seed
 
@@ -222,7 +222,7 @@ def _judge_dependence(
 ) -> dict[str, dict[str, Any]]:
     """Measure how the score depends on each variable in each simulated class."""
     found: dict[str, dict[str, Any]] = {}
-    for index, kind in enumerate(CLASSES):
+    for index, kind in enumerate(BINARY.names):
         found[kind] = {}
         for variable in settings.judge.variables:
             values = classes.variables[variable]

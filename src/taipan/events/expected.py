@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import belongs_to, region_masks, sample_masks
+from taipan.events.selection import belongs_to, reach_masks, sample_masks
+from taipan.labels import is_score
 
 Array = NDArray[Any]
 
@@ -37,9 +38,18 @@ class SampleSums:
     ----------
     samples, regions
         Definitions.
+    is_late
+        Tells whether a quantity is known only after the networks were asked. Of a cut with such a
+        quantity the rest counts: the events that may be in the region.
     """
 
-    def __init__(self, samples: Mapping[str, Sample], regions: Mapping[str, Region]) -> None:
+    def __init__(
+        self,
+        samples: Mapping[str, Sample],
+        regions: Mapping[str, Region],
+        is_late: Callable[[str], bool] = is_score,
+    ) -> None:
+        self._is_late = is_late
         self.samples, self.regions = samples, regions
         self.data: dict[str, int] = dict.fromkeys(regions, 0)
         keys = [(name, region) for name in samples for region in regions]
@@ -47,7 +57,7 @@ class SampleSums:
 
     def add(self, events: DatasetEvents, quantities: Mapping[str, Array]) -> None:
         """Count the events of a dataset, whose quantities are given."""
-        for region, mask in region_masks(quantities, self.regions).items():
+        for region, mask in reach_masks(quantities, self.regions, self._is_late).items():
             if events.weights is None:
                 self.data[region] += int(mask.sum())
                 continue

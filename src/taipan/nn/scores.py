@@ -1,11 +1,123 @@
-"""What a network is to whoever only uses its score."""
+"""What a network is to whoever only uses its scores, and what the scores are called."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from taipan.analysis import Analysis
+from taipan.columns.expressions import encode_text
+from taipan.labels import LARGEST_CLASS, SCORE, score_name
+from taipan.nn.classes import BINARY, Classes
+
+Array = NDArray[Any]
+
 Scorer = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
-"""(features (n, f) float32, folds (n,)) → score (n,)."""
+"""(features (n, f) float32, folds (n,)) → score (n,), or those of K classes (n, K).
+
+One of K classes has an attribute `classes`, as :class:`~taipan.nn.scorer.FoldScorer` does.
+"""
+
+
+def classes_of(scorer: Scorer | None) -> Classes:
+    """Give the classes of a scorer; of a plain function signal and background."""
+    found: Classes = getattr(scorer, "classes", BINARY)
+    return found
+
+
+def raw_names(classes: Classes) -> list[str]:
+    """Names of the columns that a scorer gives."""
+    return [score_name(name) for name in classes.names] if classes.softmax else [SCORE]
+
+
+def name_scores(raw: NDArray[Any], classes: Classes) -> dict[str, NDArray[Any]]:
+    """Name the scores of events.
+
+    Parameters
+    ----------
+    raw
+        Shape (n, columns): what a scorer gives, NaN for events without a score.
+    classes
+        Of the scorer.
+
+    Returns
+    -------
+    dict
+        `nn_score`, the score of the signal; for classes with names also `nn_score_CLASS` and
+        `nn_class`, the number that stands for the class of the largest score (the first of equal
+        ones); each of shape (n,).
+    """
+    if not classes.softmax:
+        return {SCORE: raw[:, 0]}
+    columns = {name: raw[:, i] for i, name in enumerate(raw_names(classes))}
+    codes = np.array([encode_text(name) for name in classes.names])
+    missing = np.isnan(raw).any(axis=1)
+    largest = codes[np.argmax(np.where(missing[:, None], 0.0, raw), axis=1)]
+    return {
+        SCORE: classes.signal_score(raw),
+        **columns,
+        LARGEST_CLASS: np.where(missing, np.nan, largest),
+    }
+
+
+@dataclass(frozen=True)
+class ScoreColumns:
+    """Adds the scores of networks, and what is made of them, to quantities.
+
+    Attributes
+    ----------
+    scorer
+        The networks.
+    analysis
+        Gives the expressions that are made of scores.
+    features
+        Inputs of the networks, in order.
+    """
+
+    scorer: Scorer
+    analysis: Analysis
+    features: Sequence[str]
+
+    def add(
+        self,
+        quantities: Mapping[str, Array],
+        used: Array,
+        folds: Array,
+        before: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
+        """Score the events of some positions; the others have NaN.
+
+        An event whose features are those of `before`, bit by bit, has the score of `before`: a
+        shift changes the objects of many events and the features of fewer.
+
+        Parameters
+        ----------
+        quantities
+            Quantity → array, shape (n,).
+        used
+            Positions of the events that are scored.
+        folds
+            Shape (n,), fold of each event.
+        before
+            Quantities of the same events before a shift, with scores; none if empty.
+        """
+        classes, before = classes_of(self.scorer), before or {}
+        names = raw_names(classes)
+        raw = np.full((len(folds), len(names)), np.nan, dtype=np.float32)
+        inputs = [quantities[name][used].astype(np.float32) for name in self.features]
+        if names[0] in before:
+            raw[used] = np.stack([before[name][used] for name in names], axis=1)
+            new = np.isnan(raw[used, 0])
+            for name, values in zip(self.features, inputs, strict=True):
+                if quantities[name] is not before[name]:
+                    old = before[name][used].astype(np.float32)
+                    new |= values.view(np.uint32) != old.view(np.uint32)
+            used, inputs = used[new], [values[new] for values in inputs]
+        if len(used):
+            scores = self.scorer(np.stack(inputs, axis=1), folds[used])
+            raw[used] = scores.reshape(len(used), len(names))
+        return self.analysis.add_late({**quantities, **name_scores(raw, classes)})

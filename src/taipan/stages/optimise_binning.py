@@ -77,7 +77,7 @@ def optimise_binning(
     for dataset in skimmed.open(analysis, len(models)):
         choose = divide_estimate if dataset.is_data else select_fold
         chosen = choose(dataset, binning.fold, inside=True)
-        parts.append(fill_dataset(chosen, analysis, fill, scorer.score)[0])
+        parts.append(fill_dataset(chosen, analysis, fill, scorer)[0])
     measured = read_json(transfer_factor)
     estimate = read_estimate(config.samples, measured)
     added = add_parts(parts, config, observables, fill.variations)

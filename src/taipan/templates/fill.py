@@ -20,10 +20,16 @@ from taipan.errors import TaipanError
 from taipan.estimates.registry import find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import belongs_to, region_masks, sample_masks
+from taipan.events.selection import (
+    belongs_to,
+    late_regions,
+    reach_masks,
+    region_masks,
+    sample_masks,
+)
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
-from taipan.labels import DATA, NOMINAL, SCORE
-from taipan.nn.scores import Scorer
+from taipan.labels import DATA, NOMINAL
+from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import WeighedEvents
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
@@ -44,7 +50,8 @@ class FillSettings:
     features
         Inputs of the network, in order.
     observables
-        Filled for every variation; ``nn_score`` is the network's score.
+        Filled for every variation; ``nn_score`` is the network's score, ``nn_score_CLASS`` that of
+        a class.
     control
         Filled for the nominal alone.
     variations
@@ -103,7 +110,7 @@ def fill_blocks(
     settings
         What to fill.
     scorer
-        The networks; needed if ``nn_score`` is filled.
+        The networks; needed if a score is filled or cut on.
 
     Returns
     -------
@@ -222,7 +229,10 @@ class _Filler:
         settings: FillSettings,
         scorer: Scorer | None,
     ) -> None:
-        if SCORE in settings.observables and scorer is None:
+        self._late = late_regions(settings.regions, analysis.is_late)
+        shown = [*settings.observables, *settings.control]
+        self._scored = bool(self._late) or any(map(analysis.is_late, shown))
+        if self._scored and scorer is None:
             raise TaipanError("the score is an observable, but no network was given")
         self._events = events
         self._analysis = analysis
@@ -245,39 +255,21 @@ class _Filler:
             quantities = dict(self._analysis.recompute(columns, *known))
         else:
             quantities = dict(self._analysis.compute(columns))
-        inside = region_masks(quantities, regions)
-        used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
+        inside = reach_masks(quantities, regions, self._analysis.is_late)
         n = len(folds)
-        if SCORE in self._settings.observables and self._scorer is not None:
+        if self._scorer is not None and self._scored:
+            used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
             before = known[0] if known is not None else {}
-            quantities[SCORE] = self._score(self._scorer, quantities, used, folds, before)
+            columns_of = ScoreColumns(self._scorer, self._analysis, self._settings.features)
+            quantities = columns_of.add(quantities, used, folds, before)
+            late = {name: item for name, item in regions.items() if name in self._late}
+            inside |= region_masks(quantities, late)
         bins = find_bins(quantities, inside, self._settings.observables)
         if self._events.is_data:
             samples = {DATA: np.ones(n, dtype=bool)}
         else:
             samples = sample_masks(quantities, self._defined(), self._events.name)
         return Located(quantities, inside, samples, bins)
-
-    def _score(
-        self, scorer: Scorer, quantities: Columns, used: Array, folds: Array, before: Columns
-    ) -> Array:
-        """Score the events of the positions `used`, shape (n,), NaN for the others.
-
-        An event whose features are those of `before`, bit by bit, has the score of `before`: a
-        shift changes the objects of many events and the features of fewer.
-        """
-        score = np.full(len(folds), np.nan, dtype=np.float32)
-        inputs = [quantities[name][used].astype(np.float32) for name in self._settings.features]
-        if SCORE in before:
-            score[used] = before[SCORE][used]
-            new = np.isnan(score[used])
-            for name, values in zip(self._settings.features, inputs, strict=True):
-                if quantities[name] is not before[name]:
-                    old = before[name][used].astype(np.float32)
-                    new |= values.view(np.uint32) != old.view(np.uint32)
-            used, inputs = used[new], [values[new] for values in inputs]
-        score[used] = scorer(np.stack(inputs, axis=1), folds[used])
-        return score
 
     def find_moved(self, variation: Variation, shifted: Columns) -> Moved:
         """Find the events that a shift has changed."""
