@@ -30,6 +30,12 @@ def figures(stage, **values):
     return files
 
 
+def of_classes():
+    """Classes with names, and the events whose confusion is shown, if there are any."""
+    classes = list(CONFIG.classes)
+    return {"class": classes, "part": ["held_out"] if classes else []}
+
+
 def quantity_units():
     """Quantity of the analysis to its unit."""
     return {name: quantity.unit for name, quantity in ANALYSIS.quantities.items()}
@@ -69,7 +75,11 @@ def plotted_stages():
 
 def plot_outputs():
     """PNG files of every figure."""
-    places = {"observable": OBSERVABLES, "region": list(CONFIG.regions)}
+    places = {
+        "observable": OBSERVABLES,
+        "region": list(CONFIG.regions),
+        **of_classes(),
+    }
     return [
         plot(item.path)["png"]
         for stage in plotted_stages()

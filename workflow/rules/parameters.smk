@@ -235,8 +235,9 @@ def judge_slice():
     for key in ("enabled", "compare"):
         del values["decorrelation"][key]
     hidden = overlapping_signal(CONFIG.regions)
+    known = early_regions(CONFIG.regions, ANALYSIS.is_late)
     values["decorrelation"]["regions"] = CONFIG.decorrelation.regions or [
-        name for name in CONFIG.regions if name not in hidden
+        name for name in known if name not in hidden
     ]
     values["training"] = CONFIG.training.model_dump(mode="json", include={"region"})
     return values

@@ -27,7 +27,7 @@ class BoostedTrees(Strict):
         0.1, description="Share of a tree's answer that is added."
     )
     min_child_weight: Positive = Field(
-        20.0,
+        100.0,
         description="Smallest sum of the second derivatives in a leaf, with signed weights: about "
         "four times as many events. It keeps leaves apart whose negative weights outweigh the "
         "others.",

@@ -203,6 +203,12 @@ def _adapt(path: str, original: Any, features: Sequence[str], classes: Classes) 
              if i.name not in initialised]  # fmt: skip
     _check_inputs(path, original, inputs, features)
     output = _find_output(path, original)
+    columns = _columns(original, output)
+    if columns not in (0, classes.outputs) and not (columns == 2 and not classes.softmax):
+        needed = (
+            f"a score of each of {', '.join(classes.names)}" if classes.softmax else "one score"
+        )
+        raise TaipanError(f"{path}: gives {columns} numbers for an event, {needed} is needed")
     model = onnx.compose.add_prefix(original, _PREFIX)
     graph = model.graph
     before: list[Any] = []
@@ -215,7 +221,7 @@ def _adapt(path: str, original: Any, features: Sequence[str], classes: Classes) 
         helper.make_tensor("own_shape", onnx.TensorProto.INT64, [2], [-1, classes.outputs])
     ]
     after = [helper.make_node("Reshape", [_PREFIX + output, "own_shape"], ["score"])]
-    if not classes.softmax and _columns(original, output) == 2:  # background and signal
+    if not classes.softmax and columns == 2:  # background and signal
         constants.append(helper.make_tensor("own_signal", onnx.TensorProto.INT64, [1], [1]))
         picked = helper.make_node("Gather", [_PREFIX + output, "own_signal"], ["picked"], axis=1)
         after = [picked, helper.make_node("Reshape", ["picked", "own_shape"], ["score"])]
@@ -283,6 +289,7 @@ def _find_output(path: str, model: Any) -> str:
 
 
 def _columns(model: Any, output: str) -> int:
+    """Give how many numbers an event has in an output, 0 if the file does not say."""
     (found,) = (item for item in model.graph.output if item.name == output)
     dims = found.type.tensor_type.shape.dim
     return int(dims[1].dim_value) if len(dims) == 2 else 1

@@ -129,7 +129,8 @@ def _boost(
     while reason is None:
         margin = _margins(booster, train)
         gradient, hessian = derivatives(_score(margin, events.classes), labels, signed)
-        booster.boost(train, len(history.get("loss", ())), gradient, hessian)
+        done = len(history.get("loss", ()))
+        booster.boost(train, iteration=done, grad=gradient, hess=hessian)
         parts = [
             ScoredPart(
                 _score(_margins(booster, matrix), events.classes),
