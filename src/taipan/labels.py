@@ -7,18 +7,18 @@ DATA = "data"
 NOMINAL = "nominal"
 """Variation of the histograms that holds the events as they are."""
 SCORE = "nn_score"
-"""Observable that the networks make: the score of the signal."""
+"""Observable that the networks make, the score of the signal; of several that of the result."""
 LARGEST_CLASS = "nn_class"
 """Class whose score is the largest, in cuts: ``nn_class == "ztt"``."""
 TREE = "Events"
 """Tree of the events in a NanoAOD file."""
 
 
-def score_name(name: str) -> str:
-    """Name the score of a class."""
+def name_score(name: str) -> str:
+    """Name the score of a class, or the observable of a network that stands beside the result."""
     return f"{SCORE}_{name}"
 
 
-def is_score(name: str) -> bool:
+def is_score(observable: str) -> bool:
     """Tell whether a quantity is a score, known only after the networks were asked."""
-    return name in (SCORE, LARGEST_CLASS) or name.startswith(f"{SCORE}_")
+    return observable in (SCORE, LARGEST_CLASS) or observable.startswith(f"{SCORE}_")

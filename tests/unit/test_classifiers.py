@@ -29,7 +29,7 @@ from tests.three_gaussians import CLASSES, draw_events, make_set, posterior
 from tests.toy_configuration import make_config, problems
 
 SETTINGS = Training(networks=1, folds=2, epochs=5, patience=10)
-KEYS = BoostedTrees(rounds=60, depth=3, learning_rate=0.2, min_child_weight=20.0)
+KEYS = BoostedTrees(rounds=80, depth=3, learning_rate=0.15, min_child_weight=200.0)
 
 
 def job(folder: Path, events: TrainingSet, settings: Training = SETTINGS) -> ClassifierJob:
@@ -132,12 +132,12 @@ def test_boosted_trees_learn_signed_weights_and_pass_the_gate(tmp_path: Path) ->
     ones = np.ones(len(labels))
     best = metrics.bce(labels, posterior(features), ones)
     found = metrics.bce(labels, scorer.score_with(0, features), ones)
-    assert found < best * 1.05
+    assert found < best * 1.07
     kept = events.take(np.flatnonzero(events.weights > 0.0))
     dropped = train(KEYS, job(tmp_path / "dropped", kept))
-    assert metrics.bce(labels, dropped.score_with(0, features), ones) > best * 1.07
+    assert metrics.bce(labels, dropped.score_with(0, features), ones) > best * 1.10
     record = json.loads((tmp_path / "signed/record.json").read_text())
-    assert record["classifier"]["rounds"] == 60
+    assert record["classifier"]["rounds"] == 80
     network = record["networks"][0]
     assert len(network["history"]["validation_auc"]) == network["epochs"] > network["best_epoch"]
     verdict = judge_overtraining(events, work.models, Overtraining(conditions=[]))

@@ -10,7 +10,7 @@ from taipan.config.model import Config
 from taipan.config.sections.regions import Region
 from taipan.errors import TaipanError
 from taipan.events.selection import early_regions
-from taipan.labels import LARGEST_CLASS, SCORE, score_name
+from taipan.labels import LARGEST_CLASS, SCORE, name_score
 from taipan.nn.losses.registry import CLASS_LOSSES
 from taipan.suggestions import unknown
 
@@ -37,6 +37,12 @@ def check_classes(config: Config, analysis: Analysis) -> Problems:
     if config.classes and config.training.loss not in CLASS_LOSSES:
         yield unknown("training.loss", config.training.loss, "loss of several classes",
                       CLASS_LOSSES)  # fmt: skip
+    for name in config.networks:
+        if name in config.classes:
+            yield (
+                f"networks.{name}: '{name}' is also a class; both would have the observable "
+                f"{name_score(name)}"
+            )
     for path, expression in _expressions(config):
         yield from _check_scores(path, expression, config)
     yield from _check_early(config, analysis)
@@ -46,7 +52,7 @@ def score_names(config: Config) -> list[str]:
     """List the scores that the networks of a configuration give."""
     if not config.features:
         return []
-    return [SCORE, *([*map(score_name, config.classes), LARGEST_CLASS] if config.classes else ())]
+    return [SCORE, *([*map(name_score, config.classes), LARGEST_CLASS] if config.classes else ())]
 
 
 def _check_members(config: Config) -> Problems:

@@ -33,6 +33,7 @@ def check_classifier(config: Config) -> Problems:
     for path, used, value in (
         ("tuning.enabled", config.tuning.enabled, "true"),
         ("training.adversary.enabled", config.training.adversary.enabled, "true"),
+        ("networks", bool(config.networks), "not empty"),
         ("training.decorrelate", bool(config.training.decorrelate), "not empty"),
     ):
         if used:

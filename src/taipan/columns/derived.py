@@ -41,6 +41,16 @@ class _Added:
         return out
 
 
+def late_names(expressions: Mapping[str, str]) -> set[str]:
+    """Name the quantities, given as texts, that need a score, themselves or through others."""
+    found: set[str] = set()
+    for name, text in expressions.items():
+        used = parse_expression(text).names
+        if any(is_score(part) or part in found for part in used):
+            found.add(name)
+    return found
+
+
 def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> Analysis:
     """Return the analysis with further quantities; a shift changes them with what they are made of.
 

@@ -74,6 +74,12 @@ class Run(Strict):
     classifier: AnyClassifier = Field(
         default_factory=NetworkClassifier, description="What gives the score of an event."
     )
+    networks: dict[Name, Training] = Field(
+        default_factory=dict,
+        description="Several networks, each with the keys of `training` that differ: `{plain: {}, "
+        "decorrelated: {adversary: {enabled: true}}}`. `fit.network` is the result, the others "
+        "stand beside it. Absent: the one of `training`.",
+    )
     weight_check: WeightCheck = Field(
         default_factory=WeightCheck, description="Gate on the weights of the training."
     )

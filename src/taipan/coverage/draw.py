@@ -202,7 +202,7 @@ class Universe:
         scorer: Scorer | None,
     ) -> None:
         self.events, self.analysis, self.config = events, analysis, config
-        self.binning, self._scorer = binning, scorer
+        self.binning = binning
         sources = find_sources(config.samples)
         self._sources = {name: sources[name] for name in binning.edges if name in sources}
         names = [*binning.edges, *self._sources.values()]
@@ -211,6 +211,8 @@ class Universe:
         self._asked = self._find_asked()
         if self._asked and scorer is None:
             raise TaipanError("coverage: the score is the observable, but no network was given")
+        features = () if scorer is None else config.features
+        self._scores = ScoreColumns.of(scorer, analysis, features, binning.observables())
         self._systematics = {
             name: with_sources(item, sources) for name, item in config.systematics.items()
         }
@@ -293,10 +295,9 @@ class Universe:
         """Fill the bins of each fitted region and of its source."""
         quantities = self.analysis.compute(self._shift(part, truth))
         masks = reach_masks(quantities, self._regions, self.analysis.is_late)
-        if self._scorer is not None and self._asked:
+        if self._asked:
             used = np.flatnonzero(np.logical_or.reduce([masks[name] for name in self._asked]))
-            columns_of = ScoreColumns(self._scorer, self.analysis, self.config.features)
-            quantities = columns_of.add(quantities, used, part.folds)
+            quantities = self._scores.add(quantities, used, part.folds)
             masks |= region_masks(quantities, self._late)
         # a single bin needs no observable
         values = {name: quantities[name] for name in self.binning.observables()}

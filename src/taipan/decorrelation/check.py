@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
+from taipan.columns.derived import late_names
 from taipan.config.model import Config
 from taipan.config.sections.decorrelation import DecorrelationCheck
 from taipan.decorrelation.adversary import fresh_adversary
@@ -25,7 +26,7 @@ from taipan.decorrelation.regions import (
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
-from taipan.labels import SCORE
+from taipan.labels import SCORE, is_score
 from taipan.metrics import describe_weights
 from taipan.nn.classes import BINARY
 from taipan.nn.scores import Scorer
@@ -61,7 +62,8 @@ class CheckSettings:
     def of(cls, config: Config, seed: int) -> CheckSettings:
         """Take them from the configuration; `decorrelation.regions` must be spelled out."""
         judge = config.decorrelation
-        others = [name for name in config.observables if name != SCORE]
+        late = late_names({name: item.expression for name, item in config.quantities.items()})
+        others = [name for name in config.observables if not is_score(name) and name not in late]
         judge = judge.model_copy(update={"variables": judge.variables or others})
         score = config.observables.get(SCORE)
         return cls(

@@ -119,6 +119,7 @@ def leave_out_overtraining(settings: Overtraining) -> dict[str, Any]:
         "passed": True,
         "action": settings.on_failure,
         "not_applicable": reason,
+        "warnings": [f"overtraining is not judged: {reason}"],
         "limits": settings.model_dump(mode="json", exclude={"on_failure"}),
         "conditions": [],
         "folds": [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
 from taipan.columns.expressions import encode_text
-from taipan.labels import LARGEST_CLASS, SCORE, score_name
+from taipan.labels import LARGEST_CLASS, SCORE, is_score, name_score
 from taipan.nn.classes import BINARY, Classes
 
 Array = NDArray[Any]
@@ -31,7 +31,7 @@ def classes_of(scorer: Scorer | None) -> Classes:
 
 def raw_names(classes: Classes) -> list[str]:
     """Names of the columns that a scorer gives."""
-    return [score_name(name) for name in classes.names] if classes.softmax else [SCORE]
+    return [name_score(name) for name in classes.names] if classes.softmax else [SCORE]
 
 
 def name_scores(raw: NDArray[Any], classes: Classes) -> dict[str, NDArray[Any]]:
@@ -71,16 +71,39 @@ class ScoreColumns:
     Attributes
     ----------
     scorer
-        The networks.
+        The network of the result; None if nothing asks for its scores.
     analysis
         Gives the expressions that are made of scores.
     features
         Inputs of the networks, in order.
+    others
+        Observable → another network, whose score of the signal it is.
     """
 
-    scorer: Scorer
+    scorer: Scorer | None
     analysis: Analysis
     features: Sequence[str]
+    others: Mapping[str, Scorer] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        scorer: Scorer | None,
+        analysis: Analysis,
+        features: Sequence[str],
+        observables: Sequence[str],
+    ) -> ScoreColumns:
+        """Take a scorer for the one of the result, or of an observable that is another's score."""
+        own = [SCORE, *raw_names(classes_of(scorer))]
+        others = [name for name in observables if is_score(name) and name not in own]
+        if scorer is None or not others:
+            return cls(scorer, analysis, features)
+        return cls(None, analysis, features, dict.fromkeys(others, scorer))
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a network to be asked."""
+        return self.scorer is not None or bool(self.others)
 
     def add(
         self,
@@ -90,9 +113,6 @@ class ScoreColumns:
         before: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         """Score the events of some positions; the others have NaN.
-
-        An event whose features are those of `before`, bit by bit, has the score of `before`: a
-        shift changes the objects of many events and the features of fewer.
 
         Parameters
         ----------
@@ -105,8 +125,30 @@ class ScoreColumns:
         before
             Quantities of the same events before a shift, with scores; none if empty.
         """
-        classes, before = classes_of(self.scorer), before or {}
-        names = raw_names(classes)
+        found, earlier = dict(quantities), before or {}
+        for observable, scorer in self.others.items():
+            raw = self._score(scorer, [observable], quantities, used, folds, earlier)
+            found[observable] = raw[:, 0]
+        if self.scorer is None:
+            return found
+        classes = classes_of(self.scorer)
+        raw = self._score(self.scorer, raw_names(classes), quantities, used, folds, earlier)
+        return self.analysis.add_late({**found, **name_scores(raw, classes)})
+
+    def _score(
+        self,
+        scorer: Scorer,
+        names: Sequence[str],
+        quantities: Mapping[str, Array],
+        used: Array,
+        folds: Array,
+        before: Mapping[str, Array],
+    ) -> Array:
+        """Give the columns `names` of a scorer, shape (n, columns), NaN where it is not asked.
+
+        An event whose features are those of `before`, bit by bit, has the score of `before`: a
+        shift changes the objects of many events and the features of fewer.
+        """
         raw = np.full((len(folds), len(names)), np.nan, dtype=np.float32)
         inputs = [quantities[name][used].astype(np.float32) for name in self.features]
         if names[0] in before:
@@ -118,6 +160,8 @@ class ScoreColumns:
                     new |= values.view(np.uint32) != old.view(np.uint32)
             used, inputs = used[new], [values[new] for values in inputs]
         if len(used):
-            scores = self.scorer(np.stack(inputs, axis=1), folds[used])
+            scores = scorer(np.stack(inputs, axis=1), folds[used])
+            if len(names) == 1:
+                scores = classes_of(scorer).signal_score(scores)
             raw[used] = scores.reshape(len(used), len(names))
-        return self.analysis.add_late({**quantities, **name_scores(raw, classes)})
+        return raw

@@ -28,13 +28,14 @@ from taipan.events.selection import (
     sample_masks,
 )
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
-from taipan.labels import DATA, NOMINAL
-from taipan.nn.scores import ScoreColumns, Scorer
+from taipan.labels import DATA, NOMINAL, SCORE
+from taipan.nn.scores import ScoreColumns, Scorer, classes_of, raw_names
 from taipan.systematics.base import WeighedEvents
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
+NO_OTHERS: Mapping[str, Scorer] = {}
 TOGETHER = 400_000
 """Shifted events that are looked at together, at most twice as many; memory grows with it."""
 
@@ -87,10 +88,14 @@ def empty_histogram(
 
 
 def fill_dataset(
-    events: DatasetEvents, analysis: Analysis, settings: FillSettings, scorer: Scorer | None
+    events: DatasetEvents,
+    analysis: Analysis,
+    settings: FillSettings,
+    scorer: Scorer | None,
+    others: Mapping[str, Scorer] = NO_OTHERS,
 ) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
     """Fill the histograms of one dataset; see :func:`fill_blocks`."""
-    return fill_blocks([events], analysis, settings, scorer)
+    return fill_blocks([events], analysis, settings, scorer, others)
 
 
 def fill_blocks(
@@ -98,6 +103,7 @@ def fill_blocks(
     analysis: Analysis,
     settings: FillSettings,
     scorer: Scorer | None,
+    others: Mapping[str, Scorer] = NO_OTHERS,
 ) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
     """Fill the histograms of one dataset, a block of its events after the other.
 
@@ -111,6 +117,8 @@ def fill_blocks(
         What to fill.
     scorer
         The networks; needed if a score is filled or cut on.
+    others
+        Other networks: observable that is their score → scorer.
 
     Returns
     -------
@@ -126,7 +134,8 @@ def fill_blocks(
     for events in blocks:
         relevant = [v for v in settings.variations if _concerns(v, events, settings)]
         found = found or _empty(events, settings, [v.name for v in relevant])
-        _fill_block(events, analysis, settings, scorer, relevant, *found)
+        filler = _Filler(events, analysis, settings, scorer, others)
+        _fill_block(filler, events, analysis, settings, relevant, *found)
     if found is None:
         raise TaipanError("no events were given, not even an empty block")
     return found
@@ -149,16 +158,15 @@ def _empty(
 
 
 def _fill_block(
+    filler: _Filler,
     events: DatasetEvents,
     analysis: Analysis,
     settings: FillSettings,
-    scorer: Scorer | None,
     relevant: Sequence[Variation],
     observables: Mapping[str, hist.Hist],
     control: Mapping[str, hist.Hist],
 ) -> None:
     """Add the events of a block to the histograms."""
-    filler = _Filler(events, analysis, settings, scorer)
     weights = np.ones(len(events.folds)) if events.weights is None else events.weights.nominal
     nominal = filler.locate(events.columns, events.folds, settings.regions)
     filler.fill(observables, nominal, None, weights)
@@ -228,16 +236,22 @@ class _Filler:
         analysis: Analysis,
         settings: FillSettings,
         scorer: Scorer | None,
+        others: Mapping[str, Scorer],
     ) -> None:
-        self._late = late_regions(settings.regions, analysis.is_late)
         shown = [*settings.observables, *settings.control]
-        self._scored = bool(self._late) or any(map(analysis.is_late, shown))
-        if self._scored and scorer is None:
-            raise TaipanError("the score is an observable, but no network was given")
+        self._late = late_regions(settings.regions, analysis.is_late)
+        own = [name for name in shown if analysis.is_late(name) and name not in others]
+        given = analysis.late.keys() | {SCORE, *raw_names(classes_of(scorer))}
+        missing = [name for name in own if scorer is None or name not in given]
+        if missing or (self._late and scorer is None):
+            name = missing[0] if missing else SCORE
+            raise TaipanError(f"{name} is an observable, but its network was not given")
+        asked = {name: item for name, item in others.items() if name in shown}
+        main = scorer if own or self._late else None
+        self._scores = ScoreColumns(main, analysis, settings.features, asked)
         self._events = events
         self._analysis = analysis
         self._settings = settings
-        self._scorer = scorer
         self._varied = varied_regions(settings.regions, settings.samples)
         fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
         self._sources = frozenset(find_sources(settings.samples).values())
@@ -257,11 +271,10 @@ class _Filler:
             quantities = dict(self._analysis.compute(columns))
         inside = reach_masks(quantities, regions, self._analysis.is_late)
         n = len(folds)
-        if self._scorer is not None and self._scored:
+        if self._scores.asks:
             used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
             before = known[0] if known is not None else {}
-            columns_of = ScoreColumns(self._scorer, self._analysis, self._settings.features)
-            quantities = columns_of.add(quantities, used, folds, before)
+            quantities = self._scores.add(quantities, used, folds, before)
             late = {name: item for name, item in regions.items() if name in self._late}
             inside |= region_masks(quantities, late)
         bins = find_bins(quantities, inside, self._settings.observables)
