@@ -82,13 +82,13 @@ class FitBins:
     Attributes
     ----------
     observable
-        Observable of the fit.
+        Quantity of the fit.
     edges
         Fitted region → bin edges; two edges for a single bin.
     single
         Fitted regions of a single bin, whatever the observable.
     own
-        Fitted region → observable, where it is another than that of the fit.
+        Fitted region → quantity, where it is another than that of the fit.
     """
 
     observable: str

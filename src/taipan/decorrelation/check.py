@@ -14,6 +14,7 @@ from taipan.analysis import Analysis
 from taipan.columns.derived import late_names
 from taipan.config.model import Config
 from taipan.config.sections.decorrelation import DecorrelationCheck
+from taipan.config.sections.observables import filled_quantities
 from taipan.decorrelation.adversary import fresh_adversary
 from taipan.decorrelation.correlation import measure_dependence
 from taipan.decorrelation.events import EventSettings, JudgedEvents, collect_events
@@ -63,7 +64,8 @@ class CheckSettings:
         """Take them from the configuration; `decorrelation.regions` must be spelled out."""
         judge = config.decorrelation
         late = late_names({name: item.expression for name, item in config.quantities.items()})
-        others = [name for name in config.observables if not is_score(name) and name not in late]
+        counted = dict.fromkeys(filled_quantities(config.observables).values())
+        others = [name for name in counted if not is_score(name) and name not in late]
         judge = judge.model_copy(update={"variables": judge.variables or others})
         score = config.observables.get(SCORE)
         return cls(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
 from taipan.columns.expressions import encode_text
+from taipan.errors import TaipanError
 from taipan.labels import LARGEST_CLASS, SCORE, is_score, name_score
 from taipan.nn.classes import BINARY, Classes
 
@@ -99,6 +100,44 @@ class ScoreColumns:
         if scorer is None or not others:
             return cls(scorer, analysis, features)
         return cls(None, analysis, features, dict.fromkeys(others, scorer))
+
+    @classmethod
+    def choose(
+        cls,
+        scorers: Mapping[str, Scorer],
+        analysis: Analysis,
+        features: Sequence[str],
+        wanted: Iterable[str],
+        *,
+        cut_on: bool,
+    ) -> ScoreColumns:
+        """Choose the networks that some quantities need.
+
+        Parameters
+        ----------
+        scorers
+            Observable that is a network's score → scorer; `nn_score` is that of the result.
+        analysis, features
+            As of the class.
+        wanted
+            Quantities, of which those that need no score do not count.
+        cut_on
+            Whether a cut needs a score of the result.
+
+        Raises
+        ------
+        TaipanError
+            If a score has no network.
+        """
+        own = [name for name in wanted if analysis.is_late(name)]
+        others = {name: scorers[name] for name in own if name in scorers and name != SCORE}
+        main = scorers.get(SCORE)
+        given = {SCORE, *raw_names(classes_of(main)), *analysis.late}
+        needed = [name for name in own if name not in others] or [SCORE] * cut_on
+        missing = [name for name in needed if main is None or name not in given]
+        if missing:
+            raise TaipanError(f"{missing[0]} is an observable, but its network was not given")
+        return cls(main if needed else None, analysis, features, others)
 
     @property
     def asks(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import hist
@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
-from taipan.config.sections.observables import Observable
+from taipan.config.sections.observables import filled_quantities
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.estimates.registry import find_sources
-from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
+from taipan.events.overlap import SharedEvents, exclusive_pairs
 from taipan.events.selection import (
     belongs_to,
     late_regions,
@@ -29,8 +29,10 @@ from taipan.events.selection import (
 )
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
 from taipan.labels import DATA, NOMINAL, SCORE
-from taipan.nn.scores import ScoreColumns, Scorer, classes_of, raw_names
+from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import WeighedEvents
+from taipan.templates.empty import FillSettings, empty_histogram
+from taipan.templates.members import MemberHistograms
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
@@ -38,53 +40,6 @@ Array = NDArray[Any]
 NO_OTHERS: Mapping[str, Scorer] = {}
 TOGETHER = 400_000
 """Shifted events that are looked at together, at most twice as many; memory grows with it."""
-
-
-@dataclass(frozen=True)
-class FillSettings:
-    """What is filled.
-
-    Attributes
-    ----------
-    samples, regions
-        Definitions; for collision data `samples` is empty.
-    features
-        Inputs of the network, in order.
-    observables
-        Filled for every variation; ``nn_score`` is the network's score, ``nn_score_CLASS`` that of
-        a class.
-    control
-        Filled for the nominal alone.
-    variations
-        Variations with templates; filled in fitted regions and the sources of an estimate there.
-    corrections
-        Weight of the section ``weights`` → its evaluator.
-    """
-
-    samples: Mapping[str, Sample]
-    regions: Mapping[str, Region]
-    features: Sequence[str]
-    observables: Mapping[str, Observable]
-    control: Mapping[str, Observable]
-    variations: Sequence[Variation]
-    corrections: Mapping[str, EventCorrection] = field(default_factory=dict)
-
-
-def empty_histogram(
-    name: str,
-    observable: Observable,
-    processes: Sequence[str],
-    regions: Sequence[str],
-    variations: Sequence[str],
-) -> hist.Hist:
-    """Histogram with axes process, region, variation and the observable, Weight storage."""
-    return hist.Hist(
-        hist.axis.StrCategory(list(processes), name="process"),
-        hist.axis.StrCategory(list(regions), name="region"),
-        hist.axis.StrCategory(list(variations), name="variation"),
-        hist.axis.Variable(observable.binning, name=name, label=observable.label),
-        storage=hist.storage.Weight(),
-    )
 
 
 def fill_dataset(
@@ -123,22 +78,28 @@ def fill_blocks(
     Returns
     -------
     observables, control
-        Name → histogram with axes (process, region, variation, observable).
+        Name → histogram with axes (process, region, variation, observable); the former with those
+        of :class:`~taipan.templates.members.MemberHistograms` besides.
 
     Raises
     ------
     TaipanError
-        If there is no block, or the sum of weights filled differs from that of the events selected.
+        If there is no block, the sum of weights filled differs from that of the events selected,
+        or an event is in two regions that may share none.
     """
-    found = None
+    found, members = None, None
+    shared = SharedEvents(exclusive_pairs(settings.regions, settings.samples))
+    given = others if scorer is None else {SCORE: scorer, **others}
     for events in blocks:
         relevant = [v for v in settings.variations if _concerns(v, events, settings)]
         found = found or _empty(events, settings, [v.name for v in relevant])
-        filler = _Filler(events, analysis, settings, scorer, others)
-        _fill_block(filler, events, analysis, settings, relevant, *found)
-    if found is None:
+        members = members or MemberHistograms(events, settings)
+        filler = _Filler(events, analysis, settings, given, shared)
+        _fill_block(filler, events, analysis, settings, relevant, *found, members)
+    if found is None or members is None:
         raise TaipanError("no events were given, not even an empty block")
-    return found
+    shared.refuse()
+    return {**found[0], **members.histograms()}, found[1]
 
 
 def _empty(
@@ -165,11 +126,14 @@ def _fill_block(
     relevant: Sequence[Variation],
     observables: Mapping[str, hist.Hist],
     control: Mapping[str, hist.Hist],
+    members: MemberHistograms,
 ) -> None:
     """Add the events of a block to the histograms."""
     weights = np.ones(len(events.folds)) if events.weights is None else events.weights.nominal
     nominal = filler.locate(events.columns, events.folds, settings.regions)
+    filler.shared.add(nominal.regions, nominal.samples)
     filler.fill(observables, nominal, None, weights)
+    members.add(events, nominal, weights)
     # a quantity may be both, with other bins; these figures show all the data
     bins = find_bins(nominal.quantities, nominal.regions, settings.control)
     filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
@@ -215,8 +179,8 @@ def _processes(dataset: str, settings: FillSettings) -> list[str]:
 
 def _concerns(variation: Variation, events: DatasetEvents, settings: FillSettings) -> bool:
     systematic = variation.systematic
-    if not systematic.fills_events:
-        return False  # made of filled histograms (taipan.templates.residual)
+    if not systematic.fills_events or systematic.has_members:
+        return False  # made of filled histograms (taipan.templates.residual and .members)
     if acts_on_estimate(systematic, settings.samples):
         nominal = any(events.name in sample.datasets for sample in settings.samples.values())
         return events.is_data or nominal
@@ -235,23 +199,19 @@ class _Filler:
         events: DatasetEvents,
         analysis: Analysis,
         settings: FillSettings,
-        scorer: Scorer | None,
-        others: Mapping[str, Scorer],
+        scorers: Mapping[str, Scorer],
+        shared: SharedEvents,
     ) -> None:
-        shown = [*settings.observables, *settings.control]
         self._late = late_regions(settings.regions, analysis.is_late)
-        own = [name for name in shown if analysis.is_late(name) and name not in others]
-        given = analysis.late.keys() | {SCORE, *raw_names(classes_of(scorer))}
-        missing = [name for name in own if scorer is None or name not in given]
-        if missing or (self._late and scorer is None):
-            name = missing[0] if missing else SCORE
-            raise TaipanError(f"{name} is an observable, but its network was not given")
-        asked = {name: item for name, item in others.items() if name in shown}
-        main = scorer if own or self._late else None
-        self._scores = ScoreColumns(main, analysis, settings.features, asked)
+        shown = {**settings.control, **settings.observables}
+        counted = dict.fromkeys(filled_quantities(shown).values())
+        self._scores = ScoreColumns.choose(
+            scorers, analysis, settings.features, counted, cut_on=bool(self._late)
+        )
         self._events = events
         self._analysis = analysis
         self._settings = settings
+        self.shared = shared
         self._varied = varied_regions(settings.regions, settings.samples)
         fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
         self._sources = frozenset(find_sources(settings.samples).values())
@@ -321,7 +281,9 @@ class _Filler:
             stop = 0
             for item in parts:
                 start, stop = stop, stop + len(item.rows)
-                yield item.variation, replace_rows(nominal, item.rows, found, slice(start, stop))
+                part = slice(start, stop)
+                self.shared.add(found.regions, found.samples, item.variation.name, part)
+                yield item.variation, replace_rows(nominal, item.rows, found, part)
 
     def _defined(self) -> dict[str, Sample]:
         """List the samples that take events of this dataset, nominally or as an alternative."""
@@ -362,6 +324,8 @@ class _Filler:
                 if estimate is not None and region in self._only_sources:
                     filled = filled * estimate[chosen]
                 for name, histogram in histograms.items():
+                    if region not in self._settings.places.get(name, regions):
+                        continue
                     places = located.bins[name][chosen]
                     self._add(histogram, (sample, region, label), places, filled)
 
