@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.analysis import Analysis
+from taipan.checks.classifier import check_classifier
 from taipan.columns.expressions import Expression, parse_expression
 from taipan.config.model import Config
 from taipan.config.sections.regions import Region
@@ -18,7 +19,7 @@ Problems = Iterator[str]
 
 
 def check_classes(config: Config, analysis: Analysis) -> Problems:
-    """Check the section `classes`, and every use of a score in cuts and expressions.
+    """Check the sections `classes` and `classifier`, and every use of a score in cuts and expressions.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ def check_classes(config: Config, analysis: Analysis) -> Problems:
     str
         One line a problem, with key path, bad value and allowed values.
     """
+    if config.features:
+        yield from check_classifier(config)
     if config.classes:
         yield from _check_members(config)
     if config.classes and config.training.loss not in CLASS_LOSSES:

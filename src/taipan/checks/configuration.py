@@ -16,7 +16,7 @@ from pathlib import Path
 from taipan.analysis import Analysis
 from taipan.checks.adversary import check_adversary
 from taipan.checks.classes import check_classes, score_names
-from taipan.checks.classifier import check_classifier
+from taipan.checks.corrections import check_corrections
 from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fittable_regions
@@ -81,7 +81,6 @@ def check_config(
         *_check_features(config, analysis),
         *check_networks(config),
         *(check_each_network(check_training, config) if config.features else ()),
-        *(check_classifier(config) if config.features else ()),
         *check_classes(config, analysis),
         *(
             check_each_network(functools.partial(check_adversary, analysis=analysis), config)
@@ -92,6 +91,7 @@ def check_config(
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
         *check_weight_definitions(config, analysis),
+        *check_corrections(config, analysis),
         *_check_binning(config),
         *check_fit(config),
         *check_skim(config, catalogue),
