@@ -19,7 +19,7 @@ Problems = Iterator[str]
 
 
 def check_classes(config: Config, analysis: Analysis) -> Problems:
-    """Check the sections `classes` and `classifier`, and every use of a score in cuts and expressions.
+    """Check the sections `classes` and `classifier`, and every use of a score in cuts and texts.
 
     Parameters
     ----------
@@ -120,6 +120,9 @@ def _check_early(config: Config, analysis: Analysis) -> Problems:
         places[f"training.decorrelate[{i}].region"] = decorrelated.region
     for i, region in enumerate(config.decorrelation.regions):
         places[f"decorrelation.regions[{i}]"] = region
+    for name, correction in config.corrections.items():
+        for i, region in enumerate(correction.regions or ()):
+            places[f"corrections.{name}.regions[{i}]"] = region
     for name, sample in config.samples.items():
         if sample.estimate is None:
             continue
