@@ -53,9 +53,7 @@ def check_classes(config: Config, analysis: Analysis) -> Problems:
 
 def score_names(config: Config) -> list[str]:
     """List the scores that the networks of a configuration give."""
-    if not config.features:
-        return []
-    return [SCORE, *([*map(name_score, config.classes), LARGEST_CLASS] if config.classes else ())]
+    return [SCORE, *map(name_score, config.classes)] if config.features else []
 
 
 def _check_members(config: Config) -> Problems:
@@ -100,7 +98,7 @@ def _expressions(config: Config) -> Iterator[tuple[str, Expression]]:
 
 
 def _check_scores(path: str, expression: Expression, config: Config) -> Problems:
-    known = score_names(config)
+    known = [*score_names(config), *([LARGEST_CLASS] if config.classes else ())]
     for name in expression.names:
         if (name == LARGEST_CLASS or name.startswith(SCORE)) and name not in known:
             yield unknown(path, name, "score", known)
