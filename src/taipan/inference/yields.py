@@ -15,9 +15,12 @@ Array = npt.NDArray[np.float64]
 
 
 def prefit_yields(
-    model: CompiledModel, data: Array, edges: Mapping[str, Sequence[float]]
+    model: CompiledModel,
+    data: Array,
+    edges: Mapping[str, Sequence[float]],
+    strength: float = 1.0,
 ) -> dict[str, Any]:
-    """Give the yields at the nominal parameters (signal strength 1).
+    """Give the yields at the nominal parameters.
 
     The uncertainty is that of the auxiliary measurements; free parameters have none before the
     fit.
@@ -29,7 +32,9 @@ def prefit_yields(
     data
         Data vector shown beside the yields.
     edges
-        Bin edges per region.
+        Bin edges of each region that is wanted.
+    strength
+        Value of the parameter of interest.
 
     Returns
     -------
@@ -38,7 +43,7 @@ def prefit_yields(
         the bins, with their correlations), ``samples``.
     """
     covariance = np.diag(model.parameters.sigma**2)
-    return _yields(model, data, edges, model.nominal(1.0), covariance)
+    return _yields(model, data, edges, model.nominal(strength), covariance)
 
 
 def postfit_yields(
@@ -76,6 +81,7 @@ def _yields(
             },
         }
         for region, bins in model.regions.items()
+        if region in edges
     }
 
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from taipan.bin_statistics import find_groups, list_uncounted
 from taipan.config.model import Config
-from taipan.config.sections.fit import find_unscaled
+from taipan.config.sections.fit import AGAIN, find_unscaled
 from taipan.estimates.registry import find_estimate, read_estimate
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder, plain
+from taipan.likelihood.polynomial_parts import TIE, list_squares, make_tie
 from taipan.likelihood.table import Table, read_table
 from taipan.likelihood.templates import FITTED_ROLES, RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
@@ -109,6 +110,7 @@ def build_workspace(
             **record_to_json(builder.treatment, sigmas),
         },
         "warnings": [*(w for region in regions for w in region.warnings), *builder.warnings],
+        **_describe_interests(config),
     }
     logger.info(
         "%s: %d regions, %d bins, %d systematics, %d parts pruned, %s",
@@ -159,18 +161,32 @@ def _read_own(
 
 def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str, Any]:
     config, blinded = builder.config, not builder.config.fit.unblind
-    bounds = {
-        **dict.fromkeys(config.fit.pois, config.fit.poi_range),
-        **dict.fromkeys(config.fit.free_normalisations, FREE_RANGE),
+    settings = {
+        **{
+            name: (config.fit.bounds(name), interest.prediction)
+            for name, interest in config.fit.interests.items()
+        },
+        **dict.fromkeys(config.fit.free_normalisations, (FREE_RANGE, 1.0)),
     }
+    ties = []
+    for name in list_squares(config.fit.scales.values()):
+        settings[f"{name}{AGAIN}"] = settings[name]
+        ties.append(make_tie(name, config.fit.bounds(name)))
     parameters = [
-        {"name": name, "bounds": [list(limits)], "inits": [1.0]} for name, limits in bounds.items()
+        {"name": name, "bounds": [list(limits)], "inits": [start]}
+        for name, (limits, start) in settings.items()
     ]
     return {
-        "channels": [builder.channel(region) for region in regions],
+        "channels": [
+            *(builder.channel(region) for region in regions),
+            *(channel for channel, _ in ties),
+        ],
         "observations": [
-            {"name": region.region, "data": _observation(region, config, blinded)}
-            for region in regions
+            *(
+                {"name": region.region, "data": _observation(region, config, blinded)}
+                for region in regions
+            ),
+            *(observation for _, observation in ties),
         ],
         # pyhf's measurements have one parameter of interest each
         "measurements": [
@@ -189,9 +205,10 @@ def _check_parameters_of_interest(config: Config) -> None:
     if not low < 1.0 < high:
         raise LikelihoodError(f"fit.poi_range: [{low:g}, {high:g}] must contain 1")
     signals = [name for name, sample in config.samples.items() if sample.role == "signal"]
-    if not signals:
+    if not signals and not config.fit.parameters_of_interest:
         raise LikelihoodError("samples: none has `role: signal`, so there is nothing to measure")
-    for problem in find_unscaled(config.fit, signals):
+    simulated = [name for name, sample in config.samples.items() if sample.is_simulated]
+    for problem in find_unscaled(config.fit, signals, simulated):
         raise LikelihoodError(problem)
 
 
@@ -230,9 +247,36 @@ def _check_names(config: Config) -> None:
 
 
 def _observation(region: RegionTemplates, config: Config, blinded: bool) -> list[float]:
-    if blinded and config.regions[region.region].role == "signal":
-        return plain(sum((c.values for c in region.nominal.values()), np.zeros_like(region.data)))
-    return plain(region.data)
+    if not (blinded and config.regions[region.region].role == "signal"):
+        return plain(region.data)
+    predictions = {name: item.prediction for name, item in config.fit.interests.items()}
+    expected = np.zeros_like(region.data)
+    for name, counts in region.nominal.items():
+        is_signal = config.samples[name].role == "signal"
+        scale = config.fit.find_scale(name, is_signal=is_signal)
+        expected = expected + counts.values * (
+            1.0 if scale is None else scale.evaluate(predictions)
+        )
+    return plain(expected)
+
+
+def _describe_interests(config: Config) -> dict[str, Any]:
+    """Say what the results need to know of the parameters of interest; nothing of plain ones."""
+    described = {}
+    for name, interest in config.fit.interests.items():
+        cited = interest.cross_section
+        if cited is not None or interest.prediction != 1.0:
+            described[name] = {
+                "prediction": interest.prediction,
+                "size": interest.unit_size,
+                "unit": "" if cited is None else cited.unit,
+                "source": "" if cited is None else cited.source,
+            }
+    ties = [f"{TIE}{name}" for name in list_squares(config.fit.scales.values())]
+    return {
+        **({"interests": described} if described else {}),
+        **({"auxiliary": ties} if ties else {}),
+    }
 
 
 def _region_record(region: RegionTemplates, config: Config) -> dict[str, Any]:

@@ -142,6 +142,7 @@ def summarise(
             "observed": _observed(reference["observed"]),
         },
         **_others(results.fit),
+        **({"interests": results.fit["interests"]} if "interests" in results.fit else {}),
         **_cross_sections(settings, results.fit),
         "gates": {
             name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}

@@ -37,7 +37,8 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         f"{summary['luminosity']:g} fb⁻¹{_origin(summary)}, seed {summary['seed']}.",
         "## Signal strength",
         _results_table(summary),
-        f"Expected: Asimov data with {_poi(summary)} = 1; its limit is the median without signal.",
+        f"Expected: Asimov data with {_prediction(summary)}; its limit is the median without "
+        "signal.",
         *_agreement(summary),
     ]
     if "cross_section" in summary:
@@ -120,23 +121,46 @@ def _estimate(summary: Mapping[str, Any]) -> str:
     return "μ\u0302" if summary["poi"] == "mu" else str(summary["poi"])
 
 
+def _unit(summary: Mapping[str, Any], name: str) -> str:
+    """Write the unit of a parameter of interest behind a number; most have none."""
+    unit = summary.get("interests", {}).get(name, {}).get("unit", "")
+    return f" {escape_markdown(unit)}" if unit else ""
+
+
+def _prediction(summary: Mapping[str, Any]) -> str:
+    """Write what the parameters of interest are in the expected result."""
+    known = summary.get("interests", {})
+    written = []
+    for name in (summary["poi"], *summary.get("others", {})):
+        found = known.get(name)
+        if found is None:
+            written.append(f"{_poi(summary) if name == summary['poi'] else name} = 1")
+            continue
+        value = f"{name} = {found['prediction'] * found['size']:g}{_unit(summary, name)}"
+        source = escape_markdown(found["source"])
+        written.append(f"{value} ({source})" if source else value)
+    return ", ".join(written)
+
+
 def _headline(summary: Mapping[str, Any]) -> str:
     observed, name = summary["observed"], _poi(summary)
+    unit = _unit(summary, summary["poi"])
+    least = 0 if unit else _MIN_DECIMALS
     if observed is None:
         expected = summary["expected"]
         return (
-            f"**Blinded; expected {_estimate(summary)} = {_measured(expected)}**, significance "
-            f"{expected['significance']:.2f} σ, "
-            f"{name} < {_limit(expected['limit']['expected'])} at "
+            f"**Blinded; expected {_estimate(summary)} = {_measured(expected, least)}{unit}**, "
+            f"significance {expected['significance']:.2f} σ, "
+            f"{name} < {_limit(expected['limit']['expected'], least)}{unit} at "
             f"{_percent(expected['limit']['level'])} CL without signal."
         )
     limit, expected = observed["limit"], summary["expected"]
     return (
-        f"**{_estimate(summary)} = {_measured(observed)}**, significance "
+        f"**{_estimate(summary)} = {_measured(observed, least)}{unit}**, significance "
         f"{observed['significance']:.2f} σ, "
-        f"{name} < {_limit(limit['observed'])} at {_percent(limit['level'])} CL "
-        f"(expected ± {expected['sigma']:.{_decimals(expected['sigma'], _MIN_DECIMALS)}f} and "
-        f"{name} < {_limit(expected['limit']['expected'])})."
+        f"{name} < {_limit(limit['observed'], least)}{unit} at {_percent(limit['level'])} CL "
+        f"(expected ± {expected['sigma']:.{_decimals(expected['sigma'], least)}f}{unit} and "
+        f"{name} < {_limit(expected['limit']['expected'], least)}{unit})."
         f"{_caution(summary)}"
     )
 
@@ -149,13 +173,13 @@ def _caution(summary: Mapping[str, Any]) -> str:
     return " **A parameter is at its bound: no measurement, see the warnings.**"
 
 
-def _measured(result: Mapping[str, Any]) -> str:
-    return format_measurement(result["mu_hat"], result["sigma"], _MIN_DECIMALS)
+def _measured(result: Mapping[str, Any], least: int = _MIN_DECIMALS) -> str:
+    return format_measurement(result["mu_hat"], result["sigma"], least)
 
 
-def _limit(value: float) -> str:
+def _limit(value: float, least: int = _MIN_DECIMALS) -> str:
     """Write a limit with two significant digits at least: 0.0034, not 0.00."""
-    return f"{value:.{_decimals(value, _MIN_DECIMALS)}f}"
+    return f"{value:.{_decimals(value, least)}f}"
 
 
 def _percent(level: float) -> str:
@@ -164,7 +188,8 @@ def _percent(level: float) -> str:
 
 def _results_table(summary: Mapping[str, Any]) -> str:
     rows = []
-    for name, fit in _fits(summary):
+    for name, fit, unit in _fits(summary):
+        least = 0 if unit else _MIN_DECIMALS
         for kind in ("expected", "observed"):
             result, shown = fit[kind], f"{name}, {_kind(summary, kind)}"
             if result is None:
@@ -174,10 +199,10 @@ def _results_table(summary: Mapping[str, Any]) -> str:
             rows.append(
                 [
                     shown,
-                    _measured(result),
-                    _interval(result),
+                    _measured(result, least) + unit,
+                    _interval(result, least),
                     f"{result['significance']:.2f} σ",
-                    _limit(limit),
+                    _limit(limit, least) + unit,
                 ]
             )
     level = _percent(summary["expected"]["limit"]["level"])
@@ -191,19 +216,26 @@ def _results_table(summary: Mapping[str, Any]) -> str:
     return format_table(header, rows)
 
 
-def _fits(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+def _fits(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], str]]:
+    """List name, results and unit of each parameter of interest of each fit."""
     others = summary.get("others", {})
     several = f": {summary['poi']}" if others else ""
-    fits: list[tuple[str, Mapping[str, Any]]] = [(f"{summary['observable']}{several}", summary)]
-    fits += [(f"{summary['observable']}: {name}", found) for name, found in others.items()]
+    unit = _unit(summary, summary["poi"])
+    fits: list[tuple[str, Mapping[str, Any], str]] = [
+        (f"{summary['observable']}{several}", summary, unit)
+    ]
+    fits += [
+        (f"{summary['observable']}: {name}", found, _unit(summary, name))
+        for name, found in others.items()
+    ]
     reference = summary["reference"]
     if reference is not None:
-        fits.append((f"{reference['observable']} (reference)", reference))
+        fits.append((f"{reference['observable']} (reference)", reference, unit))
     return fits
 
 
-def _interval(result: Mapping[str, Any]) -> str:
-    decimals = _decimals(result["sigma"], _MIN_DECIMALS)
+def _interval(result: Mapping[str, Any], least: int) -> str:
+    decimals = _decimals(result["sigma"], least)
     low, high = (
         f"{end:.{decimals}f}" + (" (bound)" if cut else "")
         for end, cut in zip(result["interval"], result["interval_at_bound"], strict=True)
@@ -214,7 +246,7 @@ def _interval(result: Mapping[str, Any]) -> str:
 def _agreement(summary: Mapping[str, Any]) -> list[str]:
     """Say how well the fits describe the data; nothing while blinded."""
     rows = []
-    for name, fit in _fits(summary):
+    for name, fit, _ in _fits(summary):
         if fit["observed"] is None or "goodness" not in fit["observed"]:
             continue  # other parameters of interest are of the same fit
         goodness, regions = fit["observed"]["goodness"], fit["observed"]["compatibility"]
