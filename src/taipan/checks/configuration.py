@@ -175,7 +175,9 @@ def _check_event_count(path: str, name: str, config: Config, catalogue: Catalogu
 
 
 def _check_samples(config: Config, analysis: Analysis) -> Problems:
-    for role in ("signal", "background"):
+    # without a network, the cross section of a background may be all that is measured
+    is_measured = not config.features and bool(config.fit.parameters_of_interest)
+    for role in ("background",) if is_measured else ("signal", "background"):
         if not any(sample.role == role for sample in config.samples.values()):
             yield f"samples: no sample has role {role}; at least one is needed"
     for name, sample in config.samples.items():

@@ -1,8 +1,9 @@
 """Parameters that a workspace holds twice, because HistFactory multiplies by each name once.
 
 A square c·c is written with a second parameter d, and a region of one bin that expects
-N + K·c - K·d events and has N. Tools that know nothing of it fit both, and find them equal to √N/K. Here the copy
-is read as the parameter itself: the square is exact, the bin a constant, and the copy idle.
+N + K·c - K·d events and has N. Tools that know nothing of it fit both, and find them equal to √N/K.
+Here the copy is read as the parameter itself: the square is exact, the bin a constant, the copy
+idle.
 """
 
 from __future__ import annotations

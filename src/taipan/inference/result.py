@@ -33,7 +33,7 @@ from taipan.inference.impacts import (
 from taipan.inference.model import CompiledModel
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
 from taipan.inference.units import contours_to_unit, parameters_to_unit, to_unit
-from taipan.inference.yields import postfit_yields, prefit_yields
+from taipan.inference.yields import join_parts, postfit_yields, prefit_yields
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def run_inference(
     asimov = compiled.asimov(compiled.nominal(strength))
     blinded = bool(record["blinded"])
     members = default_groups(compiled, parameter_kinds(workspace), _named(compiled, groups or {}))
-    setting = _Setting(edges, confidence_level, members, interests)
+    setting = _Setting(edges, confidence_level, members, interests, record.get("parts", {}))
     expected, expected_best = _result("expected", compiled, asimov, setting)
     observed, best = None, None
     if not blinded:
@@ -121,12 +121,15 @@ class _Setting:
         Group → indices of its parameters.
     interests
         What the record says of the parameters of interest.
+    parts
+        Part of a divided sample → the sample, under whose name it is shown.
     """
 
     edges: Mapping[str, Sequence[float]]
     level: float
     groups: Mapping[str, Sequence[int]]
     interests: Mapping[str, Mapping[str, Any]]
+    parts: Mapping[str, str]
 
     @property
     def sizes(self) -> dict[str, float]:
@@ -230,8 +233,8 @@ def _result(
         "nll": best.nll,
         "parameters": parameters_to_unit(describe_parameters(model, data, best), setting.sizes),
         "correlation": describe_correlation(model, best),
-        "prefit": prefit_yields(model, data, setting.edges, strength),
-        "postfit": postfit_yields(model, data, setting.edges, best),
+        "prefit": join_parts(prefit_yields(model, data, setting.edges, strength), setting.parts),
+        "postfit": join_parts(postfit_yields(model, data, setting.edges, best), setting.parts),
     }
     return content, best
 

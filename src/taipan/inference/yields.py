@@ -85,6 +85,31 @@ def _yields(
     }
 
 
+def join_parts(yields: Mapping[str, Any], parts: Mapping[str, str]) -> dict[str, Any]:
+    """Add the parts of divided samples up, each under the name of its sample.
+
+    Parameters
+    ----------
+    yields
+        Of :func:`prefit_yields`.
+    parts
+        Part → sample; empty for what is no yield of an event.
+    """
+    joined = {}
+    for region, found in yields.items():
+        samples: dict[str, list[float]] = {}
+        for name, values in found["samples"].items():
+            whole = parts.get(name, name)
+            if not whole:
+                continue
+            before = samples.get(whole, [0.0] * len(values)) if parts else None
+            samples[whole] = (
+                values if before is None else [a + b for a, b in zip(before, values, strict=True)]
+            )
+        joined[region] = {**found, "samples": samples}
+    return joined
+
+
 def _root(variance: Any) -> Array:
     # rounding can leave -1e-20 where two contributions cancel
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))

@@ -51,6 +51,8 @@ class Builder:
         What was smoothed and pruned.
     warnings
         What a reader of the result should know.
+    parts
+        Part of a divided sample → the sample.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Builder:
         self.warnings: list[str] = []
         self.changes: dict[str, float] = {}
         self.treatment = TreatmentRecord()
+        self.parts: dict[str, str] = {}
         self._met: set[str] = set()
         self._sample_changes: dict[tuple[str, str], float] = {}
 
@@ -123,7 +126,9 @@ class Builder:
         if scale is None or scale.is_product:
             return [made]
         self._met.update(scale.names)
-        return divide_sample(made, scale)
+        divided = divide_sample(made, scale)
+        self.parts.update(dict.fromkeys((part["name"] for part in divided), made["name"]))
+        return divided
 
     def _scale(self, name: str) -> Polynomial | None:
         is_signal = self.config.samples[name].role == "signal"

@@ -3,7 +3,7 @@
 A sample of HistFactory is multiplied by parameters, each once, and samples add up. So a sample
 n·(1 + a·c + b·c²) is divided into three: n, a·n times c, and b·n times c and once more c. The
 second c has a name of its own, d, and a region of one bin ties the two: it expects N + K·c - K·d
-events and has N, so that they differ by √N/K at most, a hundred thousandth of the range of c.
+events and has N, so that they differ by √N/K at most, a ten thousandth of the range of c.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TIE = "tie_"
 """Beginning of the name of the region that ties a parameter to its copy."""
 TIE_EVENTS = 1e6
 # Largest difference of the two in units of the range, one standard deviation.
-TIE_WIDTH = 1e-5
+TIE_WIDTH = 1e-4
 
 
 def list_factors(monomial: Monomial) -> list[str]:

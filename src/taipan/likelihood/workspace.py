@@ -110,7 +110,7 @@ def build_workspace(
             **record_to_json(builder.treatment, sigmas),
         },
         "warnings": [*(w for region in regions for w in region.warnings), *builder.warnings],
-        **_describe_interests(config),
+        **_describe_interests(config, builder.parts),
     }
     logger.info(
         "%s: %d regions, %d bins, %d systematics, %d parts pruned, %s",
@@ -260,7 +260,7 @@ def _observation(region: RegionTemplates, config: Config, blinded: bool) -> list
     return plain(expected)
 
 
-def _describe_interests(config: Config) -> dict[str, Any]:
+def _describe_interests(config: Config, parts: Mapping[str, str]) -> dict[str, Any]:
     """Say what the results need to know of the parameters of interest; nothing of plain ones."""
     described = {}
     for name, interest in config.fit.interests.items():
@@ -272,8 +272,13 @@ def _describe_interests(config: Config) -> dict[str, Any]:
                 "unit": "" if cited is None else cited.unit,
                 "source": "" if cited is None else cited.source,
             }
-    ties = [f"{TIE}{name}" for name in list_squares(config.fit.scales.values())]
+    squares = list_squares(config.fit.scales.values())
+    ties = [f"{TIE}{name}" for name in squares]
+    idle = {
+        part["name"]: "" for name in squares for part in make_tie(name, (0.0, 1.0))[0]["samples"]
+    }
     return {
+        **({"parts": {**parts, **idle}} if parts else {}),
         **({"interests": described} if described else {}),
         **({"auxiliary": ties} if ties else {}),
     }

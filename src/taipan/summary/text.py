@@ -348,6 +348,8 @@ def _truth(summary: Mapping[str, Any]) -> str:
         pull = _pull(observed["mu_hat"] - truth["mu"], observed["sigma"])
         beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
     rows = [[f"signal strength {_poi(summary)}", f"{truth['mu']:g}", beside]]
+    if summary["poi"] in summary.get("interests", {}):
+        rows = []  # it is none
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
         if factor is None or key not in truth or "value" not in factor:
