@@ -32,6 +32,7 @@ from taipan.inference.impacts import (
 )
 from taipan.inference.model import CompiledModel
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
+from taipan.inference.unfolding import describe_spectrum, list_strengths
 from taipan.inference.units import contours_to_unit, parameters_to_unit, to_unit
 from taipan.inference.yields import join_parts, postfit_yields, prefit_yields
 
@@ -87,7 +88,14 @@ def run_inference(
     asimov = compiled.asimov(compiled.nominal(strength))
     blinded = bool(record["blinded"])
     members = default_groups(compiled, parameter_kinds(workspace), _named(compiled, groups or {}))
-    setting = _Setting(edges, confidence_level, members, interests, record.get("parts", {}))
+    setting = _Setting(
+        edges,
+        confidence_level,
+        members,
+        interests,
+        record.get("parts", {}),
+        frozenset(list_strengths(record.get("unfolding", {}))),
+    )
     expected, expected_best = _result("expected", compiled, asimov, setting)
     observed, best = None, None
     if not blinded:
@@ -104,7 +112,28 @@ def run_inference(
         "observed": observed,
         **({"interests": dict(interests)} if interests else {}),
         **_several(workspace, compiled, fits, setting),
+        **_unfold(compiled, fits, record.get("unfolding", {})),
     }
+
+
+def _unfold(
+    model: CompiledModel,
+    fits: Mapping[str, tuple[Array, FitResult]],
+    unfolding: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Give the unfolded spectra; nothing if there are none."""
+    spectra = {
+        sample: {
+            **item,
+            **dict.fromkeys(("expected", "observed")),
+            **{
+                title: describe_spectrum(model, data, best, item["strengths"], item["predicted"])
+                for title, (data, best) in fits.items()
+            },
+        }
+        for sample, item in unfolding.items()
+    }
+    return {"unfolding": spectra} if spectra else {}
 
 
 @dataclass(frozen=True)
@@ -123,6 +152,8 @@ class _Setting:
         What the record says of the parameters of interest.
     parts
         Part of a divided sample → the sample, under whose name it is shown.
+    strengths
+        Parameters of truth bins: their covariance says all, they have no contours.
     """
 
     edges: Mapping[str, Sequence[float]]
@@ -130,6 +161,7 @@ class _Setting:
     groups: Mapping[str, Sequence[int]]
     interests: Mapping[str, Mapping[str, Any]]
     parts: Mapping[str, str]
+    strengths: frozenset[str]
 
     @property
     def sizes(self) -> dict[str, float]:
@@ -154,6 +186,7 @@ def _several(
     contours: list[dict[str, Any]] = [
         {"parameters": list(pair), "expected": None, "observed": None}
         for pair in itertools.combinations(names, 2)
+        if not setting.strengths & {*pair}
     ]
     for measurement in workspace["measurements"][1:]:
         name = measurement["config"]["poi"]

@@ -17,11 +17,13 @@ import numpy as np
 from taipan.bin_statistics import find_groups, list_uncounted
 from taipan.config.model import Config
 from taipan.config.sections.fit import AGAIN, find_unscaled
+from taipan.config.truth_bins import name_strengths
 from taipan.estimates.registry import find_estimate, read_estimate
 from taipan.likelihood.asimov import expected_sigma
+from taipan.likelihood.curvature_penalty import make_curvature_region
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder, plain
-from taipan.likelihood.polynomial_parts import TIE, list_squares, make_tie
+from taipan.likelihood.polynomial_parts import list_squares, make_tie
 from taipan.likelihood.table import Table, read_table
 from taipan.likelihood.templates import FITTED_ROLES, RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
@@ -172,6 +174,7 @@ def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str
     for name in list_squares(config.fit.scales.values()):
         settings[f"{name}{AGAIN}"] = settings[name]
         ties.append(make_tie(name, config.fit.bounds(name)))
+    ties += _make_penalties(config)
     parameters = [
         {"name": name, "bounds": [list(limits)], "inits": [start]}
         for name, (limits, start) in settings.items()
@@ -198,6 +201,15 @@ def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str
         ],
         "version": "1.0.0",
     }
+
+
+def _make_penalties(config: Config) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Give the regions that draw unfolded spectra to a line."""
+    return [
+        make_curvature_region(sample, name_strengths(sample, len(item.edges) - 1), item.curvature)
+        for sample, item in config.fit.unfolding.items()
+        if item.curvature is not None
+    ]
 
 
 def _check_parameters_of_interest(config: Config) -> None:
@@ -273,14 +285,26 @@ def _describe_interests(config: Config, parts: Mapping[str, str]) -> dict[str, A
                 "source": "" if cited is None else cited.source,
             }
     squares = list_squares(config.fit.scales.values())
-    ties = [f"{TIE}{name}" for name in squares]
-    idle = {
-        part["name"]: "" for name in squares for part in make_tie(name, (0.0, 1.0))[0]["samples"]
+    regions = [make_tie(name, (0.0, 1.0))[0] for name in squares]
+    regions += [region for region, _ in _make_penalties(config)]
+    idle = {part["name"]: "" for region in regions for part in region["samples"]}
+    spectra = {
+        sample: {
+            "quantity": item.quantity,
+            "edges": list(item.edges),
+            "unit": item.unit,
+            "curvature": item.curvature,
+            "strengths": name_strengths(sample, len(item.edges) - 1),
+            "predicted": item.cross_sections,
+            "predicted_unit": "" if item.cross_sections is None else item.cross_section_unit,
+        }
+        for sample, item in config.fit.unfolding.items()
     }
     return {
-        **({"parts": {**parts, **idle}} if parts else {}),
+        **({"parts": {**parts, **idle}} if parts or idle else {}),
         **({"interests": described} if described else {}),
-        **({"auxiliary": ties} if ties else {}),
+        **({"auxiliary": [region["name"] for region in regions]} if regions else {}),
+        **({"unfolding": spectra} if spectra else {}),
     }
 
 

@@ -157,6 +157,17 @@ def _headline(summary: Mapping[str, Any]) -> str:
             f"{_percent(expected['limit']['level'])} CL without signal."
         )
     limit, expected = observed["limit"], summary["expected"]
+    if unit:
+        predicted = summary["interests"][summary["poi"]]["size"]
+        ratio = format_measurement(
+            observed["mu_hat"] / predicted, observed["sigma"] / predicted, _MIN_DECIMALS
+        )
+        digits = _decimals(expected["sigma"], least)
+        return (
+            f"**{_estimate(summary)} = {_measured(observed, least)}{unit}**, expected ± "
+            f"{expected['sigma']:.{digits}f}{unit}; over the predicted {predicted:g}{unit} it is "
+            f"{ratio}.{_caution(summary)}"
+        )
     return (
         f"**{_estimate(summary)} = {_measured(observed, least)}{unit}**, significance "
         f"{observed['significance']:.2f} σ, "

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from taipan.config.base import Bounded, Cited, Fraction, Name, Strict
+from taipan.config.base import Bounded, Cited, Fraction, Name, Positive, Strict
 from taipan.config.polynomials import LARGEST_POWER, Expressions, Polynomial, parameter
 from taipan.errors import TaipanError
 from taipan.suggestions import unknown
@@ -65,6 +65,27 @@ class Interest(Strict):
         return 1.0 if self.cross_section is None else self.cross_section.value
 
 
+class Unfolding(Strict):
+    """Truth bins of a sample: each is a sample of its own, with its own parameter of interest."""
+
+    quantity: Name = Field(description="Quantity of the generator, which the skim stores.")
+    edges: list[Bounded] = Field(
+        min_length=3,
+        description="Edges of the truth bins. Events that none of them holds stay in the sample "
+        "`<sample>_outside`, at the predicted rate.",
+    )
+    unit: str = Field("", description="Unit of the edges, on plots.")
+    curvature: Positive | None = Field(
+        None,
+        description="Standard deviation of a second difference of neighbouring strengths, which "
+        "is drawn to zero; absent: no penalty, and no bias.",
+    )
+    cross_sections: list[Positive] | None = Field(
+        None, description="Predicted cross section of each truth bin; the spectrum is then in it."
+    )
+    cross_section_unit: str = Field("pb", description="Its unit.")
+
+
 class Fit(Strict):
     """The statistical model and what is computed from it."""
 
@@ -84,6 +105,10 @@ class Fit(Strict):
         default_factory=dict,
         description="Sample → polynomial of parameters of interest that multiplies its yield: "
         "`{qqH: kappa_V**2, ggH_int: c, ggH_sq: c**2}`; quadratic in each at most.",
+    )
+    unfolding: dict[Name, Unfolding] = Field(
+        default_factory=dict,
+        description="Sample → truth bins that it is divided into, each with a strength to fit.",
     )
     expressions: dict[Name, str] = Field(
         default_factory=dict,
