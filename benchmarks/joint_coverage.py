@@ -4,8 +4,8 @@
 
 For each of three true points, pseudo-experiments are drawn from the workspace: Poisson counts, and
 auxiliary measurements that fluctuate around nominal nuisance parameters. Both parameters are
-fitted; printed are the mean of each estimate with its standard error, and how often the contours of 68.27 %
-and 95.45 % hold the truth, in binomial standard deviations from what they promise.
+fitted; printed are the mean of each estimate with its standard error, and how often the contours
+of 68.27 % and 95.45 % hold the truth, in binomial standard deviations from what they promise.
 """
 
 from __future__ import annotations

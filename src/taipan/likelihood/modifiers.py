@@ -130,9 +130,9 @@ class Builder:
         self.parts.update(dict.fromkeys((part["name"] for part in divided), made["name"]))
         return divided
 
-    def _scale(self, name: str) -> Polynomial | None:
-        is_signal = self.config.samples[name].role == "signal"
-        return self.config.fit.find_scale(name, is_signal=is_signal)
+    def _scale(self, sample: str) -> Polynomial | None:
+        is_signal = self.config.samples[sample].role == "signal"
+        return self.config.fit.find_scale(sample, is_signal=is_signal)
 
     def _sample(
         self, name: str, simulated: str, region: str, counts: BinYields, modifiers: list[Modifier]
