@@ -26,6 +26,7 @@ from taipan.checks.skim import check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
 from taipan.checks.training import check_training
+from taipan.checks.unfolding import check_unfolding
 from taipan.checks.weights import check_weight_definitions
 from taipan.columns.expressions import (
     Expression,
@@ -90,6 +91,7 @@ def check_config(
         *check_weight_definitions(config, analysis),
         *_check_binning(config),
         *check_fit(config),
+        *check_unfolding(config, analysis),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *(check_pseudo_data(config) if catalogue.pseudo_data is not None else ()),

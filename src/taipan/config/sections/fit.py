@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from taipan.config.base import Bounded, Cited, Fraction, Name, Positive, Strict
 from taipan.config.polynomials import LARGEST_POWER, Expressions, Polynomial, parameter
 from taipan.config.sections.regions import Region
+from taipan.config.truth_bins import name_strengths
 from taipan.errors import TaipanError
 from taipan.suggestions import unknown
 
@@ -161,6 +162,16 @@ class Fit(Strict):
         """The parameters of interest, the one that is shown first at the front."""
         others = (name for name in self.parameters_of_interest if name != self.poi)
         return [self.poi, *others]
+
+    @property
+    def drawn_in_pairs(self) -> list[str]:
+        """The parameters of interest that are not those of truth bins: each pair has a contour."""
+        strengths = {
+            name
+            for sample, item in self.unfolding.items()
+            for name in name_strengths(sample, len(item.edges) - 1)
+        }
+        return [name for name in self.pois if name not in strengths]
 
     @cached_property
     def interests(self) -> dict[str, Interest]:
