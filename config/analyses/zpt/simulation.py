@@ -1,8 +1,8 @@
 """A small simulation of dimuon events at 13 TeV, with the generated muons: something to unfold.
 
 The pseudo-data hold Z → μμ and tt̄ → μμ as the luminosity asks for. Their Z bosons are softer than the
-simulated ones, by the factor exp(-pT/``SOFTER``) on the spectrum at the same rate, so that unfolding
-has something to find. Momenta and masses are in GeV, angles in rad.
+simulated ones, by the factor exp(-pT/``SOFTER``) on the exponential at the same rate, so that
+unfolding has something to find. Momenta and masses are in GeV, angles in rad.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MASS_MUON = 0.10566
 BATCH = 100_000
 RESOLUTION = {"barrel": 0.011, "forward": 0.022}  # relative, of pT: CMS, JINST 13 (2018) P06015
 HARD = 14.0  # GeV, mean of the exponential part of the simulated spectrum
-SOFTER = 60.0
+SOFTER = 200.0
 
 
 def write_dataset(dataset: str, path: Path, settings: Mapping[str, Any], seed: int) -> None:

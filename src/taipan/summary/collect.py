@@ -146,7 +146,7 @@ def summarise(
             "observed": _observed(reference["observed"]),
         },
         **_others(results.fit),
-        **({"interests": results.fit["interests"]} if "interests" in results.fit else {}),
+        **{key: results.fit[key] for key in ("interests", "unfolding") if key in results.fit},
         **_cross_sections(settings, results.fit),
         **_networks(results.networks),
         "gates": {

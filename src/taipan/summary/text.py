@@ -14,6 +14,7 @@ from taipan.summary.layout import (
     format_table,
     plain_label,
 )
+from taipan.summary.spectrum_tables import list_unfolded, write_spectra
 from taipan.summary.yield_tables import write_yields
 
 _MIN_DECIMALS = 2
@@ -47,6 +48,8 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         parts += ["## Cross section", _cross_section(summary)]
     if "networks" in summary:
         parts += ["## Networks", *_networks(summary)]
+    if "unfolding" in summary:
+        parts += ["## Unfolded spectra", *write_spectra(summary)]
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *write_yields(summary)]
@@ -312,7 +315,7 @@ def _truth(summary: Mapping[str, Any]) -> str:
         pull = _pull(observed["mu_hat"] - truth["mu"], observed["sigma"])
         beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
     rows = [[f"signal strength {_poi(summary)}", f"{truth['mu']:g}", beside]]
-    if summary["poi"] in summary.get("interests", {}):
+    if summary["poi"] in {*summary.get("interests", {}), *list_unfolded(summary)}:
         rows = []  # it is none
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
