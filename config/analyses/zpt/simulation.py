@@ -1,8 +1,8 @@
 """A small simulation of dimuon events at 13 TeV, with the generated muons: something to unfold.
 
-The pseudo-data hold Z → μμ and tt̄ → μμ as the luminosity asks for. Their Z bosons are softer than the
-simulated ones, by the factor exp(-pT/``SOFTER``) on the exponential at the same rate, so that
-unfolding has something to find. Momenta and masses are in GeV, angles in rad.
+The pseudo-data hold Z → μμ and tt̄ → μμ as the luminosity asks for. Their Z bosons are softer than
+the simulated ones: the exponential of their spectrum has a factor exp(-pT/``SOFTER``) at the same
+rate, so that unfolding has something to find. Momenta and masses are in GeV, angles in rad.
 """
 
 from __future__ import annotations
