@@ -13,6 +13,7 @@ from taipan.inference import compile_model, fit, run_inference
 from taipan.likelihood import LikelihoodError, build_workspace
 from taipan.likelihood.polynomial_parts import divide_sample, make_tie
 from tests.synthetic_templates import TRANSFER, make_config, make_histogram, settings
+from tests.toy_configuration import problems
 
 BOUNDS = (-5.0, 5.0)
 
@@ -262,6 +263,19 @@ def test_signals_follow_their_expressions():
 def test_parameters_and_expressions_that_do_not_match(change, message):
     with pytest.raises(LikelihoodError, match=message):
         build({**KAPPA, **change})
+
+
+@pytest.mark.parametrize("keys", [{"scale": {"S": "mu**2"}}, {"prediction": 0.5}])
+def test_bins_are_chosen_for_factors_of_one(keys):
+    prediction = {"prediction": keys.get("prediction", 1.0), "range": [0.0, 5.0]}
+    own = {} if "scale" in keys else {"samples": ["S"]}
+    fit_keys = {"parameters_of_interest": {"mu": {**own, **prediction}}}
+    fit_keys |= {"scale": keys["scale"]} if "scale" in keys else {}
+    found = problems({"fit": fit_keys, "templates": {"binning": {"method": "merge"}}})
+    assert any(
+        line.startswith("templates.binning.method: 'merge' chooses bins for") for line in found
+    )
+    assert not problems({"fit": fit_keys})
 
 
 def test_expression_without_parameters_of_interest():

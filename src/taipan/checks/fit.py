@@ -8,6 +8,7 @@ from taipan.config.base import LARGEST_NUMBER
 from taipan.config.model import Config
 from taipan.config.sections.fit import find_unscaled
 from taipan.config.sections.regions import Region
+from taipan.errors import TaipanError
 from taipan.suggestions import unknown
 
 Problems = Iterator[str]
@@ -50,7 +51,23 @@ def check_fit(config: Config) -> Problems:
     simulated = [name for name, sample in config.samples.items() if sample.is_simulated]
     yield from find_unscaled(fit, signals, simulated)
     yield from find_rates_of_prediction(config)
+    yield from _check_binning_of_polynomials(config)
     yield from _check_normalisations(config)
+
+
+def _check_binning_of_polynomials(config: Config) -> Problems:
+    """Yield a line if bins are to be chosen for yields that are no simple factor."""
+    fit, method = config.fit, config.templates.binning.method
+    try:
+        is_simple = all(scale.is_product for scale in fit.scales.values())
+    except TaipanError:
+        return  # said by find_unscaled
+    is_simple &= all(interest.prediction == 1.0 for interest in fit.interests.values())
+    if method != "none" and not is_simple:
+        yield (
+            f"templates.binning.method: '{method}' chooses bins for factors that are 1; fit.scale "
+            "and predictions have others (none)"
+        )
 
 
 def find_rates_of_prediction(config: Config) -> Problems:
