@@ -34,7 +34,7 @@ SOFTER = 200.0
 
 def write_dataset(dataset: str, path: Path, settings: Mapping[str, Any], seed: int) -> None:
     """Write the ROOT file of a dataset; the arguments are those of every simulation."""
-    rng = generator_for(seed, "zpt", dataset)
+    rng = generator_for(seed, "z_pt", dataset)
     processes = DATASETS[dataset]
     if dataset == DATA:
         strength = {"ZMM": settings["mu"], "TT": 1.0}
