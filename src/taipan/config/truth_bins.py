@@ -109,15 +109,16 @@ def _replace(
             name: _in_lists([item] if item == sample else item, sample, list(parts))
             for name, item in free.items()
         }
-    systematics = content.get("systematics")
     changed = {**content, "samples": samples, "fit": fit}
-    if isinstance(systematics, Mapping):
-        changed["systematics"] = {
-            name: {**item, "samples": _in_lists(item.get("samples"), sample, list(parts))}
-            if isinstance(item, Mapping) and "samples" in item
-            else item
-            for name, item in systematics.items()
-        }
+    for section in ("systematics", "corrections"):
+        entries = content.get(section)
+        if isinstance(entries, Mapping):
+            changed[section] = {
+                name: _in_lists(item, sample, list(parts))
+                if isinstance(item, Mapping) and "samples" in item
+                else item
+                for name, item in entries.items()
+            }
     return changed
 
 

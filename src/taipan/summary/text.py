@@ -7,6 +7,7 @@ from typing import Any
 
 from taipan.clean_text import escape_markdown
 from taipan.estimates.registry import true_factors
+from taipan.summary.corrections import CHANGES, list_changes
 from taipan.summary.layout import (
     ABSENT,
     count_decimals,
@@ -53,6 +54,9 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *write_yields(summary)]
+    if "corrections" in summary:
+        rows = list_changes(summary["corrections"])
+        parts += ["## Corrections of the simulation", format_table(CHANGES, rows)]
     parts += ["## Gates", *_gates(summary["gates"]), "## Warnings", _list(summary["warnings"])]
     parts += ["## Time", _seconds(summary["seconds"])]
     parts.append(f"Hash of the result (everything but the times): `{summary['result_sha256']}`")
