@@ -172,10 +172,11 @@ def test_each_event_is_in_one_part():
 @pytest.mark.parametrize(
     ("first", "second", "apart"),
     [
-        ("a > 1 and b < 2", "not (a > 0)", True),
-        ("a > 1", "not (a > 1)", True),
-        ("a >= 1", "not (a > 1)", False),
-        ("a > 1", "not (a > 2)", False),
+        ("a > 1 and b < 2", "not (a > 0 and b < 3)", True),
+        ("a > 1 and a < 2", "not (a > 1 and a < 2)", True),
+        ("a >= 1 and a < 2", "not (a > 1 and a < 2)", False),
+        ("a > 1 and a <= 2", "not (a > 1 and a < 2)", False),
+        ("a > 1 and a < 9", "not (a > 2 and a < 9)", False),
         ("a > 1", "not (a > 0 and b > 0)", False),
         ("a > 1 and b > 3", "c > 0 and not (a > 0 and b > 0)", True),
         ("a > 1", "not (a > 0 or b > 0)", False),

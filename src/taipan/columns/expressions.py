@@ -195,8 +195,8 @@ def provably_disjoint(first: Expression, second: Expression) -> bool:
     """Tell whether two cuts cannot both be true for one event.
 
     Both cuts are read as conjunctions of comparisons of a term with a number; they are disjoint if
-    some term is confined to ranges without overlap, or if one denies (``not (...)``) what the other
-    implies. A false answer means "not proven".
+    some term is confined to ranges without overlap, or if one denies a range (``not (x > 1 and
+    x < 2)``) that the other implies. A false answer means "not proven".
     """
     left, right = _intervals(first.tree), _intervals(second.tree)
     apart = any(left[term].disjoint(right[term]) for term in left.keys() & right.keys())
@@ -204,12 +204,12 @@ def provably_disjoint(first: Expression, second: Expression) -> bool:
 
 
 def _denies(tree: ast.expr, implied: Mapping[str, Interval]) -> bool:
-    """Tell whether a cut has a term ``not (...)`` of something that these ranges imply."""
+    """Tell whether a cut has a term ``not (... and ...)`` of what these ranges imply."""
     if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
         return any(_denies(value, implied) for value in tree.values)
     if not (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)):
         return False
-    if not _is_read(tree.operand):
+    if not (isinstance(tree.operand, ast.BoolOp) and _is_read(tree.operand)):
         return False
     denied = _intervals(tree.operand)
     return bool(denied) and all(
