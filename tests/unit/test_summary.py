@@ -507,6 +507,7 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             compared=[],
             judgement=None,
             scores={},
+            scaled={},
             benchmarks=str(tmp_path / "benchmarks"),
             config=Config.from_plain(
                 slice_config(analysis_config, "analysis", "title", "regions", "fit")

@@ -32,6 +32,7 @@ def summarize(
     compared: Sequence[str],
     judgement: str | None,
     scores: Mapping[str, str],
+    scaled: dict[str, list[str]],
     benchmarks: str,
     config: Config,
     identity: dict[str, Any],
@@ -61,6 +62,8 @@ def summarize(
         Record of the rule `check_decorrelation`; None if the networks are not judged.
     scores
         Network → observable that is its score; empty if there is only one.
+    scaled
+        Parameter of interest → datasets of the samples that it multiplies.
     benchmarks
         Folder of Snakemake's benchmark files.
     config
@@ -86,6 +89,7 @@ def summarize(
             truth=None if truth is None else read_json(truth),
             skipped=[read_json(path) for path in skipped],
             corrections=None if corrections is None else read_json(corrections),
+            scaled=scaled,
             networks=compare_networks(
                 scores,
                 [main, *(read_json(path) for path in compared)],

@@ -15,16 +15,16 @@ from taipan.summary.layout import (
     format_table,
     plain_label,
 )
-from taipan.summary.opening import write_headline
+from taipan.summary.opening import write_opening
 from taipan.summary.spectrum_tables import list_unfolded, write_spectra
 from taipan.summary.words import (
     MIN_DECIMALS,
-    write_value_name,
     write_limit,
     write_measured,
     write_percent,
     write_poi,
     write_unit,
+    write_value_name,
 )
 from taipan.summary.yield_tables import write_yields
 
@@ -44,7 +44,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     """
     parts = [
         f"# {escape_markdown(plain_label(summary['title']))}",
-        write_headline(summary),
+        *write_opening(summary),
         f"Analysis `{summary['analysis']}` on `{summary['catalogue']}`: "
         f"{summary['luminosity']:g} fb⁻¹{_origin(summary)}, seed {summary['seed']}.",
         "## Signal strength",
@@ -248,16 +248,17 @@ def _tail(found: Mapping[str, Any] | None) -> str:
 
 
 def _truth(summary: Mapping[str, Any]) -> str:
-    truth, observed = summary["truth"], summary["observed"]
-    beside = "blinded"
-    if observed is not None:
-        low, high = observed["interval"]
-        inside = "inside" if low <= truth["mu"] <= high else "outside"
-        pull = _pull(observed["mu_hat"] - truth["mu"], observed["sigma"])
-        beside = f"{write_measured(observed)} ({pull}{inside} the 68.27 % interval)"
-    rows = [[f"signal strength {write_poi(summary)}", f"{truth['mu']:g}", beside]]
-    if summary["poi"] in {*summary.get("interests", {}), *list_unfolded(summary)}:
-        rows = []  # it is none
+    truth, others = summary["truth"], summary.get("others", {})
+    results = {summary["poi"]: summary, **others}
+    injected = truth.get("injected", {})
+    other = {*summary.get("interests", {}), *list_unfolded(summary)}
+    if not injected and summary["poi"] not in other:
+        injected = {summary["poi"]: truth["mu"]}  # a simulation that says nothing but this
+    rows = [
+        _injected(summary, name, value, results[name]["observed"])
+        for name, value in injected.items()
+        if name in results
+    ]
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
         if factor is None or key not in truth or "value" not in factor:
@@ -271,6 +272,23 @@ def _truth(summary: Mapping[str, Any]) -> str:
         size = "" if family == "none" else f", size {mismodelling['size']:g}"
         rows.append(["mismodelling of the pseudo-data", f"{family}{size}", ABSENT])
     return format_table(["quantity", "injected", "measured"], rows)
+
+
+def _injected(
+    summary: Mapping[str, Any], name: str, value: float, observed: Mapping[str, Any] | None
+) -> list[str]:
+    """Put what was injected for a parameter of interest beside what was found."""
+    unit = write_unit(summary, name)
+    shown = "signal strength μ" if name == "mu" else name
+    if not unit and name == summary["poi"]:
+        shown = f"signal strength {write_poi(summary)}"
+    if observed is None:
+        return [shown, f"{value:g}{unit}", "blinded"]
+    low, high = observed["interval"]
+    inside = "inside" if low <= value <= high else "outside"
+    pull = _pull(observed["mu_hat"] - value, observed["sigma"])
+    measured = write_measured(observed, 0 if unit else MIN_DECIMALS)
+    return [shown, f"{value:g}{unit}", f"{measured}{unit} ({pull}{inside} the 68.27 % interval)"]
 
 
 def _pull(difference: float, sigma: float) -> str:
