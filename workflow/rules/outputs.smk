@@ -41,6 +41,7 @@ def scaled_datasets():
             dataset for sample in found for dataset in CONFIG.samples[sample].datasets
         ]
         for name, found in samples.items()
+        if set(found) <= set(CONFIG.samples)
     }
 
 
