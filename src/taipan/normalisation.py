@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from taipan.datasets import Catalogue, event_scale
+from taipan.datasets import Catalogue, event_scale, weight_scale
 from taipan.errors import TaipanError
 from taipan.skim.cutflow import Cutflow, merge_cutflows
 from taipan.skim.duplicates import Duplicates
@@ -125,7 +125,7 @@ def normalise(
             _compare_without_weights(name, catalogue, size, parts.get(name, ()))
         dataset = catalogue.dataset(name)
         try:
-            scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, size.sumw)
+            scale = 1.0 if dataset.is_data else _scale(catalogue, name, luminosity, size.sumw)
         except TaipanError as error:
             raise TaipanError(f"dataset '{name}': {error}") from error
         normalisations[name] = Normalisation(
@@ -143,6 +143,13 @@ def normalise(
             repeated.events,
         )
     return normalisations, merged
+
+
+def _scale(catalogue: Catalogue, name: str, luminosity: float, sumw: float) -> float:
+    table = catalogue.table
+    if table is not None and table.weight is not None:
+        return weight_scale(table, luminosity, sumw)
+    return event_scale(catalogue.dataset(name), luminosity, sumw)
 
 
 def _generated(

@@ -95,14 +95,30 @@ def expected_of_file(wildcards):
     return catalogue_files()[wildcards.file].expected(wildcards.file)
 
 
+def reading_of(dataset):
+    """How the tables of a dataset are read, nothing if its files are none."""
+    if CATALOGUE.table is None:
+        return {}
+    entry = CATALOGUE.dataset(dataset)
+    labels = [item.label for item in CATALOGUE.datasets.values() if item.label]
+    found = {
+        "format": CATALOGUE.table.model_dump(mode="json"),
+        "label": entry.label,
+        "labels": list(dict.fromkeys(labels)),
+        "constants": entry.constants,
+    }
+    return {"table": found}
+
+
 def settings_of(dataset):
     """What the skim of a dataset depends on."""
     is_data = CATALOGUE.dataset(dataset).is_data
     return {
+        **reading_of(dataset),
         "dataset": dataset,
         "is_data": is_data,
         "lumi_mask": CONFIG.skim.lumi_mask if is_data else None,
-        "kind": CATALOGUE.kind,
+        "kind": CATALOGUE.kind if CATALOGUE.table is None else "tables",
         "envelope": derive_envelope(
             CONFIG.skim.envelope, ANALYSIS.shifts, CONFIG.systematics.values()
         ),

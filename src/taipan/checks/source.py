@@ -94,8 +94,8 @@ def _check_simulation(config: Config, catalogue: Catalogue) -> Problems:
         files = catalogue.datasets[name].files
         if name not in made:
             yield unknown(path, name, "dataset that simulation.py makes", made)
-        elif list(files) != [f"{name}.root"]:
-            yield f"{path}.files: {', '.join(files)} (a simulation writes one file, {name}.root)"
+        elif list(files) != [made_file := name + (".root" if not catalogue.table else ".parquet")]:
+            yield f"{path}.files: {', '.join(files)} (a simulation writes one file, {made_file})"
 
 
 def _whence(catalogue: Catalogue) -> str:
@@ -141,7 +141,8 @@ def _check_listed_once(config: Config, catalogue: Catalogue) -> Problems:
             continue
         seen = nominal if name in nominal_datasets(config, catalogue) else {}
         for i, file in enumerate(dataset.files):
-            known = _identify(folder, file)
+            # rows with another label are other events
+            known = (_identify(folder, file), dataset.label)
             if known in seen:
                 yield _describe_twice(name, i, file, *seen[known], catalogue.name)
             seen.setdefault(known, (name, file))
@@ -168,7 +169,9 @@ def _describe_twice(
 
 def _check_lumi_mask(config: Config, catalogue: Catalogue) -> Problems:
     mask = config.skim.lumi_mask
-    if mask is not None and catalogue.kind == "skims":
+    if mask is not None and catalogue.table is not None:
+        yield f"skim.lumi_mask: '{mask}': tables have no luminosity blocks; set it to null"
+    elif mask is not None and catalogue.kind == "skims":
         yield f"skim.lumi_mask: '{mask}': flat ntuples have no luminosity blocks; set it to null"
     elif mask is not None and not os.path.isfile(mask):
         yield f"skim.lumi_mask: '{mask}' is not a file (seen from {Path.cwd()})"
