@@ -9,9 +9,8 @@ from pydantic import Field, model_validator
 
 from taipan.config.base import Bounded, Cited, Strict
 
-TableSource = (
-    Annotated[str, Field(min_length=1)] | Bounded | list[Annotated[str, Field(min_length=1)]]
-)
+TableColumn = Annotated[str, Field(min_length=1)]
+TableSource = TableColumn | Bounded | list[TableColumn]
 """A column, a number that stands for all rows, or the columns of a first, second, ... object."""
 TABLE_SUFFIXES = (".parquet", ".csv", ".h5", ".hdf5")
 """Endings of the names of files that are tables."""
@@ -20,7 +19,7 @@ TABLE_SUFFIXES = (".parquet", ".csv", ".h5", ".hdf5")
 class TableFormat(Strict):
     """How the tables of a catalogue are read."""
 
-    columns: dict[Annotated[str, Field(min_length=1)], TableSource] = Field(
+    columns: dict[TableColumn, TableSource] = Field(
         min_length=1,
         description="Branch as `selection.py` names it → column of the table, a number that stands "
         "for every row, or a list of columns: those of the first, second, ... object "
@@ -30,7 +29,7 @@ class TableFormat(Strict):
         None,
         description="Number that stands for an object that is not there; NaN if left out.",
     )
-    weight: Annotated[str, Field(min_length=1)] | None = Field(
+    weight: TableColumn | None = Field(
         None,
         description="Column of the weights of simulation, in expected events at `luminosity`; "
         "without it `cross_section` normalises as usual.",
@@ -38,7 +37,7 @@ class TableFormat(Strict):
     luminosity: Cited | None = Field(
         None, description="Luminosity (fb⁻¹) at which the weights are expected events."
     )
-    label: Annotated[str, Field(min_length=1)] | None = Field(
+    label: TableColumn | None = Field(
         None,
         description="Column that says which dataset a row belongs to (`datasets.*.label`).",
     )

@@ -210,7 +210,7 @@ def _map_columns(
 
 
 def _group_columns(sources: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Collection → columns that tell which objects are there: its pT, else its first branch."""
+    """Find the columns of a collection that tell what is there: its pT, or its first branch."""
     found: dict[str, tuple[str, ...]] = {}
     for branch, source in sources.items():
         group, _, name = branch.partition("_")
@@ -247,7 +247,7 @@ def _number(
     entries: Array,
     branches: Mapping[str, Array | Lists],
 ) -> dict[str, Array]:
-    """Number the events where no column does, and count one vertex."""
+    """Give numbers to the events where no column does, and one vertex."""
     n = len(entries)
     if form.identity == "row":
         file = zlib.crc32(table.path.name.encode())
@@ -257,7 +257,7 @@ def _number(
         values = [columns[name] for name in dict.fromkeys(used)]
         zeros = np.zeros(n, np.uint32)
         numbers = (zeros, zeros, hash_columns([v.astype(np.float32) for v in values]))
-    made = dict(zip(_NUMBERS, numbers, strict=True))
+    made: dict[str, Array] = dict(zip(_NUMBERS, numbers, strict=True))
     made["PV_npvs"] = np.ones(n, np.int32)
     return {name: values for name, values in made.items() if name not in branches}
 
