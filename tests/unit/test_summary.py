@@ -504,6 +504,9 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             transfer_factor=str(tmp_path / "transfer.json"),
             truth=str(tmp_path / "truth.json"),
             skipped=[],
+            compared=[],
+            judgement=None,
+            scores={},
             benchmarks=str(tmp_path / "benchmarks"),
             config=Config.from_plain(
                 slice_config(analysis_config, "analysis", "title", "regions", "fit")

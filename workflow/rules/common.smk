@@ -21,6 +21,7 @@ from taipan.checks.coverage import check_strengths
 from taipan.checks.decorrelation import OWN
 from taipan.checks.configuration import check_access, check_config
 from taipan.config.load import check_files, load_catalogue, load_config
+from taipan.config.networks import find_result, list_scores, list_trainings
 from taipan.config.slices import hash_catalogue, hash_config, slice_config
 from taipan.datasets import (
     mirrors_of,
@@ -79,8 +80,22 @@ IS_SIMULATED = CATALOGUE.kind == "simulation"
 SEED = CONFIG.seed
 HAS_NETWORK = bool(CONFIG.features)
 FOLDS = range(CONFIG.training.folds if HAS_NETWORK else 0)
-OBSERVABLES = [CONFIG.fit.observable] + (
-    [CONFIG.fit.reference] if CONFIG.fit.reference else []
+NETWORKS = list_trainings(CONFIG)
+RESULT = find_result(CONFIG)
+SCORES = list_scores(CONFIG)
+COMPARED = [
+    score
+    for name, score in SCORES.items()
+    if name != RESULT and CONFIG.fit.observable == SCORES[RESULT]
+]
+OBSERVABLES = list(
+    dict.fromkeys(
+        [
+            CONFIG.fit.observable,
+            *COMPARED,
+            *([CONFIG.fit.reference] if CONFIG.fit.reference else []),
+        ]
+    )
 )
 
 
@@ -165,6 +180,26 @@ def nominal_events():
     return [path for paths in nominal_by_dataset().values() for path in paths]
 
 
+def in_folder(network):
+    """Part of a path that says which network a file is of; empty if there is only one."""
+    return f"/{network}" if network else ""
+
+
+def models_of(network):
+    """ONNX file of each fold of a network."""
+    return [f"{OUT}/models{in_folder(network)}/fold{i}.onnx" for i in FOLDS]
+
+
+def other_models():
+    """ONNX files of the networks that are not the result."""
+    return [path for paths in OTHER_MODELS.values() for path in paths]
+
+
+def scoring_models(wildcards):
+    """ONNX files of the networks whose score an observable is."""
+    return OTHER_MODELS.get(wildcards.observable, MODELS)
+
+
 def plot(name):
     """A figure as PDF and PNG, with its numbers."""
     return {kind: f"{OUT}/plots/{name}.{kind}" for kind in ("pdf", "png", "json")}
@@ -187,8 +222,11 @@ TRUTH = f"{OUT}/simulation/truth.json"
 BEST_HPS = f"{OUT}/tuning/best_hps.json"
 TRIALS = f"{OUT}/tuning/trials.csv"
 SELECTION = f"{OUT}/tuning/selection.json"
-MODELS = [f"{OUT}/models/fold{i}.onnx" for i in FOLDS]
-TRAINING_RECORD = f"{OUT}/models/training.json"
+MODELS = models_of(RESULT)
+OTHER_MODELS = {
+    score: models_of(name) for name, score in SCORES.items() if name != RESULT
+}
+TRAINING_RECORD = f"{OUT}/models{in_folder(RESULT)}/training.json"
 WEIGHTS = f"{OUT}/weights/diagnostics.json"
 WEIGHT_VERDICT = f"{OUT}/gates/check_weights/verdict.json"
 TRANSFORMED_WEIGHTS = (
@@ -196,8 +234,14 @@ TRANSFORMED_WEIGHTS = (
     if CONFIG.training.negative_weights in STORED
     else []
 )
-OVERTRAINING = f"{OUT}/gates/check_overtraining/verdict.json"
-GATES = [OVERTRAINING, WEIGHT_VERDICT] if HAS_NETWORK else []
+OVERTRAINING = f"{OUT}/gates/check_overtraining{in_folder(RESULT)}/verdict.json"
+GATES = [
+    *(
+        f"{OUT}/gates/check_overtraining{in_folder(name)}/verdict.json"
+        for name in NETWORKS
+    ),
+    *([WEIGHT_VERDICT] if HAS_NETWORK else []),
+]
 EDGES = f"{OUT}/templates/binning.json"
 TEMPLATES = f"{OUT}/templates/templates.zip"
 CONTROL = f"{OUT}/templates/control.zip"
@@ -213,3 +257,4 @@ wildcard_constraints:
     strength=r"[0-9.e+-]+",
     number=r"\d+",
     observable="[A-Za-z0-9_]+",
+    network="(/[A-Za-z][A-Za-z0-9_]*)?",

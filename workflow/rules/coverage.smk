@@ -5,7 +5,7 @@ rule draw_pseudo_data:
     """Draw pseudo-data from shifted events, with random signal strength and systematics."""
     input:
         events=simulated_events(),
-        models=MODELS,
+        models=scoring_models,
         normalisation=NORMALISATION,
         pileup=PILEUP,
         shapes=SHAPES,

@@ -10,13 +10,21 @@ def summary_inputs():
         "yields": YIELDS,
         "transfer_factor": TRANSFER,
         "after": plot_outputs(),
+        "compared": [f"{OUT}/fit/{score}.json" for score in COMPARED],
         "skipped": [SKIPPED, *([SKIPPED_ALTERNATIVES] if ALTERNATIVES else [])],
     }
     if CONFIG.fit.reference:
         files["reference"] = f"{OUT}/fit/{CONFIG.fit.reference}.json"
     if IS_SIMULATED:
         files["truth"] = TRUTH
+    if COMPARED and CONFIG.decorrelation.enabled:
+        files["judgement"] = DECORRELATION
     return files
+
+
+def compared_scores():
+    """Network to the observable that is its score, where several are compared."""
+    return SCORES if COMPARED else {}
 
 
 def summary_slice():
@@ -65,5 +73,6 @@ def final_outputs():
         YIELDS,
         *(f"{OUT}/fit/{name}.json" for name in OBSERVABLES),
         *MODELS,
+        *other_models(),
         *plot_outputs(),
     ]

@@ -173,6 +173,22 @@ def training_slice(*more):
     return {"overtraining": conditions, **values}
 
 
+def of_network(wildcards, values):
+    """Put the settings of a network in the place of those of `training`."""
+    training = NETWORKS[wildcards.network.removeprefix("/")]
+    return {**values, "training": training.model_dump(mode="json")}
+
+
+def network_slice(wildcards):
+    """Configuration that decides which events a network is trained on, and how."""
+    return of_network(wildcards, training_slice())
+
+
+def gate_slice(wildcards):
+    """The same with the conditions of the gate."""
+    return of_network(wildcards, training_slice("overtraining"))
+
+
 def plain_training_slice(*more):
     """The same for rules that train without adversary: its settings re-run nothing there."""
     values = training_slice(*more)
@@ -227,7 +243,8 @@ def judged_networks():
         name: [f"{folder}/fold{i}.onnx" for i in FOLDS]
         for name, folder in CONFIG.decorrelation.compare.items()
     }
-    return {**others, OWN: MODELS}
+    own = {name or OWN: models_of(name) for name in NETWORKS}
+    return {**others, **own}
 
 
 def judge_slice():

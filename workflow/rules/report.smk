@@ -19,6 +19,7 @@ rule summarize:
     params:
         benchmarks=f"{OUT}/benchmarks",
         config=summary_slice(),
+        scores=compared_scores(),
         identity=run_identity,
     script:
         "../../scripts/summarize.py"

@@ -7,6 +7,7 @@ if CONFIG.templates.binning.method != "none":
         input:
             events=nominal_events(),
             models=MODELS,
+            others=other_models(),
             normalisation=NORMALISATION,
             pileup=PILEUP,
             transfer_factor=TRANSFER,
@@ -20,6 +21,7 @@ if CONFIG.templates.binning.method != "none":
             benchmark_file("optimise_binning")
         params:
             events=nominal_by_dataset(),
+            others=OTHER_MODELS,
             config=binning_slice(),
         script:
             "../../scripts/optimise_binning.py"
@@ -30,6 +32,7 @@ rule histogram:
     input:
         events=dataset_events,
         models=MODELS,
+        others=other_models(),
         normalisation=dataset_normalisation,
         pileup=PILEUP,
         shapes=SHAPES,
@@ -43,6 +46,7 @@ rule histogram:
     benchmark:
         f"{OUT}/benchmarks/histogram/{{dataset}}.tsv"
     params:
+        others=OTHER_MODELS,
         config=filling_slice(),
         drop_fold=dropped_fold(),
     script:

@@ -1,4 +1,4 @@
-"""The k-fold network and its gate."""
+"""The k-fold networks and their gate. `{network}` is empty where there is only one."""
 
 
 rule train:
@@ -8,16 +8,16 @@ rule train:
         **tuned_inputs(),
         weights=TRANSFORMED_WEIGHTS,
     output:
-        models=MODELS,
-        record=TRAINING_RECORD,
+        models=[f"{OUT}/models{{network}}/fold{i}.onnx" for i in FOLDS],
+        record=f"{OUT}/models{{network}}/training.json",
     log:
-        log_file("train"),
+        f"{OUT}/logs/train{{network}}.log",
     benchmark:
-        benchmark_file("train")
+        f"{OUT}/benchmarks/train{{network}}.tsv"
     params:
         events=nominal_by_dataset(),
-        checkpoints=f"{OUT}/models/checkpoints",
-        config=training_slice(),
+        checkpoints=f"{OUT}/models{{network}}/checkpoints",
+        config=network_slice,
         seed=derive_seed(SEED, "train"),
     script:
         "../../scripts/train.py"
@@ -27,15 +27,15 @@ rule check_overtraining:
     """Compare the score of training and held-out events; stop or warn."""
     input:
         **TRAINING_INPUTS,
-        models=MODELS,
+        models=[f"{OUT}/models{{network}}/fold{i}.onnx" for i in FOLDS],
     output:
-        verdict=OVERTRAINING,
+        verdict=f"{OUT}/gates/check_overtraining{{network}}/verdict.json",
     log:
-        log_file("check_overtraining"),
+        f"{OUT}/logs/check_overtraining{{network}}.log",
     benchmark:
-        benchmark_file("check_overtraining")
+        f"{OUT}/benchmarks/check_overtraining{{network}}.tsv"
     params:
         events=nominal_by_dataset(),
-        config=training_slice("overtraining"),
+        config=gate_slice,
     script:
         "../../scripts/check_overtraining.py"

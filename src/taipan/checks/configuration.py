@@ -7,6 +7,7 @@ Each check yields one line a problem, ``key path: bad value ... (what is allowed
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from taipan.checks.adversary import check_adversary
 from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fitted_regions
+from taipan.checks.networks import check_each_network, check_networks
 from taipan.checks.pseudo_data import check_pseudo_data
 from taipan.checks.samples import check_confined
 from taipan.checks.skim import check_luminosity, check_skim
@@ -26,6 +28,7 @@ from taipan.checks.training import check_training
 from taipan.checks.weights import check_weight_definitions
 from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
 from taipan.config.model import Config
+from taipan.config.networks import list_scores
 from taipan.config.sections.observables import Observable
 from taipan.datasets import Catalogue, data_datasets
 from taipan.errors import TaipanError
@@ -67,8 +70,13 @@ def check_config(
         *_check_regions(config, analysis),
         *_check_estimates(config),
         *_check_features(config, analysis),
-        *(check_training(config) if config.features else ()),
-        *(check_adversary(config, analysis) if config.features else ()),
+        *check_networks(config),
+        *(check_each_network(check_training, config) if config.features else ()),
+        *(
+            check_each_network(functools.partial(check_adversary, analysis=analysis), config)
+            if config.features
+            else ()
+        ),
         *_check_observables(config, analysis),
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
@@ -228,10 +236,11 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
         "observables": config.observables,
         "control_plots": config.control_plots,
     }
+    scores = set(list_scores(config).values())
     for section, observables in sections.items():
         for name, observable in observables.items():
             path = f"{section}.{name}"
-            if name != SCORE:
+            if name != SCORE and name not in scores:
                 yield from _check_quantity(path, name, analysis, (SCORE,))
             quantity = analysis.quantities.get(name)
             if section == "observables" and quantity is not None and quantity.may_be_missing:
@@ -248,7 +257,7 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
                     )
             if name == SCORE and not config.features:
                 yield f"{path}: without `features` there is no network to give it"
-            if name == SCORE and not (min(edges) >= 0.0 and max(edges) <= 1.0):
+            if name in scores and not (min(edges) >= 0.0 and max(edges) <= 1.0):
                 yield f"{path}.binning: {min(edges):g} to {max(edges):g} is not within 0 to 1"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.config.model import Config
+from taipan.config.networks import list_trainings
 
 
 def check_pseudo_data(config: Config) -> Iterator[str]:
@@ -29,5 +30,7 @@ def check_pseudo_data(config: Config) -> Iterator[str]:
         return
     if config.decorrelation.enabled:
         yield f"decorrelation.enabled: true {why} (false)"
-    if config.training.adversary.enabled:
-        yield f"training.adversary.enabled: true {why} (false)"
+    for name, training in list_trainings(config).items():
+        if training.adversary.enabled:
+            path = f"networks.{name}" if name else "training"
+            yield f"{path}.adversary.enabled: true {why} (false)"

@@ -14,7 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from taipan.analysis_folder import ANALYSIS_FILE, CATALOGUES, find_folder
 from taipan.config.fields import Fields, KeyPath, entries, format_path, format_value, nearest
+from taipan.config.merging import merge
 from taipan.config.model import Config, Run
+from taipan.config.networks import complete_networks
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.limits import refuse_large
@@ -123,18 +125,6 @@ def check_files(paths: Iterable[Path | str]) -> None:
     _raise(problems)
 
 
-def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge `overrides` over `base`: mappings key by key, anything else replaces."""
-    merged = dict(base)
-    for key, value in overrides.items():
-        below = merged.get(key)
-        if isinstance(value, Mapping):
-            merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
-        else:
-            merged[key] = value
-    return merged
-
-
 def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     """Load an analysis, with its defaults for the run's keys, and put those of the run over it.
 
@@ -175,7 +165,8 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     _raise(problems)
     if "folder" in merged:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
-    config = validate_keys(Config, {**merged, "analysis": folder.resolve().name})
+    complete = complete_networks(merged)
+    config = validate_keys(Config, {**complete, "analysis": folder.resolve().name})
     return config.model_copy(update={"folder": str(folder)})
 
 

@@ -70,6 +70,12 @@ class Run(Strict):
     skim: Skim = Field(default_factory=Skim, description="Event selection.")
     pileup: Pileup = Field(default_factory=Pileup, description="Pile-up correction.")
     training: Training = Field(default_factory=Training, description="The k-fold network.")
+    networks: dict[Name, Training] = Field(
+        default_factory=dict,
+        description="Several networks, each with the keys of `training` that differ: `{plain: {}, "
+        "decorrelated: {adversary: {enabled: true}}}`. `fit.network` is the result, the others "
+        "stand beside it. Absent: the one of `training`.",
+    )
     weight_check: WeightCheck = Field(
         default_factory=WeightCheck, description="Gate on the weights of the training."
     )

@@ -27,7 +27,7 @@ from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import acts_on_estimate, with_sources
-from taipan.labels import SCORE
+from taipan.labels import is_score
 from taipan.nn.scores import Scorer
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
@@ -196,7 +196,7 @@ class Universe:
         binning: FitBins,
         scorer: Scorer | None,
     ) -> None:
-        if SCORE in binning.observables() and scorer is None:
+        if any(map(is_score, binning.observables())) and scorer is None:
             raise TaipanError("coverage: the score is the observable, but no network was given")
         self.events, self.analysis, self.config = events, analysis, config
         self.binning, self._scorer = binning, scorer
@@ -341,8 +341,10 @@ class Universe:
     ) -> dict[str, Array]:
         """Give the observables of the binned regions; a single bin needs none."""
         names = self.binning.observables()
-        found = {name: quantities[name] for name in names if name != SCORE}
-        return {**found, SCORE: self._score(quantities, masks, folds)} if SCORE in names else found
+        return {
+            name: self._score(quantities, masks, folds) if is_score(name) else quantities[name]
+            for name in names
+        }
 
     def _score(
         self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array

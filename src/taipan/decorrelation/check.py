@@ -25,7 +25,7 @@ from taipan.decorrelation.regions import (
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
-from taipan.labels import SCORE
+from taipan.labels import SCORE, is_score
 from taipan.metrics import describe_weights
 from taipan.nn.data import CLASSES
 from taipan.nn.scores import Scorer
@@ -61,7 +61,7 @@ class CheckSettings:
     def of(cls, config: Config, seed: int) -> CheckSettings:
         """Take them from the configuration; `decorrelation.regions` must be spelled out."""
         judge = config.decorrelation
-        others = [name for name in config.observables if name != SCORE]
+        others = [name for name in config.observables if not is_score(name)]
         judge = judge.model_copy(update={"variables": judge.variables or others})
         score = config.observables.get(SCORE)
         return cls(

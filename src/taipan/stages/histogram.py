@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from taipan.analysis_selection import load_analysis
 from taipan.config.model import Config
 from taipan.events.stream import stream_dataset
-from taipan.nn.scorer import open_scorer
+from taipan.nn.scorer import FoldScorer, open_scorer
 from taipan.templates.build import plan_filling
 from taipan.templates.edges import apply_edges
 from taipan.templates.fill import fill_blocks
@@ -21,6 +21,7 @@ def histogram(
     dataset: str,
     events: Sequence[str],
     models: Sequence[str],
+    others: Mapping[str, Sequence[str]],
     normalisation: str,
     pileup: str,
     shapes: str,
@@ -41,6 +42,8 @@ def histogram(
         Parquet files of the dataset.
     models
         ONNX file of each fold; none if nothing is trained.
+    others
+        The same of other networks: observable that is their score → files.
     normalisation, pileup, shapes
         JSON files of the rules ``normalise``, ``measure_pileup`` and ``measure_shapes``.
     edges
@@ -61,7 +64,10 @@ def histogram(
     blocks = stream_dataset(
         dataset, events, normalisation, pileup, analysis, max(len(models), 1), drop_fold=drop_fold
     )
-    filled, nominal = fill_blocks(blocks, analysis, fill, scorer)
+    compared = {
+        name: FoldScorer(paths, config.features, threads).score for name, paths in others.items()
+    }
+    filled, nominal = fill_blocks(blocks, analysis, fill, scorer, compared)
     logger.info("%s: filled with %d variations", dataset, len(fill.variations))
     write_histograms(observables, filled)
     write_histograms(control, nominal)

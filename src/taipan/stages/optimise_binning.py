@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ def fine_observables(config: Config) -> dict[str, Any]:
 def optimise_binning(
     skimmed: SkimmedEvents,
     models: Sequence[str],
+    others: Mapping[str, Sequence[str]],
     transfer_factor: str,
     shapes: str,
     config: Config,
@@ -60,6 +61,8 @@ def optimise_binning(
         Events of all nominal datasets.
     models
         ONNX file of each fold.
+    others
+        The same of other networks: observable that is their score → files.
     transfer_factor, shapes
         JSON files of the rules ``measure_transfer_factor`` and ``measure_shapes``.
     config
@@ -73,11 +76,14 @@ def optimise_binning(
     observables = fine_observables(config)
     fill = plan_filling(config, analysis, shapes, observables)
     scorer = FoldScorer(models, threads=threads, features=config.features)
+    compared = {
+        name: FoldScorer(paths, config.features, threads).score for name, paths in others.items()
+    }
     parts = []
     for dataset in skimmed.open(analysis, len(models)):
         choose = divide_estimate if dataset.is_data else select_fold
         chosen = choose(dataset, binning.fold, inside=True)
-        parts.append(fill_dataset(chosen, analysis, fill, scorer.score)[0])
+        parts.append(fill_dataset(chosen, analysis, fill, scorer.score, compared)[0])
     measured = read_json(transfer_factor)
     estimate = read_estimate(config.samples, measured)
     added = add_parts(parts, config, observables, fill.variations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taipan.atomic import read_json, write_json, write_text
@@ -17,6 +17,7 @@ from taipan.summary import (
     summarise,
     to_markdown,
 )
+from taipan.summary.networks import compare_networks
 
 
 def summarize(
@@ -28,6 +29,9 @@ def summarize(
     transfer_factor: str,
     truth: str | None,
     skipped: Sequence[str],
+    compared: Sequence[str],
+    judgement: str | None,
+    scores: Mapping[str, str],
     benchmarks: str,
     config: Config,
     identity: dict[str, Any],
@@ -50,6 +54,12 @@ def summarize(
         Truth record of the embedded simulation, None for real data.
     skipped
         Records of the chunks that the skim left out.
+    compared
+        Results of the fits of other networks; none if there is only one.
+    judgement
+        Record of the rule `check_decorrelation`; None if the networks are not judged.
+    scores
+        Network → observable that is its score; empty if there is only one.
     benchmarks
         Folder of Snakemake's benchmark files.
     config
@@ -59,18 +69,25 @@ def summarize(
     summary, text
         Files to write: JSON and Markdown.
     """
+    main, verdicts = read_json(fit), read_gates(gates)
     content = summarise(
         config,
         RunIdentity(**identity, packages=package_versions()),
         RunResults(
-            fit=read_json(fit),
+            fit=main,
             reference=None if reference is None else read_json(reference),
             records=[read_json(path) for path in records],
-            gates=read_gates(gates),
+            gates=verdicts,
             yields=read_yield_table(yields),
             transfer_factor=read_json(transfer_factor),
             truth=None if truth is None else read_json(truth),
             skipped=[read_json(path) for path in skipped],
+            networks=compare_networks(
+                scores,
+                [main, *(read_json(path) for path in compared)],
+                None if judgement is None else read_json(judgement),
+                verdicts,
+            ),
         ),
         read_seconds(benchmarks),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from taipan.config.model import Config
@@ -73,6 +73,8 @@ class RunResults:
     skipped
         Records of chunks that the skim left out: `luminosity` of the data that were read (of the
         first record, in fb⁻¹) and `warnings`.
+    networks
+        Of :func:`taipan.summary.networks.compare_networks`; empty if there is only one network.
     """
 
     fit: Mapping[str, Any]
@@ -83,6 +85,7 @@ class RunResults:
     transfer_factor: Mapping[str, Any] | None
     truth: Mapping[str, Any] | None
     skipped: Sequence[Mapping[str, Any]] = ()
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def summarise(
@@ -143,6 +146,7 @@ def summarise(
         },
         **_others(results.fit),
         **_cross_sections(settings, results.fit),
+        **_networks(results.networks),
         "gates": {
             name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}
             for name, verdict in results.gates.items()
@@ -222,6 +226,24 @@ def _others(fit: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _networks(networks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Give the results of each of several networks."""
+    if not networks:
+        return {}
+    return {
+        "networks": {
+            name: {
+                "observable": found["observable"],
+                "expected": _result(found["fit"]["expected"]),
+                "observed": _observed(found["fit"]["observed"]),
+                "overtraining": found["overtraining"],
+                "control": found["control"],
+            }
+            for name, found in networks.items()
+        }
+    }
+
+
 def _cross_sections(settings: Config, fit: Mapping[str, Any]) -> dict[str, Any]:
     """Give strength times cross section, if the configuration says what a strength of 1 is."""
     one = settings.fit.cross_section
@@ -277,8 +299,11 @@ def _collect_warnings(results: RunResults) -> list[str]:
                 for merged in found["merged"]
                 if list(merged["reasons"]) != _BY_CONFIGURATION
             ]
-    for fit in (results.fit, results.reference):
-        if fit is not None:
+    others = [found["fit"] for found in results.networks.values()]
+    for fit in (results.fit, results.reference, *others):
+        if fit is not None and (
+            fit is results.fit or fit["observable"] != results.fit["observable"]
+        ):
             warnings += _bound_warnings(fit)
     return warnings
 

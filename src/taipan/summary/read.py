@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,8 @@ def read_yield_table(path: Path | str) -> YieldTable:
 def read_gates(paths: Iterable[Path | str]) -> dict[str, dict[str, Any]]:
     """Read verdicts; a gate has the name of the folder that holds its verdict.
 
+    That of one of several networks lies a folder deeper: ``check_overtraining/plain``.
+
     Raises
     ------
     TaipanError
@@ -78,8 +81,14 @@ def read_gates(paths: Iterable[Path | str]) -> dict[str, dict[str, Any]]:
         for key in ("passed", "action"):
             if key not in verdict:
                 raise TaipanError(f"{path}: key '{key}' is missing")
-        gates[Path(path).parent.name] = verdict
+        gates[_name_gate(Path(path).parent.parts)] = verdict
     return gates
+
+
+def _name_gate(folders: Sequence[str]) -> str:
+    """Join the folders below the last one that is called ``gates``; without one, take the last."""
+    below = list(itertools.takewhile(lambda name: name != "gates", reversed(folders)))
+    return "/".join(reversed(below)) if len(below) < len(folders) else folders[-1]
 
 
 def read_seconds(folder: Path | str) -> dict[str, float]:

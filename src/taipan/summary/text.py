@@ -42,6 +42,8 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     ]
     if "cross_section" in summary:
         parts += ["## Cross section", _cross_section(summary)]
+    if "networks" in summary:
+        parts += ["## Networks", *_networks(summary)]
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *_yields(summary)]
@@ -248,6 +250,61 @@ def _cross_section(summary: Mapping[str, Any]) -> str:
         rows.append([shown, size, f"[{low:.4g}, {high:.4g}]"])
     rows.append(["predicted", f"{found['predicted']:g}", _ABSENT])
     return format_table(["fit", f"σ ({unit})", "68.27 % interval"], rows)
+
+
+def _networks(summary: Mapping[str, Any]) -> list[str]:
+    """Put the networks side by side; their judges are adversaries that trained none of them."""
+    networks = summary["networks"]
+    judged = dict.fromkeys(name for item in networks.values() for name in item["control"])
+    regions = [name for name in judged if name in summary["fitted_regions"]] or list(judged)
+    rows = []
+    for name, item in networks.items():
+        is_result = item["observable"] == summary["observable"]
+        observed = item["observed"]
+        rows.append(
+            [
+                f"{name} (result)" if is_result else name,
+                _measured(item["expected"]),
+                "blinded" if observed is None else _measured(observed),
+                "passed" if item["overtraining"] else "FAILED",
+                *(_auc(item["control"].get(region)) for region in regions),
+                *(_tail(item["control"].get(region)) for region in regions),
+            ]
+        )
+    header = [
+        "network",
+        "expected",
+        _kind(summary, "observed"),
+        "overtraining",
+        *(f"AUC, {region}" for region in regions),
+        *(f"tail, {region}" for region in regions),
+    ]
+    lines = [
+        f"Each network has a fit of its own. `fit.network` says which one is the result "
+        f"({_poi(summary)} is given).",
+        format_table(header, rows),
+    ]
+    if regions:
+        lines.append(
+            "AUC: how well a fresh adversary tells data from simulation by the score (0.5: not at "
+            "all). Tail: data over simulation above the tightest working point that has enough "
+            "events."
+        )
+    return lines
+
+
+def _auc(found: Mapping[str, Any] | None) -> str:
+    judge = None if found is None else found["adversary"]
+    return _ABSENT if judge is None else format_measurement(judge["auc"], judge["sigma"], 3)
+
+
+def _tail(found: Mapping[str, Any] | None) -> str:
+    tails = [] if found is None else [item for item in found["tails"] if item["ratio"] is not None]
+    if not tails:
+        return _ABSENT
+    tightest = min(tails, key=lambda item: float(item["efficiency"]))
+    ratio = format_measurement(tightest["ratio"], tightest["sigma"], _MIN_DECIMALS)
+    return f"{ratio} ({_percent(tightest['efficiency'])})"
 
 
 def _truth(summary: Mapping[str, Any]) -> str:

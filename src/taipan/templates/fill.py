@@ -22,13 +22,14 @@ from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
-from taipan.labels import DATA, NOMINAL, SCORE
+from taipan.labels import DATA, NOMINAL, SCORE, is_score
 from taipan.nn.scores import Scorer
 from taipan.systematics.base import WeighedEvents
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
+NO_OTHERS: Mapping[str, Scorer] = {}
 TOGETHER = 400_000
 """Shifted events that are looked at together, at most twice as many; memory grows with it."""
 
@@ -80,10 +81,14 @@ def empty_histogram(
 
 
 def fill_dataset(
-    events: DatasetEvents, analysis: Analysis, settings: FillSettings, scorer: Scorer | None
+    events: DatasetEvents,
+    analysis: Analysis,
+    settings: FillSettings,
+    scorer: Scorer | None,
+    others: Mapping[str, Scorer] = NO_OTHERS,
 ) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
     """Fill the histograms of one dataset; see :func:`fill_blocks`."""
-    return fill_blocks([events], analysis, settings, scorer)
+    return fill_blocks([events], analysis, settings, scorer, others)
 
 
 def fill_blocks(
@@ -91,6 +96,7 @@ def fill_blocks(
     analysis: Analysis,
     settings: FillSettings,
     scorer: Scorer | None,
+    others: Mapping[str, Scorer] = NO_OTHERS,
 ) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
     """Fill the histograms of one dataset, a block of its events after the other.
 
@@ -104,6 +110,8 @@ def fill_blocks(
         What to fill.
     scorer
         The networks; needed if ``nn_score`` is filled.
+    others
+        Other networks: observable that is their score → scorer.
 
     Returns
     -------
@@ -119,7 +127,8 @@ def fill_blocks(
     for events in blocks:
         relevant = [v for v in settings.variations if _concerns(v, events, settings)]
         found = found or _empty(events, settings, [v.name for v in relevant])
-        _fill_block(events, analysis, settings, scorer, relevant, *found)
+        filler = _Filler(events, analysis, settings, scorer, others)
+        _fill_block(filler, events, analysis, settings, relevant, *found)
     if found is None:
         raise TaipanError("no events were given, not even an empty block")
     return found
@@ -142,16 +151,15 @@ def _empty(
 
 
 def _fill_block(
+    filler: _Filler,
     events: DatasetEvents,
     analysis: Analysis,
     settings: FillSettings,
-    scorer: Scorer | None,
     relevant: Sequence[Variation],
     observables: Mapping[str, hist.Hist],
     control: Mapping[str, hist.Hist],
 ) -> None:
     """Add the events of a block to the histograms."""
-    filler = _Filler(events, analysis, settings, scorer)
     weights = np.ones(len(events.folds)) if events.weights is None else events.weights.nominal
     nominal = filler.locate(events.columns, events.folds, settings.regions)
     filler.fill(observables, nominal, None, weights)
@@ -221,13 +229,16 @@ class _Filler:
         analysis: Analysis,
         settings: FillSettings,
         scorer: Scorer | None,
+        others: Mapping[str, Scorer],
     ) -> None:
-        if SCORE in settings.observables and scorer is None:
-            raise TaipanError("the score is an observable, but no network was given")
+        given = others if scorer is None else {SCORE: scorer, **others}
+        self._scorers = {name: given[name] for name in settings.observables if name in given}
+        missing = [name for name in settings.observables if is_score(name) and name not in given]
+        if missing:
+            raise TaipanError(f"{missing[0]} is an observable, but its network was not given")
         self._events = events
         self._analysis = analysis
         self._settings = settings
-        self._scorer = scorer
         self._varied = varied_regions(settings.regions, settings.samples)
         fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
         self._sources = frozenset(find_sources(settings.samples).values())
@@ -248,9 +259,9 @@ class _Filler:
         inside = region_masks(quantities, regions)
         used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
         n = len(folds)
-        if SCORE in self._settings.observables and self._scorer is not None:
-            before = known[0] if known is not None else {}
-            quantities[SCORE] = self._score(self._scorer, quantities, used, folds, before)
+        before = known[0] if known is not None else {}
+        for name in self._scorers:
+            quantities[name] = self._score(name, quantities, used, folds, before)
         bins = find_bins(quantities, inside, self._settings.observables)
         if self._events.is_data:
             samples = {DATA: np.ones(n, dtype=bool)}
@@ -259,24 +270,24 @@ class _Filler:
         return Located(quantities, inside, samples, bins)
 
     def _score(
-        self, scorer: Scorer, quantities: Columns, used: Array, folds: Array, before: Columns
+        self, score_name: str, quantities: Columns, used: Array, folds: Array, before: Columns
     ) -> Array:
-        """Score the events of the positions `used`, shape (n,), NaN for the others.
+        """Score the events of the positions `used` with a network, shape (n,), NaN for the others.
 
         An event whose features are those of `before`, bit by bit, has the score of `before`: a
         shift changes the objects of many events and the features of fewer.
         """
         score = np.full(len(folds), np.nan, dtype=np.float32)
         inputs = [quantities[name][used].astype(np.float32) for name in self._settings.features]
-        if SCORE in before:
-            score[used] = before[SCORE][used]
+        if score_name in before:
+            score[used] = before[score_name][used]
             new = np.isnan(score[used])
             for name, values in zip(self._settings.features, inputs, strict=True):
                 if quantities[name] is not before[name]:
                     old = before[name][used].astype(np.float32)
                     new |= values.view(np.uint32) != old.view(np.uint32)
             used, inputs = used[new], [values[new] for values in inputs]
-        score[used] = scorer(np.stack(inputs, axis=1), folds[used])
+        score[used] = self._scorers[score_name](np.stack(inputs, axis=1), folds[used])
         return score
 
     def find_moved(self, variation: Variation, shifted: Columns) -> Moved:

@@ -43,6 +43,11 @@ class Fit(Strict):
     reference: Name | None = Field(
         None, description="Observable of the reference fit, absent for none."
     )
+    network: Name | None = Field(
+        None,
+        description="Which of `networks` gives the result; the first if absent. The fits of the "
+        "others are shown beside it.",
+    )
     cross_section: Cited | None = Field(
         None,
         description="Cross section that a signal strength of 1 stands for; the result is then "
