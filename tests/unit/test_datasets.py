@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from taipan.config.load import load_catalogue, load_config
 from taipan.datasets import (
+    Catalogue,
     Cited,
     Dataset,
     event_scale,

@@ -1,7 +1,7 @@
-"""The derived quantities of the challenge, from momenta of lepton, tau, jets and missing momentum.
+"""The derived quantities of the challenge, from the momenta of all that is measured.
 
-Definitions: arXiv:2410.02867, appendix. Leptons and jets count as massless. What needs a jet that is
-not there is NaN, in the place of the -25 of the public files.
+Definitions: arXiv:2410.02867, appendix. Leptons and jets count as massless. What needs a jet that
+is not there is NaN, in the place of the -25 of the public files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """H→ττ of the FAIR Universe HiggsML Uncertainty Challenge: a lepton, a hadronic tau, jets.
 
-Thresholds act after the shifts, as in the challenge: a tau below 26 GeV drops the event, a jet below
-26 GeV drops the jet. The missing momentum follows the tau and the two jets that a row holds.
+Thresholds act after the shifts, as in the challenge: a tau below 26 GeV drops the event, a jet
+below 26 GeV drops the jet. The missing momentum follows the tau and the two jets of the row.
 """
 
 from __future__ import annotations
@@ -164,9 +164,7 @@ def _unit(name: str) -> str:
 @selection.quantities({**{name: text + _unit(name) for name, text in PRIMARY.items()}, **MEANINGS})
 def observables(events: Any) -> dict[str, Any]:
     """Compute primary and derived quantities after the thresholds."""
-    passes = ak.to_numpy(
-        (ak.num(events.Tau) == 1) & ak.any(events.Lepton.pt >= LEPTON_PT, axis=1)
-    )
+    passes = ak.to_numpy((ak.num(events.Tau) == 1) & ak.any(events.Lepton.pt >= LEPTON_PT, axis=1))
     chosen = events[passes]
     found = primary(chosen)
     found |= derive(found)

@@ -1,9 +1,9 @@
 """A stand-in for the tables of the HiggsML Uncertainty Challenge: the same columns, other events.
 
-Hard events are those of fastsim (Z→ττ, H→ττ by gluon and boson fusion, tt̄) and a simple WW; lepton,
-tau, jets and missing momentum are measured with Gaussian resolutions. Each dataset is a Parquet file
-whose weights sum to the expected events of the challenge at 10 fb⁻¹. It proves the chain; its numbers
-are not those of the challenge. Momenta are in GeV, angles in rad.
+Hard events are those of fastsim (Z→ττ, H→ττ by gluon and boson fusion, tt̄) and a simple WW;
+lepton, tau, jets and missing momentum are measured with Gaussian resolutions. Each dataset is a
+Parquet file whose weights sum to the expected events of the challenge at 10 fb⁻¹. It proves the
+chain; its numbers are not those of the challenge. Momenta are in GeV, angles in rad.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def make_rows(dataset: str, rows: int, seed: int) -> Iterator[dict[str, Array]]:
         rng = generator_for(seed, "higgsml", dataset, batch)
         parts = []
         for generate, share in GENERATORS[dataset]:
-            hard = generate(rng, round(BATCH * share))
+            hard = generate(rng, round(min(BATCH, 20 * rows) * share))
             parts.append(measure(rng, hard))
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         order = rng.permutation(len(joined["PRI_met"]))[:rows]
@@ -196,4 +196,3 @@ def measure(rng: np.random.Generator, hard: Any) -> dict[str, Array]:
     kept &= (had_pt > TAU_PT) & (np.abs(hard.tau_eta) < TAU_ETA)
     kept &= delta_r(hard.muon_eta, hard.muon_phi, hard.tau_eta, hard.tau_phi) > 0.5
     return {name: column[kept] for name, column in columns.items()}
-
