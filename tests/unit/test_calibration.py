@@ -49,7 +49,7 @@ def test_pull_is_counted_in_the_error_of_the_side_of_the_truth() -> None:
 
 
 def test_right_intervals_stay_as_they_are() -> None:
-    mu, found, sigma = experiments(6000)
+    mu, found, sigma = experiments(5000)
     calibration = learn_calibration(mu, found, found - sigma, found + sigma)
     # quantiles of a normal law at 15.865 and 84.135 %: ∓1, slope 0
     for line, value in ((calibration.lower, -1.0), (calibration.upper, 1.0)):
@@ -77,10 +77,10 @@ def test_short_and_shifted_intervals_cover_after_calibration() -> None:
 
 
 def test_coverage_is_right_at_both_ends_of_the_range() -> None:
-    mu, found, sigma = experiments(8000)
+    mu, found, sigma = experiments(5000)
     stated = sigma * (1.0 - mu / 6.0)
     calibration = learn_calibration(mu, found, found - stated, found + stated)
-    new, found, sigma = experiments(8000, seed=9)
+    new, found, sigma = experiments(5000, seed=9)
     stated = sigma * (1.0 - new / 6.0)
     low, high = calibration.apply(found, found - stated, found + stated)
     for part in (new < 0.8, new > 2.3):

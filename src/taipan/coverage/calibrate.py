@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 from scipy.optimize import linprog
 
 from taipan.coverage.score import LEVELS, score_intervals
@@ -109,7 +108,7 @@ def compute_pulls(truth: Array, mu_hat: Array, low: Array, high: Array) -> Array
 def regress_quantile(x: Array, y: Array, level: float) -> tuple[float, float]:
     """Fit the line below which a fraction `level` of y lies at every x.
 
-    It minimises Σ ρ(y - a - b x), ρ(u) = u (level - [u < 0]), as a linear programme.
+    It minimises Σ ρ(y - a - b x), ρ(u) = u (level - [u < 0]), as a linear programme (the dual).
 
     Returns
     -------
@@ -120,14 +119,15 @@ def regress_quantile(x: Array, y: Array, level: float) -> tuple[float, float]:
     TaipanError
         If it has no solution.
     """
-    n = len(x)
-    cost = np.concatenate([np.zeros(2), np.full(n, level), np.full(n, 1.0 - level)])
-    design = sparse.hstack([np.column_stack([np.ones(n), x]), sparse.eye(n), -sparse.eye(n)])
-    bounds = [(None, None)] * 2 + [(0.0, None)] * (2 * n)
-    found = linprog(cost, A_eq=design, b_eq=y, bounds=bounds, method="highs")
+    design = np.stack([np.ones(len(x)), x])
+    # the dual, Σ y a with a in [0, 1] and X a = (1 - level) X 1, has two rows only
+    found = linprog(
+        -y, A_eq=design, b_eq=(1.0 - level) * design.sum(axis=1), bounds=(0.0, 1.0), method="highs"
+    )
     if not found.success:
         raise TaipanError(f"calibration: quantile regression failed: {found.message}")
-    return float(found.x[0]), float(found.x[1])
+    intercept, slope = (-found.eqlin.marginals).tolist()
+    return float(intercept), float(slope)
 
 
 def learn_calibration(truth: Array, mu_hat: Array, low: Array, high: Array) -> Calibration:
