@@ -93,6 +93,9 @@ class Dataset(Strict):
             other = sorted(set(getattr(self, key)) - set(self.files))
             if other:
                 raise ValueError(f"`{key}` names {other[0]}, which is not in `files`")
+        of_tables = all(file.endswith(TABLE_SUFFIXES) for file in self.files)  # have weights
+        if not self.is_data and self.cross_section is None and not of_tables:
+            raise ValueError("a simulated dataset needs `cross_section`")
         if self.is_data and self.cross_section is not None:
             raise ValueError("a dataset of collision data takes no `cross_section`")
         if self.same_period is not None and (not self.is_data or self.luminosity is not None):

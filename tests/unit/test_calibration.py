@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from taipan.coverage.calibrate import (
-    Calibration,
+    IntervalCalibration,
     compute_pulls,
     judge_calibration,
     learn_calibration,
@@ -89,15 +89,15 @@ def test_coverage_is_right_at_both_ends_of_the_range() -> None:
 
 
 def test_calibration_is_read_as_it_was_written() -> None:
-    calibration = Calibration((-1.1, 0.1), (0.9, 0.2), (0.1, 3.0), 1000)
-    assert Calibration.from_dict(calibration.to_dict()) == calibration
+    calibration = IntervalCalibration((-1.1, 0.1), (0.9, 0.2), (0.1, 3.0), 1000)
+    assert IntervalCalibration.from_dict(calibration.to_dict()) == calibration
 
 
 def test_too_few_experiments_and_lines_that_cross_are_refused() -> None:
     mu, found, sigma = experiments(99)
     with pytest.raises(TaipanError, match="99 pseudo-experiments; at least 100"):
         learn_calibration(mu, found, found - sigma, found + sigma)
-    crossed = Calibration((2.0, 0.0), (-2.0, 0.0), (0.0, 1.0), 500)
+    crossed = IntervalCalibration((2.0, 0.0), (-2.0, 0.0), (0.0, 1.0), 500)
     one = np.ones(1)
     with pytest.raises(TaipanError, match="no μ is compatible"):
         crossed.apply(one, one - 1.0, one + 1.0)

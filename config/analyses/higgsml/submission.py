@@ -30,7 +30,7 @@ from taipan.columns.identity import assign_folds
 from taipan.config.load import load_catalogue, read_config
 from taipan.config.model import Config
 from taipan.config.slices import hash_config
-from taipan.coverage.calibrate import Calibration
+from taipan.coverage.calibrate import IntervalCalibration
 from taipan.coverage.draw import FitBins
 from taipan.errors import TaipanError
 from taipan.events.selection import region_masks
@@ -110,7 +110,7 @@ class Model:
         self._calibration = None
         if self._calibrated:
             path = self.results / f"calibration/{name}.json"
-            self._calibration = Calibration.from_dict(read_json(path))
+            self._calibration = IntervalCalibration.from_dict(read_json(path))
         self._ready = True
 
     def predict(self, test_set: Mapping[str, Any]) -> dict[str, float]:

@@ -24,13 +24,13 @@ Array = npt.NDArray[np.float64]
 
 TAILS = ((1.0 - LEVELS[0]) / 2.0, (1.0 + LEVELS[0]) / 2.0)
 """Quantiles at the ends of the intervals."""
-FEWEST = 100
+FEWEST_EXPERIMENTS = 100
 """Pseudo-experiments below which nothing is learnt."""
 _GRID = np.linspace(-6.0, 6.0, 2401)
 
 
 @dataclass(frozen=True)
-class Calibration:
+class IntervalCalibration:
     """Quantiles of the pull as straight lines in μ.
 
     Attributes
@@ -54,7 +54,7 @@ class Calibration:
         return {**{n: list(getattr(self, n)) for n in names}, "experiments": self.experiments}
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
+    def from_dict(cls, content: Mapping[str, Any]) -> IntervalCalibration:
         """Rebuild from :meth:`to_dict`."""
         names = ("lower", "upper", "span")
         lower, upper, span = ((float(content[n][0]), float(content[n][1])) for n in names)
@@ -130,7 +130,7 @@ def regress_quantile(x: Array, y: Array, level: float) -> tuple[float, float]:
     return float(intercept), float(slope)
 
 
-def learn_calibration(truth: Array, mu_hat: Array, low: Array, high: Array) -> Calibration:
+def learn_calibration(truth: Array, mu_hat: Array, low: Array, high: Array) -> IntervalCalibration:
     """Learn the quantiles of the pull.
 
     Parameters
@@ -141,19 +141,21 @@ def learn_calibration(truth: Array, mu_hat: Array, low: Array, high: Array) -> C
     Raises
     ------
     TaipanError
-        If there are fewer than :data:`FEWEST` pseudo-experiments, or the lines cross in the range
-        of the truth.
+        If there are fewer than :data:`FEWEST_EXPERIMENTS` pseudo-experiments, or the lines cross
+        in the range of the truth.
     """
     n = len(truth)
-    if n < FEWEST:
-        raise TaipanError(f"calibration: {n} pseudo-experiments; at least {FEWEST} are needed")
+    if n < FEWEST_EXPERIMENTS:
+        raise TaipanError(
+            f"calibration: {n} pseudo-experiments; at least {FEWEST_EXPERIMENTS} are needed"
+        )
     pulls = compute_pulls(truth, mu_hat, low, high)
     lower, upper = (regress_quantile(truth, pulls, level) for level in TAILS)
     span = float(truth.min()), float(truth.max())
     for mu in span:
         if lower[0] + lower[1] * mu >= upper[0] + upper[1] * mu:
             raise TaipanError(f"calibration: the quantiles of the pull cross at μ = {mu:g}")
-    return Calibration(lower, upper, span, n)
+    return IntervalCalibration(lower, upper, span, n)
 
 
 def judge_calibration(truth: Array, mu_hat: Array, low: Array, high: Array) -> dict[str, Any]:

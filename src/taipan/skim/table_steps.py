@@ -20,7 +20,7 @@ from taipan.skim.cutflow import Cutflow, count
 from taipan.skim.finite import require_finite
 from taipan.skim.identify import identify_events
 from taipan.skim.step import SkimStep
-from taipan.skim.tables import Table, reading
+from taipan.skim.tables import OpenTable, reading
 from taipan.suggestions import nearest
 from taipan.table_format import TableFormat, columns_of
 
@@ -79,7 +79,7 @@ def require_branches(table: TableFormat, analysis: Analysis, is_data: bool) -> N
 
 
 def table_steps(
-    table: Table,
+    table: OpenTable,
     rows: tuple[int, int, int],
     found: TableReading,
     analysis: Analysis,
@@ -130,7 +130,7 @@ def table_steps(
 
 
 def _choose_label(
-    table: Table, found: TableReading, columns: Mapping[str, Array], low: int
+    table: OpenTable, found: TableReading, columns: Mapping[str, Array], low: int
 ) -> Array:
     """Tell which rows belong to the dataset; refuses a label that nobody has named."""
     name = found.format.label
@@ -156,7 +156,7 @@ def _as_text(values: Array) -> Array:
 
 
 def _weigh(
-    table: Table,
+    table: OpenTable,
     form: TableFormat,
     columns: Mapping[str, Array],
     entries: Array,
@@ -177,7 +177,7 @@ def _weigh(
 
 
 def _map_columns(
-    table: Table,
+    table: OpenTable,
     found: TableReading,
     columns: Mapping[str, Array],
     entries: Array,
@@ -224,7 +224,9 @@ def _find_present(form: TableFormat, columns: Mapping[str, Array], names: Sequen
     return ~np.isnan(values) if form.missing is None else values != form.missing
 
 
-def _to_type(table: Table, branch: str, values: Array, kind: np.dtype[Any], rows: Array) -> Array:
+def _to_type(
+    table: OpenTable, branch: str, values: Array, kind: np.dtype[Any], rows: Array
+) -> Array:
     """Turn values into the type of a branch; refuses to cut off what is behind the point."""
     try:
         made: Array = values.astype(kind if kind.kind != "f" else np.float32)
@@ -241,7 +243,7 @@ def _to_type(table: Table, branch: str, values: Array, kind: np.dtype[Any], rows
 
 
 def _number(
-    table: Table,
+    table: OpenTable,
     form: TableFormat,
     columns: Mapping[str, Array],
     entries: Array,

@@ -16,11 +16,11 @@ from taipan.errors import BadFileError, TaipanError
 from taipan.suggestions import nearest
 
 Array = NDArray[Any]
-Rows = tuple[int, dict[str, Array]]
+TableRows = tuple[int, dict[str, Array]]
 """Number of the first row, and column → values of some rows."""
 
 
-class Table:
+class OpenTable:
     """An open table.
 
     Attributes
@@ -39,7 +39,7 @@ class Table:
         """Return the number of rows."""
         raise NotImplementedError
 
-    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[Rows]:
+    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[TableRows]:
         """Read columns of rows `start` to `stop`, at most `step` at a time."""
         raise NotImplementedError
 
@@ -59,7 +59,7 @@ class Table:
             )
 
 
-class _ParquetTable(Table):
+class _ParquetTable(OpenTable):
     def __init__(self, path: Path, group: str) -> None:
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
         super().__init__(path, self._file.schema_arrow.names)
@@ -67,7 +67,7 @@ class _ParquetTable(Table):
     def count(self) -> int:
         return int(self._file.metadata.num_rows)
 
-    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[Rows]:
+    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[TableRows]:
         metadata = self._file.metadata
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         edges = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
@@ -78,7 +78,7 @@ class _ParquetTable(Table):
         yield from _cut(batches, names, int(edges[inside[0]]), start, stop)
 
 
-class _CsvTable(Table):
+class _CsvTable(OpenTable):
     def __init__(self, path: Path, group: str) -> None:
         with path.open("rb") as handle:
             handle.seek(max(0, path.stat().st_size - 1))
@@ -98,7 +98,7 @@ class _CsvTable(Table):
         with self._open(self.path, self.columns[:1]) as reader:
             return sum(batch.num_rows for batch in reader)
 
-    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[Rows]:
+    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[TableRows]:
         with self._open(self.path, names) as reader:
             for first, columns in _cut(reader, names, 0, start, stop):
                 size = len(columns[names[0]])
@@ -107,7 +107,7 @@ class _CsvTable(Table):
                     yield first + low, part
 
 
-class _Hdf5Table(Table):
+class _Hdf5Table(OpenTable):
     def __init__(self, path: Path, group: str) -> None:
         import h5py
 
@@ -130,7 +130,7 @@ class _Hdf5Table(Table):
     def count(self) -> int:
         return len(self._node if self._is_record else self._node[self.columns[0]])
 
-    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[Rows]:
+    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[TableRows]:
         for low in range(start, stop, step):
             rows = slice(low, min(low + step, stop))
             record = self._node[rows] if self._is_record else None
@@ -148,7 +148,7 @@ def _to_text(values: Array) -> Array:
     return values
 
 
-_FORMATS: dict[str, Callable[[Path, str], Table]] = {
+_FORMATS: dict[str, Callable[[Path, str], OpenTable]] = {
     ".parquet": _ParquetTable,
     ".csv": _CsvTable,
     ".h5": _Hdf5Table,
@@ -174,7 +174,7 @@ def reading(where: object) -> Iterator[None]:
         raise BadFileError(f"{where} cannot be read: {reason}") from error
 
 
-def open_table(path: Path, group: str = "") -> Table:
+def open_table(path: Path, group: str = "") -> OpenTable:
     """Open a table by the ending of its name.
 
     Parameters
