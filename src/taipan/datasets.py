@@ -266,30 +266,6 @@ def event_scale(dataset: Dataset, luminosity: float, sumw: float) -> float:
     return dataset.effective_cross_section * luminosity * PB_PER_FB / sumw
 
 
-def weight_scale(table: TableFormat, luminosity: float, sumw: float) -> float:
-    """Factor that turns the weights of a table, expected events, into those at a luminosity.
-
-    Parameters
-    ----------
-    table
-        Has the luminosity of its weights.
-    luminosity
-        Integrated luminosity in fb⁻¹.
-    sumw
-        Sum of the weights of the dataset.
-
-    Raises
-    ------
-    TaipanError
-        If the sum is not positive, or the table has no weights.
-    """
-    if not sumw > 0.0:
-        raise TaipanError(f"Σ of the weights is {sumw}; it must be positive")
-    if table.luminosity is None:
-        raise TaipanError("the table has no weights")
-    return luminosity / table.luminosity.value
-
-
 def data_datasets(config: Config, catalogue: Catalogue) -> list[str]:
     """Name the datasets of collision data; none where pseudo-data stand for them."""
     return [] if catalogue.pseudo_data is not None else list(config.data)

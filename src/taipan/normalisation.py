@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from taipan.datasets import Catalogue, event_scale, weight_scale
+from taipan.datasets import Catalogue, event_scale
 from taipan.errors import TaipanError
 from taipan.skim.cutflow import Cutflow, merge_cutflows
 from taipan.skim.duplicates import Duplicates
@@ -21,6 +21,7 @@ from taipan.skim.parts import (
     check_generator_weights,
     sum_generated,
 )
+from taipan.table_format import weight_scale
 
 
 @dataclass(frozen=True)

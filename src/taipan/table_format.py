@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from taipan.config.base import Bounded, Cited, Strict
+from taipan.errors import TaipanError
 
 TableColumn = Annotated[str, Field(min_length=1)]
 TableSource = TableColumn | Bounded | list[TableColumn]
@@ -85,3 +86,27 @@ def columns_of(source: str | float | Sequence[str]) -> tuple[str, ...]:
     if isinstance(source, str):
         return (source,)
     return () if isinstance(source, float | int) else tuple(source)
+
+
+def weight_scale(table: TableFormat, luminosity: float, sumw: float) -> float:
+    """Factor that turns the weights of a table, expected events, into those at a luminosity.
+
+    Parameters
+    ----------
+    table
+        Has the luminosity of its weights.
+    luminosity
+        Integrated luminosity in fb⁻¹.
+    sumw
+        Sum of the weights of the dataset.
+
+    Raises
+    ------
+    TaipanError
+        If the sum is not positive, or the table has no weights.
+    """
+    if not sumw > 0.0:
+        raise TaipanError(f"Σ of the weights is {sumw}; it must be positive")
+    if table.luminosity is None:
+        raise TaipanError("the table has no weights")
+    return luminosity / table.luminosity.value

@@ -242,7 +242,7 @@ class TestCatalogue:
             ({"table": None}, "kind tables needs `table`"),
             ({"datasets": {"sig": {"files": ["t.parquet"], "is_data": False}}}, "belong together"),
             (
-                {"datasets": {"sig": {"files": ["t.root"], "is_data": False, "label": "sig"}}},
+                {"datasets": {"sig": {"files": ["t.root"], "is_data": True, "label": "sig"}}},
                 "'t.root' is no table",
             ),
         ],

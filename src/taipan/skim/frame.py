@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis, Columns, SkimContext
 from taipan.skim.storage import hold_events, to_table
 from taipan.skim.table_steps import TableReading, table_steps
-from taipan.skim.tables import OpenTable, TableRows
+from taipan.skim.tables import OpenTable, RowRange
 
 Array = NDArray[Any]
 
@@ -25,7 +25,7 @@ class _Memory(OpenTable):
     def count(self) -> int:
         return len(next(iter(self._columns.values())))
 
-    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[TableRows]:
+    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[RowRange]:
         for low in range(start, stop, step):
             rows = slice(low, min(low + step, stop))
             yield low, {name: np.asarray(self._columns[name][rows]) for name in names}
@@ -47,7 +47,7 @@ def select_rows(
     reading, analysis, context
         As of :func:`taipan.skim.table_steps.table_steps`.
     step
-        TableRows that are looked at together.
+        RowRange that are looked at together.
 
     Returns
     -------

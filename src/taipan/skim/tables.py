@@ -16,7 +16,7 @@ from taipan.errors import BadFileError, TaipanError
 from taipan.suggestions import nearest
 
 Array = NDArray[Any]
-TableRows = tuple[int, dict[str, Array]]
+RowRange = tuple[int, dict[str, Array]]
 """Number of the first row, and column → values of some rows."""
 
 
@@ -39,7 +39,7 @@ class OpenTable:
         """Return the number of rows."""
         raise NotImplementedError
 
-    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[TableRows]:
+    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[RowRange]:
         """Read columns of rows `start` to `stop`, at most `step` at a time."""
         raise NotImplementedError
 
@@ -67,7 +67,7 @@ class _ParquetTable(OpenTable):
     def count(self) -> int:
         return int(self._file.metadata.num_rows)
 
-    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[TableRows]:
+    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[RowRange]:
         metadata = self._file.metadata
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         edges = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
@@ -98,7 +98,7 @@ class _CsvTable(OpenTable):
         with self._open(self.path, self.columns[:1]) as reader:
             return sum(batch.num_rows for batch in reader)
 
-    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[TableRows]:
+    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[RowRange]:
         with self._open(self.path, names) as reader:
             for first, columns in _cut(reader, names, 0, start, stop):
                 size = len(columns[names[0]])
@@ -130,7 +130,7 @@ class _Hdf5Table(OpenTable):
     def count(self) -> int:
         return len(self._node if self._is_record else self._node[self.columns[0]])
 
-    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[TableRows]:
+    def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[RowRange]:
         for low in range(start, stop, step):
             rows = slice(low, min(low + step, stop))
             record = self._node[rows] if self._is_record else None
