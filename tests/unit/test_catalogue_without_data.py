@@ -25,7 +25,7 @@ from taipan.normalisation import Normalisation, to_dict
 from taipan.plotting.style import name_data
 from taipan.stages.measure_pileup import measure_pileup
 from taipan.templates.combine import add_pseudo_data
-from taipan.templates.fill import empty_histogram
+from taipan.templates.empty import empty_histogram
 from tests.conftest import ROOT
 
 CITED = {"value": 3.378, "unit": "fb-1", "source": "a test"}

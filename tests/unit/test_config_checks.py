@@ -6,7 +6,7 @@ import pytest
 
 from taipan.checks.configuration import check_config
 from taipan.checks.coverage import check_strengths
-from taipan.checks.fit import fitted_regions
+from taipan.checks.fit import fittable_regions
 from taipan.config.load import merge
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
@@ -68,8 +68,8 @@ def test_score_without_a_network_is_refused():
     ]
 
 
-def test_fitted_regions_are_signal_and_control():
-    assert list(fitted_regions(Config.model_validate(CONTENT))) == ["sr", "cr"]
+def test_fittable_regions_are_signal_and_control():
+    assert list(fittable_regions(Config.model_validate(CONTENT))) == ["sr", "cr"]
 
 
 MESSAGES = {
@@ -258,13 +258,13 @@ MESSAGES = {
         {"templates": {"binning": {"method": "merge", "bins": 12, "fine_bins": 10}}},
         "templates.binning.fine_bins: 10 is below templates.binning.bins (12)",
     ),
-    "bin edges of two signal regions": (
+    "bin edges of no region": (
         {
             "templates": {"binning": {"method": "merge"}},
-            "regions": {"cr": {"role": "signal"}},
+            "regions": {"sr": {"optimise_binning": False}},
         },
-        "templates.binning.method: 'merge' chooses edges for one region with role signal; there "
-        "are sr, cr",
+        "templates.binning.method: 'merge' has no edges to choose: each region with role signal "
+        "has its `binning`, is a single bin or says `optimise_binning: false` (none)",
     ),
     "luminosity mask that is not there": (
         {"skim": {"lumi_mask": "absent.json"}},

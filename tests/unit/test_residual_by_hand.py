@@ -13,7 +13,7 @@ from taipan.errors import TaipanError
 from taipan.events.variations import template_variations
 from taipan.systematics.control_residual import measure_residual
 from taipan.systematics.registry import make_systematic
-from taipan.templates.fill import empty_histogram
+from taipan.templates.empty import empty_histogram
 from taipan.templates.residual import add_residuals
 
 EDGES = np.array([0.0, 1.0, 2.0, 3.0])

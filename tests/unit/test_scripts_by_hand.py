@@ -16,7 +16,7 @@ from taipan.config.model import Config
 from taipan.config.sections.templates import Binning, Templates
 from taipan.errors import TaipanError
 from taipan.events.inputs import SkimmedEvents
-from taipan.templates.fill import empty_histogram
+from taipan.templates.empty import empty_histogram
 from taipan.templates.store import read_histograms, write_histograms
 from tests.made_up_estimates import same_sign
 from tests.tiny_analysis import write_events, write_network

@@ -17,16 +17,22 @@ from taipan.analysis import Analysis
 from taipan.checks.adversary import check_adversary
 from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
-from taipan.checks.fit import check_fit, fitted_regions
+from taipan.checks.fit import check_fit, fittable_regions
 from taipan.checks.networks import check_each_network, check_networks
 from taipan.checks.pseudo_data import check_pseudo_data
+from taipan.checks.regions import check_edges, check_region_bins
 from taipan.checks.samples import check_confined
 from taipan.checks.skim import check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
 from taipan.checks.training import check_training
 from taipan.checks.weights import check_weight_definitions
-from taipan.columns.expressions import Expression, parse_expression, provably_disjoint
+from taipan.columns.expressions import (
+    Expression,
+    certainly_shared,
+    parse_expression,
+    provably_disjoint,
+)
 from taipan.config.model import Config
 from taipan.config.networks import list_scores
 from taipan.config.sections.observables import Observable
@@ -68,6 +74,7 @@ def check_config(
         *_check_samples(config, analysis),
         *check_confined(config),
         *_check_regions(config, analysis),
+        *check_region_bins(config),
         *_check_estimates(config),
         *_check_features(config, analysis),
         *check_networks(config),
@@ -201,9 +208,9 @@ def _check_regions(config: Config, analysis: Analysis) -> Problems:
         yield from _check_possible(f"regions.{name}.cut", region.cut)
     if not any(region.role == "signal" for region in regions.values()):
         yield "regions: no region has role signal; at least one is needed"
-    fitted = fitted_regions(config)
+    fitted = fittable_regions(config)
     for (a, first), (b, second) in itertools.combinations(fitted.items(), 2):
-        if not _disjoint(first.cut, second.cut):
+        if _shared(first.cut, second.cut):
             yield (
                 f"regions.{b}.cut: '{second.cut}' is not shown to be disjoint from region '{a}' "
                 f"('{first.cut}'); both are fitted, so their cuts must confine one term to "
@@ -240,25 +247,20 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
     for section, observables in sections.items():
         for name, observable in observables.items():
             path = f"{section}.{name}"
-            if name != SCORE and name not in scores:
-                yield from _check_quantity(path, name, analysis, (SCORE,))
-            quantity = analysis.quantities.get(name)
+            source = observable.quantity or name
+            if source != SCORE and source not in scores:
+                where = path if observable.quantity is None else f"{path}.quantity"
+                yield from _check_quantity(where, source, analysis, (SCORE,))
+            quantity = analysis.quantities.get(source)
             if section == "observables" and quantity is not None and quantity.may_be_missing:
                 yield (
-                    f"{path}: '{name}' is missing for some events, which a fit would count in its "
-                    "last bin; only control_plots may have it"
+                    f"{path}: '{source}' is missing for some events, which a fit would count in "
+                    "its last bin; only control_plots may have it"
                 )
-            edges = observable.binning
-            for i, (low, high) in enumerate(itertools.pairwise(edges)):
-                if not low < high:
-                    yield (
-                        f"{path}.binning[{i + 1}]: {high:g} after {low:g}; edges must be strictly "
-                        "increasing"
-                    )
-            if name == SCORE and not config.features:
+            if source == SCORE and not config.features:
                 yield f"{path}: without `features` there is no network to give it"
-            if name in scores and not (min(edges) >= 0.0 and max(edges) <= 1.0):
-                yield f"{path}.binning: {min(edges):g} to {max(edges):g} is not within 0 to 1"
+            known = source in scores
+            yield from check_edges(f"{path}.binning", observable.binning, is_score=known)
 
 
 def _check_envelope(config: Config, analysis: Analysis) -> Problems:
@@ -288,11 +290,11 @@ def _check_binning(config: Config) -> Problems:
             f"templates.binning.fine_bins: {binning.fine_bins} is below templates.binning.bins "
             f"({binning.bins})"
         )
-    signal = [name for name, region in config.regions.items() if region.role == "signal"]
-    if len(signal) > 1:
+    if not any(item.has_chosen_edges for item in config.regions.values()):
         yield (
-            f"templates.binning.method: '{binning.method}' chooses edges for one region with role "
-            f"signal; there are {', '.join(signal)}"
+            f"templates.binning.method: '{binning.method}' has no edges to choose: each region "
+            "with role signal has its `binning`, is a single bin or says `optimise_binning: false` "
+            "(none)"
         )
 
 
@@ -371,6 +373,14 @@ def _is_condition(tree: ast.expr) -> bool:
     if isinstance(tree, ast.UnaryOp):
         return isinstance(tree.op, ast.Not)
     return isinstance(tree, ast.Compare | ast.BoolOp)
+
+
+def _shared(first: str, second: str) -> bool:
+    """Tell whether two cuts leave a common range open; where that is unknown, events will tell."""
+    try:
+        return certainly_shared(parse_expression(first), parse_expression(second))
+    except TaipanError:
+        return False  # reported where the expression stands
 
 
 def _disjoint(first: str, second: str) -> bool:

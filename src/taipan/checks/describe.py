@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from taipan.checks.fit import fitted_regions
 from taipan.config.model import Config
+from taipan.config.sections.fit import fitted_regions
 from taipan.datasets import Catalogue, total_luminosity
 
 if TYPE_CHECKING:
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 def describe_config(config: Config, catalogue: Catalogue) -> str:
     """Say in one line what a checked configuration holds."""
+    fitted = fitted_regions(config.regions, config.fit)
     return (
         f"{config.analysis} on {catalogue.name}: {total_luminosity(config, catalogue):g} fb⁻¹, "
         f"{len(config.samples)} samples, {len(config.regions)} regions "
-        f"({len(fitted_regions(config))} fitted), {len(config.features)} features, "
+        f"({len(fitted)} fitted), {len(config.features)} features, "
         f"{len(config.systematics)} systematics; no problem found"
     )
 

@@ -1,4 +1,4 @@
-"""Checks of the section `fit`, and of what is fitted in each region."""
+"""Checks of the section `fit`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from collections.abc import Iterator
 from taipan.config.base import LARGEST_NUMBER
 from taipan.config.model import Config
 from taipan.config.sections.fit import find_unscaled
-from taipan.config.sections.regions import YIELD, Region
+from taipan.config.sections.regions import Region
 from taipan.suggestions import unknown
 
 Problems = Iterator[str]
 
 
-def fitted_regions(config: Config) -> dict[str, Region]:
-    """Give the regions that enter the fit: those with role signal or control."""
-    return {name: r for name, r in config.regions.items() if r.role in ("signal", "control")}
+def fittable_regions(config: Config) -> dict[str, Region]:
+    """Give the regions that can enter the fit: those with role signal or control."""
+    return {name: item for name, item in config.regions.items() if item.is_fitted}
 
 
 def check_fit(config: Config) -> Problems:
-    """Yield one line a problem of `fit` and of `regions.*.observable`."""
-    for name, region in config.regions.items():
-        yield from _check_own_observable(name, region, config)
+    """Yield one line a problem of `fit`."""
     fit = config.fit
     low, high = fit.poi_range
     for i, bound in enumerate(fit.poi_range):
@@ -38,7 +36,7 @@ def check_fit(config: Config) -> Problems:
             yield unknown(f"fit.{key}", name, "observable", config.observables)
     fitted = {
         region.choose_observable(fit.observable)
-        for region in fitted_regions(config).values()
+        for region in fittable_regions(config).values()
         if not region.is_single_bin
     }
     if fitted and fit.observable in config.observables and fit.observable not in fitted:
@@ -56,7 +54,7 @@ def check_fit(config: Config) -> Problems:
 def _check_normalisations(config: Config) -> Problems:
     """Yield one line a problem of `fit.free_normalisations`."""
     floating: dict[tuple[str, str], str] = {}
-    regions = fitted_regions(config)
+    regions = fittable_regions(config)
     for parameter, factor in config.fit.normalisations.items():
         path = f"fit.free_normalisations.{parameter}"
         yield from (
@@ -74,19 +72,3 @@ def _check_normalisations(config: Config) -> Problems:
                 yield f"{path}: the normalisation of '{sample}' is already free ({taken[0]})"
             for place in places:
                 floating.setdefault(place, parameter)
-
-
-def _check_own_observable(name: str, region: Region, config: Config) -> Problems:
-    path, chosen = f"regions.{name}.observable", region.observable
-    if chosen is None:
-        return
-    if chosen not in (YIELD, *config.observables):
-        yield unknown(path, chosen, "observable", [YIELD, *config.observables])
-    elif region.role == "estimate":
-        yield f"{path}: '{chosen}': a region with role estimate is not fitted (signal, control)"
-    elif region.role == "signal" and config.templates.binning.method != "none":
-        yield (
-            f"{path}: '{chosen}': templates.binning.method '{config.templates.binning.method}' "
-            "chooses the edges of fit.observable here; leave `observable` out, or set the method "
-            "to none"
-        )

@@ -8,6 +8,7 @@ anything up. ``and``, ``or`` and ``not`` act element by element.
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -188,6 +189,30 @@ def provably_disjoint(first: Expression, second: Expression) -> bool:
     """
     left, right = _intervals(first.tree), _intervals(second.tree)
     return any(left[term].disjoint(right[term]) for term in left.keys() & right.keys())
+
+
+def certainly_shared(first: Expression, second: Expression) -> bool:
+    """Tell whether two cuts are known to leave a common range open.
+
+    That is so if nothing else is in them than comparisons of terms with numbers, all of which must
+    hold, and none of them excludes the other cut. Whether an event is in that range is another
+    question: where a term depends on others, there may be none.
+    """
+    known = _is_read(first.tree) and _is_read(second.tree)
+    return known and not provably_disjoint(first, second)
+
+
+def _is_read(tree: ast.expr) -> bool:
+    """Tell whether the intervals of a cut are all that it says."""
+    if isinstance(tree, ast.BoolOp):
+        return isinstance(tree.op, ast.And) and all(_is_read(value) for value in tree.values)
+    if not isinstance(tree, ast.Compare):
+        return False
+    operands = [tree.left, *tree.comparators]
+    return all(
+        not isinstance(op, ast.NotEq) and (_number(left) is None) != (_number(right) is None)
+        for op, (left, right) in zip(tree.ops, itertools.pairwise(operands), strict=True)
+    )
 
 
 def _intervals(tree: ast.expr) -> dict[str, Interval]:

@@ -77,13 +77,13 @@ class FitBins:
     Attributes
     ----------
     observable
-        Observable of the fit.
+        Quantity of the fit.
     edges
         Fitted region → bin edges; two edges for a single bin.
     single
         Fitted regions of a single bin, whatever the observable.
     own
-        Fitted region → observable, where it is another than that of the fit.
+        Fitted region → quantity, where it is another than that of the fit.
     """
 
     observable: str
@@ -350,11 +350,11 @@ class Universe:
         self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
     ) -> Array:
         """Score the events of the regions, and of their sources, that are binned in the score."""
-        others = {name for name in self.binning.edges if name in self.binning.own}
-        without = others | self.binning.single
-        single = {self._sources.get(name) for name in without} | without
-        binned = [name for name in masks if name not in single]
-        used = np.logical_or.reduce([masks[name] for name in binned])
+        counted = {name: self.binning.own.get(name, self.binning.observable) for name in masks}
+        binned = [name for name in self.binning.edges if name not in self.binning.single]
+        scored = [name for name in binned if is_score(counted[name])]
+        places = {*scored, *(self._sources[name] for name in scored if name in self._sources)}
+        used = np.logical_or.reduce([masks[name] for name in places])
         score = np.full(len(used), np.nan, dtype=np.float32)
         if self._scorer is not None and used.any():
             inputs = [quantities[name][used] for name in self.config.features]

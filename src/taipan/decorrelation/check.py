@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis
 from taipan.config.model import Config
 from taipan.config.sections.decorrelation import DecorrelationCheck
+from taipan.config.sections.observables import filled_quantities
 from taipan.decorrelation.adversary import fresh_adversary
 from taipan.decorrelation.correlation import measure_dependence
 from taipan.decorrelation.events import EventSettings, JudgedEvents, collect_events
@@ -61,7 +62,8 @@ class CheckSettings:
     def of(cls, config: Config, seed: int) -> CheckSettings:
         """Take them from the configuration; `decorrelation.regions` must be spelled out."""
         judge = config.decorrelation
-        others = [name for name in config.observables if not is_score(name)]
+        quantities = filled_quantities(config.observables)
+        others = list(dict.fromkeys(name for name in quantities.values() if not is_score(name)))
         judge = judge.model_copy(update={"variables": judge.variables or others})
         score = config.observables.get(SCORE)
         return cls(

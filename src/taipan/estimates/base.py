@@ -9,6 +9,7 @@ knows no method by name.
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.columns.expressions import parse_expression, provably_disjoint
+from taipan.columns.expressions import certainly_shared, parse_expression
 from taipan.config.base import Strict
 from taipan.errors import TaipanError
 from taipan.suggestions import unknown
@@ -102,6 +103,12 @@ class Estimate(Strict, ABC):
         return np.full(len(quantities["passes"]), self.factor(record, region))
 
     @property
+    def independent(self) -> list[tuple[str, str]]:
+        """Pairs of its regions that may share no event, so that their numbers are independent."""
+        pairs = itertools.combinations(self.measured_in, 2)
+        return [*pairs, *itertools.product(dict.fromkeys(self.sources.values()), self.measured_in)]
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """All parameters of the fit that the method adds, each once."""
         return tuple(dict.fromkeys(self.parameter(region) for region in self.sources))
@@ -130,7 +137,7 @@ class Estimate(Strict, ABC):
                 yield unknown(where, region, "region", regions)
             elif source not in regions:
                 yield unknown(where, source, "region", regions)
-            elif not _disjoint(regions[region].cut, regions[source].cut):
+            elif _shared(regions[region].cut, regions[source].cut):
                 yield (
                     f"{where}: '{source}' is not shown to be disjoint from '{region}'; their cuts "
                     "must confine one term (such as q_1 * q_2) to ranges without overlap"
@@ -146,8 +153,8 @@ class Estimate(Strict, ABC):
                 )
 
 
-def _disjoint(first: str, second: str) -> bool:
+def _shared(first: str, second: str) -> bool:
     try:
-        return provably_disjoint(parse_expression(first), parse_expression(second))
+        return certainly_shared(parse_expression(first), parse_expression(second))
     except TaipanError:
-        return True  # reported where the expression stands
+        return False  # reported where the expression stands

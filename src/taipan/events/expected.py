@@ -6,15 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
+from taipan.events.overlap import SharedEvents, exclusive_pairs
 from taipan.events.selection import belongs_to, region_masks, sample_masks
+from taipan.labels import DATA
 
 Array = NDArray[Any]
+
+
+EXPECTED_DATA = 10.0
+"""Expected events from which on a region without data is a mistake: by chance it is in 1/20,000."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +49,26 @@ class SampleSums:
     def __init__(self, samples: Mapping[str, Sample], regions: Mapping[str, Region]) -> None:
         self.samples, self.regions = samples, regions
         self.data: dict[str, int] = dict.fromkeys(regions, 0)
+        self.has_data = False
         keys = [(name, region) for name in samples for region in regions]
         self._sums = dict.fromkeys(keys, Sums())
+        self.shared = SharedEvents(exclusive_pairs(regions, samples))
 
     def add(self, events: DatasetEvents, quantities: Mapping[str, Array]) -> None:
         """Count the events of a dataset, whose quantities are given."""
-        for region, mask in region_masks(quantities, self.regions).items():
-            if events.weights is None:
+        inside = region_masks(quantities, self.regions)
+        if events.weights is None:
+            self.has_data = True
+            everything = np.ones(len(quantities["passes"]), dtype=bool)
+            self.shared.add(inside, {DATA: everything})
+            for region, mask in inside.items():
                 self.data[region] += int(mask.sum())
-                continue
-            weights = events.weights.nominal
-            for name, chosen in sample_masks(quantities, self.samples, events.name).items():
+            return
+        weights = events.weights.nominal
+        members = sample_masks(quantities, self.samples, events.name)
+        self.shared.add(inside, members)
+        for region, mask in inside.items():
+            for name, chosen in members.items():
                 self._sums[name, region] += _sum_up(weights[chosen & mask])
 
     def of(self, sample: str, region: str) -> Sums:
@@ -79,14 +95,16 @@ def check_samples(sums: SampleSums) -> list[str]:
     Raises
     ------
     TaipanError
-        If no event passes the cut of a region; if a simulated sample has Σw ≤ 0 in a fitted region,
+        If no event passes the cut of a region, or no data where enough are expected; if two regions
+        share events; if a simulated sample has Σw ≤ 0 in a fitted region,
         or no event in any; if no signal is in a signal region. One line a problem, with a remedy.
     """
     samples, regions = sums.samples, sums.regions
     simulated = [name for name, item in samples.items() if item.is_simulated]
+    sums.shared.refuse()
     _refuse_empty_regions(sums, simulated)
     fitted = [name for name, item in regions.items() if item.role != "estimate"]
-    problems, warnings = [], []
+    problems, warnings = _without_data(sums, simulated)
     reached: set[str] = set()
     for name in simulated:
         places = [region for region in fitted if belongs_to(samples[name], region, regions)]
@@ -126,6 +144,25 @@ def _refuse_empty_regions(sums: SampleSums, simulated: Sequence[str]) -> None:
             raise TaipanError(
                 f"regions.{region}.cut: '{definition.cut}': no event of any process passes it"
             )
+
+
+def _without_data(sums: SampleSums, simulated: Sequence[str]) -> tuple[list[str], list[str]]:
+    """List the regions without data: a problem where some are expected, else a warning.
+
+    Signal regions are not looked at: they may be blinded.
+    """
+    problems: list[str] = []
+    warnings: list[str] = []
+    for region, definition in sums.regions.items():
+        if not sums.has_data or definition.role == "signal" or sums.data[region]:
+            continue
+        expected = sum(sums.of(name, region).sumw for name in simulated)
+        line = (
+            f"regions.{region}.cut: '{definition.cut}': no event of data passes it, "
+            f"{expected:.3g} are expected from simulation"
+        )
+        (problems if expected >= EXPECTED_DATA else warnings).append(line)
+    return problems, warnings
 
 
 def _describe_absent(name: str, sample: Sample, places: list[str]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Config
+from taipan.config.sections.fit import fitted_regions
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.selection import belongs_to
 from taipan.labels import DATA, NOMINAL
@@ -27,7 +28,6 @@ from taipan.systematics.base import Systematic
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float64]
-FITTED_ROLES = ("signal", "control")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def collect_regions(
     MergeError
         If a region cannot be made fittable.
     """
-    fitted = [name for name, region in config.regions.items() if region.role in FITTED_ROLES]
+    fitted = fitted_regions(config.regions, config.fit)
     if not any(config.regions[name].role == "signal" for name in fitted):
         raise LikelihoodError("regions: none has `role: signal`, so there is nothing to fit")
     sources = [

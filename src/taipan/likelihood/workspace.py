@@ -16,13 +16,15 @@ import numpy as np
 
 from taipan.bin_statistics import find_groups, list_uncounted
 from taipan.config.model import Config
-from taipan.config.sections.fit import find_unscaled
+from taipan.config.sections.fit import find_unscaled, fitted_regions
+from taipan.config.sections.region_bins import choose_histogram
 from taipan.estimates.registry import find_estimate, read_estimate
+from taipan.events.expected import EXPECTED_DATA
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder, plain
 from taipan.likelihood.table import Table, read_table
-from taipan.likelihood.templates import FITTED_ROLES, RegionTemplates, collect_regions
+from taipan.likelihood.templates import RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
 
 logger = logging.getLogger(__name__)
@@ -92,6 +94,14 @@ def build_workspace(
     blinded = not config.fit.unblind
     if not blinded and not any(region.data.any() for region in regions):
         raise LikelihoodError("data: no event in any fitted region")
+    if not blinded:
+        for region in regions:
+            expected = sum(float(item.values.sum()) for item in region.nominal.values())
+            if not region.data.any() and expected >= EXPECTED_DATA:
+                raise LikelihoodError(
+                    f"regions.{region.region}.cut: no event of data passes it, {expected:.4g} are "
+                    "expected; mend it, or leave the region out (fit.leave_out)"
+                )
     sigmas = None
     if builder.treatment.pruned:
         complete = _workspace(Builder(config, estimate, prune=False), regions)
@@ -142,11 +152,11 @@ def build_fine_workspace(
 def _read_own(
     config: Config, observable: str, histograms: Mapping[str, hist.Hist]
 ) -> dict[str, Table]:
-    """Read the tables of the fitted regions that name an observable of their own."""
+    """Read the tables of the fitted regions with an observable or bins of their own."""
     found = {}
-    for name, region in config.regions.items():
-        chosen = region.choose_observable(observable)
-        if region.role not in FITTED_ROLES or chosen == observable:
+    for name in fitted_regions(config.regions, config.fit):
+        chosen = choose_histogram(name, config.regions, observable, histograms)
+        if chosen == observable:
             continue
         if chosen not in histograms:
             raise LikelihoodError(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.config.sections.observables import Observable
+from taipan.config.sections.region_bins import choose_histogram
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
@@ -97,7 +98,8 @@ def systematic_numbers(
         if variation.name not in table.variations:
             raise TaipanError(f"histogram of {name}: variation '{variation.name}' is missing")
         variations.setdefault(variation.name.rpartition("_")[0], []).append(variation)
-    chosen = [name for name, item in regions.items() if item.role in ("signal", "control")]
+    known = regions if model is None else model.record["regions"]
+    chosen = [name for name, item in regions.items() if item.is_fitted and name in known]
     single_bins = [region for region in chosen if regions[region].is_single_bin]
     if len(single_bins) == len(chosen):
         single_bins = []  # there is no distribution beside which they could stand
@@ -136,8 +138,8 @@ def _own_tables(
 ) -> tuple[dict[str, Table], dict[str, dict[str, Any]]]:
     """Give table and axis of the regions that name an observable of their own."""
     tables, axes = {}, {}
-    for region, item in regions.items():
-        observable = item.choose_observable(main)
+    for region in regions:
+        observable = choose_histogram(region, regions, main, others)
         if observable == main:
             continue
         if observable not in others:

@@ -27,6 +27,7 @@ from taipan.skim.identify import identify_events, identify_kept, telling_branche
 from taipan.skim.identities import IdentityWriter
 from taipan.skim.lumi_mask import read_lumi_mask
 from taipan.skim.parts import GeneratedSums, Part, read_generated
+from taipan.skim.read_lists import ListReader
 from taipan.skim.schema import MappedTree, choose_alternatives, describe_branches, map_branches
 from taipan.skim.step import SkimStep
 from taipan.skim.storage import EventWriter, to_table
@@ -72,6 +73,7 @@ class SkimSettings:
     step_events: int
     lumi_mask: str | None = None
     table: Mapping[str, Any] | None = None
+    weight_lists: tuple[str, ...] = ()  # branches that are kept with the events
 
     @property
     def context(self) -> SkimContext:
@@ -122,13 +124,16 @@ def skim_chunk(
     make_steps = _STEPS.get(settings.kind, _nano_steps)
     opened = _open_tree(chunk) if settings.table is None else _open_table(chunk, settings)
     meter = SpreadMeter()
+    lists = ListReader(opened[0], settings.weight_lists, opened[1:], chunk.path)
+    columns = (*analysis.columns, *lists.columns)
     with (
-        EventWriter(events, analysis.columns, provenance) as writer,
+        EventWriter(events, columns, provenance) as writer,
         IdentityWriter(identities, provenance) as listed,
     ):
         for made in make_steps(opened, chunk, analysis, settings):
+            kept = lists.read(made.start, made.weights, made.chosen)
             try:
-                writer.write(to_table(made.columns, analysis.columns))
+                writer.write(to_table({**made.columns, **kept}, columns))
             except TaipanError as error:
                 raise TaipanError(f"{chunk}: {error}") from error
             listed.write(made.identities)
@@ -139,6 +144,7 @@ def skim_chunk(
         refuse_absurd(chunk.path, spread, spread.median)
         merged = merge_cutflows(parts)
         part = _describe_part(opened, chunk, analysis, settings, merged.cuts[0], spread)
+        part = replace(part, lists=lists.result())
         write_json(
             cutflow,
             {**merged.to_dict(), "part": part.to_dict(), "provenance": dict(provenance)},
@@ -254,6 +260,9 @@ def _open_tree(chunk: Chunk) -> _Opened:
 
 def _open_table(chunk: Chunk, settings: SkimSettings) -> _Opened:
     """Open a table and return it with the range of rows; refuses an empty one."""
+    if settings.weight_lists:
+        wanted = ", ".join(settings.weight_lists)
+        raise TaipanError(f"{chunk.path}: a table has no lists of generator weights ({wanted})")
     if not isinstance(chunk.path, Path):
         raise TaipanError(f"{chunk.path}: a table is not read from a server (remote.access: fetch)")
     table = open_table(chunk.path, str((settings.table or {})["format"]["group"]))
@@ -349,7 +358,7 @@ def _nano_steps(
         flow += [count(name, kept[mask]) for name, mask in cuts]
         logger.info("entries %d to %d: %d of %d kept", low, high, flow[-1].events, high - low)
         made = Cutflow(settings.dataset, tuple(flow))
-        yield SkimStep(record, made, identities, low, weights if weighted else None)
+        yield SkimStep(record, made, identities, low, weights if weighted else None, chosen)
 
 
 def _flat_steps(

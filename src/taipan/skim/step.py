@@ -21,3 +21,4 @@ class SkimStep:
     identities: Identities
     start: int
     weights: NDArray[Any] | None = None
+    chosen: NDArray[Any] | None = None

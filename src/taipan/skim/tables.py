@@ -35,6 +35,10 @@ class OpenTable:
         self.path = path
         self.columns = tuple(columns)
 
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the columns, as a tree does those of its branches."""
+        return self.columns
+
     def count(self) -> int:
         """Return the number of rows."""
         raise NotImplementedError

@@ -11,6 +11,8 @@ import numpy as np
 from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
+from taipan.config.sections.observables import filled_quantities
+from taipan.config.sections.region_bins import choose_histogram
 from taipan.coverage.draw import (
     FitBins,
     SourceData,
@@ -69,7 +71,8 @@ def draw_pseudo_data(
     record
         Record that was written beside the workspace.
     config
-        Sections `samples`, `regions`, `features`, `systematics`, `weights` and `coverage`.
+        Sections `samples`, `regions`, `observables`, `features`, `systematics`, `weights` and
+        `coverage`.
     observable
         Observable of the fit.
     seed, batch
@@ -91,16 +94,22 @@ def draw_pseudo_data(
     loaded = skimmed.open(analysis, max(len(models), 1))
     scorer = open_scorer(models, config.features, threads)
 
+    histograms = read_histograms(templates)
+    quantities = filled_quantities(config.observables)
+    main = quantities[observable]
+
     def fitted_in(region: str) -> str:
-        return config.regions[region].choose_observable(observable)
+        return choose_histogram(region, config.regions, observable, histograms)
+
+    def counted_in(region: str) -> str:
+        return quantities[config.regions[region].choose_observable(observable)]
 
     binning = FitBins(
-        observable,
+        main,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
         frozenset(name for name in merging if config.regions[name].is_single_bin),
-        {name: chosen for name in merging if (chosen := fitted_in(name)) != observable},
+        {name: counted_in(name) for name in merging if counted_in(name) != main},
     )
-    histograms = read_histograms(templates)
     tables = {name: read_table(histograms[fitted_in(name)], fitted_in(name)) for name in merging}
     estimate = read_estimate(config.samples, read_json(transfer_factor))
     source_data = read_source_data(tables, merging, config, estimate)

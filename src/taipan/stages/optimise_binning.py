@@ -11,6 +11,13 @@ import numpy as np
 from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
+from taipan.config.sections.fit import fitted_regions
+from taipan.config.sections.observables import Observable
+from taipan.config.sections.region_bins import (
+    choose_histogram,
+    expand_observables,
+    own_histograms,
+)
 from taipan.estimates.registry import read_estimate
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import divide_estimate, select_fold
@@ -24,22 +31,39 @@ from taipan.templates.fill import fill_dataset
 logger = logging.getLogger("taipan.optimise_binning")
 
 
-def fine_observables(config: Config) -> dict[str, Any]:
-    """Give the observables with bins of equal width over the configured range.
+def chosen_places(config: Config) -> dict[str, tuple[str, str]]:
+    """Give histogram → observable of the fit and region, of the edges that are to be chosen.
 
-    Those that a region names as its own keep their bins: they are not those of the signal region.
+    With one signal region they are those of every observable that no region names as its own; with
+    several, those of the histograms of each region.
     """
+    own = own_histograms(config.observables, config.regions, optimised=True)
+    fitted = fitted_regions(config.regions, config.fit)
+    free = [name for name in fitted if config.regions[name].has_chosen_edges]
+    found: dict[str, tuple[str, str]] = {}
+    for region in free:
+        for main in config.observables:
+            name = choose_histogram(region, config.regions, main, own)
+            shared = any(item.observable == name for item in config.regions.values())
+            if not shared:
+                found.setdefault(name, (main, region))
+    return found
+
+
+def fine_observables(config: Config) -> dict[str, Observable]:
+    """Give the observables with bins of equal width over the range, where edges are chosen."""
     number = config.templates.binning.fine_bins + 1
-    own = {region.observable for region in config.regions.values()}
+    chosen = chosen_places(config)
+    observables = expand_observables(config.observables, config.regions, optimised=True)
     return {
-        name: item
-        if name in own
-        else item.model_copy(
+        name: item.model_copy(
             update={
                 "binning": np.linspace(item.binning[0], item.binning[-1], number).round(6).tolist()
             }
         )
-        for name, item in config.observables.items()
+        if name in chosen
+        else item
+        for name, item in observables.items()
     }
 
 
@@ -89,14 +113,14 @@ def optimise_binning(
     added = add_parts(parts, config, observables, fill.variations)
     total, _ = take_from_data(added, config, fill.variations, estimate)
     signals = [name for name, item in config.samples.items() if item.role == "signal"]
-    (region,) = [name for name, item in config.regions.items() if item.role == "signal"]
+    places = chosen_places(config)
     chosen_edges: dict[str, Any] = {}
-    own = {item.observable for item in config.regions.values()}
     for name, histogram in total.items():
-        if name in own:
+        if name not in places:
             chosen_edges[name] = {"edges": observables[name].binning, "method": "none"}
             continue
-        workspace = build_fine_workspace(histogram, config, name, measured, total)
+        main, region = places[name]
+        workspace = build_fine_workspace(total[main], config, main, measured, total)
         # the templates have all folds but the one used here, of simulation and of source data
         model = linearise(workspace, region, signals, 1.0 / (len(models) - 1))
         signal = sum(

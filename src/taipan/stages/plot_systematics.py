@@ -6,6 +6,7 @@ from typing import Any
 
 from taipan.atomic import read_json
 from taipan.config.model import Config
+from taipan.config.sections.region_bins import own_histograms
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.style import save_figure
 from taipan.plotting.systematic_numbers import FittedModel, systematic_numbers
@@ -42,6 +43,11 @@ def plot_systematics(
         Files of the figure.
     """
     histograms = read_histograms(templates)
+    own = own_histograms(config.observables, config.regions, optimised=True)
+    axes = {
+        **config.observables,
+        **{n: config.observables[base] for n, (base, _) in own.items() if n in histograms},
+    }
     numbers = systematic_numbers(
         histograms[observable],
         (observable, config.observables[observable]),
@@ -50,7 +56,7 @@ def plot_systematics(
         config.systematics,
         header,
         FittedModel(read_json(workspace), read_json(record), config.templates.plot == "all"),
-        {name: (histograms[name], item) for name, item in config.observables.items()},
+        {name: (histograms[name], item) for name, item in axes.items()},
     )
     save_figure(systematic_figure(numbers), figures["systematics"], numbers)
 

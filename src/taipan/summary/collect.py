@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from taipan.config.model import Config
+from taipan.config.sections.fit import fitted_regions
 from taipan.errors import TaipanError
 from taipan.estimates.registry import true_factors
 from taipan.summary.read import YieldTable
@@ -117,7 +118,7 @@ def summarise(
     """
     _check_consistency(settings, results)
     blinded = bool(results.fit["blinded"])
-    fitted = [name for name, region in settings.regions.items() if region.role != "estimate"]
+    fitted = fitted_regions(settings.regions, settings.fit)
     reference = results.reference
     content: dict[str, Any] = {
         "analysis": settings.analysis,

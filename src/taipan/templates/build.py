@@ -11,12 +11,13 @@ import hist
 from taipan.analysis import Analysis
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
-from taipan.estimates.registry import MeasuredEstimate
+from taipan.config.sections.region_bins import own_histograms
+from taipan.estimates.registry import MeasuredEstimate, find_sources
 from taipan.events.corrections import read_corrections
 from taipan.events.variations import Variation, template_variations
 from taipan.labels import DATA, NOMINAL
 from taipan.templates.combine import add_datasets, add_estimate
-from taipan.templates.fill import FillSettings
+from taipan.templates.empty import FillSettings
 from taipan.templates.residual import add_residuals
 
 
@@ -48,7 +49,21 @@ def plan_filling(
         control_plots or {},
         template_variations(config.systematics, config.samples),
         read_corrections(config.weights, analysis.quantities, shapes),
+        _find_places(config, observables),
     )
+
+
+def _find_places(config: Config, observables: Mapping[str, Observable]) -> dict[str, set[str]]:
+    """Give the only regions in which a histogram with bins of one region is needed."""
+    sources = find_sources(config.samples)
+    control = {
+        item.measured_in for item in config.systematics.values() if item.measured_in is not None
+    }
+    found = {}
+    for name, (_, region) in own_histograms(observables, config.regions, optimised=True).items():
+        near = {region, *control}
+        found[name] = near | {sources[place] for place in near if place in sources}
+    return found
 
 
 def add_parts(

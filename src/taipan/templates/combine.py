@@ -18,7 +18,7 @@ from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
 from taipan.labels import DATA, NOMINAL
-from taipan.templates.fill import empty_histogram
+from taipan.templates.empty import empty_histogram
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]

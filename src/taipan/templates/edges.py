@@ -7,17 +7,21 @@ from pathlib import Path
 
 from taipan.atomic import read_json
 from taipan.config.sections.observables import Observable
+from taipan.config.sections.region_bins import expand_observables
+from taipan.config.sections.regions import Region
 from taipan.errors import TaipanError
 
 
 def apply_edges(
-    observables: Mapping[str, Observable], path: Path | str | None
+    observables: Mapping[str, Observable], regions: Mapping[str, Region], path: Path | str | None
 ) -> dict[str, Observable]:
     """Give the observables with the edges of a file of rule ``optimise_binning``.
 
+    Those with the bins of one region are added (:mod:`taipan.config.sections.region_bins`).
+
     Parameters
     ----------
-    observables
+    observables, regions
         Definitions.
     path
         File: observable → ``edges``; None to keep the configured edges.
@@ -28,7 +32,8 @@ def apply_edges(
         If the file lacks an observable.
     """
     if path is None:
-        return dict(observables)
+        return expand_observables(observables, regions)
+    observables = expand_observables(observables, regions, optimised=True)
     chosen = read_json(path)
     missing = [name for name in observables if name not in chosen]
     if missing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import hist
@@ -13,18 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
-from taipan.config.sections.observables import Observable
+from taipan.config.sections.observables import filled_quantities
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.estimates.registry import find_sources
-from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
+from taipan.events.overlap import SharedEvents, exclusive_pairs
 from taipan.events.selection import belongs_to, region_masks, sample_masks
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
 from taipan.labels import DATA, NOMINAL, SCORE, is_score
 from taipan.nn.scores import Scorer
 from taipan.systematics.base import WeighedEvents
+from taipan.templates.empty import FillSettings, empty_histogram
+from taipan.templates.members import MemberHistograms
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
@@ -32,52 +34,6 @@ Array = NDArray[Any]
 NO_OTHERS: Mapping[str, Scorer] = {}
 TOGETHER = 400_000
 """Shifted events that are looked at together, at most twice as many; memory grows with it."""
-
-
-@dataclass(frozen=True)
-class FillSettings:
-    """What is filled.
-
-    Attributes
-    ----------
-    samples, regions
-        Definitions; for collision data `samples` is empty.
-    features
-        Inputs of the network, in order.
-    observables
-        Filled for every variation; ``nn_score`` is the network's score.
-    control
-        Filled for the nominal alone.
-    variations
-        Variations with templates; filled in fitted regions and the sources of an estimate there.
-    corrections
-        Weight of the section ``weights`` → its evaluator.
-    """
-
-    samples: Mapping[str, Sample]
-    regions: Mapping[str, Region]
-    features: Sequence[str]
-    observables: Mapping[str, Observable]
-    control: Mapping[str, Observable]
-    variations: Sequence[Variation]
-    corrections: Mapping[str, EventCorrection] = field(default_factory=dict)
-
-
-def empty_histogram(
-    name: str,
-    observable: Observable,
-    processes: Sequence[str],
-    regions: Sequence[str],
-    variations: Sequence[str],
-) -> hist.Hist:
-    """Histogram with axes process, region, variation and the observable, Weight storage."""
-    return hist.Hist(
-        hist.axis.StrCategory(list(processes), name="process"),
-        hist.axis.StrCategory(list(regions), name="region"),
-        hist.axis.StrCategory(list(variations), name="variation"),
-        hist.axis.Variable(observable.binning, name=name, label=observable.label),
-        storage=hist.storage.Weight(),
-    )
 
 
 def fill_dataset(
@@ -116,22 +72,28 @@ def fill_blocks(
     Returns
     -------
     observables, control
-        Name → histogram with axes (process, region, variation, observable).
+        Name → histogram with axes (process, region, variation, observable); the former with those
+        of :class:`~taipan.templates.members.MemberHistograms` besides.
 
     Raises
     ------
     TaipanError
-        If there is no block, or the sum of weights filled differs from that of the events selected.
+        If there is no block, the sum of weights filled differs from that of the events selected,
+        or an event is in two regions that may share none.
     """
-    found = None
+    found, members = None, None
+    shared = SharedEvents(exclusive_pairs(settings.regions, settings.samples))
+    given = others if scorer is None else {SCORE: scorer, **others}
     for events in blocks:
         relevant = [v for v in settings.variations if _concerns(v, events, settings)]
         found = found or _empty(events, settings, [v.name for v in relevant])
-        filler = _Filler(events, analysis, settings, scorer, others)
-        _fill_block(filler, events, analysis, settings, relevant, *found)
-    if found is None:
+        members = members or MemberHistograms(events, settings)
+        filler = _Filler(events, analysis, settings, given, shared)
+        _fill_block(filler, events, analysis, settings, relevant, *found, members)
+    if found is None or members is None:
         raise TaipanError("no events were given, not even an empty block")
-    return found
+    shared.refuse()
+    return {**found[0], **members.histograms()}, found[1]
 
 
 def _empty(
@@ -158,11 +120,14 @@ def _fill_block(
     relevant: Sequence[Variation],
     observables: Mapping[str, hist.Hist],
     control: Mapping[str, hist.Hist],
+    members: MemberHistograms,
 ) -> None:
     """Add the events of a block to the histograms."""
     weights = np.ones(len(events.folds)) if events.weights is None else events.weights.nominal
     nominal = filler.locate(events.columns, events.folds, settings.regions)
+    filler.shared.add(nominal.regions, nominal.samples)
     filler.fill(observables, nominal, None, weights)
+    members.add(events, nominal, weights)
     # a quantity may be both, with other bins; these figures show all the data
     bins = find_bins(nominal.quantities, nominal.regions, settings.control)
     filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
@@ -208,8 +173,8 @@ def _processes(dataset: str, settings: FillSettings) -> list[str]:
 
 def _concerns(variation: Variation, events: DatasetEvents, settings: FillSettings) -> bool:
     systematic = variation.systematic
-    if not systematic.fills_events:
-        return False  # made of filled histograms (taipan.templates.residual)
+    if not systematic.fills_events or systematic.has_members:
+        return False  # made of filled histograms (taipan.templates.residual and .members)
     if acts_on_estimate(systematic, settings.samples):
         nominal = any(events.name in sample.datasets for sample in settings.samples.values())
         return events.is_data or nominal
@@ -228,17 +193,18 @@ class _Filler:
         events: DatasetEvents,
         analysis: Analysis,
         settings: FillSettings,
-        scorer: Scorer | None,
-        others: Mapping[str, Scorer],
+        scorers: Mapping[str, Scorer],
+        shared: SharedEvents,
     ) -> None:
-        given = others if scorer is None else {SCORE: scorer, **others}
-        self._scorers = {name: given[name] for name in settings.observables if name in given}
-        missing = [name for name in settings.observables if is_score(name) and name not in given]
+        counted = dict.fromkeys(filled_quantities(settings.observables).values())
+        self._scorers = {name: scorers[name] for name in counted if name in scorers}
+        missing = [name for name in counted if is_score(name) and name not in scorers]
         if missing:
             raise TaipanError(f"{missing[0]} is an observable, but its network was not given")
         self._events = events
         self._analysis = analysis
         self._settings = settings
+        self.shared = shared
         self._varied = varied_regions(settings.regions, settings.samples)
         fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
         self._sources = frozenset(find_sources(settings.samples).values())
@@ -327,7 +293,9 @@ class _Filler:
             stop = 0
             for item in parts:
                 start, stop = stop, stop + len(item.rows)
-                yield item.variation, replace_rows(nominal, item.rows, found, slice(start, stop))
+                part = slice(start, stop)
+                self.shared.add(found.regions, found.samples, item.variation.name, part)
+                yield item.variation, replace_rows(nominal, item.rows, found, part)
 
     def _defined(self) -> dict[str, Sample]:
         """List the samples that take events of this dataset, nominally or as an alternative."""
@@ -368,6 +336,8 @@ class _Filler:
                 if estimate is not None and region in self._only_sources:
                     filled = filled * estimate[chosen]
                 for name, histogram in histograms.items():
+                    if region not in self._settings.places.get(name, regions):
+                        continue
                     places = located.bins[name][chosen]
                     self._add(histogram, (sample, region, label), places, filled)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Columns
-from taipan.config.sections.observables import Observable
+from taipan.config.sections.observables import Observable, filled_quantities
 from taipan.events.variations import Variation
 
 Array = NDArray[Any]
@@ -106,11 +106,12 @@ def find_bins(
     """Find the position of each event of a region on each axis, with flow bins."""
     used = np.flatnonzero(np.logical_or.reduce(list(regions.values())))
     bins = {}
+    sources = filled_quantities(observables)
     for name, observable in observables.items():
         bins[name] = np.zeros(len(quantities["passes"]), dtype=np.intp)
         axis = hist.axis.Variable(observable.binning)
         # a missing value (NaN) belongs to the overflow bin
-        bins[name][used] = axis.index(quantities[name][used]) + 1
+        bins[name][used] = axis.index(quantities[sources[name]][used]) + 1
     return bins
 
 

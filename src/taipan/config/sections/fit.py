@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from taipan.config.base import Cited, Fraction, Name, Strict
+from taipan.config.sections.regions import Region
 from taipan.suggestions import unknown
 
 
@@ -58,6 +59,10 @@ class Fit(Strict):
         description="Normalisation factors that float without constraint: parameter → sample, list "
         "of samples, or `{samples: [...], regions: [...]}`.",
     )
+    leave_out: list[Name] = Field(
+        default_factory=list,
+        description="Regions with role signal or control that are filled, but not fitted.",
+    )
     mc_statistics: bool = Field(True, description="One parameter per bin for Σw² (staterror).")
     confidence_level: Fraction = Field(0.95, description="Level of the upper limit.")
 
@@ -104,6 +109,11 @@ class Fit(Strict):
                 else FreeNormalisation(samples=samples, regions=None)
             )
         return found
+
+
+def fitted_regions(regions: Mapping[str, Region], fit: Fit) -> list[str]:
+    """List the regions of the model: those with role signal or control that are not left out."""
+    return [name for name, item in regions.items() if item.is_fitted and name not in fit.leave_out]
 
 
 def find_unscaled(fit: Fit, signals: Sequence[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -39,6 +40,14 @@ class Categorical(Strict):
 class Observable(Strict):
     """A histogrammed quantity."""
 
+    quantity: str | None = Field(
+        None, description="Quantity that is filled; that of the same name if absent."
+    )
     label: str = Field(description="Axis label.")
     unit: str = Field("", description="Unit on the axis, empty if it has none.")
     binning: list[Bounded] = Field(min_length=2, description="Bin edges, strictly increasing.")
+
+
+def filled_quantities(observables: Mapping[str, Observable]) -> dict[str, str]:
+    """Give observable → quantity whose values it counts."""
+    return {name: item.quantity or name for name, item in observables.items()}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from taipan.config.base import Name, Strict
+from taipan.config.base import Bounded, Name, Strict
 
 YIELD = "yield"
 """In the place of an observable: all events of the region in a single bin."""
@@ -28,6 +28,34 @@ class Region(Strict):
         "bin. If absent `fit.observable` (in the reference fit `fit.reference`) in regions with "
         "role signal, `yield` in those with role control.",
     )
+
+    binning: list[Bounded] | dict[Name, list[Bounded]] | None = Field(
+        None,
+        description="Bin edges in this region, in place of those of its `observable`; without one, "
+        "of each observable by name (`{nn_score: [0, 0.5, 1]}`). They are not optimised.",
+    )
+    optimise_binning: bool = Field(
+        True,
+        description="Choose the edges of this region where `templates.binning.method` says how "
+        "(role signal, no `binning`).",
+    )
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether its events belong to the model of the fit, unless `fit.leave_out` lists it."""
+        return self.role != "estimate"
+
+    @property
+    def has_chosen_edges(self) -> bool:
+        """Whether its edges are to be optimised, where any are."""
+        free = self.binning is None and not self.is_single_bin
+        return self.role == "signal" and self.optimise_binning and free
+
+    def edges_of(self, observable: str) -> list[float] | None:
+        """Give the edges of an observable that hold here alone; None if there are none."""
+        if isinstance(self.binning, dict):
+            return self.binning.get(observable)
+        return self.binning if observable == self.observable else None
 
     @property
     def is_single_bin(self) -> bool:

@@ -1,0 +1,92 @@
+"""Checks of what is fitted in each region: observable, bins, and whether it is left out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from taipan.config.model import Config
+from taipan.config.sections.fit import fitted_regions
+from taipan.config.sections.region_bins import own_histograms
+from taipan.config.sections.regions import YIELD, Region
+from taipan.labels import SCORE
+from taipan.suggestions import unknown
+
+Problems = Iterator[str]
+
+
+def check_region_bins(config: Config) -> Problems:
+    """Yield one line a problem of `regions.*.observable`, `.binning` and `fit.leave_out`."""
+    for name, region in config.regions.items():
+        yield from _check_own_observable(name, region, config)
+        yield from _check_own_binning(f"regions.{name}.binning", region, config)
+    for own in own_histograms(config.observables, config.regions, optimised=True):
+        for section in ("observables", "control_plots"):
+            if own in getattr(config, section):
+                yield (
+                    f"{section}.{own}: the name is that of the histogram with the bins of a region "
+                    "(regions.*.binning); rename it"
+                )
+    yield from _check_left_out(config)
+
+
+def check_edges(path: str, edges: Sequence[float], *, is_score: bool) -> Problems:
+    """Yield one line a problem of bin edges: not increasing, or beyond those of a score."""
+    for i, (low, high) in enumerate(itertools.pairwise(edges)):
+        if not low < high:
+            yield f"{path}[{i + 1}]: {high:g} after {low:g}; edges must be strictly increasing"
+    if is_score and not (min(edges) >= 0.0 and max(edges) <= 1.0):
+        yield f"{path}: {min(edges):g} to {max(edges):g} is not within 0 to 1"
+
+
+def _check_own_observable(name: str, region: Region, config: Config) -> Problems:
+    path, chosen = f"regions.{name}.observable", region.observable
+    if chosen is None:
+        return
+    if chosen not in (YIELD, *config.observables):
+        yield unknown(path, chosen, "observable", [YIELD, *config.observables])
+    elif region.role == "estimate":
+        yield f"{path}: '{chosen}': a region with role estimate is not fitted (signal, control)"
+
+
+def _check_own_binning(path: str, region: Region, config: Config) -> Problems:
+    if region.binning is None:
+        return
+    if not region.is_fitted:
+        yield f"{path}: a region with role estimate is not fitted (signal, control)"
+    elif region.is_single_bin:
+        yield f"{path}: the region is fitted as a yield; name its `observable` for bins"
+    elif isinstance(region.binning, list) and region.observable is None:
+        yield (
+            f"{path}: edges of which observable? Name it in `observable`, or give the edges of "
+            f"each ({', '.join(f'{name}: [...]' for name in config.observables)})"
+        )
+    elif isinstance(region.binning, dict):
+        known = [region.observable] if region.observable else list(config.observables)
+        for name in region.binning:
+            if name not in known:
+                yield unknown(f"{path}.{name}", name, "observable fitted there", known)
+    by_name = region.binning if isinstance(region.binning, dict) else {"": region.binning}
+    for name, edges in by_name.items():
+        where = f"{path}.{name}" if name else path
+        if len(edges) < 2:
+            yield f"{where}: {len(edges)} edge(s); at least two are needed"
+            continue
+        observable = config.observables.get(name or region.observable or "")
+        is_score = (name or region.observable) == SCORE and observable is not None
+        if observable is not None and observable.quantity is not None:
+            is_score = observable.quantity == SCORE
+        yield from check_edges(where, edges, is_score=is_score)
+
+
+def _check_left_out(config: Config) -> Problems:
+    known = [name for name, item in config.regions.items() if item.is_fitted]
+    for i, name in enumerate(config.fit.leave_out):
+        if name not in known:
+            yield unknown(f"fit.leave_out[{i}]", name, "region with role signal or control", known)
+    left = fitted_regions(config.regions, config.fit)
+    if config.fit.leave_out and not any(config.regions[name].role == "signal" for name in left):
+        yield (
+            f"fit.leave_out: {', '.join(config.fit.leave_out)}: no region with role signal is left "
+            "to fit"
+        )
