@@ -154,6 +154,11 @@ class Catalogue(Strict):
         description="Base URLs (http, https, root) of the files in the order in which they are "
         "tried; `remote.mirrors` replaces them.",
     )
+    archive: str | None = Field(
+        None,
+        pattern=r"^[\w+-][\w.+-]*\.zip$",
+        description="ZIP archive on the mirrors that holds the files (`remote.access: fetch`).",
+    )
     pseudo_data: Cited | None = Field(
         None,
         description="Luminosity (fb⁻¹) of pseudo-data, for a catalogue without collision data: "

@@ -17,7 +17,8 @@ import pytest
 from taipan.analysis import Analysis
 from taipan.analysis_folder import shipped_folder
 from taipan.analysis_selection import load_analysis
-from taipan.config.load import validate_keys
+from taipan.checks.tables import check_tables
+from taipan.config.load import read_config, validate_keys
 from taipan.datasets import Catalogue, plan_chunks
 from taipan.errors import BadFileError, TaipanError
 from taipan.normalisation import normalise
@@ -25,8 +26,9 @@ from taipan.skim.cutflow import Cutflow
 from taipan.skim.identities import read_identities
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 from taipan.skim.storage import read_events
-from tests.tables import LABELS, make_catalogue, make_frame
+from tests.tables import COLUMNS, LABELS, make_catalogue, make_frame
 
+ROOT = Path(__file__).parents[2]
 FORMATS: dict[str, Callable[[pd.DataFrame, Path], object]] = {}
 
 
@@ -232,6 +234,49 @@ class TestRefuses:
         with pytest.raises(BadFileError, match=f"{path.name}.* cannot be read: ") as caught:
             skim(path, tmp_path / "out", "sig", analysis)
         assert len(str(caught.value).splitlines()) == 1
+
+
+class TestCheck:
+    """What `taipan config check` says before anything runs."""
+
+    def problems(
+        self, analysis: Analysis, frame: pd.DataFrame, folder: Path, **table: Any
+    ) -> list[str]:
+        pq.write_table(pa.Table.from_pandas(frame), folder / "t.parquet")
+        catalogue = make_catalogue(**table)
+        config = read_config([], ROOT, analysis="higgsml", files=str(folder))
+        samples = {
+            name: config.samples["ttbar"].model_copy(update={"datasets": [name]}) for name in LABELS
+        }
+        config = config.model_copy(update={"samples": samples, "systematics": {}})
+        return list(check_tables(config, catalogue, analysis))
+
+    def test_a_complete_table_has_no_problem(self, analysis: Analysis, tmp_path: Path) -> None:
+        assert self.problems(analysis, make_frame(10), tmp_path) == []
+
+    def test_a_missing_column_is_named_once(self, analysis: Analysis, tmp_path: Path) -> None:
+        frame = make_frame(10).drop(columns=["met_phi", "weight"])
+        (line,) = self.problems(analysis, frame, tmp_path)
+        assert line.startswith(f"{tmp_path}/t.parquet: missing column 'met_phi', 'weight'")
+
+    def test_a_branch_without_column_is_named(self, analysis: Analysis, tmp_path: Path) -> None:
+        columns = {name: source for name, source in COLUMNS.items() if name != "MET_phi"}
+        (line,) = self.problems(analysis, make_frame(10), tmp_path, columns=columns)
+        assert line.startswith("catalogue 't': table.columns: no column for branch 'MET_phi'")
+
+    def test_a_truncated_file_is_named(self, analysis: Analysis, tmp_path: Path) -> None:
+        assert self.problems(analysis, make_frame(10), tmp_path) == []
+        path = tmp_path / "t.parquet"
+        path.write_bytes(path.read_bytes()[:500])
+        config = read_config([], ROOT, analysis="higgsml", files=str(tmp_path))
+        config = config.model_copy(
+            update={
+                "samples": {"s": config.samples["ttbar"].model_copy(update={"datasets": ["sig"]})},
+                "systematics": {},
+            }
+        )
+        (line,) = check_tables(config, make_catalogue(), analysis)
+        assert "t.parquet cannot be read: " in line
 
 
 class TestCatalogue:

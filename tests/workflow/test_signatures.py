@@ -45,6 +45,7 @@ RUNS = {
     "refined": "training: {negative_weights: refine}",
     "fetched": "catalogue: cms-2012-reduced\nfiles: downloads\nremote: {access: fetch}",
     "no network": "analysis: zmumu",
+    "tables": "analysis: higgsml",
     "two signals": "fit: {parameters_of_interest: {mu_ggH: [ggH], mu_qqH: [qqH]}}",
     "generator weights": "systematics: {scales: {kind: scale_weights, samples: [ggH, qqH]}}",
     "two networks": "networks: {plain: {}, other: {l2: 0.1}}\ntuning: {enabled: true}",

@@ -54,5 +54,6 @@ if CONFIG.remote.access == "fetch":
             file=any_catalogue_file(),
         params:
             expected=expected_of_file,
+            **archive_param(),
         script:
             "../../scripts/fetch.py"

@@ -110,6 +110,16 @@ def reading_of(dataset):
     return {"table": found}
 
 
+def archive_of_file(wildcards):
+    """Archive on the mirrors that holds a file of the catalogue."""
+    return CATALOGUE.archive
+
+
+def archive_param():
+    """The archive that files come in, nothing if they lie on the mirrors themselves."""
+    return {} if CATALOGUE.archive is None else {"archive": archive_of_file}
+
+
 def settings_of(dataset):
     """What the skim of a dataset depends on."""
     is_data = CATALOGUE.dataset(dataset).is_data
