@@ -10,6 +10,7 @@ from typing import Any
 
 from taipan.clean_text import escape_markdown
 from taipan.estimates.registry import true_factors
+from taipan.summary.corrections import CHANGES, list_changes
 
 _ABSENT = "–"
 _MIN_DECIMALS = 2
@@ -47,6 +48,9 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *_yields(summary)]
+    if "corrections" in summary:
+        rows = list_changes(summary["corrections"])
+        parts += ["## Corrections of the simulation", format_table(CHANGES, rows)]
     parts += ["## Gates", *_gates(summary["gates"]), "## Warnings", _list(summary["warnings"])]
     parts += ["## Time", _seconds(summary["seconds"])]
     parts.append(f"Hash of the result (everything but the times): `{summary['result_sha256']}`")
