@@ -53,7 +53,7 @@ if CONFIG.remote.access == "fetch":
         wildcard_constraints:
             file=any_catalogue_file(),
         params:
-            expected=expected_of_file,
             **archive_param(),
+            expected=expected_of_file,
         script:
             "../../scripts/fetch.py"
