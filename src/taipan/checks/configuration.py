@@ -27,7 +27,6 @@ from taipan.checks.samples import check_confined
 from taipan.checks.skim import check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
-from taipan.checks.tables import check_tables
 from taipan.checks.training import check_training
 from taipan.checks.weights import check_weight_definitions
 from taipan.columns.expressions import (
@@ -97,7 +96,6 @@ def check_config(
         *check_fit(config),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
-        *check_tables(config, catalogue, analysis),
         *(check_pseudo_data(config) if catalogue.pseudo_data is not None else ()),
         *check_coverage(config),
         *(check_decorrelation_settings(config, analysis) if config.features else ()),

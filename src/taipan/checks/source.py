@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.checks.tables import check_tables
 from taipan.config.fields import format_value
 from taipan.config.model import Config
 from taipan.datasets import (
@@ -35,7 +36,7 @@ _LONGEST_NAME = 255  # bytes, of most file systems
 
 
 def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Problems:
-    """Check the input of the skim without opening a file or a connection.
+    """Check the input of the skim without a connection, and of files no more than the header.
 
     Yields
     ------
@@ -45,6 +46,7 @@ def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Pr
     yield from _check_lumi_mask(config, catalogue)
     yield from _check_bad_files(config, catalogue)
     yield from _check_listed_once(config, catalogue)
+    yield from check_tables(config, catalogue, analysis)
     found = source_key(config, catalogue)
     if found is None:
         if config.remote.access != "local":
