@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from taipan.coverage.score import RISES
 from taipan.errors import TaipanError
-from taipan.inference import compile_model
+from taipan.inference import CompiledModel
 from taipan.inference.toys import fit_pseudo_data
 
 Array = npt.NDArray[np.float64]
@@ -41,35 +41,49 @@ class Experiments:
     failed: int
 
 
-def fit_experiments(
-    workspace: Mapping[str, Any], batches: Sequence[Mapping[str, Any]]
-) -> Experiments:
-    """Fit the pseudo-data of every batch.
+def stack_counts(model: CompiledModel, counts: Sequence[Mapping[str, Any]]) -> Array:
+    """Put counts and nominal auxiliary measurements into data vectors.
 
     Parameters
     ----------
-    workspace
-        Of the rule ``build_workspace``.
-    batches
-        Of the rule ``draw_pseudo_data``.
+    model
+        The model.
+    counts
+        Region → counts, of each pseudo-experiment; a region that is only part of the model has no
+        events to draw, and keeps what is observed.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(T, d)``.
+    """
+    nominal = model.expected_auxiliary(model.parameters.initial)
+
+    def stack(drawn: Mapping[str, Any]) -> Array:
+        parts = [drawn.get(name, model.observed[bins]) for name, bins in model.regions.items()]
+        return np.concatenate([*parts, nominal])
+
+    return np.array([stack(drawn) for drawn in counts], dtype=np.float64)
+
+
+def fit_experiments(model: CompiledModel, data: Array, truth: Array) -> Experiments:
+    """Fit pseudo-data, with intervals of all levels.
+
+    Parameters
+    ----------
+    model
+        The model.
+    data
+        Of :func:`stack_counts`, shape ``(T, d)``.
+    truth
+        True values of its parameter of interest, shape ``(T,)``.
 
     Raises
     ------
     TaipanError
         If more than 1 % of the fits fail.
     """
-    model = compile_model(workspace)
-    nominal = model.expected_auxiliary(model.nominal(1.0))
-    data = np.array(
-        [
-            np.concatenate([*(counts[region] for region in model.regions), nominal])
-            for batch in batches
-            for counts in batch["counts"]
-        ],
-        dtype=np.float64,
-    )
-    truth = np.array([item["mu"] for batch in batches for item in batch["truths"]])
-    fits = fit_pseudo_data(model, data, model.nominal(1.0), levels=RISES)
+    fits = fit_pseudo_data(model, data, model.parameters.initial, levels=RISES)
     good = np.logical_and.reduce([np.isfinite(item["low"]) for item in fits])
     if good.mean() < 1.0 - LARGEST_SHARE:
         raise TaipanError(f"coverage: {(~good).sum()} of {len(good)} fits failed")

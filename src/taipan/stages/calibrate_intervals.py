@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+import numpy as np
+
 from taipan.atomic import read_json, write_json
 from taipan.coverage.calibrate import judge_calibration, learn_calibration
-from taipan.coverage.experiments import fit_experiments
+from taipan.coverage.experiments import fit_experiments, stack_counts
+from taipan.inference import compile_model
 
 logger = logging.getLogger("taipan.calibrate_intervals")
 
@@ -29,7 +32,11 @@ def calibrate_intervals(workspace: str, pseudo_data: Sequence[str], calibration:
     TaipanError
         If more than 1 % of the fits fail, or there are too few pseudo-experiments.
     """
-    found = fit_experiments(read_json(workspace), [read_json(path) for path in pseudo_data])
+    batches = [read_json(path) for path in pseudo_data]
+    model = compile_model(read_json(workspace))
+    data = stack_counts(model, [counts for batch in batches for counts in batch["counts"]])
+    truth = np.array([item["mu"] for batch in batches for item in batch["truths"]])
+    found = fit_experiments(model, data, truth)
     values = (found.truth, found.mu_hat, *found.intervals[0])
     judged = judge_calibration(*values)
     for name, item in judged.items():
