@@ -22,7 +22,7 @@ from taipan.errors import TaipanError
 from taipan.limits import refuse_large
 
 RUN_FILE = Path("config/config.yaml")
-_OF_A_RUN = {"analysis", "skims", "files", "results", "seed"}
+_OF_A_RUN = {"analysis", "skims", "files", "results", "seed", "eras"}
 """Keys for which an analysis has no default: what is run, and where its files lie."""
 _MOST_VALUES = 1_000_000  # of a file
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
