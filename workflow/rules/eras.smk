@@ -139,7 +139,7 @@ def final_outputs():
 
 
 wildcard_constraints:
-    result="[A-Za-z0-9_]+",
+    fitted="[A-Za-z0-9_]+",
 
 
 rule combine_eras:
@@ -177,14 +177,14 @@ rule combine_eras:
 rule fit_eras:
     """Fit the workspace of all eras, or the part of one of them."""
     input:
-        workspace=f"{OUT}/workspaces/{{result}}.json",
-        record=f"{OUT}/workspaces/{{result}}_record.json",
+        workspace=f"{OUT}/workspaces/{{fitted}}.json",
+        record=f"{OUT}/workspaces/{{fitted}}_record.json",
     output:
-        result=f"{OUT}/fit/{{result}}.json",
+        result=f"{OUT}/fit/{{fitted}}.json",
     log:
-        f"{OUT}/logs/fit/{{result}}.log",
+        f"{OUT}/logs/fit/{{fitted}}.log",
     benchmark:
-        f"{OUT}/benchmarks/fit/{{result}}.tsv"
+        f"{OUT}/benchmarks/fit/{{fitted}}.tsv"
     params:
         confidence_level=ONE.fit.confidence_level,
         groups=era_groups(),

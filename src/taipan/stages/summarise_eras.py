@@ -65,7 +65,7 @@ def _describe(content: Mapping[str, Any]) -> str:
         for title in ("expected", "observed"):
             found = item[title]
             cells.append(
-                "blinded" if found is None else f"{found['mu_hat']:.3g} ± {found['sigma']:.2g}"
+                "blinded" if found is None else f"{found['mu_hat']:.4g} ± {found['sigma']:.2g}"
             )
         rows.append(cells)
     table = tabulate(rows, ["era", "expected", "observed"], tablefmt="github")
