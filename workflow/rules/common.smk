@@ -35,6 +35,7 @@ from taipan.datasets import (
 from taipan.dry_run import plan_without_writing
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
+from taipan.events.selection import early_regions
 from taipan.nn.weights.transform import STORED
 from taipan.code_version import code_version
 from taipan.remote.fetch import RECEIPT
@@ -259,6 +260,7 @@ CONTROL = f"{OUT}/templates/control.zip"
 DECORRELATION = f"{OUT}/decorrelation/decorrelation.json"
 RESIDUALS = f"{OUT}/templates/residuals.json"
 YIELDS = f"{OUT}/yields.csv"
+CLOSURE = [f"{OUT}/corrections/closure.json", f"{OUT}/corrections/closure.csv"]
 SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md"]
 
 

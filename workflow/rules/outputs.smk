@@ -17,6 +17,8 @@ def summary_inputs():
         files["reference"] = f"{OUT}/fit/{CONFIG.fit.reference}.json"
     if IS_SIMULATED:
         files["truth"] = TRUTH
+    if CONFIG.corrections:
+        files["corrections"] = CLOSURE[0]
     if COMPARED and CONFIG.decorrelation.enabled:
         files["judgement"] = DECORRELATION
     return files
@@ -71,6 +73,7 @@ def final_outputs():
         *SUMMARY,
         f"{OUT}/workspace.json",
         YIELDS,
+        *(CLOSURE if CONFIG.corrections else []),
         *(f"{OUT}/fit/{name}.json" for name in OBSERVABLES),
         *MODELS,
         *other_models(),

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
-from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
+from taipan.events.opening import open_analysis
+from taipan.events.selection import early_regions
 from taipan.nn.adversary.collect import collect_opponents
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.collect import CollectSettings, collect_training_set, collect_weights
@@ -112,7 +113,7 @@ def collect_training_events(
     estimate: MeasuredEstimate | None,
 ) -> tuple[TrainingSet, list[Opponent]]:
     """Do the same with events that are loaded already, and the estimate of a sample from data."""
-    chosen = _choose(settings)
+    chosen = _choose(settings, analysis)
     training_set = _collect_events(datasets, analysis, settings, chosen, estimate)
     opponents = collect_opponents(datasets, analysis, chosen, estimate, settings.training)
     for item in opponents:
@@ -154,16 +155,17 @@ def _collect(
     inputs: TrainingInputs,
     settings: Config,
 ) -> tuple[Collected, Analysis]:
-    analysis = load_analysis(settings.folder, settings.quantities)
+    analysis = open_analysis(settings)
     datasets = inputs.skimmed.open(analysis, settings.training.folds)
     estimate = read_estimate(settings.samples, read_json(inputs.transfer_factor))
-    return collect(datasets, analysis, _choose(settings), estimate), analysis
+    return collect(datasets, analysis, _choose(settings, analysis), estimate), analysis
 
 
-def _choose(settings: Config) -> CollectSettings:
+def _choose(settings: Config, analysis: Analysis) -> CollectSettings:
     return CollectSettings(
         region=settings.training.region,
         features=settings.features,
         samples=settings.samples,
-        regions=settings.regions,
+        regions=early_regions(settings.regions, analysis.is_late),
+        classes=settings.classes,
     )

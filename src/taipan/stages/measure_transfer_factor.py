@@ -6,12 +6,12 @@ import logging
 
 import numpy as np
 
-from taipan.analysis_selection import load_analysis
 from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.estimates.registry import MeasuredEstimate, find_estimate
 from taipan.events.expected import SampleSums, check_samples
 from taipan.events.inputs import SkimmedEvents
+from taipan.events.opening import open_analysis
 from taipan.events.selection import region_masks, sample_masks
 
 logger = logging.getLogger("taipan.measure_transfer_factor")
@@ -35,10 +35,10 @@ def measure_transfer_factor(
     transfer_factor
         JSON file to write; null if no sample is estimated from data.
     """
-    found, analysis = find_estimate(config.samples), load_analysis(config.folder, config.quantities)
+    found, analysis = find_estimate(config.samples), open_analysis(config)
     totals = {name: np.zeros(2) for name in (found[1].measured_in if found else ())}
     chosen = {name: config.regions[name] for name in totals}
-    sums = SampleSums(config.samples, config.regions)
+    sums = SampleSums(config.samples, config.regions, analysis.is_late)
     for dataset in skimmed.open(analysis, folds=2):
         quantities = analysis.compute(dataset.columns)
         sums.add(dataset, quantities)

@@ -37,6 +37,7 @@ def summarize(
     identity: dict[str, Any],
     summary: str,
     text: str,
+    corrections: str | None = None,
 ) -> None:
     """Write the summary of a run.
 
@@ -68,6 +69,8 @@ def summarize(
         Catalogue, luminosity (fb⁻¹), seed and hashes of the run.
     summary, text
         Files to write: JSON and Markdown.
+    corrections
+        Record of the rule `list_corrections`; None if nothing is corrected.
     """
     main, verdicts = read_json(fit), read_gates(gates)
     content = summarise(
@@ -82,6 +85,7 @@ def summarize(
             transfer_factor=read_json(transfer_factor),
             truth=None if truth is None else read_json(truth),
             skipped=[read_json(path) for path in skipped],
+            corrections=None if corrections is None else read_json(corrections),
             networks=compare_networks(
                 scores,
                 [main, *(read_json(path) for path in compared)],

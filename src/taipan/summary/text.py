@@ -10,6 +10,7 @@ from typing import Any
 
 from taipan.clean_text import escape_markdown
 from taipan.estimates.registry import true_factors
+from taipan.summary.corrections import CHANGES, list_changes
 
 _ABSENT = "–"
 _MIN_DECIMALS = 2
@@ -47,6 +48,9 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *_yields(summary)]
+    if "corrections" in summary:
+        rows = list_changes(summary["corrections"])
+        parts += ["## Corrections of the simulation", format_table(CHANGES, rows)]
     parts += ["## Gates", *_gates(summary["gates"]), "## Warnings", _list(summary["warnings"])]
     parts += ["## Time", _seconds(summary["seconds"])]
     parts.append(f"Hash of the result (everything but the times): `{summary['result_sha256']}`")
@@ -400,11 +404,14 @@ def _ratio(data: Mapping[str, float] | None, total: float, stat: float) -> str:
 def _gates(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not gates:
         return ["None: no network is trained, the fit takes its observables directly."]
-    rows = [
-        [name, "passed" if gate["passed"] else "FAILED", str(gate["action"])]
-        for name, gate in gates.items()
-    ]
+    rows = [[name, _verdict(gate), str(gate["action"])] for name, gate in gates.items()]
     return [format_table(["gate", "verdict", "on failure"], rows)]
+
+
+def _verdict(gate: Mapping[str, Any]) -> str:
+    if "not_applicable" in gate:
+        return "not applicable"
+    return "passed" if gate["passed"] else "FAILED"
 
 
 def _list(items: Sequence[str]) -> str:
