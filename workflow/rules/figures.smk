@@ -64,8 +64,10 @@ def plotted_stages():
     if HAS_NETWORK and CONFIG.tuning.enabled:
         names.append("plot_tuning")
     names.append("plot_fit")
-    if len(CONFIG.fit.pois) > 1:
+    if len(CONFIG.fit.drawn_in_pairs) > 1:
         names.append("plot_contours")
+    if CONFIG.fit.unfolding:
+        names.append("plot_spectra")
     if any(item.has_templates for item in CONFIG.systematics.values()):
         names.append("plot_systematics")
     if CONFIG.control_plots:
