@@ -51,6 +51,7 @@ RUNS = {
     "no network": "analysis: zmumu",
     "tables": "analysis: higgsml",
     "two signals": "fit: {parameters_of_interest: {mu_ggH: [ggH], mu_qqH: [qqH]}}",
+    "eras": "analysis: zmumu\neras: {'2015': {}, '2016': {}}",
     "unfolded": "analysis: zpt",
     "three classes": "classes: {signal: [ggH, qqH], ztt: [ZTT], other: [ZLL, TT, W, QCD]}",
     "generator weights": "systematics: {scales: {kind: scale_weights, samples: [ggH, qqH]}}",
