@@ -22,7 +22,11 @@ from tests.tiny_analysis import ANALYSIS
 from tests.toy_configuration import check, make_config, problems
 from tests.unit.test_fill_by_hand import cell, dataset, settings
 
-TWO = {"plain": {}, "other": {"l2": 0.25, "adversary": {"strength": 7.0}}}
+TWO = {
+    "plain": {},
+    "other": {"l2": 0.25, "adversary": {"strength": 7.0}},
+    "decorrelated": None,
+}
 
 
 def networks(**changes: Any) -> dict[str, Any]:

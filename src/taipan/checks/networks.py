@@ -34,9 +34,7 @@ def check_networks(config: Config) -> Problems:
         yield unknown("fit.network", chosen, "network of `networks`", list(config.networks))
     if not config.networks:
         return
-    if not config.features:
-        yield "networks: without `features` no network is trained (add `features`, or take it out)"
-    elif SCORE not in config.observables:
+    if config.features and SCORE not in config.observables:
         yield (
             f"networks: no score is an observable, so there is nothing to compare "
             f"(observables.{SCORE})"
