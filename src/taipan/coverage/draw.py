@@ -22,7 +22,7 @@ from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
 from taipan.coverage.truth import Truth
 from taipan.errors import TaipanError
-from taipan.estimates.registry import MeasuredEstimate, find_sources
+from taipan.estimates.registry import MeasuredEstimate, add_divided, filled_places
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
@@ -30,7 +30,6 @@ from taipan.events.variations import acts_on_estimate, with_sources
 from taipan.labels import is_score
 from taipan.nn.scores import Scorer
 from taipan.systematics.base import Systematic
-from taipan.systematics.registry import make_systematic
 
 Array = NDArray[Any]
 
@@ -113,7 +112,8 @@ class SourceData:
     Attributes
     ----------
     data
-        Fitted region → data of its source per bin; empty if all samples are simulated.
+        Fitted region → data of the parts of its source per bin, shape ``(parts, bins)``; empty if
+        all samples are simulated.
     varied
         Systematic that acts on them → fitted region → the same under it.
     estimate
@@ -130,11 +130,11 @@ class SourceData:
         """Give the data of one pseudo-experiment; `rng` resamples them."""
         nominal = self.data[region]
         drawn = nominal if rng is None else rng.poisson(np.maximum(nominal, 0.0))
-        factor = np.ones(len(nominal))
+        factor = np.ones(nominal.shape)
         for name, varied in self.varied.items():
             change = varied[region] - nominal
             factor += pulls[name] * np.divide(
-                change, nominal, out=np.zeros(len(nominal)), where=nominal > 0.0
+                change, nominal, out=np.zeros(nominal.shape), where=nominal > 0.0
             )
         return np.asarray(drawn * factor)
 
@@ -200,10 +200,13 @@ class Universe:
             raise TaipanError("coverage: the score is the observable, but no network was given")
         self.events, self.analysis, self.config = events, analysis, config
         self.binning, self._scorer = binning, scorer
-        sources = find_sources(config.samples)
+        sources = filled_places(config.samples)
         self._sources = {name: sources[name] for name in binning.edges if name in sources}
-        names = [*binning.edges, *self._sources.values()]
-        self._regions = {name: config.regions[name] for name in names}
+        self._places = set(itertools.chain.from_iterable(self._sources.values()))
+        known = add_divided(config.regions, config.samples)
+        self._regions = {
+            name: known[name] for name in dict.fromkeys([*binning.edges, *self._places])
+        }
         self._systematics = {
             name: with_sources(item, sources) for name, item in config.systematics.items()
         }
@@ -227,10 +230,11 @@ class Universe:
         dict
             Fitted region → yields.
         """
-        found, subtracted = (
-            {name: np.zeros(max(1, len(edges) - 1)) for name, edges in self.binning.edges.items()}
-            for _ in range(2)
-        )
+        sizes = {name: max(1, len(edges) - 1) for name, edges in self.binning.edges.items()}
+        found = {name: np.zeros(size) for name, size in sizes.items()}
+        subtracted = {
+            name: np.zeros((len(self._sources.get(name, ())), size)) for name, size in sizes.items()
+        }
         for part in self.events:
             counts = np.ones(len(part.weights), dtype=np.int64)
             if rng is not None:
@@ -246,7 +250,8 @@ class Universe:
             return found
         for region in self._sources:
             data = source_data.draw(region, truth.pulls, rng)
-            found[region] += _draw_factor(estimate, region, truth) * (data - subtracted[region])
+            for i, (of_data, of_simulated) in enumerate(_draw_factors(estimate, region, truth)):
+                found[region] += of_data * data[i] - of_simulated * subtracted[region][i]
         return found
 
     def _mirrored(
@@ -274,25 +279,23 @@ class Universe:
     def _fill(
         self, part: SampleEvents, counts: Array, truth: Truth
     ) -> dict[str, tuple[Array, Array]]:
-        """Fill the bins of each fitted region and of its source."""
+        """Fill the bins of each fitted region, and of what its estimate is made of."""
         quantities = self.analysis.compute(self._shift(part, truth))
         masks = region_masks(quantities, self._regions)
         values = self._observables(quantities, masks, part.folds)
         signal = self.config.samples[part.sample].role == "signal"
         found = {}
         for region in self.binning.edges:
-            pair: list[Array] = []
-            for place in (region, self._sources.get(region)):
-                if place is None:
-                    pair.append(np.zeros(1))
-                    continue
+            filled: list[Array] = []
+            for place in (region, *self._sources.get(region, ())):
                 chosen = masks[place]
                 scale = self._rate(part.sample, place, truth) * (truth.mu if signal else 1.0)
                 scaled = scale * (self._weigh(part, place, truth) * counts)[chosen]
                 name = self.binning.own.get(region, self.binning.observable)
                 found_values = scaled if name not in values else values[name][chosen]
-                pair.append(self.binning.fill(region, found_values, scaled))
-            found[region] = (pair[0], pair[1])
+                filled.append(self.binning.fill(region, found_values, scaled))
+            in_sources = np.reshape(filled[1:], (len(filled) - 1, len(filled[0])))
+            found[region] = (filled[0], in_sources)
         return found
 
     def selected(self, part: SampleEvents, truth: Truth) -> Array:
@@ -325,7 +328,7 @@ class Universe:
         if item.regions is not None and region not in item.regions:
             return False
         if acts_on_estimate(item, self.config.samples):
-            return region in self._sources.values()
+            return region in self._places
         return sample in item.samples
 
     def _rate(self, sample: str, region: str, truth: Truth) -> float:
@@ -353,7 +356,7 @@ class Universe:
         counted = {name: self.binning.own.get(name, self.binning.observable) for name in masks}
         binned = [name for name in self.binning.edges if name not in self.binning.single]
         scored = [name for name in binned if is_score(counted[name])]
-        places = {*scored, *(self._sources[name] for name in scored if name in self._sources)}
+        places = [place for name in scored for place in (name, *self._sources.get(name, ()))]
         used = np.logical_or.reduce([masks[name] for name in places])
         score = np.full(len(used), np.nan, dtype=np.float32)
         if self._scorer is not None and used.any():
@@ -376,21 +379,19 @@ def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:
     return kept
 
 
-def extreme_truths(systematics: Mapping[str, Systematic], size: float = 3.0) -> list[Truth]:
-    """Nominal, each kinematic shift alone at ±`size` standard deviations, and all together."""
-    zero = dict.fromkeys(systematics, 0.0)
-    shifts = [name for name, item in systematics.items() if item.moves_events]
-    pulls = [{**zero, name: sign * size} for name in shifts for sign in (1.0, -1.0)]
-    pulls += [{**zero, **dict.fromkeys(shifts, sign * size)} for sign in (1.0, -1.0)]
-    return [Truth(1.0, values, {}) for values in (zero, *pulls)]
-
-
-def _draw_factor(estimate: MeasuredEstimate, region: str, truth: Truth) -> float:
-    """Give the true factor of a region's source."""
-    pull = truth.factors.get(estimate.parameter(region), 0.0)
-    size = estimate.relative_uncertainty(region)
-    rate = make_systematic(kind="rate", size=size, samples=[estimate.sample])
-    return estimate.factor(region) * (rate.yield_factor(pull) or 0.0)
+def _draw_factors(
+    estimate: MeasuredEstimate, region: str, truth: Truth
+) -> list[tuple[float, float]]:
+    """Give the true factors of what a region's estimate is made of: of data, of simulation."""
+    found = []
+    for part in estimate.parts(region):
+        factors = np.full(2, part.factor)
+        for name, change in part.changes.items():
+            pull = truth.factors.get(name, 0.0)
+            for i, (up, down) in enumerate((change.data, change.simulated)):
+                factors[i] *= up**pull if pull >= 0.0 else down ** (-pull)
+        found.append((float(factors[0]), float(factors[1])))
+    return found
 
 
 def _is_mirrored(systematic: Systematic) -> bool:

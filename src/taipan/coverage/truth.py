@@ -62,3 +62,12 @@ def draw_truth(
     mu = float(rng.uniform(*mu_range))
     pulls = {name: float(rng.normal()) for name in systematics}
     return Truth(mu, pulls, {name: float(rng.normal()) for name in factors})
+
+
+def extreme_truths(systematics: Mapping[str, Systematic], size: float = 3.0) -> list[Truth]:
+    """Nominal, each kinematic shift alone at ±`size` standard deviations, and all together."""
+    zero = dict.fromkeys(systematics, 0.0)
+    shifts = [name for name, item in systematics.items() if item.moves_events]
+    pulls = [{**zero, name: sign * size} for name in shifts for sign in (1.0, -1.0)]
+    pulls += [{**zero, **dict.fromkeys(shifts, sign * size)} for sign in (1.0, -1.0)]
+    return [Truth(1.0, values, {}) for values in (zero, *pulls)]

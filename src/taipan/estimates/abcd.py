@@ -50,7 +50,11 @@ class Abcd(Estimate):
         pairs = [(plane.numerator, plane.denominator) for plane in self.planes.values()]
         return tuple(dict.fromkeys(name for pair in pairs for name in pair))
 
-    def measure(self, yields: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    def measure(
+        self,
+        yields: Mapping[str, tuple[float, float]],
+        simulated: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
         """Divide the yields of C and D of each region."""
         found = {}
         for region, plane in self.planes.items():

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from taipan.errors import TaipanError
-from taipan.estimates.base import Estimate
+from taipan.estimates.base import Estimate, EstimatePart
 from taipan.rooms import import_room
 
 if TYPE_CHECKING:
+    from taipan.config.sections.regions import Region
     from taipan.config.sections.samples import Sample
 
 Array = NDArray[Any]
@@ -56,6 +57,24 @@ class MeasuredEstimate:
     def source(self, region: str) -> str | None:
         """Give the region whose data minus simulation stand for the sample, if there is one."""
         return self.method.sources.get(region)
+
+    def filled_in(self, region: str) -> tuple[str, ...]:
+        """Name what is filled to estimate the sample in a region; nothing without a source."""
+        return self.method.filled_in(region) if region in self.method.sources else ()
+
+    def parts(self, region: str) -> tuple[EstimatePart, ...]:
+        """Give what is added up in a region; nothing without a source.
+
+        Raises
+        ------
+        TaipanError
+            If a factor or the size of an uncertainty is not a positive number.
+        """
+        if region not in self.method.sources:
+            return ()
+        self.factor(region)
+        self.relative_uncertainty(region)
+        return self.method.parts(self.record, region)
 
     def factor(self, region: str) -> float:
         """Give the factor of a region's source.
@@ -111,6 +130,18 @@ def find_sources(samples: Mapping[str, Sample]) -> Mapping[str, str]:
     """Give region → region whose data minus simulation are an estimate there; maybe none."""
     found = find_estimate(samples)
     return {} if found is None else found[1].sources
+
+
+def filled_places(samples: Mapping[str, Sample]) -> Mapping[str, tuple[str, ...]]:
+    """Give region → what is filled to estimate a sample there: its source, or parts of it."""
+    found = find_estimate(samples)
+    return {} if found is None else {name: found[1].filled_in(name) for name in found[1].sources}
+
+
+def add_divided(regions: Mapping[str, Region], samples: Mapping[str, Sample]) -> dict[str, Region]:
+    """Add the parts of regions that are filled for an estimate to the regions."""
+    found = find_estimate(samples)
+    return {**regions, **({} if found is None else found[1].divide(regions))}
 
 
 def read_estimate(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Config
+from taipan.estimates.base import FactorChange
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float64]
 Modifier = dict[str, Any]
+_UNCHANGED = FactorChange((1.0, 1.0), (1.0, 1.0), 0.0)
 
 SIGNAL_STATISTICS = "_signals"
 """Ending of the statistical parameters of the signals."""
@@ -85,12 +87,10 @@ class Builder:
                     counts.values + sum(item.values for item in region.subtracted.values()),
                     counts.variances,
                 )
-                modifiers += self._transfer(name, region.region)
+                modifiers += self._transfer(name, region)
                 modifiers += self._estimate_systematics(name, region, data)
             else:
                 data = counts
-                if not self.config.samples[name].is_simulated:
-                    modifiers += self._transfer(name, region.region)
                 modifiers += self._rates(name, name, region.region)
                 modifiers += self._varied(name, region, counts)
             samples.append(self._sample(name, name, region.region, data, modifiers))
@@ -105,7 +105,7 @@ class Builder:
             partner = estimate.subtracted(name)
             modifiers = [
                 *self._normalisations(name, region.region),
-                *self._transfer(partner, region.region),
+                *self._transfer(partner, region, name),
                 *self._rates(name, partner, region.region),
             ]
             # its Σw² is part of that of the estimated sample; 0.0 - x has no negative zeros
@@ -186,15 +186,35 @@ class Builder:
         self._met.update(names)
         return [{"name": name, "type": "normfactor", "data": None} for name in names]
 
-    def _transfer(self, sample: str, region: str) -> list[Modifier]:
-        """Give the uncertainty of the factor of an estimate."""
-        if self.estimate is None:
-            return []
-        name = self.estimate.parameter(region)
-        size = self.estimate.relative_uncertainty(region)
-        self.changes[name] = size
-        self.treatment.parameters[name] = name
-        return [self._normsys(name, sample, region, 1 + size, 1 - size)]
+    def _transfer(self, shown: str, region: RegionTemplates, simulated: str = "") -> list[Modifier]:
+        """Give the uncertainties of the factors of an estimate.
+
+        A factor of all events changes the yield; one of some of them is a change of shape, too,
+        linear in its parameter. `shown` is the name in the model of the data, or of the `simulated`
+        sample that is subtracted.
+        """
+        modifiers = []
+        for name in dict.fromkeys(name for part in region.parts for name in part.changes):
+            changes = [part.changes.get(name, _UNCHANGED) for part in region.parts]
+            factors = [item.simulated if simulated else item.data for item in changes]
+            yields = [
+                part.simulated[simulated] if simulated else part.data for part in region.parts
+            ]
+            self._note_change(name, max(item.size for item in changes))
+            self.treatment.parameters[name] = name
+            if len(set(factors)) == 1:
+                modifiers.append(self._normsys(name, shown, region.region, *factors[0]))
+                continue
+            sign = -1.0 if simulated else 1.0
+            up, down = (
+                sign * np.tensordot([pair[i] for pair in factors], np.stack(yields), axes=1)
+                for i in (0, 1)
+            )
+            if simulated and np.array_equal(up, down):
+                continue  # it has no event in these parts
+            data = {"hi_data": plain(up), "lo_data": plain(down)}
+            modifiers.append({"name": name, "type": "histosys", "data": data})
+        return modifiers
 
     def _rates(self, sample: str, shown: str, region: str) -> list[Modifier]:
         """Give the rate systematics of a sample; `shown` is its name in the model."""

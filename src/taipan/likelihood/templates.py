@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from taipan.labels import DATA, NOMINAL
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields, Merging, find_merging, merge_values
 from taipan.likelihood.repair import Repair, describe_repair, repair_counts, repair_values
-from taipan.likelihood.subtracted import find_subtracted, list_directions
+from taipan.likelihood.subtracted import PartYields, find_subtracted, list_directions
 from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair
 from taipan.systematics.base import Systematic
 
@@ -49,6 +49,8 @@ class RegionTemplates:
         in the source of the region, in merged bins (values positive for positive weights).
     subtracted_varied
         (systematic, sample) → the same at ±1σ.
+    parts
+        Parts of the estimate, each with the parameters of its factor.
     repaired
         Negative bins that were set to zero before bins were merged.
     data
@@ -67,6 +69,7 @@ class RegionTemplates:
     estimated: str | None = None
     subtracted: Mapping[str, BinYields] = field(default_factory=dict)
     subtracted_varied: Mapping[tuple[str, str], TemplatePair] = field(default_factory=dict)
+    parts: tuple[PartYields, ...] = ()
     repaired: tuple[Repair, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
 
@@ -111,11 +114,7 @@ def collect_regions(
     fitted = fitted_regions(config.regions, config.fit)
     if not any(config.regions[name].role == "signal" for name in fitted):
         raise LikelihoodError("regions: none has `role: signal`, so there is nothing to fit")
-    sources = [
-        source
-        for name in fitted
-        if estimate is not None and (source := estimate.source(name)) is not None
-    ]
+    sources = [place for name in fitted if estimate for place in estimate.filled_in(name)]
     for kind, wanted, present in (
         ("process", [*config.samples, DATA], table.processes),
         ("region", [*fitted, *sources], table.regions),
@@ -184,9 +183,8 @@ def _collect_region(
         for sample, sides in samples.items()
         if sample in nominal
     }
-    estimated, subtracted, subtracted_varied = find_subtracted(
-        table, config, region, acting, estimate
-    )
+    found = find_subtracted(table, config, region, acting, estimate)
+    estimated, subtracted, subtracted_varied = found.estimated, found.counts, found.varied
     repaired: tuple[Repair, ...] = ()
     if config.templates.negative_bins == "repair":
         nominal, varied, repaired = _repair(region, nominal, varied)
@@ -217,6 +215,14 @@ def _collect_region(
         estimated=estimated,
         subtracted=_merge_counts(subtracted, starts),
         subtracted_varied=_merge_variations(subtracted_varied, starts),
+        parts=tuple(
+            replace(
+                part,
+                data=merge_values(part.data, starts),
+                simulated={n: merge_values(item, starts) for n, item in part.simulated.items()},
+            )
+            for part in found.parts
+        ),
         repaired=repaired,
         warnings=(*warnings, *merging.warnings),
     )

@@ -17,11 +17,10 @@ from taipan.coverage.draw import (
     FitBins,
     SourceData,
     Universe,
-    extreme_truths,
     reach_of,
     split_samples,
 )
-from taipan.coverage.truth import Truth, draw_truth
+from taipan.coverage.truth import Truth, draw_truth, extreme_truths
 from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
@@ -155,17 +154,20 @@ def read_source_data(
     acting = [n for n, s in settings.systematics.items() if acts_on_estimate(s, settings.samples)]
     counts: dict[str, dict[str, Any]] = {name: {} for name in (NOMINAL, *acting)}
     for region, item in merging.items():
-        source = None if estimate is None else estimate.source(region)
-        if source is None:
+        places = () if estimate is None else estimate.filled_in(region)
+        if not places:
             continue
         table = tables[region]
         for name, by_region in counts.items():
             # a weight that does not act in the source has left its template empty
             label = NOMINAL if name == NOMINAL else f"{name}_up"
-            values = table.counts(DATA, source, label).values
-            if not values.any():
-                values = table.counts(DATA, source).values
-            by_region[region] = merge_values(values, tuple(item["starts"]))
+            rows = []
+            for place in places:
+                values = table.counts(DATA, place, label).values
+                if not values.any():
+                    values = table.counts(DATA, place).values
+                rows.append(merge_values(values, tuple(item["starts"])))
+            by_region[region] = np.stack(rows)
     return SourceData(counts.pop(NOMINAL), counts, estimate)
 
 
