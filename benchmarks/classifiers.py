@@ -54,7 +54,8 @@ from taipan.nn.scorer import FoldScorer
 from taipan.search.tune import apply_best
 from taipan.seeds import derive_seed
 from taipan.templates.combine import add_datasets, add_estimate
-from taipan.templates.fill import FillSettings, fill_dataset
+from taipan.templates.empty import FillSettings
+from taipan.templates.fill import fill_dataset
 
 ROOT = Path(__file__).parents[1]
 

@@ -27,7 +27,8 @@ from taipan.events.corrections import read_corrections
 from taipan.events.stream import stream_dataset
 from taipan.events.variations import Variation, template_variations
 from taipan.nn.scorer import FoldScorer
-from taipan.templates.fill import FillSettings, fill_blocks
+from taipan.templates.empty import FillSettings
+from taipan.templates.fill import fill_blocks
 
 FILE = 500_000
 

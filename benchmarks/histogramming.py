@@ -22,7 +22,8 @@ from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.variations import Variation, template_variations
 from taipan.nn.scorer import FoldScorer
-from taipan.templates.fill import FillSettings, fill_dataset
+from taipan.templates.empty import FillSettings
+from taipan.templates.fill import fill_dataset
 
 NUMBER = 30
 REPEATS = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from taipan.datasets import Catalogue, event_scale
@@ -21,6 +21,7 @@ from taipan.skim.parts import (
     check_generator_weights,
     sum_generated,
 )
+from taipan.skim.weight_means import WeightMeans, average_weights
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Normalisation:
     duplicate_events
         Events that occur before and were left out (`skim.duplicates`); `events_read` and
         `sumw_read` have them, `generated_events` and `sumw` do not.
+    weight_means
+        Branch with a list of generator weights → their means before any cut, for the branches
+        that systematics need.
     """
 
     dataset: str
@@ -62,6 +66,7 @@ class Normalisation:
     parts: int = 0
     skipped_events: int = 0
     duplicate_events: int = 0
+    weight_means: Mapping[str, WeightMeans] = field(default_factory=dict)
 
 
 def normalise(
@@ -141,6 +146,7 @@ def normalise(
             len(chunks),
             left_out,
             repeated.events,
+            average_weights(name, parts.get(name, ())),
         )
     return normalisations, merged
 
@@ -208,9 +214,29 @@ def _compare_without_weights(
 
 def to_dict(normalisations: Mapping[str, Normalisation]) -> dict[str, Any]:
     """Return a JSON-able form."""
-    return {name: asdict(item) for name, item in normalisations.items()}
+    content = {name: asdict(item) for name, item in normalisations.items()}
+    for item in content.values():
+        if not item["weight_means"]:
+            del item["weight_means"]
+    return content
 
 
 def from_dict(content: Mapping[str, Any]) -> dict[str, Normalisation]:
     """Rebuild from :func:`to_dict`."""
-    return {name: Normalisation(**item) for name, item in content.items()}
+    return {
+        name: Normalisation(
+            **{
+                **item,
+                "weight_means": {
+                    branch: _means_of(means)
+                    for branch, means in item.get("weight_means", {}).items()
+                },
+            }
+        )
+        for name, item in content.items()
+    }
+
+
+def _means_of(content: Mapping[str, Any]) -> WeightMeans:
+    means = content["means"]
+    return WeightMeans(**{**content, "means": None if means is None else tuple(means)})

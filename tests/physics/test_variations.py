@@ -26,7 +26,8 @@ from taipan.templates.combine import (
     check_yields,
     list_yields,
 )
-from taipan.templates.fill import FillSettings, fill_dataset
+from taipan.templates.empty import FillSettings
+from taipan.templates.fill import fill_dataset
 from tests.conftest import ROOT, fastsim_settings, skim_settings
 from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured as with_factor

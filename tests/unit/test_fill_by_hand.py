@@ -22,7 +22,8 @@ from taipan.events.weights import EventWeights
 from taipan.likelihood.merge import BinYields, find_merging
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
-from taipan.templates.fill import FillSettings, fill_dataset
+from taipan.templates.empty import FillSettings
+from taipan.templates.fill import fill_dataset
 from tests.made_up_estimates import same_sign
 from tests.tiny_analysis import ANALYSIS
 

@@ -24,7 +24,8 @@ from taipan.normalisation import Normalisation
 from taipan.skim.run import Chunk, skim_chunk
 from taipan.skim.storage import read_events
 from taipan.systematics.registry import make_systematic
-from taipan.templates.fill import FillSettings, fill_blocks
+from taipan.templates.empty import FillSettings
+from taipan.templates.fill import fill_blocks
 from tests import reference_events as reference
 from tests.conftest import fastsim_settings, skim_settings
 from tests.htautau import ANALYSIS

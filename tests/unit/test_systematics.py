@@ -17,6 +17,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "sample": {"datasets": ["other"]},
     "control_residual": {"region": "w_control"},
     "counts": {"events": 100},
+    "scale_weights": {},
+    "pdf_weights": {},
+    "shower_weights": {"vary": "isr"},
 }
 
 

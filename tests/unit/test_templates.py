@@ -37,7 +37,8 @@ from taipan.templates.combine import (
     check_yields,
     list_yields,
 )
-from taipan.templates.fill import FillSettings, fill_dataset
+from taipan.templates.empty import FillSettings
+from taipan.templates.fill import fill_dataset
 from taipan.templates.store import read_histograms, write_histograms
 from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured, same_sign

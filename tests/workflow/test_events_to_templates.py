@@ -25,7 +25,8 @@ from taipan.labels import DATA, NOMINAL
 from taipan.nn.scorer import FoldScorer
 from taipan.skim.storage import read_events
 from taipan.templates.combine import add_datasets, add_estimate, list_yields
-from taipan.templates.fill import FillSettings, fill_dataset
+from taipan.templates.empty import FillSettings
+from taipan.templates.fill import fill_dataset
 from taipan.templates.store import read_histograms
 from tests.htautau import ANALYSIS
 from tests.project import RESULTS, SMOKE, Project

@@ -20,6 +20,7 @@ from taipan.analysis_selection import load_analysis
 from taipan.checks.coverage import check_strengths
 from taipan.checks.decorrelation import OWN
 from taipan.checks.configuration import check_access, check_config
+from taipan.checks.generator_files import check_generator_files
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.networks import find_result, list_scores, list_trainings
 from taipan.config.slices import hash_catalogue, hash_config, slice_config
@@ -40,6 +41,7 @@ from taipan.remote.fetch import RECEIPT
 from taipan.results_owner import claim_results
 from taipan.seeds import derive_seed
 from taipan.skim.envelope import derive_envelope
+from taipan.systematics.members import generator_branches, select_generator
 
 try:
     check_files(workflow.configfiles)
@@ -60,8 +62,17 @@ def refuse_unwritable():
 plan_without_writing(refuse_unwritable)
 
 
+def refuse_bad_weights():
+    """Stop a run whose files lack generator weights that systematics need."""
+    problems = list(check_generator_files(CONFIG, CATALOGUE))
+    if problems:
+        lines = "\n".join(problems)
+        raise WorkflowError(f"The configuration is not valid.\n{lines}")
+
+
 onstart:
     refuse_unwritable()
+    refuse_bad_weights()
     claim_results(Path(OUT), CONFIG.folder)
 
 

@@ -107,7 +107,33 @@ def settings_of(dataset):
             CONFIG.skim.envelope, ANALYSIS.shifts, CONFIG.systematics.values()
         ),
         "step_events": CONFIG.skim.step_events,
+        **kept_lists(dataset),
     }
+
+
+def kept_lists(dataset):
+    """Branches of generator weights that are kept with the events, if any are needed."""
+    branches = generator_branches(CONFIG, dataset)
+    return {"weight_lists": branches} if branches else {}
+
+
+def generator_slice():
+    """Configuration of the generator weights, a parameter where there are some."""
+    chosen = select_generator(CONFIG.systematics)
+    if not chosen:
+        return {}
+    systematics = {
+        name: item.model_dump(mode="json", exclude=NOT_FILLED)
+        for name, item in chosen.items()
+    }
+    return {
+        "generator": {"samples": definitions()["samples"], "systematics": systematics}
+    }
+
+
+def member_normalisation():
+    """Normalisation with the means of generator weights, where templates need it."""
+    return [NORMALISATION] if select_generator(CONFIG.systematics) else []
 
 
 def definitions():
@@ -286,9 +312,24 @@ def dropped_fold():
 
 
 def binning_slice():
-    """Configuration of the choice of bin edges; one fold is no measure of a residual."""
+    """Configuration of the choice of bin edges; one fold is no measure of a residual.
+
+    Generator weights are left out, too: their members are filled in blocks.
+    """
     keys = ("folder", "quantities", "features", "weights", "systematics", "observables")
-    return without_residuals({**fit_slice(), **slice_config(CONFIG, *keys)})
+    return without_members(
+        without_residuals({**fit_slice(), **slice_config(CONFIG, *keys)})
+    )
+
+
+def without_members(values):
+    """Leave out of a slice the systematics of generator weights."""
+    kept = {
+        name: item
+        for name, item in values["systematics"].items()
+        if not CONFIG.systematics[name].has_members
+    }
+    return {**values, "systematics": kept}
 
 
 def dataset_events(wildcards):
@@ -357,7 +398,7 @@ def systematic_groups():
 def scan_slice():
     """Configuration of a point of the scan; λ is the point's own."""
     values = {
-        **fit_slice(),
+        **without_members(fit_slice()),
         **training_slice("observables", "weights"),
         "decorrelation": judge_slice()["decorrelation"],
     }

@@ -62,6 +62,7 @@ rule combine_templates:
         ],
         transfer_factor=TRANSFER,
         edges=chosen_edges(),
+        normalisation=member_normalisation(),
     output:
         templates=TEMPLATES,
         control=CONTROL,

@@ -176,12 +176,15 @@ def _at_strength(settings: Config, strength: float) -> Config:
     )
     training = settings.training.model_copy(update={"adversary": adversary})
     systematics = {
-        name: item for name, item in settings.systematics.items() if not item.alternatives
+        name: item
+        for name, item in settings.systematics.items()
+        if not (item.alternatives or item.has_members)
     }
     left_out = sorted(set(settings.systematics) - set(systematics))
     if left_out:
         logger.warning(
-            "systematics with alternative datasets are left out: %s", ", ".join(left_out)
+            "systematics with alternative datasets or generator weights are left out: %s",
+            ", ".join(left_out),
         )
     if all(item.fills_events for item in systematics.values()):
         simulated = [

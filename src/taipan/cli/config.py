@@ -45,11 +45,16 @@ def check(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
     from taipan.analysis_selection import load_analysis
     from taipan.checks.configuration import check_config
     from taipan.checks.describe import describe_config
+    from taipan.checks.generator_files import check_generator_files
     from taipan.config.load import load_catalogue
+    from taipan.errors import TaipanError
 
     read, folder = read_trusted(overlays, root, analysis)
     catalogue = load_catalogue(read)
     check_config(read, catalogue, load_analysis(folder, read.quantities))
+    problems = list(check_generator_files(read, catalogue))
+    if problems:
+        raise TaipanError("\n".join(problems))
     print(describe_config(read, catalogue))
 
 

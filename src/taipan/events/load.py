@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class DatasetEvents:
         Fold of each event, shape (n,).
     estimate
         Weights of collision events where a sample is estimated from them, shape (n,); None: 1.
+    weight_lists
+        Branch → generator weights relative to the nominal one, shape (n, members).
     """
 
     name: str
@@ -44,6 +46,7 @@ class DatasetEvents:
     weights: EventWeights | None
     folds: NDArray[Any]
     estimate: NDArray[np.float64] | None = None
+    weight_lists: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def load_dataset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.weights import EventWeights, VertexWeights, weigh_events
 from taipan.normalisation import from_dict
 from taipan.skim.storage import iterate_events, read_events
+from taipan.skim.weight_lists import list_columns
 
 BLOCK = 200_000
 """Events of a block."""
@@ -32,6 +34,7 @@ def stream_dataset(
     *,
     drop_fold: int | None = None,
     block: int = BLOCK,
+    weight_lists: Sequence[str] = (),
 ) -> Iterator[DatasetEvents]:
     """Read a dataset in blocks, each with its events, weights and folds.
 
@@ -53,6 +56,8 @@ def stream_dataset(
         yield.
     block
         Events of a block, before a fold is left out.
+    weight_lists
+        Branches with lists of generator weights that the skim kept.
 
     Yields
     ------
@@ -74,7 +79,11 @@ def stream_dataset(
         kept = whole.folds != drop_fold
         whole = select_fold(whole, drop_fold, inside=False)
     del few
-    yield from _cut(whole, iterate_events(paths, analysis.columns, block), kept)
+    columns = (*analysis.columns, *list_columns(weight_lists))
+    for part in _cut(whole, iterate_events(paths, columns, block), kept):
+        lists = {name: part.columns[name] for name in weight_lists}
+        plain = {name: item for name, item in part.columns.items() if name not in lists}
+        yield replace(part, columns=plain, weight_lists=lists)
 
 
 def _cut(

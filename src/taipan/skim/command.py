@@ -129,7 +129,10 @@ def skim_files(
         skim.lumi_mask if is_data else None,
     )
     parameters = {
-        "settings": {**vars(settings), "envelope": dict(skim.envelope)},
+        "settings": {
+            **{key: value for key, value in vars(settings).items() if key != "weight_lists"},
+            "envelope": dict(skim.envelope),
+        },
         "chunk_events": skim.chunk_events,
         "code": code_version("taipan.skim.command", analysis=folder),
         "urls": [strip_credentials(file) for file in files if isinstance(file, str)],

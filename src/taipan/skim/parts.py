@@ -17,6 +17,8 @@ import numpy as np
 
 from taipan.errors import TaipanError
 from taipan.skim.generator_weights import WeightSpread, refuse_absurd, typical_weight
+from taipan.skim.weight_lists import WeightSums, read_list_sums
+from taipan.systematics.members import SUMS_BRANCHES
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class Part:
         Whether the events have a genWeight; if not, each counts 1.
     weights
         How the genWeight of the events spread.
+    lists
+        Branch with a list of generator weights → its sums, for the branches that were kept.
     """
 
     file: str
@@ -84,10 +88,12 @@ class Part:
     branches: Mapping[str, str] = field(default_factory=dict)
     weighted: bool = False
     weights: WeightSpread = field(default_factory=WeightSpread)
+    lists: Mapping[str, WeightSums] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form."""
-        return asdict(self)
+        content = asdict(self)
+        return content if self.lists else {k: v for k, v in content.items() if k != "lists"}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Part:
@@ -97,7 +103,15 @@ class Part:
             for key in ("read", "generated")
         }
         spread = WeightSpread(**content.get("weights", {}))
-        return cls(**{**content, **sums, "weights": spread})
+        lists = {key: _sums_of(item) for key, item in content.get("lists", {}).items()}
+        return cls(**{**content, **sums, "weights": spread, "lists": lists})
+
+
+def _sums_of(content: Mapping[str, Any]) -> WeightSums:
+    generated = content["generated"]
+    return WeightSums(
+        content["title"], tuple(content["read"]), None if generated is None else tuple(generated)
+    )
 
 
 def skipped_part(file: str, start: int, stop: int | None) -> Part:
@@ -142,6 +156,44 @@ def read_generated(directory: Any, where: object) -> GeneratedSums | None:
     if not np.isfinite([sumw, sumw2]).all():
         raise TaipanError(f"{where}: tree '{RUNS}': {names[1]} is NaN or infinite")
     return GeneratedSums(int(events), float(sumw), float(sumw2))
+
+
+def read_generated_lists(
+    directory: Any, counts: Mapping[str, int], where: object
+) -> dict[str, tuple[float, ...] | None]:
+    """Read the sums of lists of weights over all generated events from a file's `Runs` tree.
+
+    Parameters
+    ----------
+    directory
+        Opened ROOT file.
+    counts
+        Branch → number of weights of an event.
+    where
+        Its name, for messages.
+
+    Returns
+    -------
+    dict
+        Branch → Σ genWeight · weight of each member, None where the tree lacks it.
+
+    Raises
+    ------
+    TaipanError
+        If the sums cannot be read or understood.
+    """
+    if RUNS not in directory:
+        return dict.fromkeys(counts)
+    runs = directory[RUNS]
+    present = set(runs.keys())
+    sumw = next((names[1] for names in _SUM_BRANCHES if names[1] in present), None)
+    if sumw is None:
+        return dict.fromkeys(counts)
+    scales = SUMS_BRANCHES["LHEScaleWeight"]
+    return {
+        branch: read_list_sums(runs, (SUMS_BRANCHES[branch], scales), sumw, count, where)
+        for branch, count in counts.items()
+    }
 
 
 def check_every_entry(

@@ -26,6 +26,7 @@ from taipan.skim.generator_weights import SpreadMeter, WeightSpread, refuse_absu
 from taipan.skim.identify import identify_events, identify_kept, telling_branches
 from taipan.skim.identities import Identities, IdentityWriter
 from taipan.skim.parts import GeneratedSums, Part, read_generated
+from taipan.skim.read_lists import ListReader
 from taipan.skim.schema import MappedTree, choose_alternatives, describe_branches, map_branches
 from taipan.skim.storage import EventWriter, to_table
 
@@ -67,6 +68,7 @@ class SkimSettings:
     envelope: Mapping[str, float]
     step_events: int
     lumi_mask: str | None = None
+    weight_lists: tuple[str, ...] = ()  # branches that are kept with the events
 
     @property
     def context(self) -> SkimContext:
@@ -83,6 +85,7 @@ class _Step:
     identities: Identities
     start: int
     weights: NDArray[Any] | None = None
+    chosen: NDArray[Any] | None = None
 
 
 def skim_chunk(
@@ -128,13 +131,16 @@ def skim_chunk(
     make_steps = _flat_steps if settings.kind == "skims" else _nano_steps
     opened = _open_tree(chunk)
     meter = SpreadMeter()
+    lists = ListReader(opened[0], settings.weight_lists, opened[1:], chunk.path)
+    columns = (*analysis.columns, *lists.columns)
     with (
-        EventWriter(events, analysis.columns, provenance) as writer,
+        EventWriter(events, columns, provenance) as writer,
         IdentityWriter(identities, provenance) as listed,
     ):
         for made in make_steps(opened, chunk, analysis, settings):
+            kept = lists.read(made.start, made.weights, made.chosen)
             try:
-                writer.write(to_table(made.columns, analysis.columns))
+                writer.write(to_table({**made.columns, **kept}, columns))
             except TaipanError as error:
                 raise TaipanError(f"{chunk}: {error}") from error
             listed.write(made.identities)
@@ -145,6 +151,7 @@ def skim_chunk(
         refuse_absurd(chunk.path, spread, spread.median)
         merged = merge_cutflows(parts)
         part = _describe_part(opened, chunk, analysis, settings, merged.cuts[0], spread)
+        part = replace(part, lists=lists.result())
         write_json(
             cutflow,
             {**merged.to_dict(), "part": part.to_dict(), "provenance": dict(provenance)},
@@ -337,7 +344,7 @@ def _nano_steps(
         flow += [count(name, kept[mask]) for name, mask in cuts]
         logger.info("entries %d to %d: %d of %d kept", low, high, flow[-1].events, high - low)
         made = Cutflow(settings.dataset, tuple(flow))
-        yield _Step(record, made, identities, low, weights if weighted else None)
+        yield _Step(record, made, identities, low, weights if weighted else None, chosen)
 
 
 def _read_lumi_mask(path: str | None) -> Callable[..., Any] | None:

@@ -24,10 +24,10 @@ def _fits(option: Alternative, tree: Any, present: Collection[str]) -> bool:
     """Whether a file with the branches `present` provides a branch in this way."""
     if not all(name in present for name in (*option.branches, *option.markers)):
         return False
-    return option.titled is None or option.titled in _title(tree[option.branches[0]])
+    return option.titled is None or option.titled in branch_title(tree[option.branches[0]])
 
 
-def _title(branch: Any) -> str:
+def branch_title(branch: Any) -> str:
     """Title of a branch of a TTree, description of a field of an RNTuple."""
     return str(getattr(branch, "title", None) or getattr(branch, "description", None) or "")
 

@@ -16,6 +16,7 @@ from taipan.skim.cutflow import Cutflow
 from taipan.skim.identities import IdentityWriter
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 from taipan.skim.storage import EventWriter
+from taipan.skim.weight_lists import list_columns
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +104,8 @@ def _write_skipped(
     provenance: Mapping[str, Any],
     reason: str,
 ) -> None:
-    with EventWriter(events, analysis.columns, provenance):
+    columns = (*analysis.columns, *list_columns(settings.weight_lists))
+    with EventWriter(events, columns, provenance):
         pass
     write_json(
         cutflow,

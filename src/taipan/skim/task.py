@@ -68,6 +68,7 @@ class SkimTask:
         """
         chunk = task["chunk"]
         settings = SkimSettings(**task["settings"])
+        settings = replace(settings, weight_lists=tuple(settings.weight_lists))
         if settings.lumi_mask is not None:
             settings = replace(settings, lumi_mask=str(Path(settings.lumi_mask).resolve()))
         return cls(

@@ -9,6 +9,7 @@ from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.estimates.registry import add_divided, read_estimate
 from taipan.events.variations import template_variations
+from taipan.normalisation import from_dict
 from taipan.templates.build import add_parts, take_from_data
 from taipan.templates.combine import (
     add_pseudo_data,
@@ -17,6 +18,7 @@ from taipan.templates.combine import (
     list_yields,
 )
 from taipan.templates.edges import apply_edges
+from taipan.templates.members import add_members
 from taipan.templates.store import read_histograms, write_histograms
 
 
@@ -30,6 +32,7 @@ def combine_templates(
     control: str,
     residuals: str,
     has_data: bool = True,
+    normalisation: str | None = None,
 ) -> None:
     """Write the templates, the control histograms and the control residuals.
 
@@ -49,6 +52,8 @@ def combine_templates(
         JSON file to write: the control residuals that were measured.
     has_data
         False: what the nominal simulation expects stands for the data.
+    normalisation
+        JSON file of the rule ``normalise``, where systematics of generator weights need it.
     """
     variations = template_variations(config.systematics, config.samples)
     estimate = read_estimate(config.samples, read_json(transfer_factor))
@@ -59,7 +64,11 @@ def combine_templates(
         (templates, observables, binned, variations),
         (control, control_plots, config.control_plots, []),
     ):
-        total = add_parts([read_histograms(path) for path in paths], config, defined, varied)
+        parts = [read_histograms(path) for path in paths]
+        total = add_parts(parts, config, defined, varied)
+        if normalisation is not None and varied:
+            norms = from_dict(read_json(normalisation))
+            total = add_members(total, parts, config, varied, norms)
         if not has_data:
             total = {name: add_pseudo_data(item, config.samples) for name, item in total.items()}
         results[output], found = take_from_data(total, config, varied, estimate)

@@ -9,6 +9,7 @@ from taipan.analysis_selection import load_analysis
 from taipan.config.model import Config
 from taipan.events.stream import stream_dataset
 from taipan.nn.scorer import FoldScorer, open_scorer
+from taipan.systematics.members import generator_branches
 from taipan.templates.build import plan_filling
 from taipan.templates.edges import apply_edges
 from taipan.templates.fill import fill_blocks
@@ -62,7 +63,9 @@ def histogram(
     chosen = apply_edges(config.observables, config.regions, edges)
     fill = plan_filling(config, analysis, shapes, chosen, config.control_plots)
     blocks = stream_dataset(
-        dataset, events, normalisation, pileup, analysis, max(len(models), 1), drop_fold=drop_fold
+        *(dataset, events, normalisation, pileup, analysis, max(len(models), 1)),
+        drop_fold=drop_fold,
+        weight_lists=generator_branches(config, dataset),
     )
     compared = {
         name: FoldScorer(paths, config.features, threads).score for name, paths in others.items()

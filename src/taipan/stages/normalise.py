@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from taipan.atomic import read_json, write_json, write_text
+from taipan.config.model import Config
 from taipan.datasets import Catalogue
 from taipan.normalisation import normalise as scale
 from taipan.normalisation import to_dict
@@ -20,6 +21,7 @@ from taipan.skim.duplicates import (
     refuse_duplicates,
 )
 from taipan.skim.parts import Part, check_branches, skipped_part
+from taipan.skim.weight_means import choose_generator
 from taipan.skipped import Skipped, count_skipped, describe_skipped, luminosity_read
 
 
@@ -62,6 +64,7 @@ def normalise(
     repeats: str | None = None,
     nominal: Sequence[str] = (),
     data: str | None = None,
+    generator: Config | None = None,
 ) -> None:
     """Write ``normalisation.json``, the merged cutflow as JSON and table, and what was skipped.
 
@@ -90,6 +93,9 @@ def normalise(
         same.
     data
         Of alternative datasets: record of what the others skipped, whose luminosity counts.
+    generator
+        Sections `samples` and `systematics`, the latter of generator weights alone; None if there
+        are none.
     """
     if data is not None:
         luminosity = read_json(data)["luminosity"]
@@ -114,6 +120,12 @@ def normalise(
     if duplicates == "fail":
         refuse_duplicates(repeated)
     found, merged = scale(datasets, flows, expected_events, read, lost, parts, repeated)
+    if generator is not None:
+        choose_generator(
+            generator.systematics,
+            {name: sample.datasets for name, sample in generator.samples.items()},
+            {name: item.weight_means for name, item in found.items()},
+        )
     if duplicates == "first":
         merged = {name: count_once(flow, repeated) for name, flow in merged.items()}
     write_json(

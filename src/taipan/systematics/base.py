@@ -112,6 +112,8 @@ class Systematic(Strict, ABC):
     """Templates that it has, `up` and `down`; the first alone is mirrored; none for a yield."""
     fills_events: ClassVar[bool] = True
     """Whether its templates are filled with events; False: made of filled histograms."""
+    has_members: ClassVar[bool] = False
+    """Whether its templates are made of those of several weights of an event."""
     moves_events: ClassVar[bool] = False
     """Whether events move between bins and across cuts."""
     acts_on_events: ClassVar[bool] = False

@@ -26,6 +26,7 @@ from taipan.labels import DATA, NOMINAL, SCORE, is_score
 from taipan.nn.scores import Scorer
 from taipan.systematics.base import WeighedEvents
 from taipan.templates.empty import FillSettings, empty_histogram
+from taipan.templates.members import MemberHistograms
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,8 @@ def fill_blocks(
     Returns
     -------
     observables, control
-        Name → histogram with axes (process, region, variation, observable).
+        Name → histogram with axes (process, region, variation, observable); the former with those
+        of :class:`~taipan.templates.members.MemberHistograms` besides.
 
     Raises
     ------
@@ -79,18 +81,19 @@ def fill_blocks(
         If there is no block, the sum of weights filled differs from that of the events selected,
         or an event is in two regions that may share none.
     """
-    found = None
+    found, members = None, None
     shared = SharedEvents(exclusive_pairs(settings.regions, settings.samples))
     given = others if scorer is None else {SCORE: scorer, **others}
     for events in blocks:
         relevant = [v for v in settings.variations if _concerns(v, events, settings)]
         found = found or _empty(events, settings, [v.name for v in relevant])
+        members = members or MemberHistograms(events, settings)
         filler = _Filler(events, analysis, settings, given, shared)
-        _fill_block(filler, events, analysis, settings, relevant, *found)
-    if found is None:
+        _fill_block(filler, events, analysis, settings, relevant, *found, members)
+    if found is None or members is None:
         raise TaipanError("no events were given, not even an empty block")
     shared.refuse()
-    return found
+    return {**found[0], **members.histograms()}, found[1]
 
 
 def _empty(
@@ -117,12 +120,14 @@ def _fill_block(
     relevant: Sequence[Variation],
     observables: Mapping[str, hist.Hist],
     control: Mapping[str, hist.Hist],
+    members: MemberHistograms,
 ) -> None:
     """Add the events of a block to the histograms."""
     weights = np.ones(len(events.folds)) if events.weights is None else events.weights.nominal
     nominal = filler.locate(events.columns, events.folds, settings.regions)
     filler.shared.add(nominal.regions, nominal.samples)
     filler.fill(observables, nominal, None, weights)
+    members.add(events, nominal, weights)
     # a quantity may be both, with other bins; these figures show all the data
     bins = find_bins(nominal.quantities, nominal.regions, settings.control)
     filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
@@ -168,8 +173,8 @@ def _processes(dataset: str, settings: FillSettings) -> list[str]:
 
 def _concerns(variation: Variation, events: DatasetEvents, settings: FillSettings) -> bool:
     systematic = variation.systematic
-    if not systematic.fills_events:
-        return False  # made of filled histograms (taipan.templates.residual)
+    if not systematic.fills_events or systematic.has_members:
+        return False  # made of filled histograms (taipan.templates.residual and .members)
     if acts_on_estimate(systematic, settings.samples):
         nominal = any(events.name in sample.datasets for sample in settings.samples.values())
         return events.is_data or nominal
