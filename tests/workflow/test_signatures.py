@@ -13,7 +13,7 @@ import pytest
 
 from taipan.config.load import read_config
 from taipan.events.blinding import overlapping_signal
-from taipan.jobs.bind import filled_places
+from taipan.jobs.bind import find_places
 from tests.project import RESULTS, ROOT, SMOKE, Project, copy_project
 
 pytestmark = pytest.mark.workflow
@@ -78,7 +78,7 @@ def test_every_rule_has_what_its_stage_asks_for_and_no_more(copy: Project, overl
     for name, rule in rules.items():
         stage = Path(rule["script"]).stem
         function = getattr(importlib.import_module(f"taipan.stages.{stage}"), stage)
-        places = filled_places(function, name, {**rule, "unrecorded": ["remote", "dask_scheduler"]})
+        places = find_places(function, name, {**rule, "unrecorded": ["remote", "dask_scheduler"]})
         assert places
 
 

@@ -43,6 +43,8 @@ from taipan.config.networks import list_scores
 from taipan.config.sections.observables import Observable
 from taipan.datasets import Catalogue, data_datasets
 from taipan.errors import TaipanError
+from taipan.estimates.base import FREE_YIELD
+from taipan.estimates.registry import add_divided
 from taipan.labels import SCORE
 from taipan.suggestions import unknown
 
@@ -128,6 +130,8 @@ def _check_names(config: Config) -> Problems:
             yield f"{path}: '{name}' is already the fit parameter of {used[name]}"
         if name.startswith("staterror_"):
             yield f"{path}: '{name}': names with staterror_ belong to the statistical parameters"
+        if name.startswith(FREE_YIELD):
+            yield f"{path}: '{name}': names with {FREE_YIELD} belong to the counts of an estimate"
         used.setdefault(name, path)
 
 
@@ -232,11 +236,21 @@ def _check_estimates(config: Config, analysis: Analysis) -> Problems:
             f"samples.{name}.estimate: sample '{estimated[0]}' is estimated from data, too; each "
             "is all of data minus simulation, which would count twice (one sample at most)"
         )
+    try:
+        add_divided(config.regions, config.samples)
+    except TaipanError as error:
+        yield f"samples.{estimated[0]}.cross_checks: {error}"
     for name, sample in config.samples.items():
         if sample.estimate is not None:
             yield from sample.estimate.check(f"samples.{name}.estimate", config)
-            for key, quantity in sample.estimate.quantities.items():
-                yield from check_measured(f"samples.{name}.estimate.{key}", quantity, analysis)
+        methods = {f"cross_checks.{other}": item for other, item in sample.cross_checks.items()}
+        for key, method in methods.items():
+            yield from method.check(f"samples.{name}.{key}", config)
+        if sample.estimate is not None:
+            methods["estimate"] = sample.estimate
+        for key, method in methods.items():
+            for part, quantity in method.quantities.items():
+                yield from check_measured(f"samples.{name}.{key}.{part}", quantity, analysis)
 
 
 def _check_features(config: Config, analysis: Analysis) -> Problems:

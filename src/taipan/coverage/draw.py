@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
-from taipan.coverage.truth import Truth
+from taipan.coverage.truth import Truth, draw_factors
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, add_divided, filled_places
 from taipan.events.corrections import EventCorrection
@@ -118,11 +118,14 @@ class SourceData:
         Systematic that acts on them → fitted region → the same under it.
     estimate
         How, and the factor of each region.
+    fixed
+        Region → true yields of the sample, where the fit counts it in further regions.
     """
 
     data: Mapping[str, Array]
     varied: Mapping[str, Mapping[str, Array]]
     estimate: MeasuredEstimate | None
+    fixed: Mapping[str, Array] = field(default_factory=dict)
 
     def draw(
         self, region: str, pulls: Mapping[str, float], rng: np.random.Generator | None
@@ -245,12 +248,14 @@ class Universe:
                 if belongs_to(self.config.samples[part.sample], region, self.config.regions):
                     found[region] += yields
                 subtracted[region] += in_source
+        for region, values in source_data.fixed.items():
+            found[region] += values
         estimate = source_data.estimate
-        if estimate is None:
+        if estimate is None or source_data.fixed:
             return found
         for region in self._sources:
             data = source_data.draw(region, truth.pulls, rng)
-            for i, (of_data, of_simulated) in enumerate(_draw_factors(estimate, region, truth)):
+            for i, (of_data, of_simulated) in enumerate(draw_factors(estimate, region, truth)):
                 found[region] += of_data * data[i] - of_simulated * subtracted[region][i]
         return found
 
@@ -377,21 +382,6 @@ def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:
             near |= universe.selected(part, truth)
         kept.append(part.take(np.flatnonzero(near)))
     return kept
-
-
-def _draw_factors(
-    estimate: MeasuredEstimate, region: str, truth: Truth
-) -> list[tuple[float, float]]:
-    """Give the true factors of what a region's estimate is made of: of data, of simulation."""
-    found = []
-    for part in estimate.parts(region):
-        factors = np.full(2, part.factor)
-        for name, change in part.changes.items():
-            pull = truth.factors.get(name, 0.0)
-            for i, (up, down) in enumerate((change.data, change.simulated)):
-                factors[i] *= up**pull if pull >= 0.0 else down ** (-pull)
-        found.append((float(factors[0]), float(factors[1])))
-    return found
 
 
 def _is_mirrored(systematic: Systematic) -> bool:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from taipan.config.sections.regions import Region
 
 Array = NDArray[Any]
+FREE_YIELD = "free_yield_"
+"""Beginning of the names of parameters of free yields."""
 
 
 def name_division(region: str, number: int) -> str:
@@ -38,6 +40,11 @@ def name_division(region: str, number: int) -> str:
 def is_divided(name: str) -> bool:
     """Tell whether what is filled is a part of a region."""
     return name.endswith("]")
+
+
+def name_yield(region: str) -> str:
+    """Name the parameter of the free yields of a sample in a region that counts it."""
+    return f"{FREE_YIELD}{region}"
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,27 @@ class EstimatePart:
     place: str
     factor: float
     changes: Mapping[str, FactorChange]
+
+
+@dataclass(frozen=True)
+class CountedPlane:
+    """Regions that are fitted together with the one in which a sample is estimated.
+
+    Bin by bin, as many events of the sample as are free in `source` are expected in the region,
+    times a free ratio; the ratio is that of `numerator` to `denominator`.
+
+    Attributes
+    ----------
+    source, numerator, denominator
+        Regions whose counts enter the fit: binned as the region, and in a single bin.
+    ratio
+        Parameter of the fit: the ratio over the measured one.
+    """
+
+    source: str
+    numerator: str
+    denominator: str
+    ratio: str
 
 
 class Estimate(Strict, ABC):
@@ -174,6 +202,11 @@ class Estimate(Strict, ABC):
         size = self.relative_uncertainty(record, region)
         changes = {self.parameter(region): FactorChange.of_size(size)}
         return (EstimatePart(self.sources[region], self.factor(record, region), changes),)
+
+    @property
+    def counted(self) -> Mapping[str, CountedPlane]:
+        """Region → what is fitted together with it; none by default."""
+        return {}
 
     @property
     def independent(self) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from taipan.errors import TaipanError
-from taipan.estimates.base import Estimate, EstimatePart
+from taipan.estimates.base import CountedPlane, Estimate, EstimatePart
 from taipan.rooms import import_room
 
 if TYPE_CHECKING:
@@ -138,10 +138,48 @@ def filled_places(samples: Mapping[str, Sample]) -> Mapping[str, tuple[str, ...]
     return {} if found is None else {name: found[1].filled_in(name) for name in found[1].sources}
 
 
-def add_divided(regions: Mapping[str, Region], samples: Mapping[str, Sample]) -> dict[str, Region]:
-    """Add the parts of regions that are filled for an estimate to the regions."""
+def counted_planes(samples: Mapping[str, Sample]) -> Mapping[str, CountedPlane]:
+    """Give region → regions whose counts are fitted together with it; maybe none."""
     found = find_estimate(samples)
-    return {**regions, **({} if found is None else found[1].divide(regions))}
+    return {} if found is None else found[1].counted
+
+
+def list_cross_checks(samples: Mapping[str, Sample]) -> dict[str, Estimate]:
+    """Give name → other method of the sample that is estimated from data."""
+    return {name: item for sample in samples.values() for name, item in sample.cross_checks.items()}
+
+
+def read_cross_checks(
+    samples: Mapping[str, Sample], record: Mapping[str, Any] | None
+) -> dict[str, MeasuredEstimate]:
+    """Put the other estimates of a sample and their records together, by name."""
+    found = find_estimate(samples)
+    records = (record or {}).get("cross_checks", {})
+    methods = list_cross_checks(samples)
+    if found is None:
+        return {}
+    return {name: MeasuredEstimate(found[0], methods[name], item) for name, item in records.items()}
+
+
+def add_divided(regions: Mapping[str, Region], samples: Mapping[str, Sample]) -> dict[str, Region]:
+    """Add the parts of regions that are filled for an estimate to the regions.
+
+    Raises
+    ------
+    TaipanError
+        If two estimates divide a region in different ways.
+    """
+    found = find_estimate(samples)
+    methods = [] if found is None else [found[1], *list_cross_checks(samples).values()]
+    filled = dict(regions)
+    for method in methods:
+        for name, part in method.divide(regions).items():
+            if filled.setdefault(name, part).cut != part.cut:
+                raise TaipanError(
+                    f"two estimates divide the region '{name.partition('[')[0]}' into other bins; "
+                    "give them the same binning, or a region each"
+                )
+    return filled
 
 
 def read_estimate(

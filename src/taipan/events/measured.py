@@ -28,6 +28,8 @@ class EstimateSums:
         What is estimated, and how.
     samples, regions
         Definitions.
+    cross_check
+        Name of the cross-check that it is; empty for the estimate itself.
     """
 
     def __init__(
@@ -36,8 +38,11 @@ class EstimateSums:
         method: Estimate,
         samples: Mapping[str, Sample],
         regions: Mapping[str, Region],
+        cross_check: str = "",
     ) -> None:
         self.sample, self.method, self.samples = sample, method, samples
+        key = f"cross_checks.{cross_check}" if cross_check else "estimate"
+        self._path = f"samples.{sample}.{key}"
         filled = {**regions, **method.divide(regions)}
         self._regions = {name: filled[name] for name in method.measured_in}
         self._totals = {name: np.zeros(2) for name in self._regions}
@@ -66,6 +71,6 @@ class EstimateSums:
         try:
             record = self.method.measure(yields, self._simulated)
         except TaipanError as error:
-            lines = (f"samples.{self.sample}.estimate: {line}" for line in str(error).splitlines())
+            lines = (f"{self._path}: {line}" for line in str(error).splitlines())
             raise TaipanError("\n".join(lines)) from error
         return MeasuredEstimate(self.sample, self.method, record)

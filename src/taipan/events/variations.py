@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.estimates.registry import filled_places
+from taipan.estimates.registry import counted_planes, filled_places
 from taipan.systematics.base import Systematic
 
 DIRECTIONS = {"up": 1.0, "down": -1.0}
@@ -69,6 +69,8 @@ def varied_regions(
     sources = filled_places(samples)
     fitted = [name for name, item in regions.items() if item.role != "estimate"]
     feeding = {place for name in fitted for place in sources.get(name, ())}
+    for plane in counted_planes(samples).values():
+        feeding |= {plane.numerator, plane.denominator}
     return {name: item for name, item in regions.items() if name in fitted or name in feeding}
 
 

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from taipan.config.model import Config
 from taipan.estimates.base import FactorChange
-from taipan.estimates.registry import MeasuredEstimate
+from taipan.estimates.registry import MeasuredEstimate, filled_places
+from taipan.events.variations import with_sources
+from taipan.likelihood.counted import FreeYields
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields
 from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change
@@ -51,6 +53,8 @@ class Builder:
         What was smoothed and pruned.
     warnings
         What a reader of the result should know.
+    free
+        Parameters that multiply free yields of an estimated sample.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class Builder:
         self.warnings: list[str] = []
         self.changes: dict[str, float] = {}
         self.treatment = TreatmentRecord()
+        self._places = filled_places(config.samples)
+        self.free: dict[str, None] = {}
         self._met: set[str] = set()
         self._sample_changes: dict[tuple[str, str], float] = {}
 
@@ -94,9 +100,27 @@ class Builder:
                 modifiers += self._rates(name, name, region.region)
                 modifiers += self._varied(name, region, counts)
             samples.append(self._sample(name, name, region.region, data, modifiers))
+        if region.free is not None:
+            samples.append(self._free_sample(region.free, region))
         if self.estimate is not None and region.estimated in region.nominal:
             samples += list(self._partners(region, self.estimate))
         return {"name": region.region, "samples": samples}
+
+    def _free_sample(self, free: FreeYields, region: RegionTemplates) -> dict[str, Any]:
+        """Give a sample whose yields the fit finds; the counts of its regions constrain them."""
+        kinds = {free.per_bin: "shapefactor"} if free.per_bin else {}
+        kinds |= dict.fromkeys(free.scales, "normfactor")
+        modifiers: list[Modifier] = [
+            {"name": name, "type": kind, "data": None} for name, kind in kinds.items()
+        ]
+        self.free.update(dict.fromkeys(free.scales))
+        for name, size in (free.constrained or {}).items():
+            self._note_change(name, size)
+            self.treatment.parameters[name] = name
+            modifiers.append(self._normsys(name, free.sample, region.region, 1 + size, 1 - size))
+        if free.is_result:
+            modifiers += self._rates(free.sample, free.sample, region.region)
+        return {"name": free.sample, "data": plain(free.values), "modifiers": modifiers}
 
     def _partners(
         self, region: RegionTemplates, estimate: MeasuredEstimate
@@ -328,7 +352,7 @@ class Builder:
 
     def _acting(self, region: str) -> Iterable[tuple[str, Systematic]]:
         for name, systematic in self.config.systematics.items():
-            if acts_in(systematic, region):
+            if acts_in(with_sources(systematic, self._places), region):
                 yield name, systematic
 
     def _normsys(self, name: str, sample: str, region: str, up: float, down: float) -> Modifier:

@@ -23,6 +23,7 @@ from taipan.events.expected import EXPECTED_DATA
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder, plain
+from taipan.likelihood.planes import add_planes
 from taipan.likelihood.table import Table, read_table
 from taipan.likelihood.templates import RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
@@ -84,7 +85,9 @@ def build_workspace(
     _check_names(config)
     estimate = read_estimate(config.samples, transfer)
     own = _read_own(config, observable, others or {})
-    regions = collect_regions(read_table(templates, observable), config, estimate, own=own)
+    table = read_table(templates, observable)
+    regions = collect_regions(table, config, estimate, own=own)
+    regions = add_planes(regions, table, own, config, estimate)
     builder = Builder(config, estimate, prune=True)
     workspace = _workspace(builder, regions)
     builder.check_everything_acts()
@@ -173,11 +176,13 @@ def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str
         **dict.fromkeys(config.fit.pois, config.fit.poi_range),
         **dict.fromkeys(config.fit.free_normalisations, FREE_RANGE),
     }
+    channels = [builder.channel(region) for region in regions]
+    bounds |= dict.fromkeys(builder.free, FREE_RANGE)
     parameters = [
         {"name": name, "bounds": [list(limits)], "inits": [1.0]} for name, limits in bounds.items()
     ]
     return {
-        "channels": [builder.channel(region) for region in regions],
+        "channels": channels,
         "observations": [
             {"name": region.region, "data": _observation(region, config, blinded)}
             for region in regions

@@ -7,7 +7,7 @@ import logging
 from taipan.analysis_selection import load_analysis
 from taipan.atomic import write_json
 from taipan.config.model import Config
-from taipan.estimates.registry import find_estimate
+from taipan.estimates.registry import find_estimate, list_cross_checks
 from taipan.events.expected import SampleSums, check_samples
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.measured import EstimateSums
@@ -35,12 +35,18 @@ def measure_transfer_factor(
     """
     found, analysis = find_estimate(config.samples), load_analysis(config.folder, config.quantities)
     measured = None if found is None else EstimateSums(*found, config.samples, config.regions)
+    others = {
+        name: EstimateSums(found[0], method, config.samples, config.regions, name)
+        for name, method in list_cross_checks(config.samples).items()
+        if found is not None
+    }
     sums = SampleSums(config.samples, config.regions)
     for dataset in skimmed.open(analysis, folds=2):
         quantities = analysis.compute(dataset.columns)
         sums.add(dataset, quantities)
-        if measured is not None:
-            measured.add(dataset, quantities)
+        for item in (measured, *others.values()):
+            if item is not None:
+                item.add(dataset, quantities)
     for line in check_samples(sums):
         logger.warning("%s", line)
     if measured is None:
@@ -51,7 +57,9 @@ def measure_transfer_factor(
         factor = estimate.factor(region)
         sigma = factor * estimate.relative_uncertainty(region)
         logger.info("%s in %s: factor %.3f ± %.3f", estimate.sample, region, factor, sigma)
-    write_json(transfer_factor, estimate.record)
+    records = {name: dict(item.measure().record) for name, item in others.items()}
+    more = {"cross_checks": records} if records else {}
+    write_json(transfer_factor, {**estimate.record, **more})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 from taipan.clean_text import escape_markdown
 from taipan.estimates.registry import true_factors
+from taipan.summary.cross_checks import tabulate_cross_checks
 
 _ABSENT = "–"
 _MIN_DECIMALS = 2
@@ -47,6 +48,10 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *_yields(summary)]
+    if "cross_checks" in summary:
+        text = tabulate_cross_checks(summary["cross_checks"], format_measurement, format_table)
+        sample = summary["cross_checks"]["sample"]
+        parts += [f"## Estimates of {sample}", "Used, and cross-checks; before the fit.", text]
     parts += ["## Gates", *_gates(summary["gates"]), "## Warnings", _list(summary["warnings"])]
     parts += ["## Time", _seconds(summary["seconds"])]
     parts.append(f"Hash of the result (everything but the times): `{summary['result_sha256']}`")
@@ -318,7 +323,7 @@ def _truth(summary: Mapping[str, Any]) -> str:
     rows = [[f"signal strength {_poi(summary)}", f"{truth['mu']:g}", beside]]
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
-        if factor is None or key not in truth or "value" not in factor:
+        if factor is None or key not in truth or "stat" not in factor:
             continue
         pull = _pull(factor["value"] - truth[key], factor["stat"])
         measured = format_measurement(factor["value"], factor["stat"])

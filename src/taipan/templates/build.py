@@ -12,7 +12,13 @@ from taipan.analysis import Analysis
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.region_bins import own_histograms
-from taipan.estimates.registry import MeasuredEstimate, add_divided, filled_places
+from taipan.estimates.registry import (
+    MeasuredEstimate,
+    add_divided,
+    counted_planes,
+    filled_places,
+    list_cross_checks,
+)
 from taipan.events.corrections import read_corrections
 from taipan.events.variations import Variation, template_variations
 from taipan.labels import DATA, NOMINAL
@@ -55,7 +61,13 @@ def plan_filling(
 
 def _filled_places(config: Config, observables: Mapping[str, Observable]) -> dict[str, set[str]]:
     """Give the only regions in which a histogram with bins of one region is needed."""
-    sources = filled_places(config.samples)
+    sources = dict(filled_places(config.samples))
+    for method in list_cross_checks(config.samples).values():
+        for place in method.sources:
+            sources[place] = (*sources.get(place, ()), *method.filled_in(place))
+    for region, plane in counted_planes(config.samples).items():
+        more = (plane.numerator, plane.denominator)
+        sources[region] = (*sources.get(region, ()), *more)
     control = {
         item.measured_in for item in config.systematics.values() if item.measured_in is not None
     }
