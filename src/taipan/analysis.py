@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from taipan.columns.event_block import EventBlock, Lists
+from taipan.columns.stored import StoredObjects
 
 Columns = Mapping[str, NDArray[Any]]
 """Event columns: scalars have shape (n,), objects (n, m) padded with NaN (numbers) at the end."""
@@ -151,6 +152,42 @@ Alternatives = Mapping[str, Sequence[Alternative]]
 """Branch of the analysis → where else it may come from, best first."""
 
 
+class AppliedCorrections(Protocol):
+    """Corrections of the nominal, bound to the quantities and objects of an analysis."""
+
+    def correct_objects(self, columns: Columns, *, is_data: bool) -> Columns:
+        """Give the stored columns with the energies of objects corrected."""
+
+    def shift(self, name: str, columns: Columns, pull: float) -> Columns:
+        """Give corrected columns with one correction of objects moved by `pull` σ."""
+
+    def weigh(self, dataset: str, columns: Columns, quantities: Columns) -> Columns:
+        """Give the factor of each correction of weights, shape (n,) each."""
+
+    @property
+    def weighted(self) -> Sequence[str]:
+        """Names of the corrections of weights."""
+
+    @property
+    def quantities(self) -> Sequence[str]:
+        """Quantities that factors depend on."""
+
+    def weigh_again(
+        self,
+        dataset: str,
+        columns: Columns,
+        quantities: Columns,
+        before: tuple[Columns, Columns],
+        unchanged: frozenset[str],
+    ) -> Columns:
+        """Give the factors after a shift, with those and the quantities before it."""
+
+    def vary(
+        self, name: str, dataset: str, columns: Columns, quantities: Columns, pull: float
+    ) -> NDArray[Any]:
+        """Give the factor of one correction at `pull` σ, shape (n,)."""
+
+
 @dataclass(frozen=True)
 class Analysis:
     """Definitions of an analysis.
@@ -197,6 +234,10 @@ class Analysis:
     event_numbers
         Branches of `branches` that number an event: run, luminosity block and event. Where one of
         them is not read, an event is known by its `event_hash`.
+    objects
+        How the objects of stored events are selected; None where nobody said.
+    corrections
+        Corrections of the nominal simulation, which every reader of events applies; None for none.
     fingerprint
         Further branches with one value an event, which two simulated events with the same numbers
         do not share: the jobs of a production may number their events alike.
@@ -223,3 +264,5 @@ class Analysis:
     parts: tuple[frozenset[str], ...] = ()
     event_numbers: tuple[str, ...] = ("run", "luminosityBlock", "event")
     fingerprint: tuple[str, ...] = ()
+    objects: StoredObjects | None = None
+    corrections: AppliedCorrections | None = None

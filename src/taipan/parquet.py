@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,6 +39,27 @@ def read_parquet(path: Path | str, columns: Sequence[str] | None = None) -> pa.T
             table: pa.Table = file.read(columns=None if columns is None else list(columns))
             table.validate(full=True)
             return table
+    except (OSError, OverflowError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TaipanError(f"{path} is not a readable Parquet file: {reason}") from error
+
+
+def read_groups(path: Path | str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Read columns of a Parquet file a row group at a time, the others as :func:`read_parquet`.
+
+    Yields
+    ------
+    pa.Table
+        Of each row group; one without rows if there is none.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            _refuse_inflated(path, file.metadata, columns)
+            groups = [[group] for group in range(file.num_row_groups)] or [[]]
+            for group in groups:
+                table: pa.Table = file.read_row_groups(group, columns=list(columns))
+                table.validate(full=True)
+                yield table
     except (OSError, OverflowError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TaipanError(f"{path} is not a readable Parquet file: {reason}") from error

@@ -20,6 +20,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "scale_weights": {},
     "pdf_weights": {},
     "shower_weights": {"vary": "isr"},
+    "corrected_weight": {"correction": "muon_id"},
+    "corrected_objects": {"correction": "jes"},
 }
 
 

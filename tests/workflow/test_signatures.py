@@ -15,6 +15,7 @@ from taipan.config.load import read_config
 from taipan.events.blinding import overlapping_signal
 from taipan.jobs.bind import find_places
 from tests.project import RESULTS, ROOT, SMOKE, Project, copy_project
+from tests.unit.test_circles import SOURCE, read_imports
 
 pytestmark = pytest.mark.workflow
 
@@ -31,6 +32,9 @@ with open("rules.json", "w", encoding="utf-8") as handle:
                 "output": list(one.output.keys()),
                 "params": list(one.params.keys()),
                 "wildcards": sorted(one.wildcard_names),
+                "config": sorted(found)
+                if isinstance(found := one.params.get("config"), dict)
+                else None,
             }
             for one in workflow.rules
             if one.script
@@ -49,6 +53,10 @@ RUNS = {
     "generator weights": "systematics: {scales: {kind: scale_weights, samples: [ggH, qqH]}}",
     "two networks": "networks: {plain: {}, other: {l2: 0.1}}\ntuning: {enabled: true}",
     "two networks, binned": "networks: {a: {}, b: {}}\ntemplates: {binning: {method: merge}}",
+    "corrections": (
+        "corrections: {top: {file: config/analyses/htautau/corrections/htautau.json, "
+        "correction: top_pt, inputs: {pt: jpt_1}, samples: [TT]}}"
+    ),
     "binned, tuned": "templates: {binning: {method: merge}}\ntuning: {enabled: true}",
 }
 
@@ -68,6 +76,31 @@ def list_rules(project: Project, overlay: str) -> dict[str, Any]:
     project.snakemake("--list-rules", config=config)
     rules: dict[str, Any] = json.loads((project.path / "rules.json").read_text(encoding="utf-8"))
     return rules
+
+
+def reached(imports: dict[str, set[str]], start: str) -> set[str]:
+    """Modules that a module imports, and those that they import."""
+    found, left = {start}, [start]
+    while left:
+        new = imports.get(left.pop(), set()) - found
+        found |= new
+        left += new
+    return found
+
+
+def test_every_stage_that_reads_events_is_told_of_their_corrections(copy: Project) -> None:
+    """A slice without the section has no corrections, so none may be without it by mistake."""
+    imports = read_imports(SOURCE)
+    rules = list_rules(copy, RUNS["corrections"])
+    assert "list_corrections" in rules
+    reading = {
+        name
+        for name, rule in rules.items()
+        if "taipan.events.opening" in reached(imports, f"taipan.stages.{Path(rule['script']).stem}")
+        and rule["config"] is not None
+    }
+    assert reading > {"histogram", "check_decorrelation", "measure_pileup", "measure_shapes"}
+    assert [name for name in reading if "corrections" not in rules[name]["config"]] == []
 
 
 @pytest.mark.parametrize("overlay", RUNS.values(), ids=RUNS)

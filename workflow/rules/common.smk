@@ -263,6 +263,7 @@ CONTROL = f"{OUT}/templates/control.zip"
 DECORRELATION = f"{OUT}/decorrelation/decorrelation.json"
 RESIDUALS = f"{OUT}/templates/residuals.json"
 YIELDS = f"{OUT}/yields.csv"
+CLOSURE = [f"{OUT}/corrections/closure.json", f"{OUT}/corrections/closure.csv"]
 SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md"]
 
 

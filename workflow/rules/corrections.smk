@@ -6,6 +6,7 @@ rule measure_pileup:
     input:
         events=nominal_events(),
         normalisation=NORMALISATION,
+        after=nominal_correction_files(),
     output:
         pileup=PILEUP,
     log:
@@ -14,7 +15,11 @@ rule measure_pileup:
         benchmark_file("measure_pileup")
     params:
         events=nominal_by_dataset(),
-        config=slice_config(CONFIG, "folder", "pileup"),
+        config={
+            **(definitions() if CONFIG.corrections else {}),
+            **corrections_slice(),
+            **slice_config(CONFIG, "folder", "quantities", "pileup"),
+        },
     script:
         "../../scripts/measure_pileup.py"
 
@@ -33,7 +38,11 @@ rule measure_transfer_factor:
         benchmark_file("measure_transfer_factor")
     params:
         events=nominal_by_dataset(),
-        config={**definitions(), **slice_config(CONFIG, "folder", "quantities")},
+        config={
+            **definitions(),
+            **corrections_slice(),
+            **slice_config(CONFIG, "folder", "quantities"),
+        },
     script:
         "../../scripts/measure_transfer_factor.py"
 
@@ -55,7 +64,43 @@ rule measure_shapes:
         events=nominal_by_dataset(),
         config={
             **definitions(),
+            **corrections_slice(),
             **slice_config(CONFIG, "folder", "quantities", "weights"),
         },
     script:
         "../../scripts/measure_shapes.py"
+
+
+if CONFIG.corrections:
+
+    rule list_corrections:
+        """List the simulation before and after each correction of the nominal."""
+        input:
+            events=simulated_events(),
+            normalisation=NORMALISATION,
+            pileup=PILEUP,
+            after=nominal_correction_files(),
+        output:
+            record=CLOSURE[0],
+            table=report(
+                CLOSURE[1],
+                caption="../report/closure.rst",
+                category="Corrections",
+                labels={"Figure": "table"},
+            ),
+        log:
+            log_file("list_corrections"),
+        benchmark:
+            benchmark_file("list_corrections")
+        params:
+            events=simulated_by_dataset(),
+            envelope=derive_envelope(
+                CONFIG.skim.envelope, ANALYSIS.shifts, CONFIG.systematics.values()
+            ),
+            config={
+                **definitions(),
+                **corrections_slice(),
+                **slice_config(CONFIG, "folder", "quantities"),
+            },
+        script:
+            "../../scripts/list_corrections.py"

@@ -18,6 +18,8 @@ def summary_inputs():
     files["cross_checks"] = CROSS_CHECKS
     if IS_SIMULATED:
         files["truth"] = TRUTH
+    if CONFIG.corrections:
+        files["corrections"] = CLOSURE[0]
     if COMPARED and CONFIG.decorrelation.enabled:
         files["judgement"] = DECORRELATION
     return files
@@ -72,6 +74,7 @@ def final_outputs():
         *SUMMARY,
         f"{OUT}/workspace.json",
         YIELDS,
+        *(CLOSURE if CONFIG.corrections else []),
         *(f"{OUT}/fit/{name}.json" for name in OBSERVABLES),
         *MODELS,
         *other_models(),

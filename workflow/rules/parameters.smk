@@ -174,10 +174,33 @@ def dataset_normalisation(wildcards):
     return NORMALISATION_ALTERNATIVES if is_alternative else NORMALISATION
 
 
+# What is done to the uncertainty of a correction after it is filled.
+NOT_APPLIED = {"source", "group", "smooth", "prune", "decorrelate"}
+
+
+def corrections_slice(*, varied=False):
+    """Corrections of the nominal, and of jobs that fill or draw variations their uncertainty."""
+    chosen = {
+        name: item if varied else item.without_uncertainty()
+        for name, item in CONFIG.corrections.items()
+    }
+    return {
+        "corrections": {
+            name: item.model_dump(mode="json", exclude=NOT_APPLIED)
+            for name, item in chosen.items()
+            if item is not None
+        }
+    }
+
+
 def training_slice(*more):
     """Configuration that decides which events are trained on, and how."""
     keys = ("folder", "quantities", "features", "categorical", "training")
-    values = {**definitions(), **slice_config(CONFIG, *keys, *more)}
+    values = {
+        **definitions(),
+        **corrections_slice(),
+        **slice_config(CONFIG, *keys, *more),
+    }
     # of the gate, training depends on the conditions alone
     conditions = CONFIG.overtraining.model_dump(mode="json", include={"conditions"})
     return {"overtraining": conditions, **values}
@@ -267,7 +290,11 @@ def judge_slice():
         "observables",
         "decorrelation",
     )
-    values = {**definitions(), **slice_config(CONFIG, *keys)}
+    values = {
+        **definitions(),
+        **corrections_slice(),
+        **slice_config(CONFIG, *keys),
+    }
     for key in ("enabled", "compare"):
         del values["decorrelation"][key]
     hidden = overlapping_signal(CONFIG.regions)
@@ -290,14 +317,20 @@ def without_residuals(values):
 
 def filling_slice():
     """Configuration of the histograms; control residuals are made of those."""
-    return without_residuals(
-        template_slice("folder", "quantities", "features", "weights")
-    )
+    values = template_slice("folder", "quantities", "features", "weights")
+    return without_residuals({**values, **corrections_slice(varied=True)})
+
+
+def nominal_correction_files():
+    """Files of the corrections of the nominal."""
+    files = [path for item in CONFIG.corrections.values() for path in item.paths]
+    return [local(path) for path in dict.fromkeys(files)]
 
 
 def correction_files():
     """Files of event weights; of the project, wherever the results are stored."""
-    return [local(weight.file) for weight in CONFIG.weights.values() if weight.file]
+    weights = [local(weight.file) for weight in CONFIG.weights.values() if weight.file]
+    return [*weights, *nominal_correction_files()]
 
 
 def chosen_edges():
@@ -317,9 +350,9 @@ def binning_slice():
     Generator weights are left out, too: their members are filled in blocks.
     """
     keys = ("folder", "quantities", "features", "weights", "systematics", "observables")
-    return without_members(
-        without_residuals({**fit_slice(), **slice_config(CONFIG, *keys)})
-    )
+    values = {**fit_slice(), **slice_config(CONFIG, *keys)}
+    filled = without_members(without_residuals(values))
+    return {**filled, **corrections_slice(varied=True)}
 
 
 def without_members(values):
@@ -370,6 +403,7 @@ def coverage_slice():
     """Configuration of the pseudo-experiments."""
     return {
         **definitions(),
+        **corrections_slice(varied=True),
         **slice_config(
             CONFIG,
             "folder",
@@ -400,6 +434,7 @@ def scan_slice():
     values = {
         **without_members(fit_slice()),
         **training_slice("observables", "weights"),
+        **corrections_slice(varied=True),
         "decorrelation": judge_slice()["decorrelation"],
     }
     values["training"]["adversary"] = CONFIG.training.adversary.model_dump(

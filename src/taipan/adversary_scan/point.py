@@ -16,12 +16,12 @@ import numpy as np
 
 from taipan import metrics
 from taipan.analysis import Analysis
-from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.decorrelation import CheckSettings, judge_decorrelation
 from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.load import DatasetEvents
+from taipan.events.opening import open_analysis
 from taipan.events.variations import Variation, template_variations
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
@@ -95,7 +95,7 @@ def measure_point(
         If the training diverges, or no model can be built from the templates.
     """
     settings = _at_strength(settings, strength)
-    analysis = load_analysis(settings.folder, settings.quantities)
+    analysis = open_analysis(settings)
     datasets = files.training.inputs.skimmed.open(analysis, settings.training.folds)
     transfer = read_json(files.training.inputs.transfer_factor)
     estimate = read_estimate(settings.samples, transfer)

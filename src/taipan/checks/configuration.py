@@ -14,6 +14,7 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.checks.adversary import check_adversary
+from taipan.checks.corrections import check_corrections
 from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fittable_regions
@@ -95,6 +96,7 @@ def check_config(
         *_check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
         *check_weight_definitions(config, analysis),
+        *check_corrections(config, analysis),
         *_check_binning(config),
         *check_fit(config),
         *check_skim(config, catalogue),

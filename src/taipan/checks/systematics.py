@@ -19,6 +19,8 @@ def check_systematics(config: Config, catalogue: Catalogue, analysis: Analysis) 
 
     target = Target(config, catalogue, analysis, check_region)
     for name, systematic in config.systematics.items():
+        if systematic.made_of_correction:
+            continue  # checked where its correction stands
         path = f"systematics.{name}"
         yield from _check_targets(path, systematic, config)
         yield from systematic.check(path, target)

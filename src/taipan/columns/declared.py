@@ -12,12 +12,13 @@ import awkward as ak
 from taipan.analysis import Alternative, Alternatives, Analysis, Column, Quantity, Shift
 from taipan.columns.compute import Computation, Step
 from taipan.columns.events import Events
-from taipan.columns.fields import SINGLE, Field, describe_field, nearest_known
+from taipan.columns.fields import SINGLE, Field, describe_field, is_generated, nearest_known
 from taipan.columns.keep import FlatReader, Keeper, preselect
 from taipan.columns.new_fields import NewField
 from taipan.columns.recording import Known, RecordingSource, recording
 from taipan.columns.shift_rules import Rule
 from taipan.columns.shifts import Balance
+from taipan.columns.stored import StoredObjects
 from taipan.errors import TaipanError
 
 Function = Callable[..., Any]
@@ -37,6 +38,7 @@ class ObjectRule:
     jets: bool = False
     balance: bool = True
     new: Mapping[str, NewField] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Declared:
     fields: Mapping[str, Field]
     flat_only: Mapping[str, Field]
     reads: tuple[str, ...]
+    kept: tuple[str, ...]
     fingerprint: tuple[str, ...]
     objects: Mapping[str, ObjectRule]
     quantities: tuple[QuantityRule, ...]
@@ -102,8 +105,11 @@ class Declared:
         columns = tuple(self._column(name) for name in stored)
         made = {*_MADE, *self.known} - set(self.fields)
         kept = [name for name in stored if name not in made]
-        read = list(dict.fromkeys((*kept, *self.reads, *skim[True])))
-        generated = tuple(name for name in skim[False] if name not in read)
+        of_generator = tuple(name for name in kept if is_generated(name))
+        of_all = (*kept, *self.reads, *skim[True])
+        read = [name for name in dict.fromkeys(of_all) if name not in of_generator]
+        of_simulation = dict.fromkeys((*skim[False], *of_generator))
+        generated = tuple(name for name in of_simulation if name not in read)
         keeper = Keeper(
             selectors=self.selectors,
             new={name: rule.new for name, rule in self.objects.items()},
@@ -132,6 +138,14 @@ class Declared:
                 )
                 for name, rule in self.shifts.items()
             },
+            objects=StoredObjects(
+                self.selectors,
+                {column.name: column.dtype for column in columns},
+                balance,
+                keeper.loosened,
+                frozenset(column.name for column in columns if column.jagged),
+                self._record_objects(stored),
+            ),
             preselect=partial(preselect, self.trigger),
             select=keeper,
             compute=computation.compute,
@@ -164,11 +178,21 @@ class Declared:
                 for name, mask in self.cuts(events).items():
                     self._check_shape("cuts", f"'{name}'", mask)
             for collection, rule in self.objects.items():
-                objects = getattr(events, collection)
+                getattr(events, collection)
                 for new in rule.new.values():
                     if not (is_data and new.simulation):
-                        new.function(objects)
+                        new.make(events, collection)
         return tuple(name for name in seen if name not in self.known or name in self.fields)
+
+    def _record_objects(self, stored: Sequence[str]) -> dict[str, frozenset[str]]:
+        """List for each collection the stored columns that its selected objects depend on."""
+        found = {}
+        for collection in self.objects:
+            with recording(self.known) as seen:
+                getattr(Events(RecordingSource(), objects=self.selectors), collection)
+            own = [name for name in stored if is_object(name, collection)]
+            found[collection] = frozenset((*seen, *own, *self.reads)) & frozenset(stored)
+        return found
 
     def _record_quantities(self) -> tuple[list[Step], dict[str, Quantity]]:
         steps: list[Step] = []
@@ -235,10 +259,12 @@ class Declared:
         return tuple(dict.fromkeys((*seen, *identity)))
 
     def _stored(self, steps: Sequence[Step], balance: Balance) -> list[str]:
-        names = dict.fromkeys(_ALWAYS)
+        names = dict.fromkeys((*_ALWAYS, *self.kept))
         names |= dict.fromkeys(name for step in steps for name in step.columns)
         for rule in self.shifts.values():
             names |= dict.fromkeys(rule.columns(balance))
+        for collection, item in self.objects.items():
+            names |= dict.fromkeys(f"{collection}_{name}" for name in item.keep)
         scalars = [name for name in names if not is_object(name)]
         groups = dict.fromkeys(name.partition("_")[0] for name in names if is_object(name))
         return [

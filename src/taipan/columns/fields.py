@@ -19,7 +19,19 @@ class Field(NamedTuple):
 SINGLE = frozenset(
     {
         *("MET", "PuppiMET", "PFMET", "RawMET", "RawPuppiMET", "ChsMET", "CaloMET", "DeepMET"),
-        *("PV", "HLT", "L1", "Flag", "Generator", "Pileup", "GenMET", "LHE", "GenVtx", "BeamSpot"),
+        *(
+            "PV",
+            "HLT",
+            "L1",
+            "Flag",
+            "Generator",
+            "Pileup",
+            "Rho",
+            "GenMET",
+            "LHE",
+            "GenVtx",
+            "BeamSpot",
+        ),
     }
 )
 """Groups of branches with one value an event; all others are lists of objects."""
@@ -33,6 +45,10 @@ EVENT = {
     "PV_npvs": Field("int32", "", "reconstructed primary vertices"),
     "PV_npvsGood": Field("int32", "", "reconstructed primary vertices of good quality"),
     "Pileup_nTrueInt": Field("float32", "", "true mean number of interactions"),
+    **{
+        name: Field("float32", "GeV", "median density of momentum in the event")
+        for name in ("fixedGridRhoFastjetAll", "Rho_fixedGridRhoFastjetAll")
+    },
     **{
         f"{group}_{name}": Field("float32", unit, meaning)
         for group in ("MET", "PuppiMET", "PFMET")
@@ -88,6 +104,9 @@ OBJECT_FIELDS = {
     "jetId": Field("int32", "", "jet identification, a bit mask"),
     "hadronFlavour": Field("int32", "", "flavour by its hadrons: 5 b, 4 c, 0 light"),
     "partonFlavour": Field("int32", "", "flavour by its parton"),
+    "genJetIdx": Field("int32", "", "position of the matched generated jet, -1 for none"),
+    "rawFactor": Field("float32", "", "1 minus the uncorrected over the stored momentum"),
+    "area": Field("float32", "", "area of the jet"),
     "nConstituents": Field("int32", "", "number of constituents"),
     "r9": Field("float32", "", "R9 of the photon"),
     "msoftdrop": Field("float32", "GeV", "soft-drop mass"),
@@ -101,6 +120,18 @@ OBJECT_FIELDS = {
     },
 }
 """Fields of objects, by what follows the collection's name."""
+
+
+GENERATED_FIELDS = frozenset({"hadronFlavour", "partonFlavour", "genPartFlav", "genJetIdx"})
+"""Fields of objects that come from the generator record."""
+GENERATED_GROUPS = frozenset({"Pileup", "Generator", "GenMET", "LHE", "GenVtx"})
+"""Groups of branches of the generator record."""
+
+
+def is_generated(name: str) -> bool:
+    """Tell whether a branch comes from the generator record, which data do not have."""
+    group, _, field = name.partition("_")
+    return group in GENERATED_GROUPS or field in GENERATED_FIELDS
 
 
 def describe_field(name: str, extra: Mapping[str, Field]) -> Field | None:

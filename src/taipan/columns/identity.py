@@ -69,6 +69,27 @@ def hash_columns(columns: Sequence[Array]) -> Array:
     return value
 
 
+def hash_objects(event_hash: Array, *columns: Array) -> Array:
+    """Hash objects of events: the identity of the event with the bits of float32 columns.
+
+    Parameters
+    ----------
+    event_hash
+        Of the event of each object, shape (n,).
+    columns
+        Of the objects, shape (n,), such as directions, which no change of energy moves.
+
+    Returns
+    -------
+    ndarray
+        uint64, shape (n,).
+    """
+    value = event_hash.astype(np.uint64)
+    for column in columns:
+        value = _mix(value ^ column.astype(np.float32).view(np.uint32).astype(np.uint64))
+    return value
+
+
 def assign_folds(event_hash: Array, folds: int) -> Array:
     """Fold of each event: its hash modulo the number of folds, shape (n,), int64."""
     return np.asarray(event_hash % np.uint64(folds)).astype(np.int64)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from taipan.analysis import Column, Columns, SkimColumns, SkimContext
 from taipan.columns.event_block import EventBlock, Lists, Objects
 from taipan.columns.events import INDEX, BlockSource, Events, FlatSource
+from taipan.columns.fields import is_generated
 from taipan.columns.identity import hash_columns, hash_event_numbers
 from taipan.columns.new_fields import NewField
 from taipan.errors import TaipanError
@@ -152,6 +153,9 @@ class Keeper:
                 found[name] = _make(
                     self.new[collection][short], kept, collection, chosen[collection], context
                 )
+            elif column.jagged and context.is_data and is_generated(name):
+                none = np.zeros(len(chosen[collection]), column.dtype)
+                found[name] = Lists(none, chosen[collection].counts)
             elif column.jagged:
                 found[name] = chosen[collection].lists(short)
             elif name == "event_hash":
@@ -170,7 +174,7 @@ def _make(
     """Make a new field of the objects that are kept."""
     if field.simulation and context.is_data:
         return Lists(np.zeros(len(chosen), field.described.dtype), chosen.counts)
-    values = ak.flatten(field.function(getattr(kept, collection)))
+    values = ak.flatten(field.make(kept, collection))
     return Lists(np.asarray(values).astype(field.described.dtype), chosen.counts)
 
 

@@ -38,7 +38,7 @@ from taipan.columns.behaviours import (
 )
 from taipan.columns.declared import Declared, ObjectRule, QuantityRule
 from taipan.columns.fields import Field
-from taipan.columns.new_fields import NewField, matched_to
+from taipan.columns.new_fields import NewField, generated_jet_pt, matched_to
 from taipan.columns.shift_rules import Rule, scale, smear, unclustered
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "NewField",
     "Selection",
     "add_transverse",
+    "generated_jet_pt",
     "make_particles",
     "matched_to",
     "scale",
@@ -75,6 +76,9 @@ class Selection:
     reads
         Branches that are used where no recording sees it: on a condition of the data, or of
         objects of several collections together.
+    keep
+        Branches with one value an event that the skim stores, whether or not a quantity uses them:
+        corrections of objects may. Those of the generator record are 0 in data.
     fingerprint
         Branches that tell apart two simulated events with the same numbers.
     """
@@ -88,6 +92,7 @@ class Selection:
         fields: Mapping[str, Field] | None = None,
         flat_only: Mapping[str, Field] | None = None,
         reads: Sequence[str] = (),
+        keep: Sequence[str] = (),
         fingerprint: Sequence[str] = (),
     ) -> None:
         self._name = name
@@ -96,6 +101,7 @@ class Selection:
         self._fields = dict(fields or {})
         self._flat_only = dict(flat_only or {})
         self._reads = tuple(reads)
+        self._kept = tuple(keep)
         self._fingerprint = tuple(fingerprint)
         self._objects: dict[str, ObjectRule] = {}
         self._quantities: list[QuantityRule] = []
@@ -117,6 +123,7 @@ class Selection:
         balance: bool = True,
         shifts: Mapping[str, Rule] | None = None,
         new: Mapping[str, NewField] | None = None,
+        keep: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
         """Take a function ``events -> objects`` that selects those of a collection.
 
@@ -133,10 +140,14 @@ class Selection:
             Name → how their energy is varied: :func:`scale`, :func:`smear`.
         new
             Name → field made in the skim, of what is not stored.
+        keep
+            Further fields that the skim stores, those of `new` among them: corrections may use
+            them, whether or not a quantity does. Those of the generator record are 0 in data.
         """
 
         def take(function: Function) -> Function:
-            self._objects[collection] = ObjectRule(function, jets, balance, dict(new or {}))
+            made = dict(new or {})
+            self._objects[collection] = ObjectRule(function, jets, balance, made, tuple(keep))
             for name, rule in (shifts or {}).items():
                 self._shifts[name] = rule.of(collection)
             return function
@@ -207,6 +218,7 @@ class Selection:
             fields=self._fields,
             flat_only=self._flat_only,
             reads=self._reads,
+            kept=self._kept,
             fingerprint=self._fingerprint,
             objects=self._objects,
             quantities=tuple(self._quantities),

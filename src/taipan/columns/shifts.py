@@ -173,6 +173,24 @@ def _rescale_jets(columns: Columns, change: Array, balance: Balance) -> Columns:
     return {**columns, **scaled, **_shifted_met(columns, balance.missing, dx, dy)}
 
 
+def rescale(columns: Columns, collection: str, change: Array, balance: Balance) -> Columns:
+    """Multiply pT and mass of each object of a collection by 1 + `change`, shape (n, objects).
+
+    The missing momentum balances it: of jets, those away from other objects.
+    """
+    if collection == balance.jets:
+        return _rescale_jets(columns, change, balance)
+    factor = (1.0 + change).astype(np.float32)
+    names = [f"{collection}_{name}" for name in ("pt", "mass")]
+    scaled = {name: columns[name] * factor for name in names if name in columns}
+    if balance.missing is None or collection not in balance.objects:
+        return {**columns, **scaled}
+    moved = columns[f"{collection}_pt"] * change
+    angle = columns[f"{collection}_phi"]
+    dx, dy = np.nansum(moved * np.cos(angle), axis=1), np.nansum(moved * np.sin(angle), axis=1)
+    return {**columns, **scaled, **_shifted_met(columns, balance.missing, dx, dy)}
+
+
 def scale_unclustered(columns: Columns, size: float, *, balance: Balance) -> Columns:
     """Scale the momentum that belongs to no object or jet; only the missing momentum changes."""
     if size == 0.0 or balance.missing is None:

@@ -17,6 +17,8 @@ from taipan.config.fields import Fields, KeyPath, entries, format_path, format_v
 from taipan.config.merging import merge
 from taipan.config.model import Config, Run
 from taipan.config.networks import complete_networks
+from taipan.config.uncertainties import add_uncertainties
+from taipan.corrections.base import PATH_KEYS
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.limits import refuse_large
@@ -24,6 +26,8 @@ from taipan.limits import refuse_large
 RUN_FILE = Path("config/config.yaml")
 _OF_A_RUN = {"analysis", "skims", "files", "results", "seed"}
 """Keys for which an analysis has no default: what is run, and where its files lie."""
+_FILES = {"weights": ("file",), "corrections": PATH_KEYS}
+"""Section → keys of its entries that hold paths of files."""
 _MOST_VALUES = 1_000_000  # of a file
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 
@@ -167,21 +171,31 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
     complete = complete_networks(merged)
     config = validate_keys(Config, {**complete, "analysis": folder.resolve().name})
-    return config.model_copy(update={"folder": str(folder)})
+    return add_uncertainties(config.model_copy(update={"folder": str(folder)}))
 
 
 def _place_files(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Let the paths of the weights' files, which count from the folder, count as all others."""
-    weights = content.get("weights")
-    if not isinstance(weights, Mapping):
-        return dict(content)
-    placed = {
-        name: {**weight, "file": str(folder / os.path.expanduser(weight["file"]))}
-        if isinstance(weight, Mapping) and isinstance(weight.get("file"), str)
-        else weight
-        for name, weight in weights.items()
+    """Let the paths of files that count from the folder count as all others."""
+    placed = dict(content)
+    for section, keys in _FILES.items():
+        entries_of = content.get(section)
+        if isinstance(entries_of, Mapping):
+            placed[section] = {
+                name: _place(item, keys, folder) for name, item in entries_of.items()
+            }
+    return placed
+
+
+def _place(item: Any, keys: Iterable[str], folder: Path) -> Any:
+    """Place the files of an entry, and of the sections in it."""
+    if not isinstance(item, Mapping):
+        return item
+    return {
+        key: str(folder / os.path.expanduser(value))
+        if key in keys and isinstance(value, str)
+        else _place(value, keys, folder)
+        for key, value in item.items()
     }
-    return {**content, "weights": placed}
 
 
 def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Config:

@@ -34,6 +34,7 @@ from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
 from taipan.config.sections.weight_check import WeightCheck
 from taipan.config.sections.weights import Weight
+from taipan.corrections.registry import AnyCorrection
 from taipan.errors import TaipanError
 from taipan.systematics.registry import AnySystematic
 
@@ -148,6 +149,10 @@ class Config(Run):
     weights: dict[Name, Weight] = Field(
         default_factory=dict, description="Alternative weights of events, for systematics."
     )
+    corrections: dict[Name, AnyCorrection] = Field(
+        default_factory=dict,
+        description="Corrections of the nominal simulation, and their uncertainties around it.",
+    )
     fit: Fit = Field(default_factory=Fit, description="The statistical model.")
 
     @classmethod
@@ -157,14 +162,15 @@ class Config(Run):
         Returns
         -------
         Config
-            Behaves as one for the keys present; any other key raises AttributeError.
+            Behaves as one for the keys present; any other key raises AttributeError. Without
+            `corrections` there are none.
 
         Raises
         ------
         TaipanError
             If a key is none of the configuration.
         """
-        sections = {}
+        sections: dict[str, Any] = {"corrections": {}}
         for key, value in values.items():
             if key not in cls.model_fields:
                 raise TaipanError(f"{key} is no key ({', '.join(cls.model_fields)})")

@@ -31,6 +31,13 @@ def hash_config(config: Config) -> str:
     for weight in values["weights"].values():
         if weight["file"] is not None:
             weight["file"] = name_file(config, weight["file"])
+    for name, correction in values["corrections"].items():
+        for key, file in config.corrections[name].files.items():
+            *outer, last = key.split(".")
+            place = correction
+            for part in outer:
+                place = place[part]
+            place[last] = name_file(config, file)
     return hash_content(values)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
+from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import Truth, draw_factors
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, add_divided, filled_places
@@ -32,41 +33,6 @@ from taipan.nn.scores import Scorer
 from taipan.systematics.base import Systematic
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class SampleEvents:
-    """Events of one sample in one dataset.
-
-    Attributes
-    ----------
-    sample
-        Name of the sample.
-    columns
-        Skim columns.
-    weights
-        Nominal weights, shape ``(n,)``.
-    alternatives
-        Name of a weight → varied weights, shape ``(n,)``, those of the section `weights` included.
-    folds
-        Fold of each event.
-    """
-
-    sample: str
-    columns: Columns
-    weights: Array
-    alternatives: Mapping[str, Array]
-    folds: Array
-
-    def take(self, rows: Array) -> SampleEvents:
-        """Give some of the events."""
-        return SampleEvents(
-            self.sample,
-            {name: column[rows] for name, column in self.columns.items()},
-            self.weights[rows],
-            {name: weights[rows] for name, weights in self.alternatives.items()},
-            self.folds[rows],
-        )
 
 
 @dataclass(frozen=True)
@@ -169,6 +135,8 @@ def split_samples(
                 nominal,
                 {**dataset.weights.alternatives, **measured},
                 dataset.folds,
+                dataset.name,
+                dataset.weights.uncorrected,
             )
             parts.append(everything.take(np.flatnonzero(mask)))
     return parts
@@ -285,8 +253,10 @@ class Universe:
         self, part: SampleEvents, counts: Array, truth: Truth
     ) -> dict[str, tuple[Array, Array]]:
         """Fill the bins of each fitted region, and of what its estimate is made of."""
-        quantities = self.analysis.compute(self._shift(part, truth))
+        columns = self._shift(part, truth)
+        quantities = self.analysis.compute(columns)
         masks = region_masks(quantities, self._regions)
+        part = part.correct(self.analysis, columns, quantities, truth.pulls)
         values = self._observables(quantities, masks, part.folds)
         signal = self.config.samples[part.sample].role == "signal"
         found = {}

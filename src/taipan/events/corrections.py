@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from collections.abc import Collection, Mapping, Sequence
@@ -15,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.config.sections.weights import Weight
+from taipan.corrections.files import read_correction_text
 from taipan.errors import TaipanError
-from taipan.limits import LARGEST, refuse_size
 from taipan.skim.generator_weights import LARGEST_RATIO
 
 Array = NDArray[Any]
@@ -161,7 +160,7 @@ def read_correction(
     path = weight.file if weight.measure is None else file
     wanted = weight.correction or name
     try:
-        found = correctionlib.CorrectionSet.from_string(_read_text(Path(str(path))))
+        found = correctionlib.CorrectionSet.from_string(read_correction_text(Path(str(path))))
     except (RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
         raise TaipanError(f"weights.{name}.file: {path}: not a correctionlib file: {error}") from (
             error
@@ -191,20 +190,6 @@ def read_correction(
         bound.append(source)
     types = tuple(str(item.type) for item in correction.inputs)
     return EventCorrection(name, correction, tuple(bound), types)
-
-
-def _read_text(path: Path) -> str:
-    """Read a correction file, packed or not, if it is JSON of bounded size and depth."""
-    open_file = gzip.open if path.suffix == ".gz" else open
-    with open_file(path, "rb") as file:
-        content = file.read(LARGEST["JSON"] + 1)
-    refuse_size(path, "JSON", len(content))
-    text = content.decode()
-    try:
-        json.loads(text)  # correctionlib's reader has no limit of depth
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    return text
 
 
 def measured_ratio(

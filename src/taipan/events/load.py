@@ -38,6 +38,8 @@ class DatasetEvents:
         Weights of collision events where a sample is estimated from them, shape (n,); None: 1.
     weight_lists
         Branch → generator weights relative to the nominal one, shape (n, members).
+    quantities
+        Quantities that were computed on the way; None if they were not, or are not kept.
     """
 
     name: str
@@ -47,6 +49,11 @@ class DatasetEvents:
     folds: NDArray[Any]
     estimate: NDArray[np.float64] | None = None
     weight_lists: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    quantities: Columns | None = None
+
+    def compute(self, analysis: Analysis) -> Columns:
+        """Give the quantities of the events."""
+        return analysis.compute(self.columns) if self.quantities is None else self.quantities
 
 
 def load_dataset(
@@ -77,13 +84,44 @@ def load_dataset(
         if normalisation.is_data
         else weigh_events(columns, normalisation.scale, vertices, normalisation.dataset)
     )
-    return DatasetEvents(
+    events = DatasetEvents(
         normalisation.dataset,
         normalisation.is_data,
         columns,
         weights,
         assign_folds(columns["event_hash"], folds),
     )
+    corrected = correct_events(events, analysis)
+    if corrected.weights is None:
+        return corrected
+    # of all datasets together, these would be too much to keep
+    return replace(corrected, weights=replace(corrected.weights, factors={}), quantities=None)
+
+
+def correct_events(events: DatasetEvents, analysis: Analysis) -> DatasetEvents:
+    """Apply the corrections of an analysis to events as they were read, if it has any.
+
+    The energies of objects come first: weights are looked up with corrected ones. The quantities
+    that the factors were made of are kept.
+
+    Raises
+    ------
+    TaipanError
+        If a value is outside the bins of a correction and that is an error; names the dataset.
+    """
+    corrections = analysis.corrections
+    if corrections is None:
+        return events
+    try:
+        columns = corrections.correct_objects(events.columns, is_data=events.is_data)
+        if events.weights is None:
+            return replace(events, columns=columns)
+        quantities = analysis.compute(columns)
+        factors = corrections.weigh(events.name, columns, quantities)
+    except TaipanError as error:
+        raise TaipanError(f"{error} [dataset {events.name}]") from error
+    weights = events.weights.correct(factors)
+    return replace(events, columns=columns, weights=weights, quantities=quantities)
 
 
 def select_fold(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEvents:
@@ -101,13 +139,13 @@ def select_fold(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEve
     Raises
     ------
     TaipanError
-        If the events left have no positive Σw.
+        If the events left have no positive Σw, before corrections.
     """
     kept = (events.folds == fold) == inside
     columns = {name: values[kept] for name, values in events.columns.items()}
     weights = events.weights
     if weights is not None:
-        left = weights.nominal[kept].sum()
+        left = weights.plain[kept].sum()
         if not len(weights.nominal):
             left = 1.0  # without events there is nothing to scale
         elif not left > 0:
@@ -115,10 +153,13 @@ def select_fold(events: DatasetEvents, fold: int, *, inside: bool) -> DatasetEve
                 f"{events.name}: Σw = {left} of the events in the chosen folds "
                 "(set templates.binning.fold to another one, or use more events)"
             )
-        scale = weights.nominal.sum() / left
+        scale = weights.plain.sum() / left
+        uncorrected = weights.uncorrected
         weights = EventWeights(
             weights.nominal[kept] * scale,
             {name: values[kept] * scale for name, values in weights.alternatives.items()},
+            None if uncorrected is None else scale * uncorrected[kept],
+            {name: factors[kept] for name, factors in weights.factors.items()},
         )
     return DatasetEvents(events.name, events.is_data, columns, weights, events.folds[kept])
 

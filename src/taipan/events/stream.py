@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis
 from taipan.atomic import read_json
 from taipan.columns.identity import assign_folds
-from taipan.events.load import DatasetEvents, divide_estimate, select_fold
-from taipan.events.weights import EventWeights, VertexWeights, weigh_events
+from taipan.events.load import DatasetEvents, correct_events, divide_estimate, select_fold
+from taipan.events.weights import VertexWeights, weigh_events
 from taipan.normalisation import from_dict
 from taipan.skim.storage import iterate_events, read_events
 from taipan.skim.weight_lists import list_columns
@@ -83,7 +83,7 @@ def stream_dataset(
     for part in _cut(whole, iterate_events(paths, columns, block), kept):
         lists = {name: part.columns[name] for name in weight_lists}
         plain = {name: item for name, item in part.columns.items() if name not in lists}
-        yield replace(part, columns=plain, weight_lists=lists)
+        yield correct_events(replace(part, columns=plain, weight_lists=lists), analysis)
 
 
 def _cut(
@@ -98,10 +98,7 @@ def _cut(
         mask = slice(None) if kept is None else kept[read : read + count]
         chosen = {name: values[mask] for name, values in columns.items()}
         stop = start + len(chosen["event_hash"])
-        weights = whole.weights and EventWeights(
-            whole.weights.nominal[start:stop],
-            {name: values[start:stop] for name, values in whole.weights.alternatives.items()},
-        )
+        weights = whole.weights and whole.weights.take(slice(start, stop))
         folds = whole.folds[start:stop]
         estimate = None if whole.estimate is None else whole.estimate[start:stop]
         yield DatasetEvents(whole.name, whole.is_data, chosen, weights, folds, estimate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -75,10 +75,42 @@ class EventWeights:
         Expected number of events that each stands for.
     alternatives
         Name of a weight (as systematics name it) → weights when it is varied.
+    uncorrected
+        What `nominal` was before the section `corrections`; None if there is nothing in it.
+    factors
+        Correction → its factor, of which `nominal` is the product with `uncorrected`.
     """
 
     nominal: Array
     alternatives: Mapping[str, Array]
+    uncorrected: Array | None = None
+    factors: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> Array:
+        """Weights without the section `corrections`."""
+        return self.nominal if self.uncorrected is None else self.uncorrected
+
+    def correct(self, factors: Mapping[str, Array]) -> EventWeights:
+        """Multiply all weights by the factors of corrections."""
+        if not factors:
+            return self
+        product = np.prod(np.stack(list(factors.values())), axis=0)
+        return EventWeights(
+            self.nominal * product,
+            {name: values * product for name, values in self.alternatives.items()},
+            self.nominal,
+            factors,
+        )
+
+    def take(self, rows: slice) -> EventWeights:
+        """Give those of some events."""
+        return EventWeights(
+            self.nominal[rows],
+            {name: values[rows] for name, values in self.alternatives.items()},
+            None if self.uncorrected is None else self.uncorrected[rows],
+            {name: values[rows] for name, values in self.factors.items()},
+        )
 
 
 def weigh_events(

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
-from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
+from taipan.events.opening import open_analysis
 from taipan.nn.adversary.collect import collect_opponents
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.collect import CollectSettings, collect_training_set, collect_weights
@@ -154,7 +154,7 @@ def _collect(
     inputs: TrainingInputs,
     settings: Config,
 ) -> tuple[Collected, Analysis]:
-    analysis = load_analysis(settings.folder, settings.quantities)
+    analysis = open_analysis(settings)
     datasets = inputs.skimmed.open(analysis, settings.training.folds)
     estimate = read_estimate(settings.samples, read_json(inputs.transfer_factor))
     return collect(datasets, analysis, _choose(settings), estimate), analysis

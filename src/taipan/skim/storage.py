@@ -17,7 +17,7 @@ from taipan.analysis import Column, Columns, SkimColumns
 from taipan.atomic import replacing
 from taipan.columns.event_block import Lists
 from taipan.errors import TaipanError
-from taipan.parquet import read_parquet
+from taipan.parquet import read_groups, read_parquet
 
 _PROVENANCE = b"taipan"
 _MOST_OBJECTS = 1000  # of a kind in an event
@@ -160,7 +160,7 @@ def iterate_events(
     Parameters
     ----------
     paths, columns
-        As for :func:`read_events`; a file is held in memory at a time.
+        As for :func:`read_events`; a row group of a file is held in memory at a time.
     step
         Number of events of a block; the last one has fewer.
 
@@ -176,8 +176,7 @@ def iterate_events(
     """
     waiting: list[pa.Table] = []
     rows, blocks = 0, 0
-    for path in paths:
-        table = _read_table(path, columns)
+    for table in _read_tables(paths, columns):
         while rows + len(table) >= step:
             taken = step - rows
             yield _to_arrays([*waiting, table.slice(0, taken)], columns)
@@ -185,6 +184,13 @@ def iterate_events(
         waiting, rows = [*waiting, table], rows + len(table)
     if rows or not blocks:
         yield _to_arrays(waiting, columns)
+
+
+def _read_tables(paths: Sequence[Path | str], columns: Sequence[Column]) -> Iterator[pa.Table]:
+    for path in paths:
+        for table in read_groups(path, [column.name for column in columns]):
+            _check_columns(path, table, columns)
+            yield table.replace_schema_metadata(None)
 
 
 def _read_table(path: Path | str, columns: Sequence[Column]) -> pa.Table:
@@ -229,6 +235,8 @@ def _pad(chunk: Any) -> Any:
     width = max(1, int(counts.max(initial=0)))
     if width > _MOST_OBJECTS:
         raise TaipanError(f"an event with {width} objects, at most {_MOST_OBJECTS} are expected")
+    if len(content) and len(content) == width * len(counts):  # every list has this length
+        return content.astype(np.float32, copy=False).reshape(len(counts), width)
     rows = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(content)) - np.repeat(offsets[:-1] - offsets[0], counts)
     padded = np.full((len(counts), width), np.nan, dtype=np.float32)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.decorrelation import CheckSettings, judge_decorrelation
 from taipan.estimates.registry import read_estimate
+from taipan.events.opening import open_analysis
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.nn.inputs import TrainingInputs
 from taipan.nn.scorer import FoldScorer
@@ -54,7 +54,7 @@ def check_decorrelation(
     figures
         Figure → path of each of ``pdf``, ``png`` and ``json``.
     """
-    analysis = load_analysis(config.folder, config.quantities)
+    analysis = open_analysis(config)
     scorers = {
         name: FoldScorer(paths, config.features, threads) for name, paths in networks.items()
     }

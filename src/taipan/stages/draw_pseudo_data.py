@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.config.sections.observables import filled_quantities
@@ -24,6 +23,7 @@ from taipan.coverage.truth import Truth, draw_truth, extreme_truths
 from taipan.estimates.registry import MeasuredEstimate, counted_planes, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
+from taipan.events.opening import open_analysis
 from taipan.events.variations import acts_on_estimate
 from taipan.labels import DATA, NOMINAL
 from taipan.likelihood.counted import start_yields
@@ -88,7 +88,7 @@ def draw_pseudo_data(
         If a systematic cannot be applied to events.
     """
     analysis, merging = (
-        load_analysis(config.folder, config.quantities),
+        open_analysis(config),
         read_json(record)["regions"],
     )
     loaded = skimmed.open(analysis, max(len(models), 1))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from taipan.analysis_selection import load_analysis
 from taipan.config.model import Config
+from taipan.events.opening import open_analysis
 from taipan.events.stream import stream_dataset
 from taipan.nn.scorer import FoldScorer, open_scorer
 from taipan.systematics.members import generator_branches
@@ -58,7 +58,7 @@ def histogram(
     observables, control
         Histogram files to write: with every variation, and nominal only.
     """
-    analysis = load_analysis(config.folder, config.quantities)
+    analysis = open_analysis(config, config.systematics)
     scorer = open_scorer(models, config.features, threads)
     chosen = apply_edges(config.observables, config.regions, edges)
     fill = plan_filling(config, analysis, shapes, chosen, config.control_plots)

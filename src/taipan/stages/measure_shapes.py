@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import write_corrections
 from taipan.events.inputs import SkimmedEvents
+from taipan.events.opening import open_analysis
 from taipan.events.shapes import count_events, measure_weight
 
 logger = logging.getLogger("taipan.measure_shapes")
@@ -41,7 +41,7 @@ def measure_shapes(
     }
     measured = {}
     if measurements:
-        analysis = load_analysis(config.folder, config.quantities)
+        analysis = open_analysis(config)
         estimate = read_estimate(config.samples, read_json(transfer_factor))
         counts = count_events(
             skimmed.open(analysis, folds=2),

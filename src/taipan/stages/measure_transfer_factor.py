@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from taipan.analysis_selection import load_analysis
 from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.estimates.registry import find_estimate, list_cross_checks
 from taipan.events.expected import SampleSums, check_samples
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.measured import EstimateSums
+from taipan.events.opening import open_analysis
 
 logger = logging.getLogger("taipan.measure_transfer_factor")
 
@@ -33,7 +33,7 @@ def measure_transfer_factor(
     transfer_factor
         JSON file to write; null if no sample is estimated from data.
     """
-    found, analysis = find_estimate(config.samples), load_analysis(config.folder, config.quantities)
+    found, analysis = find_estimate(config.samples), open_analysis(config)
     measured = None if found is None else EstimateSums(*found, config.samples, config.regions)
     others = {
         name: EstimateSums(found[0], method, config.samples, config.regions, name)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.config.sections.fit import fitted_regions
@@ -21,6 +20,7 @@ from taipan.config.sections.region_bins import (
 from taipan.estimates.registry import read_estimate
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import divide_estimate, select_fold
+from taipan.events.opening import open_analysis
 from taipan.labels import NOMINAL
 from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
@@ -96,7 +96,7 @@ def optimise_binning(
     edges
         JSON file to write.
     """
-    binning, analysis = config.templates.binning, load_analysis(config.folder, config.quantities)
+    binning, analysis = config.templates.binning, open_analysis(config)
     observables = fine_observables(config)
     fill = plan_filling(config, analysis, shapes, observables)
     scorer = FoldScorer(models, threads=threads, features=config.features)

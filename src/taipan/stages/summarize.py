@@ -38,6 +38,7 @@ def summarize(
     identity: dict[str, Any],
     summary: str,
     text: str,
+    corrections: str | None = None,
 ) -> None:
     """Write the summary of a run.
 
@@ -71,6 +72,8 @@ def summarize(
         Catalogue, luminosity (fb⁻¹), seed and hashes of the run.
     summary, text
         Files to write: JSON and Markdown.
+    corrections
+        Record of the rule `list_corrections`; None if nothing is corrected.
     """
     main, verdicts = read_json(fit), read_gates(gates)
     content = summarise(
@@ -86,6 +89,7 @@ def summarize(
             truth=None if truth is None else read_json(truth),
             skipped=[read_json(path) for path in skipped],
             cross_checks=None if cross_checks is None else read_json(cross_checks),
+            corrections=None if corrections is None else read_json(corrections),
             networks=compare_networks(
                 scores,
                 [main, *(read_json(path) for path in compared)],

@@ -12,6 +12,7 @@ from taipan.config.model import Config
 from taipan.config.sections.fit import fitted_regions
 from taipan.errors import TaipanError
 from taipan.estimates.registry import true_factors
+from taipan.summary.corrections import sum_corrections
 from taipan.summary.read import YieldTable
 
 _RESULT_KEYS = ("mu_hat", "sigma", "interval", "interval_at_bound", "significance", "limit")
@@ -78,6 +79,8 @@ class RunResults:
         Estimates that are compared, None if there are no cross-checks.
     networks
         Of :func:`taipan.summary.networks.compare_networks`; empty if there is only one network.
+    corrections
+        Record of the rule `list_corrections`; None if nothing is corrected.
     """
 
     fit: Mapping[str, Any]
@@ -90,6 +93,7 @@ class RunResults:
     skipped: Sequence[Mapping[str, Any]] = ()
     cross_checks: Mapping[str, Any] | None = None
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    corrections: Mapping[str, Any] | None = None
 
 
 def summarise(
@@ -151,6 +155,7 @@ def summarise(
         **_others(results.fit),
         **_cross_sections(settings, results.fit),
         **_networks(results.networks),
+        **_corrections(results.corrections, fitted),
         "gates": {
             name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}
             for name, verdict in results.gates.items()
@@ -249,6 +254,10 @@ def _networks(networks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _corrections(record: Mapping[str, Any] | None, fitted: Sequence[str]) -> dict[str, Any]:
+    return {} if record is None else {"corrections": sum_corrections(record, fitted)}
+
+
 def _cross_sections(settings: Config, fit: Mapping[str, Any]) -> dict[str, Any]:
     """Give strength times cross section, if the configuration says what a strength of 1 is."""
     one = settings.fit.cross_section
@@ -286,6 +295,7 @@ def _visible_yields(yields: YieldTable, settings: Config, blinded: bool) -> Yiel
 
 def _collect_warnings(results: RunResults) -> list[str]:
     warnings = [line for record in results.skipped for line in record["warnings"]]
+    warnings += [] if results.corrections is None else results.corrections["warnings"]
     for name, verdict in results.gates.items():
         if not verdict["passed"]:
             failed = [c["name"] for c in verdict.get("conditions", ()) if not c["passed"]]

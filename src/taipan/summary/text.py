@@ -10,6 +10,7 @@ from typing import Any
 
 from taipan.clean_text import escape_markdown
 from taipan.estimates.registry import true_factors
+from taipan.summary.corrections import CHANGES, list_changes
 from taipan.summary.cross_checks import tabulate_cross_checks
 
 _ABSENT = "–"
@@ -52,6 +53,9 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         text = tabulate_cross_checks(summary["cross_checks"], format_measurement, format_table)
         sample = summary["cross_checks"]["sample"]
         parts += [f"## Estimates of {sample}", "Used, and cross-checks; before the fit.", text]
+    if "corrections" in summary:
+        rows = list_changes(summary["corrections"])
+        parts += ["## Corrections of the simulation", format_table(CHANGES, rows)]
     parts += ["## Gates", *_gates(summary["gates"]), "## Warnings", _list(summary["warnings"])]
     parts += ["## Time", _seconds(summary["seconds"])]
     parts.append(f"Hash of the result (everything but the times): `{summary['result_sha256']}`")

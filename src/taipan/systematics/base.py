@@ -66,12 +66,15 @@ class WeighedEvents:
         Name of a weight → weights when it is varied, shape (n,).
     quantities
         Quantity → value of each event, shape (n,).
+    vary
+        ``(correction, pull) -> weights``, with one correction of the nominal at `pull` σ.
     """
 
     dataset: str
     nominal: Array | None
     alternatives: Mapping[str, Array]
     quantities: Mapping[str, Array]
+    vary: Callable[[str, float], Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ class Systematic(Strict, ABC):
     """Whether events move between bins and across cuts."""
     acts_on_events: ClassVar[bool] = False
     """Whether single events can be varied by any number of standard deviations (pseudo-data)."""
+    made_of_correction: ClassVar[bool] = False
+    """Whether the section `corrections` makes it, so that nobody writes it."""
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -154,6 +159,11 @@ class Systematic(Strict, ABC):
         return None
 
     @property
+    def corrects(self) -> str | None:
+        """Name of the correction of the nominal weights whose uncertainty it is."""
+        return None
+
+    @property
     def measured_in(self) -> str | None:
         """Control region in which it is measured, of one that is made of histograms."""
         return None
@@ -171,9 +181,13 @@ class Systematic(Strict, ABC):
         return None
 
     def weigh_events(
-        self, name: str, events: WeighedEvents, corrections: Mapping[str, Correction]
+        self,
+        name: str,
+        events: WeighedEvents,
+        corrections: Mapping[str, Correction],
+        pull: float = 1.0,
     ) -> Array | None:
-        """Give the weights of events at +1σ, shape (n,); None if they are the nominal ones."""
+        """Give the weights of events at `pull` σ, shape (n,); None if they are the nominal ones."""
         return None
 
     def yield_factor(self, pull: float) -> float | None:

@@ -57,7 +57,11 @@ class WeightChange(Smoothed):
         return self.weight in config.weights
 
     def weigh_events(
-        self, name: str, events: WeighedEvents, corrections: Mapping[str, Correction]
+        self,
+        name: str,
+        events: WeighedEvents,
+        corrections: Mapping[str, Correction],
+        pull: float = 1.0,
     ) -> Array:
         """Multiply the nominal weights by a correction, or take the alternative ones.
 

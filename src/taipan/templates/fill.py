@@ -18,6 +18,7 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.estimates.registry import filled_places
+from taipan.events.corrected_events import CorrectedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.overlap import SharedEvents, exclusive_pairs
 from taipan.events.selection import belongs_to, region_masks, sample_masks
@@ -25,6 +26,7 @@ from taipan.events.variations import Variation, acts_on_estimate, varied_regions
 from taipan.labels import DATA, NOMINAL, SCORE, is_score
 from taipan.nn.scores import Scorer
 from taipan.systematics.base import WeighedEvents
+from taipan.templates.concerned import concerns, processes_of
 from taipan.templates.empty import FillSettings, empty_histogram
 from taipan.templates.members import MemberHistograms
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
@@ -85,7 +87,7 @@ def fill_blocks(
     shared = SharedEvents(exclusive_pairs(settings.regions, settings.samples))
     given = others if scorer is None else {SCORE: scorer, **others}
     for events in blocks:
-        relevant = [v for v in settings.variations if _concerns(v, events, settings)]
+        relevant = [v for v in settings.variations if concerns(v, events, settings.samples)]
         found = found or _empty(events, settings, [v.name for v in relevant])
         members = members or MemberHistograms(events, settings)
         filler = _Filler(events, analysis, settings, given, shared)
@@ -100,7 +102,11 @@ def _empty(
     events: DatasetEvents, settings: FillSettings, variations: Sequence[str]
 ) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
     """Histograms of the observables, and those of the control plots, of the nominal alone."""
-    processes = [DATA] if events.is_data else _processes(events.name, settings)
+    processes = (
+        [DATA]
+        if events.is_data
+        else processes_of(events.name, settings.samples, settings.variations)
+    )
     observables = {
         name: empty_histogram(name, item, processes, list(settings.regions), [NOMINAL, *variations])
         for name, item in settings.observables.items()
@@ -132,24 +138,29 @@ def _fill_block(
     bins = find_bins(nominal.quantities, nominal.regions, settings.control)
     filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
     alternatives = {} if events.weights is None else events.weights.alternatives
+    corrected = CorrectedEvents.of(events, analysis, nominal.quantities)
     weighed = WeighedEvents(
         events.name,
         None if events.weights is None else weights,
         alternatives,
         nominal.quantities,
+        None if corrected is None else corrected.vary,
     )
     waiting: list[Moved] = []
     changed: dict[str, Array] = {}
 
     def fill_waiting() -> None:
-        for variation, located in filler.relocate(nominal, waiting):
-            filler.fill(observables, located, variation, changed.pop(variation.name, weights))
+        for variation, located, moved in filler.relocate(nominal, waiting, corrected):
+            known = changed.pop(variation.name, weights)
+            filler.fill(observables, located, variation, known if moved is None else moved)
         waiting.clear()
 
     for variation in relevant:
         systematic = variation.systematic
         shifted = systematic.shift_columns(events.columns, analysis, variation.sign)
-        varied = systematic.weigh_events(variation.name, weighed, settings.corrections)
+        varied = systematic.weigh_events(
+            variation.name, weighed, settings.corrections, variation.sign
+        )
         if shifted is None:
             filler.fill(observables, nominal, variation, weights if varied is None else varied)
             continue
@@ -159,30 +170,6 @@ def _fill_block(
         if sum(len(item.rows) for item in waiting) > TOGETHER:
             fill_waiting()
     fill_waiting()
-
-
-def _processes(dataset: str, settings: FillSettings) -> list[str]:
-    own = [name for name, sample in settings.samples.items() if dataset in sample.datasets]
-    for variation in settings.variations:
-        if dataset in variation.alternatives:
-            own += [name for name in variation.systematic.samples if name not in own]
-    if not own:
-        raise TaipanError(f"dataset '{dataset}' belongs to no sample and no systematic")
-    return own
-
-
-def _concerns(variation: Variation, events: DatasetEvents, settings: FillSettings) -> bool:
-    systematic = variation.systematic
-    if not systematic.fills_events or systematic.has_members:
-        return False  # made of filled histograms (taipan.templates.residual and .members)
-    if acts_on_estimate(systematic, settings.samples):
-        nominal = any(events.name in sample.datasets for sample in settings.samples.values())
-        return events.is_data or nominal
-    if events.is_data:
-        return False
-    if systematic.alternatives:
-        return events.name in variation.alternatives
-    return any(events.name in settings.samples[name].datasets for name in systematic.samples)
 
 
 class _Filler:
@@ -221,6 +208,8 @@ class _Filler:
         """Find regions, samples and bins of events; `known` are quantities before a shift."""
         if known is not None and self._analysis.recompute is not None:
             quantities = dict(self._analysis.recompute(columns, *known))
+        elif columns is self._events.columns:
+            quantities = dict(self._events.compute(self._analysis))
         else:
             quantities = dict(self._analysis.compute(columns))
         inside = region_masks(quantities, regions)
@@ -277,12 +266,13 @@ class _Filler:
         return tuple(not part <= moved.unchanged for part in self._analysis.parts)
 
     def relocate(
-        self, nominal: Located, moved: Sequence[Moved]
-    ) -> Iterator[tuple[Variation, Located]]:
-        """Find regions, samples and bins again of what variations have changed.
+        self, nominal: Located, moved: Sequence[Moved], corrected: CorrectedEvents | None
+    ) -> Iterator[tuple[Variation, Located, Array | None]]:
+        """Find regions, samples, bins and corrections again of what variations have changed.
 
         All of them are looked at together if the same quantities have to be computed again: a call
-        for a few events takes nearly as long as one for many.
+        for a few events takes nearly as long as one for many. Weights are None where nothing is
+        corrected.
         """
         for _, group in itertools.groupby(sorted(moved, key=self._outdated), self._outdated):
             parts = list(group)
@@ -291,12 +281,21 @@ class _Filler:
             known = (Rows(nominal.quantities, rows), unchanged)
             columns = Joined([item.columns for item in parts])
             found = self.locate(columns, self._events.folds[rows], self._varied, known)
+            weights = (
+                None
+                if corrected is None
+                else corrected.weigh_rows(rows, columns, found.quantities, unchanged)
+            )
             stop = 0
             for item in parts:
                 start, stop = stop, stop + len(item.rows)
                 part = slice(start, stop)
                 self.shared.add(found.regions, found.samples, item.variation.name, part)
-                yield item.variation, replace_rows(nominal, item.rows, found, part)
+                located = replace_rows(nominal, item.rows, found, part)
+                new = None
+                if corrected is not None and weights is not None:
+                    new = corrected.replace(item.rows, weights[part])
+                yield item.variation, located, new
 
     def _defined(self) -> dict[str, Sample]:
         """List the samples that take events of this dataset, nominally or as an alternative."""

@@ -231,10 +231,14 @@ def _add_datasets(
         row = list(filled[key].axes[0]).index(sample)
         means = normalisations[dataset].weight_means[item.branch].means
         for j, region in enumerate(filled[key].axes[1]):
-            cells = found.setdefault(region, {})
+            cells = found.setdefault(
+                region, {member: np.zeros(view.shape[3]) for member in members.used}
+            )
             for member in members.used:
+                if member >= view.shape[2] and not view.any():
+                    continue  # no event was selected, so nobody knows how many weights they have
                 scale = means[member] if item.normalisation == "acceptance" and means else 1.0
-                cells[member] = cells.get(member, 0.0) + view[row, j, member] / scale
+                cells[member] = cells[member] + view[row, j, member] / scale
     return found
 
 
