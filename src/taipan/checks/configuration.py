@@ -14,6 +14,7 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.checks.adversary import check_adversary
+from taipan.checks.classes import check_classes, score_names
 from taipan.checks.corrections import check_corrections
 from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
@@ -87,6 +88,7 @@ def check_config(
         *_check_features(config, analysis),
         *check_networks(config),
         *(check_each_network(check_training, config) if config.features else ()),
+        *check_classes(config, analysis),
         *(
             check_each_network(functools.partial(check_adversary, analysis=analysis), config)
             if config.features
@@ -215,7 +217,7 @@ def _check_samples(config: Config, analysis: Analysis) -> Problems:
 def _check_regions(config: Config, analysis: Analysis) -> Problems:
     regions = config.regions
     for name, region in regions.items():
-        yield from check_expression(f"regions.{name}.cut", region.cut, analysis)
+        yield from check_expression(f"regions.{name}.cut", region.cut, analysis, late=True)
         yield from check_possible(f"regions.{name}.cut", region.cut)
     if not any(region.role == "signal" for region in regions.values()):
         yield "regions: no region has role signal; at least one is needed"
@@ -266,14 +268,14 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
         "observables": config.observables,
         "control_plots": config.control_plots,
     }
-    scores = set(list_scores(config).values())
+    scores = list(dict.fromkeys([SCORE, *list_scores(config).values(), *score_names(config)]))
     for section, observables in sections.items():
         for name, observable in observables.items():
             path = f"{section}.{name}"
             source = observable.quantity or name
-            if source != SCORE and source not in scores:
+            if source not in scores and source not in analysis.late:
                 where = path if observable.quantity is None else f"{path}.quantity"
-                yield from check_quantity(where, source, analysis, (SCORE,))
+                yield from check_quantity(where, source, analysis, [*scores, *analysis.late])
             quantity = analysis.quantities.get(source)
             if section == "observables" and quantity is not None and quantity.may_be_missing:
                 yield (

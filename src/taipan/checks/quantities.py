@@ -44,8 +44,11 @@ def check_quantity(
         )
 
 
-def check_expression(path: str, text: str, analysis: Analysis) -> Problems:
-    """Yield a line if a text is no condition, and one for each of its quantities that is wrong."""
+def check_expression(path: str, text: str, analysis: Analysis, *, late: bool = False) -> Problems:
+    """Yield a line if a text is no condition, and one for each of its quantities that is wrong.
+
+    `late`: what the classifiers make of events is known there, too.
+    """
     try:
         expression = parse_expression(text)
     except TaipanError as error:
@@ -54,7 +57,8 @@ def check_expression(path: str, text: str, analysis: Analysis) -> Problems:
     if not _is_condition(expression.tree):
         yield f"{path}: '{text}' is not a condition (compare it with a number)"
     for name in expression.names:
-        yield from check_quantity(path, name, analysis)
+        if not (late and analysis.is_late(name)):
+            yield from check_quantity(path, name, analysis)
 
 
 def check_possible(path: str, text: str) -> Problems:

@@ -40,7 +40,7 @@ def measure_transfer_factor(
         for name, method in list_cross_checks(config.samples).items()
         if found is not None
     }
-    sums = SampleSums(config.samples, config.regions)
+    sums = SampleSums(config.samples, config.regions, analysis.is_late)
     for dataset in skimmed.open(analysis, folds=2):
         quantities = analysis.compute(dataset.columns)
         sums.add(dataset, quantities)

@@ -157,7 +157,11 @@ def summarise(
         **_networks(results.networks),
         **_corrections(results.corrections, fitted),
         "gates": {
-            name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}
+            name: {
+                "passed": bool(verdict["passed"]),
+                "action": verdict["action"],
+                **{key: verdict[key] for key in ("not_applicable",) if key in verdict},
+            }
             for name, verdict in results.gates.items()
         },
         "fitted_regions": fitted,

@@ -409,11 +409,14 @@ def _ratio(data: Mapping[str, float] | None, total: float, stat: float) -> str:
 def _gates(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not gates:
         return ["None: no network is trained, the fit takes its observables directly."]
-    rows = [
-        [name, "passed" if gate["passed"] else "FAILED", str(gate["action"])]
-        for name, gate in gates.items()
-    ]
+    rows = [[name, _verdict(gate), str(gate["action"])] for name, gate in gates.items()]
     return [format_table(["gate", "verdict", "on failure"], rows)]
+
+
+def _verdict(gate: Mapping[str, Any]) -> str:
+    if "not_applicable" in gate:
+        return "not applicable"
+    return "passed" if gate["passed"] else "FAILED"
 
 
 def _list(items: Sequence[str]) -> str:
