@@ -121,6 +121,7 @@ def test_difference_has_the_uncertainty_of_both_with_their_correlations() -> Non
     chi2 = (b * 2.0**2 - 2 * c * 2.0 * 5.0 + a * 5.0**2) / (a * b - c**2)
     assert difference["chi2"] == pytest.approx(chi2)
     assert difference["bins"] == 2
+    assert fakes["shared"] == []
 
 
 def test_differences_are_in_the_summary_and_drawn() -> None:
@@ -129,6 +130,7 @@ def test_differences_are_in_the_summary_and_drawn() -> None:
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     assert rows[2][:3] == ["sr", "used", "52 ± 13"]
     assert rows[3][:4] == ["sr", "fakes", "45 ± 24", "-7 ± 27"]
+    assert rows[3][5] == "–"
     header = {"label": "Toy", "luminosity": 1.0, "energy": None}
     numbers = estimate_numbers(
         content, settings.samples, settings.regions, settings.observables, header
@@ -136,6 +138,15 @@ def test_differences_are_in_the_summary_and_drawn() -> None:
     figure = estimate_figure(numbers)
     assert figure.axes[0].get_xlabel() == "m (GeV)"
     assert len(figure.axes[0].containers) == 2
+
+
+def test_regions_that_both_are_made_of_are_named() -> None:
+    settings = config(cross_checks={"fakes": {**FAKES, "numerator": "n"}})
+    estimate = read_estimate(settings.samples, RECORD)
+    others = read_cross_checks(settings.samples, RECORD)
+    assert estimate is not None
+    found = compare_estimates({"m": templates(settings)}, settings, estimate, others)
+    assert found["regions"]["sr"]["others"]["fakes"]["shared"] == ["n"]
 
 
 def test_cross_checks_belong_to_an_estimate_and_divide_a_region_once() -> None:

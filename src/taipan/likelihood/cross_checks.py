@@ -30,7 +30,8 @@ def compare_estimates(
     """Compare the estimate of a sample with others of it, in every region that both know.
 
     The uncertainties are those of the data and the simulation in the sources, and all of the
-    factors. The two are taken as independent: they are made of other events.
+    factors. The two are taken as independent. Where they are made of the same regions (`shared`)
+    they move together, and the uncertainty of their difference is too large.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ def compare_estimates(
     dict
         ``sample``, ``observable`` and ``regions``: region → ``edges``, ``used`` and, by name, each
         other one (``values`` and ``sigma`` of the bins, ``total`` with its uncertainty), whose
-        ``difference`` has the total with its uncertainty, ``chi2``, ``bins`` and ``p_value``.
+        ``difference`` has the total with its uncertainty, ``chi2``, ``bins`` and ``p_value``;
+        ``shared`` lists the regions that both are made of.
     """
     found = {}
     for region in fitted_regions(config.regions, config.fit):
@@ -58,7 +60,10 @@ def compare_estimates(
         whole = config.regions[region].is_single_bin
         main = _evaluate(table, config, estimate, region, whole)
         rows = {
-            key: _compare(main, _evaluate(table, config, other, region, whole))
+            key: {
+                **_compare(main, _evaluate(table, config, other, region, whole)),
+                "shared": sorted(_list_read(estimate, region) & _list_read(other, region)),
+            }
             for key, other in others.items()
             if other.parts(region)
         }
@@ -94,6 +99,12 @@ def _evaluate(
     for shift in shifts.values():
         covariance = covariance + np.outer(shift, shift)
     return values, covariance
+
+
+def _list_read(estimate: MeasuredEstimate, region: str) -> set[str]:
+    """List the regions that an estimate is made of, whole."""
+    places = (*estimate.filled_in(region), *estimate.method.measured_in)
+    return {place.partition("[")[0] for place in places}
 
 
 def _describe(values: Array, covariance: Array) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def tabulate_cross_checks(
     """
     rows = []
     for region, item in compared["regions"].items():
-        rows.append([region, "used", measurement(*item["used"]["total"]), "–", "–"])
+        rows.append([region, "used", measurement(*item["used"]["total"]), "–", "–", "–"])
         for name, other in item["others"].items():
             difference = other["difference"]
             rows.append(
@@ -33,7 +33,8 @@ def tabulate_cross_checks(
                     measurement(*difference["total"]),
                     f"{difference['chi2']:.1f} / {difference['bins']} "
                     f"({difference['p_value']:.2g})",
+                    ", ".join(other["shared"]) or "–",
                 ]
             )
-    header = ["region", "estimate", "events", "difference", "χ² / bins (p-value)"]
+    header = ["region", "estimate", "events", "difference", "χ² / bins (p-value)", "both use"]
     return table(header, rows)
