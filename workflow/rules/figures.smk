@@ -66,8 +66,10 @@ def plotted_stages():
     names.append("plot_fit")
     if CROSS_CHECKS:
         names.append("compare_estimates")
-    if len(CONFIG.fit.pois) > 1:
+    if len(CONFIG.fit.drawn_in_pairs) > 1:
         names.append("plot_contours")
+    if CONFIG.fit.unfolding:
+        names.append("plot_spectra")
     if any(item.has_templates for item in CONFIG.systematics.values()):
         names.append("plot_systematics")
     if CONFIG.control_plots:

@@ -407,10 +407,15 @@ def simulated_events():
     return [path for paths in simulated_by_dataset().values() for path in paths]
 
 
+# Of the fit, what pseudo-data are made with: which parameters scale which samples.
+SCALES = {"poi", "parameters_of_interest", "scale", "expressions", "unfolding"}
+
+
 def coverage_slice():
     """Configuration of the pseudo-experiments."""
     return {
         **definitions(),
+        "fit": CONFIG.fit.model_dump(mode="json", include=SCALES),
         **corrections_slice(varied=True),
         **slice_config(
             CONFIG,

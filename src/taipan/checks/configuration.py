@@ -33,6 +33,7 @@ from taipan.checks.skim import check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
 from taipan.checks.training import check_training
+from taipan.checks.unfolding import check_unfolding
 from taipan.checks.weights import check_weight_definitions
 from taipan.columns.expressions import (
     Expression,
@@ -101,6 +102,7 @@ def check_config(
         *check_corrections(config, analysis),
         *_check_binning(config),
         *check_fit(config),
+        *check_unfolding(config, analysis),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *(check_pseudo_data(config) if catalogue.pseudo_data is not None else ()),
@@ -195,7 +197,9 @@ def _check_event_count(path: str, name: str, config: Config, catalogue: Catalogu
 
 
 def _check_samples(config: Config, analysis: Analysis) -> Problems:
-    for role in ("signal", "background"):
+    # without a network, the cross section of a background may be all that is measured
+    is_measured = not config.features and bool(config.fit.parameters_of_interest)
+    for role in ("background",) if is_measured else ("signal", "background"):
         if not any(sample.role == role for sample in config.samples.values()):
             yield f"samples: no sample has role {role}; at least one is needed"
     for name, sample in config.samples.items():

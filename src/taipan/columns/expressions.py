@@ -208,15 +208,41 @@ class Interval:
                 return True
         return False
 
+    def within(self, other: Interval) -> bool:
+        """Tell whether every value of this range lies in the other one."""
+        low = self.low > other.low or (
+            self.low == other.low and (self.low_open or not other.low_open)
+        )
+        high = self.high < other.high or (
+            self.high == other.high and (self.high_open or not other.high_open)
+        )
+        return low and high
+
 
 def provably_disjoint(first: Expression, second: Expression) -> bool:
     """Tell whether two cuts cannot both be true for one event.
 
     Both cuts are read as conjunctions of comparisons of a term with a number; they are disjoint if
-    some term is confined to ranges without overlap. A false answer means "not proven".
+    some term is confined to ranges without overlap, or if one denies a range (``not (x > 1 and
+    x < 2)``) that the other implies. A false answer means "not proven".
     """
     left, right = _intervals(first.tree), _intervals(second.tree)
-    return any(left[term].disjoint(right[term]) for term in left.keys() & right.keys())
+    apart = any(left[term].disjoint(right[term]) for term in left.keys() & right.keys())
+    return apart or _denies(second.tree, left) or _denies(first.tree, right)
+
+
+def _denies(tree: ast.expr, implied: Mapping[str, Interval]) -> bool:
+    """Tell whether a cut has a term ``not (... and ...)`` of what these ranges imply."""
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        return any(_denies(value, implied) for value in tree.values)
+    if not (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)):
+        return False
+    if not (isinstance(tree.operand, ast.BoolOp) and _is_read(tree.operand)):
+        return False
+    denied = _intervals(tree.operand)
+    return bool(denied) and all(
+        term in implied and implied[term].within(item) for term, item in denied.items()
+    )
 
 
 def certainly_shared(first: Expression, second: Expression) -> bool:

@@ -286,7 +286,8 @@ class Universe:
             filled: list[Array] = []
             for place in (region, *self._sources.get(region, ())):
                 chosen = masks[place]
-                scale = self._rate(part.sample, place, truth) * (truth.mu if signal else 1.0)
+                strength = truth.scales.get(part.sample, truth.mu if signal else 1.0)
+                scale = self._rate(part.sample, place, truth) * strength
                 scaled = scale * (self._weigh(part, place, truth) * counts)[chosen]
                 name = self.binning.own.get(region, self.binning.observable)
                 found_values = scaled if name not in values else values[name][chosen]

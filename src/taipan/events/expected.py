@@ -136,8 +136,8 @@ def check_samples(sums: SampleSums) -> list[str]:
                 )
         if samples[name].role == "signal":
             reached.update(regions[region].role for region in filled)
-    if not problems and "signal" not in reached:
-        signal = [name for name in simulated if samples[name].role == "signal"]
+    signal = [name for name in simulated if samples[name].role == "signal"]
+    if signal and not problems and "signal" not in reached:
         places = [name for name in fitted if regions[name].role == "signal"]
         problems.append(
             f"samples: no event of a signal sample ({', '.join(signal)}) is in a region with role "

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Config
-from taipan.estimates.base import FactorChange
+from taipan.config.polynomials import Polynomial
 from taipan.estimates.registry import MeasuredEstimate, filled_places
 from taipan.events.variations import with_sources
 from taipan.likelihood.counted import FreeYields
 from taipan.likelihood.errors import LikelihoodError
+from taipan.likelihood.factors import list_factor_changes
 from taipan.likelihood.merge import BinYields
+from taipan.likelihood.polynomial_parts import divide_sample
 from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change
 from taipan.likelihood.templates import RegionTemplates, acts_in
 from taipan.likelihood.treatment import (
@@ -36,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float64]
 Modifier = dict[str, Any]
-_UNCHANGED = FactorChange((1.0, 1.0), (1.0, 1.0), 0.0)
 
 SIGNAL_STATISTICS = "_signals"
 """Ending of the statistical parameters of the signals."""
@@ -55,6 +56,8 @@ class Builder:
         What a reader of the result should know.
     free
         Parameters that multiply free yields of an estimated sample.
+    parts
+        Part of a divided sample → the sample.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Builder:
         self.treatment = TreatmentRecord()
         self._places = filled_places(config.samples)
         self.free: dict[str, None] = {}
+        self.parts: dict[str, str] = {}
         self._met: set[str] = set()
         self._sample_changes: dict[tuple[str, str], float] = {}
 
@@ -99,7 +103,8 @@ class Builder:
                 data = counts
                 modifiers += self._rates(name, name, region.region)
                 modifiers += self._varied(name, region, counts)
-            samples.append(self._sample(name, name, region.region, data, modifiers))
+            made = self._sample(name, name, region.region, data, modifiers)
+            samples += self._divide(name, made)
         if region.free is not None:
             samples.append(self._free_sample(region.free, region))
         if self.estimate is not None and region.estimated in region.nominal:
@@ -134,7 +139,23 @@ class Builder:
             ]
             # its Σw² is part of that of the estimated sample; 0.0 - x has no negative zeros
             data = BinYields(0.0 - counts.values, np.zeros_like(counts.values))
-            yield self._sample(partner, name, region.region, data, modifiers)
+            yield from self._divide(
+                name, self._sample(partner, name, region.region, data, modifiers)
+            )
+
+    def _divide(self, name: str, made: dict[str, Any]) -> list[dict[str, Any]]:
+        """Divide a sample into the terms of what scales it; most have one."""
+        scale = self._scale(name)
+        if scale is None or scale.is_product:
+            return [made]
+        self._met.update(scale.names)
+        divided = divide_sample(made, scale)
+        self.parts.update(dict.fromkeys((part["name"] for part in divided), made["name"]))
+        return divided
+
+    def _scale(self, sample: str) -> Polynomial | None:
+        is_signal = self.config.samples[sample].role == "signal"
+        return self.config.fit.find_scale(sample, is_signal=is_signal)
 
     def _sample(
         self, name: str, simulated: str, region: str, counts: BinYields, modifiers: list[Modifier]
@@ -175,7 +196,10 @@ class Builder:
                 raise LikelihoodError(
                     f"fit: the signals of parameter of interest {name!r} are in no fitted region"
                 )
+        unmeasured = self.config.fit.unmeasured
         for name, systematic in self.config.systematics.items():
+            if set(systematic.samples) <= unmeasured.get(name, set()):
+                continue  # it is the uncertainty of a prediction, and nothing else
             if self.changes.get(name, 0.0) < SMALLEST_CHANGE:
                 raise LikelihoodError(
                     f"systematics.{name}: changes no fitted template (samples "
@@ -205,8 +229,9 @@ class Builder:
             for name, factor in self.config.fit.normalisations.items()
             if sample in factor.samples and (factor.regions is None or region in factor.regions)
         ]
-        if self.config.samples[sample].role == "signal":
-            names.insert(0, self.config.fit.find_poi(sample))
+        scale = self._scale(sample)
+        if scale is not None and scale.is_product:
+            names = [*scale.names, *names]
         self._met.update(names)
         return [{"name": name, "type": "normfactor", "data": None} for name in names]
 
@@ -218,32 +243,24 @@ class Builder:
         sample that is subtracted.
         """
         modifiers = []
-        for name in dict.fromkeys(name for part in region.parts for name in part.changes):
-            changes = [part.changes.get(name, _UNCHANGED) for part in region.parts]
-            factors = [item.simulated if simulated else item.data for item in changes]
-            yields = [
-                part.simulated[simulated] if simulated else part.data for part in region.parts
-            ]
-            self._note_change(name, max(item.size for item in changes))
-            self.treatment.parameters[name] = name
-            if len(set(factors)) == 1:
-                modifiers.append(self._normsys(name, shown, region.region, *factors[0]))
-                continue
-            sign = -1.0 if simulated else 1.0
-            up, down = (
-                sign * np.tensordot([pair[i] for pair in factors], np.stack(yields), axes=1)
-                for i in (0, 1)
-            )
-            if simulated and np.array_equal(up, down):
-                continue  # it has no event in these parts
-            data = {"hi_data": plain(up), "lo_data": plain(down)}
-            modifiers.append({"name": name, "type": "histosys", "data": data})
+        for change in list_factor_changes(region.parts, simulated):
+            self._note_change(change.name, change.size)
+            self.treatment.parameters[change.name] = change.name
+            if change.factors is not None:
+                up, down = change.factors
+                modifiers.append(self._normsys(change.name, shown, region.region, up, down))
+            elif change.templates is not None:
+                data = dict(zip(("hi_data", "lo_data"), map(plain, change.templates), strict=True))
+                modifiers.append({"name": change.name, "type": "histosys", "data": data})
         return modifiers
 
     def _rates(self, sample: str, shown: str, region: str) -> list[Modifier]:
         """Give the rate systematics of a sample; `shown` is its name in the model."""
         modifiers = []
+        unmeasured = self.config.fit.unmeasured
         for name, systematic in self._acting(region):
+            if sample in unmeasured.get(name, ()):
+                continue
             up, down = systematic.yield_factor(1.0), systematic.yield_factor(-1.0)
             if up is not None and down is not None and sample in systematic.samples:
                 size = rate_size(up, down)

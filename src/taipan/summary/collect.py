@@ -153,6 +153,7 @@ def summarise(
             "observed": _observed(reference["observed"]),
         },
         **_others(results.fit),
+        **{key: results.fit[key] for key in ("interests", "unfolding") if key in results.fit},
         **_cross_sections(settings, results.fit),
         **_networks(results.networks),
         **_corrections(results.corrections, fitted),
