@@ -13,6 +13,7 @@ from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
+from taipan.coverage.truth import Truth, draw_factors
 from taipan.errors import TaipanError
 from taipan.estimates.fake_factor import FakeFactor
 from taipan.estimates.registry import MeasuredEstimate, add_divided, find_estimate
@@ -311,6 +312,21 @@ def test_simulation_that_is_subtracted_varies_in_the_bins_of_the_application_reg
     assert variation.systematic.regions == ["sr", "ar[0]", "ar[1]", "ar[2]"]
     regions = add_divided(REGIONS, samples())
     assert list(varied_regions(regions, samples())) == ["sr", "ar[0]", "ar[1]", "ar[2]"]
+
+
+def test_pseudo_data_draw_the_factor_of_each_bin() -> None:
+    """+2σ of the second bin is (1 + r)²; −1σ of the subtraction has its own factors."""
+    keys = {"subtraction": 0.1}
+    _, estimate = draw(np.random.default_rng(3), **keys)
+    truth = Truth(1.0, {}, {"fake_factor_1": 2.0, "fake_factor_subtraction": -1.0})
+    found = draw_factors(estimate, "sr", truth)
+    for b, (item, (of_data, of_simulated)) in enumerate(
+        zip(estimate.record["bins"], found, strict=True)
+    ):
+        change = (1.0 + item["relative_uncertainty"]) ** 2 if b == 1 else 1.0
+        down = item["subtraction"][1]
+        assert of_data == pytest.approx(item["value"] * change * down)
+        assert of_simulated == pytest.approx(0.9 * of_data)
 
 
 def test_keys_of_fake_factors_are_checked() -> None:
