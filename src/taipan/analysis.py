@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from taipan.columns.event_block import EventBlock, Lists
+from taipan.columns.expressions import Expression
 from taipan.columns.stored import StoredObjects
+from taipan.labels import is_score
 
 Columns = Mapping[str, NDArray[Any]]
 """Event columns: scalars have shape (n,), objects (n, m) padded with NaN (numbers) at the end."""
@@ -256,6 +259,8 @@ class Analysis:
     fingerprint
         Further branches with one value an event, which two simulated events with the same numbers
         do not share: the jobs of a production may number their events alike.
+    late
+        Name → expression of quantities that need the scores of the networks.
     """
 
     name: str
@@ -281,3 +286,15 @@ class Analysis:
     fingerprint: tuple[str, ...] = ()
     objects: StoredObjects | None = None
     corrections: AppliedCorrections | None = None
+    late: Mapping[str, Expression] = field(default_factory=dict)
+
+    def is_late(self, name: str) -> bool:
+        """Tell whether a quantity is known only after the networks were asked."""
+        return is_score(name) or name in self.late
+
+    def add_late(self, quantities: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Give quantities (n,), the scores among them, with those that are made of scores."""
+        found = dict(quantities)
+        for name, expression in self.late.items():
+            found[name] = np.asarray(expression.evaluate(found), np.float64)
+        return found

@@ -7,16 +7,18 @@ DATA = "data"
 NOMINAL = "nominal"
 """Variation of the histograms that holds the events as they are."""
 SCORE = "nn_score"
-"""Observable that the networks make; of several networks the one that is the result."""
+"""Observable that the networks make, the score of the signal; of several that of the result."""
+LARGEST_CLASS = "nn_class"
+"""Class whose score is the largest, in cuts: ``nn_class == "ztt"``."""
 TREE = "Events"
 """Tree of the events in a NanoAOD file."""
 
 
-def name_score(network: str) -> str:
-    """Name the observable of a network that stands beside the result."""
-    return f"{SCORE}_{network}"
+def name_score(name: str) -> str:
+    """Name the score of a class, or the observable of a network that stands beside the result."""
+    return f"{SCORE}_{name}"
 
 
 def is_score(observable: str) -> bool:
-    """Tell whether an observable is the score of a network."""
-    return observable == SCORE or observable.startswith(f"{SCORE}_")
+    """Tell whether a quantity is a score, known only after the networks were asked."""
+    return observable in (SCORE, LARGEST_CLASS) or observable.startswith(f"{SCORE}_")

@@ -13,6 +13,7 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.coverage.draw import FitBins, SampleEvents, SourceData, Universe
 from taipan.coverage.truth import Truth
+from taipan.labels import is_score
 from taipan.systematics.registry import make_systematic
 from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured, same_sign
@@ -63,7 +64,7 @@ def universe() -> Universe:
         parts.append(SampleEvents(sample, columns, weights, alternatives, folds))
     config: Any = SimpleNamespace(samples=SAMPLES, regions=REGIONS, systematics=SYSTEMATICS)
     shifts = {"x": Shift(shift, None, "scale"), "wide": Shift(shift, None, "width", power=0.5)}
-    analysis: Any = SimpleNamespace(compute=compute, shifts=shifts)
+    analysis: Any = SimpleNamespace(compute=compute, shifts=shifts, is_late=is_score)
     binning = FitBins("x", {"signal": EDGES, "control": EDGES[[0, -1]]}, frozenset(["control"]))
     return Universe(parts, analysis, config, binning, None)
 

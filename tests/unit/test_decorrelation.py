@@ -25,6 +25,7 @@ from taipan.decorrelation import (
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.weights import EventWeights
+from taipan.labels import is_score
 from taipan.plotting.decorrelation import decorrelation_numbers, region_scores_figure, tail_figure
 from tests.made_up_estimates import measured, same_sign
 
@@ -245,7 +246,7 @@ def judged(datasets: list[DatasetEvents], **keys: object) -> dict[str, object]:
         [0.0, 0.2, 0.4, 0.6, 0.8, 1.0],
         seed=1,
     )
-    analysis = SimpleNamespace(compute=lambda columns: columns)
+    analysis = SimpleNamespace(compute=lambda columns: columns, is_late=is_score)
     networks = {"a": lambda x, _: x[:, 0], "b": lambda x, _: 1.0 - x[:, 0]}
     return judge_decorrelation(datasets, analysis, settings, measured(SAMPLES, 2.0), networks)
 

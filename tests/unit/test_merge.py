@@ -55,6 +55,21 @@ def test_negative_bin_joins_the_neighbour_towards_the_background():
     assert bin_.reasons == ("bins 2-2: QCD is -5",)
 
 
+def test_signal_that_what_is_subtracted_cancels_is_merged():
+    """One γ multiplies both: 0.4 - 0.3 with an uncertainty of 0.2 is held by none."""
+    nominal = {"Z": counts([100, 50, 20]), "H": counts([1.0, 0.4, 3.0], [0.01, 0.04, 0.1])}
+    subtracted = {"H": counts([0.1, 0.3, 0.1]), "Z": counts([30, 20, 10])}
+    result = merging(nominal, subtracted=subtracted)
+    assert result.starts == (0, 2)
+    (bin_,) = result.merged
+    assert bin_.reasons == ("bins 1-1: signal less what is subtracted of it is 0.1",)
+    assert merging(nominal).starts == (0, 1, 2)
+    # an uncertainty that changes nothing is none: 0.02 beside √400 of the bin
+    negligible = {"Z": counts([100, 400, 20]), "H": counts([1.0, 0.02, 3.0], [0.01, 3e-4, 0.1])}
+    kept = merging(negligible, subtracted={"H": counts([0.1, 0.015, 0.1])})
+    assert kept.starts == (0, 1, 2)
+
+
 def test_few_effective_events_in_the_top_bin_are_completed_from_below():
     # weights of 2: n_eff is half the yield; the two highest bins have 9 together, or 10
     result = merging({"Z": counts([100, 30, 10, 8], [200, 60, 20, 16])})

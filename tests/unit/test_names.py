@@ -17,9 +17,11 @@ The formats of others have words of their own, such as the columns and the proce
 CONVENTIONS = {
     "Array": "arrays of the type that a module works with",
     "FIGURES": "figures of a stage",
+    "class_loss": "a loss of several classes, in the file of the loss",
     "logger": "log of a module",
     "loss": "a loss, in a file of its own",
     "main": "what a program does",
+    "train_classifier": "a kind of classifier, in a file of its own",
     "transverse_mass": "of arrays, and of objects that have them",
 }
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from taipan.config.sections.classifier import NetworkClassifier
 from taipan.config.sections.overtraining import Overtraining
 from taipan.errors import TaipanError
 from taipan.nn import overtraining
@@ -169,7 +170,8 @@ def test_script_writes_the_verdict_and_stops_if_asked(
     check, on_failure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = importlib.import_module("taipan.stages.check_overtraining")
-    settings = SimpleNamespace(overtraining=LIMITS.model_copy(update={"on_failure": on_failure}))
+    limits = LIMITS.model_copy(update={"on_failure": on_failure})
+    settings = SimpleNamespace(overtraining=limits, classifier=NetworkClassifier())
     monkeypatch.setattr(script, "open_training_set", lambda *_: make_set(3000, 2))
     monkeypatch.setattr(script, "judge_overtraining", lambda s, _m, of, _t: check(s, 0.5, of))
     output = tmp_path / "verdict.json"

@@ -50,6 +50,8 @@ RUNS = {
     "fetched": "catalogue: cms-2012-reduced\nfiles: downloads\nremote: {access: fetch}",
     "no network": "analysis: zmumu",
     "two signals": "fit: {parameters_of_interest: {mu_ggH: [ggH], mu_qqH: [qqH]}}",
+    "unfolded": "analysis: zpt",
+    "three classes": "classes: {signal: [ggH, qqH], ztt: [ZTT], other: [ZLL, TT, W, QCD]}",
     "generator weights": "systematics: {scales: {kind: scale_weights, samples: [ggH, qqH]}}",
     "two networks": "networks: {plain: {}, other: {l2: 0.1}}\ntuning: {enabled: true}",
     "two networks, binned": "networks: {a: {}, b: {}}\ntemplates: {binning: {method: merge}}",

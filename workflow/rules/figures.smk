@@ -30,6 +30,12 @@ def figures(stage, **values):
     return files
 
 
+def of_classes():
+    """Classes with names, and the events whose confusion is shown, if there are any."""
+    classes = list(CONFIG.classes)
+    return {"class": classes, "part": ["held_out"] if classes else []}
+
+
 def quantity_units():
     """Quantity of the analysis to its unit."""
     return {name: quantity.unit for name, quantity in ANALYSIS.quantities.items()}
@@ -50,14 +56,18 @@ def plotted_stages():
     """Stages whose figures a complete run has."""
     names = ["plot_cutflow"]
     if HAS_NETWORK:
-        names += ["plot_training", "plot_weights", "rank_inputs"]
+        names += ["plot_weights", "rank_inputs"]
+        if CONFIG.classifier.kind != "file":
+            names.insert(1, "plot_training")
     if HAS_NETWORK and CONFIG.decorrelation.enabled:
         names.append("check_decorrelation")
     if HAS_NETWORK and CONFIG.tuning.enabled:
         names.append("plot_tuning")
     names.append("plot_fit")
-    if len(CONFIG.fit.pois) > 1:
+    if len(CONFIG.fit.drawn_in_pairs) > 1:
         names.append("plot_contours")
+    if CONFIG.fit.unfolding:
+        names.append("plot_spectra")
     if any(item.has_templates for item in CONFIG.systematics.values()):
         names.append("plot_systematics")
     if CONFIG.control_plots:
@@ -67,7 +77,11 @@ def plotted_stages():
 
 def plot_outputs():
     """PNG files of every figure."""
-    places = {"observable": OBSERVABLES, "region": list(CONFIG.regions)}
+    places = {
+        "observable": OBSERVABLES,
+        "region": list(CONFIG.regions),
+        **of_classes(),
+    }
     return [
         plot(item.path)["png"]
         for stage in plotted_stages()

@@ -195,7 +195,7 @@ def corrections_slice(*, varied=False):
 
 def training_slice(*more):
     """Configuration that decides which events are trained on, and how."""
-    keys = ("folder", "quantities", "features", "categorical", "training")
+    keys = ("folder", "quantities", "features", "categorical", "classes", "training")
     values = {
         **definitions(),
         **corrections_slice(),
@@ -214,12 +214,12 @@ def of_network(wildcards, values):
 
 def network_slice(wildcards):
     """Configuration that decides which events a network is trained on, and how."""
-    return of_network(wildcards, training_slice())
+    return of_network(wildcards, training_slice("classifier"))
 
 
 def gate_slice(wildcards):
     """The same with the conditions of the gate."""
-    return of_network(wildcards, training_slice("overtraining"))
+    return of_network(wildcards, training_slice("overtraining", "classifier"))
 
 
 def plain_training_slice(*more):
@@ -237,6 +237,13 @@ def plain_training_slice(*more):
 def tuned_inputs():
     """Values found by the search, an input of the training if there is a search."""
     return {"best": BEST_HPS} if CONFIG.tuning.enabled else {}
+
+
+def classifier_files():
+    """ONNX files of a classifier that was made before."""
+    if CONFIG.classifier.kind != "file":
+        return []
+    return [local(path) for path in CONFIG.classifier.models]
 
 
 def weights_slice(*more):
@@ -298,8 +305,9 @@ def judge_slice():
     for key in ("enabled", "compare"):
         del values["decorrelation"][key]
     hidden = overlapping_signal(CONFIG.regions)
+    known = early_regions(CONFIG.regions, ANALYSIS.is_late)
     values["decorrelation"]["regions"] = CONFIG.decorrelation.regions or [
-        name for name in CONFIG.regions if name not in hidden
+        name for name in known if name not in hidden
     ]
     values["training"] = CONFIG.training.model_dump(mode="json", include={"region"})
     return values
@@ -399,10 +407,15 @@ def simulated_events():
     return [path for paths in simulated_by_dataset().values() for path in paths]
 
 
+# Of the fit, what pseudo-data are made with: which parameters scale which samples.
+SCALES = {"poi", "parameters_of_interest", "scale", "expressions", "unfolding"}
+
+
 def coverage_slice():
     """Configuration of the pseudo-experiments."""
     return {
         **definitions(),
+        "fit": CONFIG.fit.model_dump(mode="json", include=SCALES),
         **corrections_slice(varied=True),
         **slice_config(
             CONFIG,

@@ -72,7 +72,7 @@ rule plot_fit:
         "../../scripts/plot_fit.py"
 
 
-if len(CONFIG.fit.pois) > 1:
+if len(CONFIG.fit.drawn_in_pairs) > 1:
 
     rule plot_contours:
         """Draw the contours of the parameters of interest of one fit."""
@@ -88,3 +88,21 @@ if len(CONFIG.fit.pois) > 1:
             header=PLOT_HEADER,
         script:
             "../../scripts/plot_contours.py"
+
+
+if CONFIG.fit.unfolding:
+
+    rule plot_spectra:
+        """Draw the unfolded spectra of one fit."""
+        input:
+            result=f"{OUT}/fit/{{observable}}.json",
+        output:
+            **figures("plot_spectra"),
+        log:
+            f"{OUT}/logs/plot_spectra/{{observable}}.log",
+        benchmark:
+            f"{OUT}/benchmarks/plot_spectra/{{observable}}.tsv"
+        params:
+            header=PLOT_HEADER,
+        script:
+            "../../scripts/plot_spectra.py"

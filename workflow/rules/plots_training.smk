@@ -7,7 +7,7 @@ rule plot_training:
         record=TRAINING_RECORD,
         verdict=OVERTRAINING,
     output:
-        **figures("plot_training"),
+        **figures("plot_training", **of_classes()),
     log:
         log_file("plot_training"),
     benchmark:

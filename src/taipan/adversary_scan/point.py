@@ -109,7 +109,7 @@ def measure_point(
         analysis,
         CheckSettings.of(settings, derive_seed(seed, "judge")),
         estimate,
-        {"network": scorer.score},
+        {"network": scorer},
     )
     found = {
         "strength": strength,
@@ -271,7 +271,7 @@ def fill_total(
     name = settings.fit.observable
     observables = {name: settings.observables[name]}
     fill = plan_filling(settings, analysis, shapes, observables)
-    parts = [fill_dataset(item, analysis, fill, scorer.score)[0] for item in datasets]
+    parts = [fill_dataset(item, analysis, fill, scorer)[0] for item in datasets]
     return add_parts(parts, settings, observables, variations)[name]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.checks.adversary import check_adversary
+from taipan.checks.classes import check_classes, score_names
 from taipan.checks.corrections import check_corrections
 from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
@@ -27,6 +28,7 @@ from taipan.checks.skim import check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
 from taipan.checks.training import check_training
+from taipan.checks.unfolding import check_unfolding
 from taipan.checks.weights import check_weight_definitions
 from taipan.columns.expressions import (
     Expression,
@@ -80,6 +82,7 @@ def check_config(
         *_check_features(config, analysis),
         *check_networks(config),
         *(check_each_network(check_training, config) if config.features else ()),
+        *check_classes(config, analysis),
         *(
             check_each_network(functools.partial(check_adversary, analysis=analysis), config)
             if config.features
@@ -92,6 +95,7 @@ def check_config(
         *check_corrections(config, analysis),
         *_check_binning(config),
         *check_fit(config),
+        *check_unfolding(config, analysis),
         *check_skim(config, catalogue),
         *check_source(config, catalogue, analysis),
         *(check_pseudo_data(config) if catalogue.pseudo_data is not None else ()),
@@ -184,7 +188,9 @@ def _check_event_count(path: str, name: str, config: Config, catalogue: Catalogu
 
 
 def _check_samples(config: Config, analysis: Analysis) -> Problems:
-    for role in ("signal", "background"):
+    # without a network, the cross section of a background may be all that is measured
+    is_measured = not config.features and bool(config.fit.parameters_of_interest)
+    for role in ("background",) if is_measured else ("signal", "background"):
         if not any(sample.role == role for sample in config.samples.values()):
             yield f"samples: no sample has role {role}; at least one is needed"
     for name, sample in config.samples.items():
@@ -206,7 +212,7 @@ def _check_samples(config: Config, analysis: Analysis) -> Problems:
 def _check_regions(config: Config, analysis: Analysis) -> Problems:
     regions = config.regions
     for name, region in regions.items():
-        yield from _check_expression(f"regions.{name}.cut", region.cut, analysis)
+        yield from _check_expression(f"regions.{name}.cut", region.cut, analysis, late=True)
         yield from _check_possible(f"regions.{name}.cut", region.cut)
     if not any(region.role == "signal" for region in regions.values()):
         yield "regions: no region has role signal; at least one is needed"
@@ -245,14 +251,14 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
         "observables": config.observables,
         "control_plots": config.control_plots,
     }
-    scores = set(list_scores(config).values())
+    scores = list(dict.fromkeys([SCORE, *list_scores(config).values(), *score_names(config)]))
     for section, observables in sections.items():
         for name, observable in observables.items():
             path = f"{section}.{name}"
             source = observable.quantity or name
-            if source != SCORE and source not in scores:
+            if source not in scores and source not in analysis.late:
                 where = path if observable.quantity is None else f"{path}.quantity"
-                yield from _check_quantity(where, source, analysis, (SCORE,))
+                yield from _check_quantity(where, source, analysis, [*scores, *analysis.late])
             quantity = analysis.quantities.get(source)
             if section == "observables" and quantity is not None and quantity.may_be_missing:
                 yield (
@@ -350,7 +356,7 @@ def _check_quantity(
         )
 
 
-def _check_expression(path: str, text: str, analysis: Analysis) -> Problems:
+def _check_expression(path: str, text: str, analysis: Analysis, *, late: bool = False) -> Problems:
     try:
         expression = parse_expression(text)
     except TaipanError as error:
@@ -359,7 +365,8 @@ def _check_expression(path: str, text: str, analysis: Analysis) -> Problems:
     if not _is_condition(expression.tree):
         yield f"{path}: '{text}' is not a condition (compare it with a number)"
     for name in expression.names:
-        yield from _check_quantity(path, name, analysis)
+        if not (late and analysis.is_late(name)):
+            yield from _check_quantity(path, name, analysis)
 
 
 def _check_possible(path: str, text: str) -> Problems:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from taipan.config.model import Config
 from taipan.config.sections.coverage import Coverage
+from taipan.suggestions import unknown
 
 
 def check_coverage(config: Config) -> Iterator[str]:
@@ -20,16 +21,25 @@ def check_coverage(config: Config) -> Iterator[str]:
             f"coverage.batches: {settings.batches} does not divide coverage.experiments "
             f"({settings.experiments})"
         )
-    if settings.mu_range != Coverage().mu_range:
+    for name in settings.ranges:
+        if name not in config.fit.pois:
+            yield unknown(f"coverage.ranges.{name}", name, "parameter of interest", config.fit.pois)
+    if settings.mu_range != Coverage().mu_range or settings.ranges:
         yield from check_strengths(config)
 
 
 def check_strengths(config: Config) -> Iterator[str]:
     """Check that the injected signal strengths are inside the range of the fit."""
-    low, high = config.coverage.mu_range
-    first, last = config.fit.poi_range
-    if not (first < low <= high < last and low >= 0.0):
-        yield (
-            f"coverage.mu_range: [{low:g}, {high:g}] must be increasing, not negative, and within "
-            f"fit.poi_range [{first:g}, {last:g}]"
-        )
+    fit = config.fit
+    for name in fit.pois:
+        low, high = config.coverage.range_of(name)
+        first, last = fit.bounds(name)
+        if not (first < low <= high < last and low >= 0.0):
+            key = f"ranges.{name}" if name in config.coverage.ranges else "mu_range"
+            own = fit.interests[name].range
+            where = "fit.poi_range" if own is None else f"the range of {name}"
+            yield (
+                f"coverage.{key}: [{low:g}, {high:g}] must be increasing, not negative, and within "
+                f"{where} [{first:g}, {last:g}]"
+            )
+            return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from taipan.config.base import LARGEST_NUMBER
 from taipan.config.model import Config
 from taipan.config.sections.fit import find_unscaled
 from taipan.config.sections.regions import Region
+from taipan.errors import TaipanError
 from taipan.suggestions import unknown
 
 Problems = Iterator[str]
@@ -47,8 +48,77 @@ def check_fit(config: Config) -> Problems:
     if fit.observable == fit.reference:
         yield f"fit.reference: '{fit.reference}' is already fit.observable; set it to null for none"
     signals = [name for name, sample in config.samples.items() if sample.role == "signal"]
-    yield from find_unscaled(fit, signals)
+    simulated = [name for name, sample in config.samples.items() if sample.is_simulated]
+    yield from find_unscaled(fit, signals, simulated)
+    yield from find_rates_of_prediction(config)
+    yield from _check_binning_of_polynomials(config)
     yield from _check_normalisations(config)
+
+
+def _check_binning_of_polynomials(config: Config) -> Problems:
+    """Yield a line if bins are to be chosen for yields that are no simple factor."""
+    fit, method = config.fit, config.templates.binning.method
+    try:
+        is_simple = all(scale.is_product for scale in fit.scales.values())
+    except TaipanError:
+        return  # said by find_unscaled
+    is_simple &= all(interest.prediction == 1.0 for interest in fit.interests.values())
+    if method != "none" and not is_simple:
+        yield (
+            f"templates.binning.method: '{method}' chooses bins for factors that are 1; fit.scale "
+            "and predictions have others (none)"
+        )
+
+
+def find_rates_of_prediction(config: Config) -> Problems:
+    """Yield a line for each rate that may be one of a cross section that is measured, and so on.
+
+    An uncertainty of the prediction must not widen a measurement of what it predicts; one of the
+    acceptance must. Nobody but the author knows which it is.
+    """
+    for name, interest in config.fit.interests.items():
+        path = f"fit.parameters_of_interest.{name}"
+        if interest.cross_section is None:
+            for key in ("of_prediction", "of_acceptance"):
+                if getattr(interest, key):
+                    yield f"{path}.{key}: only with cross_section: '{name}' is a factor"
+            continue
+        if name == config.fit.poi and config.fit.cross_section is not None:
+            yield f"fit.cross_section: {path}.cross_section says it already; leave one out"
+        for key in ("of_prediction", "of_acceptance"):
+            for i, systematic in enumerate(getattr(interest, key)):
+                yield from _check_rate(f"{path}.{key}[{i}]", systematic, interest.samples, config)
+        both = sorted({*interest.of_prediction} & {*interest.of_acceptance})
+        if both:
+            yield f"{path}.of_acceptance: '{both[0]}' is in of_prediction, too"
+        for systematic, item in config.systematics.items():
+            acts = sorted({*item.samples} & {*interest.samples})
+            is_rate = item.yield_factor(1.0) is not None and item.group != "experimental"
+            if (
+                acts
+                and is_rate
+                and systematic
+                not in (
+                    *interest.of_prediction,
+                    *interest.of_acceptance,
+                )
+            ):
+                yield (
+                    f"systematics.{systematic}: a rate of group {item.group} acts on {acts[0]}, "
+                    f"whose cross section is measured ({path}); name it in of_prediction or "
+                    "of_acceptance there"
+                )
+
+
+def _check_rate(path: str, name: str, samples: Sequence[str], config: Config) -> Problems:
+    if name not in config.systematics:
+        yield unknown(path, name, "systematic", config.systematics)
+        return
+    item = config.systematics[name]
+    if item.yield_factor(1.0) is None:
+        yield f"{path}: '{name}' is of kind {item.kind}, which changes shapes; only a rate can be"
+    elif not {*item.samples} & {*samples}:
+        yield f"{path}: '{name}' does not act on {', '.join(samples)}"
 
 
 def _check_normalisations(config: Config) -> Problems:

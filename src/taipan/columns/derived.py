@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis, Quantity
 from taipan.columns.expressions import Expression, parse_expression
 from taipan.errors import TaipanError
+from taipan.labels import is_score
 from taipan.suggestions import unknown
 
 Array = NDArray[Any]
@@ -40,6 +41,16 @@ class _Added:
         return out
 
 
+def late_names(expressions: Mapping[str, str]) -> set[str]:
+    """Name the quantities, given as texts, that need a score, themselves or through others."""
+    found: set[str] = set()
+    for name, text in expressions.items():
+        used = parse_expression(text).names
+        if any(is_score(part) or part in found for part in used):
+            found.add(name)
+    return found
+
+
 def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> Analysis:
     """Return the analysis with further quantities; a shift changes them with what they are made of.
 
@@ -48,7 +59,8 @@ def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> An
     analysis
         Its quantities may be used.
     definitions
-        Name → expression, of quantities of the analysis and of those before.
+        Name → expression, of quantities of the analysis, of those before, and of scores
+        (`nn_score`, `nn_score_CLASS`). What needs a score becomes one of `late` of the analysis.
 
     Raises
     ------
@@ -58,18 +70,25 @@ def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> An
     if not definitions:
         return analysis
     known = dict(analysis.quantities)
-    expressions = {}
+    expressions: dict[str, Expression] = {}
+    late: dict[str, Expression] = {}
     for name, item in definitions.items():
         path = f"quantities.{name}"
-        if name in known:
+        if name in known or name in late or is_score(name):
             raise TaipanError(f"{path}: the analysis has a quantity of this name (choose another)")
         try:
             expression = parse_expression(item.expression)
         except TaipanError as error:
             raise TaipanError(f"{path}: {error}") from None
+        if any(is_score(used) or used in late for used in expression.names):
+            late[name] = expression
         for used in expression.names:
-            if used not in known:
+            if used not in known and used not in late and not is_score(used):
                 raise TaipanError(unknown(path, used, "quantity", known))
+            if name in late and used in known and known[used].simulation_only:
+                raise TaipanError(f"{path}: '{used}' is of simulation only, a score is of all")
+        if name in late:
+            continue
         parts = [known[used] for used in expression.names]
         known[name] = Quantity(
             *(name, item.unit, item.meaning or item.expression),
@@ -80,4 +99,4 @@ def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> An
         expressions[name] = expression
     recompute = analysis.recompute and _Added(analysis.recompute, expressions)
     compute = _Added(analysis.compute, expressions)
-    return replace(analysis, quantities=known, compute=compute, recompute=recompute)
+    return replace(analysis, quantities=known, compute=compute, recompute=recompute, late=late)

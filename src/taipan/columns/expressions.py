@@ -11,6 +11,7 @@ import ast
 import itertools
 import math
 import operator
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
+from taipan.labels import LARGEST_CLASS
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -39,6 +41,14 @@ _ALLOWED = "numbers, names, + - * /, comparisons, and, or, not, abs(), parenthes
 _MAX_LENGTH = 2000
 
 
+def encode_text(text: str) -> float:
+    """Give the number that stands for a text, the name of a class: a checksum of it.
+
+    It depends on no order, so that a cut ``nn_class == "ztt"`` means the same everywhere.
+    """
+    return float(zlib.crc32(text.encode()))
+
+
 @dataclass(frozen=True)
 class Expression:
     """A parsed expression.
@@ -56,6 +66,18 @@ class Expression:
     text: str
     names: tuple[str, ...]
     tree: ast.expr
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Texts in it: names of classes that `nn_class` is compared with."""
+        constants = [node for node in ast.walk(self.tree) if isinstance(node, ast.Constant)]
+        return tuple(node.value for node in constants if isinstance(node.value, str))
+
+    def conjuncts(self) -> list[Expression]:
+        """Give the parts that must all be true, each an expression of its own."""
+        tree = self.tree
+        terms = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else []
+        return [parse_expression(ast.unparse(term)) for term in terms] or [self]
 
     def evaluate(self, quantities: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """Evaluate on arrays.
@@ -122,6 +144,12 @@ def _check(node: ast.AST, text: str, names: set[str]) -> None:
         case ast.BoolOp():
             for value in node.values:
                 _check(value, text, names)
+        case ast.Compare(
+            left=ast.Name(id=name),
+            ops=[ast.Eq() | ast.NotEq()],
+            comparators=[ast.Constant(value=str())],
+        ) if name == LARGEST_CLASS:
+            names.add(name)
         case ast.Compare() if all(type(op) in _COMPARE for op in node.ops):
             for value in (node.left, *node.comparators):
                 _check(value, text, names)
@@ -139,7 +167,7 @@ def _evaluate(node: ast.expr, quantities: Mapping[str, NDArray[Any]]) -> Any:
         case ast.Name(id=name):
             return quantities[name]
         case ast.Constant(value=value):
-            return value
+            return encode_text(value) if isinstance(value, str) else value
         case ast.BinOp(left=left, op=op, right=right):
             return _BINARY[type(op)](_evaluate(left, quantities), _evaluate(right, quantities))
         case ast.UnaryOp(op=op, operand=operand):
@@ -180,15 +208,41 @@ class Interval:
                 return True
         return False
 
+    def within(self, other: Interval) -> bool:
+        """Tell whether every value of this range lies in the other one."""
+        low = self.low > other.low or (
+            self.low == other.low and (self.low_open or not other.low_open)
+        )
+        high = self.high < other.high or (
+            self.high == other.high and (self.high_open or not other.high_open)
+        )
+        return low and high
+
 
 def provably_disjoint(first: Expression, second: Expression) -> bool:
     """Tell whether two cuts cannot both be true for one event.
 
     Both cuts are read as conjunctions of comparisons of a term with a number; they are disjoint if
-    some term is confined to ranges without overlap. A false answer means "not proven".
+    some term is confined to ranges without overlap, or if one denies a range (``not (x > 1 and
+    x < 2)``) that the other implies. A false answer means "not proven".
     """
     left, right = _intervals(first.tree), _intervals(second.tree)
-    return any(left[term].disjoint(right[term]) for term in left.keys() & right.keys())
+    apart = any(left[term].disjoint(right[term]) for term in left.keys() & right.keys())
+    return apart or _denies(second.tree, left) or _denies(first.tree, right)
+
+
+def _denies(tree: ast.expr, implied: Mapping[str, Interval]) -> bool:
+    """Tell whether a cut has a term ``not (... and ...)`` of what these ranges imply."""
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        return any(_denies(value, implied) for value in tree.values)
+    if not (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)):
+        return False
+    if not (isinstance(tree.operand, ast.BoolOp) and _is_read(tree.operand)):
+        return False
+    denied = _intervals(tree.operand)
+    return bool(denied) and all(
+        term in implied and implied[term].within(item) for term, item in denied.items()
+    )
 
 
 def certainly_shared(first: Expression, second: Expression) -> bool:
@@ -257,8 +311,8 @@ def _narrow(found: dict[str, Interval], left: ast.expr, op: ast.cmpop, right: as
 
 
 def _number(node: ast.expr) -> float | None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return float(node.value)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float | str):
+        return encode_text(node.value) if isinstance(node.value, str) else float(node.value)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         value = _number(node.operand)
         return None if value is None else -value

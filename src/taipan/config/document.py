@@ -134,6 +134,8 @@ def _yaml_lines(
     node: Schema, values: Mapping[str, Any], fields: Fields, indent: str
 ) -> Iterator[str]:
     for key, child in node["properties"].items():
+        if key not in values:
+            continue  # of another kind of the thing
         child = fields.resolve(child)
         if not indent:
             yield ""

@@ -17,6 +17,7 @@ from pydantic.json_schema import SkipJsonSchema
 from taipan.analysis_folder import DEFAULT_ANALYSIS
 from taipan.config.base import Name, Place, Positive, Strict
 from taipan.config.sections.adversary import AdversaryScan
+from taipan.config.sections.classifier import AnyClassifier, NetworkClassifier
 from taipan.config.sections.coverage import Coverage
 from taipan.config.sections.decorrelation import DecorrelationCheck
 from taipan.config.sections.fastsim import Fastsim
@@ -71,6 +72,9 @@ class Run(Strict):
     skim: Skim = Field(default_factory=Skim, description="Event selection.")
     pileup: Pileup = Field(default_factory=Pileup, description="Pile-up correction.")
     training: Training = Field(default_factory=Training, description="The k-fold network.")
+    classifier: AnyClassifier = Field(
+        default_factory=NetworkClassifier, description="What gives the score of an event."
+    )
     networks: dict[Name, Training] = Field(
         default_factory=dict,
         description="Several networks, each with the keys of `training` that differ: `{plain: {}, "
@@ -124,9 +128,16 @@ class Config(Run):
     data: list[str] = Field(min_length=1, description="Datasets of collision data.")
     samples: dict[Name, Sample] = Field(min_length=1, description="Samples in stacking order.")
     regions: dict[Name, Region] = Field(min_length=1, description="Regions.")
+    classes: dict[Name, list[Name]] = Field(
+        default_factory=dict,
+        description="Classes that are told apart, each with its samples: `{signal: [ggH, qqH], "
+        "ztt: [ZTT], other: [W, TT]}`. Each has a score of its own, `nn_score_CLASS`. Events of "
+        "other samples are scored, not trained on. None: signal and background, by the `role` of "
+        "the samples.",
+    )
     quantities: dict[Name, DerivedQuantity] = Field(
         default_factory=dict,
-        description="Quantities that are expressions of those of the selection.",
+        description="Quantities that are expressions of those of the selection, or of scores.",
     )
     features: list[str] = Field(
         default_factory=list,
@@ -138,7 +149,8 @@ class Config(Run):
     )
     observables: dict[Name, Observable] = Field(
         min_length=1,
-        description="Fitted quantities, filled for every variation (`nn_score`: the network).",
+        description="Fitted quantities, filled for every variation (`nn_score`: the network; "
+        "`nn_score_CLASS`: its score of a class).",
     )
     control_plots: dict[Name, Observable] = Field(
         default_factory=dict, description="Quantities plotted in every region, nominal only."

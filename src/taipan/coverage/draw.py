@@ -26,10 +26,15 @@ from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, find_sources
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import belongs_to, region_masks, sample_masks
+from taipan.events.selection import (
+    belongs_to,
+    late_regions,
+    reach_masks,
+    region_masks,
+    sample_masks,
+)
 from taipan.events.variations import acts_on_estimate, with_sources
-from taipan.labels import is_score
-from taipan.nn.scores import Scorer
+from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
 
@@ -164,17 +169,30 @@ class Universe:
         binning: FitBins,
         scorer: Scorer | None,
     ) -> None:
-        if any(map(is_score, binning.observables())) and scorer is None:
-            raise TaipanError("coverage: the score is the observable, but no network was given")
         self.events, self.analysis, self.config = events, analysis, config
-        self.binning, self._scorer = binning, scorer
+        self.binning = binning
         sources = find_sources(config.samples)
         self._sources = {name: sources[name] for name in binning.edges if name in sources}
         names = [*binning.edges, *self._sources.values()]
         self._regions = {name: config.regions[name] for name in names}
+        self._late = late_regions(self._regions, analysis.is_late)
+        self._asked = self._find_asked()
+        if self._asked and scorer is None:
+            raise TaipanError("coverage: the score is the observable, but no network was given")
+        features = () if scorer is None else config.features
+        self._scores = ScoreColumns.of(scorer, analysis, features, binning.observables())
         self._systematics = {
             name: with_sources(item, sources) for name, item in config.systematics.items()
         }
+
+    def _find_asked(self) -> list[str]:
+        """List the regions, and their sources, whose cut or observable needs a score."""
+        binning, asked = self.binning, set(self._late)
+        for name in binning.edges:
+            observable = binning.own.get(name, binning.observable)
+            if name not in binning.single and self.analysis.is_late(observable):
+                asked |= {name, self._sources.get(name, name)}
+        return [name for name in self._regions if name in asked]
 
     def expected(
         self, truth: Truth, source_data: SourceData, rng: np.random.Generator | None = None
@@ -245,9 +263,14 @@ class Universe:
         """Fill the bins of each fitted region and of its source."""
         columns = self._shift(part, truth)
         quantities = self.analysis.compute(columns)
-        masks = region_masks(quantities, self._regions)
+        masks = reach_masks(quantities, self._regions, self.analysis.is_late)
         part = part.correct(self.analysis, columns, quantities, truth.pulls)
-        values = self._observables(quantities, masks, part.folds)
+        if self._asked:
+            used = np.flatnonzero(np.logical_or.reduce([masks[name] for name in self._asked]))
+            quantities = self._scores.add(quantities, used, part.folds)
+            masks |= region_masks(quantities, self._late)
+        # a single bin needs no observable
+        values = {name: quantities[name] for name in self.binning.observables()}
         signal = self.config.samples[part.sample].role == "signal"
         found = {}
         for region in self.binning.edges:
@@ -257,7 +280,8 @@ class Universe:
                     pair.append(np.zeros(1))
                     continue
                 chosen = masks[place]
-                scale = self._rate(part.sample, place, truth) * (truth.mu if signal else 1.0)
+                strength = truth.scales.get(part.sample, truth.mu if signal else 1.0)
+                scale = self._rate(part.sample, place, truth) * strength
                 scaled = scale * (self._weigh(part, place, truth) * counts)[chosen]
                 name = self.binning.own.get(region, self.binning.observable)
                 found_values = scaled if name not in values else values[name][chosen]
@@ -267,7 +291,8 @@ class Universe:
 
     def selected(self, part: SampleEvents, truth: Truth) -> Array:
         """Tell which events enter a fitted region or a source, shape ``(n,)``."""
-        masks = region_masks(self.analysis.compute(self._shift(part, truth)), self._regions)
+        quantities = self.analysis.compute(self._shift(part, truth))
+        masks = reach_masks(quantities, self._regions, self.analysis.is_late)
         return np.asarray(np.logical_or.reduce(list(masks.values())))
 
     def _shift(self, part: SampleEvents, truth: Truth) -> Columns:
@@ -305,31 +330,6 @@ class Universe:
             if found is not None and self._acts(item, sample, region):
                 factor *= found
         return factor
-
-    def _observables(
-        self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
-    ) -> dict[str, Array]:
-        """Give the observables of the binned regions; a single bin needs none."""
-        names = self.binning.observables()
-        return {
-            name: self._score(quantities, masks, folds) if is_score(name) else quantities[name]
-            for name in names
-        }
-
-    def _score(
-        self, quantities: Mapping[str, Array], masks: Mapping[str, Array], folds: Array
-    ) -> Array:
-        """Score the events of the regions, and of their sources, that are binned in the score."""
-        counted = {name: self.binning.own.get(name, self.binning.observable) for name in masks}
-        binned = [name for name in self.binning.edges if name not in self.binning.single]
-        scored = [name for name in binned if is_score(counted[name])]
-        places = {*scored, *(self._sources[name] for name in scored if name in self._sources)}
-        used = np.logical_or.reduce([masks[name] for name in places])
-        score = np.full(len(used), np.nan, dtype=np.float32)
-        if self._scorer is not None and used.any():
-            inputs = [quantities[name][used] for name in self.config.features]
-            score[used] = self._scorer(np.stack(inputs, axis=1).astype(np.float32), folds[used])
-        return score
 
 
 def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:

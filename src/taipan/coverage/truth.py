@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import KINDS
@@ -19,17 +20,24 @@ class Truth:
     Attributes
     ----------
     mu
-        Signal strength.
+        Signal strength, or the first of several parameters of interest.
     pulls
         Systematic → true value in standard deviations.
     factors
         Parameter of an estimate → true value of its factor in standard deviations from the
         measured one; 0 for those that are not listed.
+    others
+        Further parameter of interest → true value, as a factor on the predicted yields.
+    scales
+        Sample → what all parameters of interest multiply it by; those that are not listed have the
+        signal strength if they are signals.
     """
 
     mu: float
     pulls: Mapping[str, float]
     factors: Mapping[str, float]
+    others: Mapping[str, float] = field(default_factory=dict)
+    scales: Mapping[str, float] = field(default_factory=dict)
 
 
 def draw_truth(
@@ -37,10 +45,12 @@ def draw_truth(
     mu_range: tuple[float, float],
     rng: np.random.Generator,
     factors: Sequence[str] = (),
+    others: Mapping[str, tuple[float, float]] | None = None,
 ) -> Truth:
     """Draw the signal strength uniformly and every systematic from its unit Gaussian.
 
-    `factors` are the parameters of an estimate, drawn in the same way.
+    `factors` are the parameters of an estimate, drawn in the same way; `others` the ranges of
+    further parameters of interest.
 
     Raises
     ------
@@ -61,4 +71,35 @@ def draw_truth(
             )
     mu = float(rng.uniform(*mu_range))
     pulls = {name: float(rng.normal()) for name in systematics}
-    return Truth(mu, pulls, {name: float(rng.normal()) for name in factors})
+    drawn = {name: float(rng.normal()) for name in factors}
+    further = {name: float(rng.uniform(*span)) for name, span in (others or {}).items()}
+    return Truth(mu, pulls, drawn, further)
+
+
+def scale_samples(truth: Truth, config: Config) -> Truth:
+    """Work out what the parameters of interest of a truth multiply each sample by.
+
+    `config` has the sections `samples` and `fit`. A plain signal strength needs no list.
+    """
+    if not config.fit.parameters_of_interest:
+        return truth
+    values = {config.fit.poi: truth.mu, **truth.others}
+    scales = {}
+    for name, sample in config.samples.items():
+        scale = config.fit.find_scale(name, is_signal=sample.role == "signal")
+        if scale is not None:
+            scales[name] = scale.evaluate(values)
+    return replace(truth, scales=scales)
+
+
+def leave_out_predictions(config: Config) -> Config:
+    """Let uncertainties of a predicted cross section not act where it is measured."""
+    unmeasured = config.fit.unmeasured
+    if not unmeasured:
+        return config
+    systematics = {}
+    for name, item in config.systematics.items():
+        samples = [sample for sample in item.samples if sample not in unmeasured.get(name, ())]
+        if samples:
+            systematics[name] = item.model_copy(update={"samples": samples})
+    return config.model_copy(update={"systematics": systematics})

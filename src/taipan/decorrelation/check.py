@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.analysis import Analysis
+from taipan.columns.derived import late_names
 from taipan.config.model import Config
 from taipan.config.sections.decorrelation import DecorrelationCheck
 from taipan.config.sections.observables import filled_quantities
@@ -28,7 +29,7 @@ from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
 from taipan.labels import SCORE, is_score
 from taipan.metrics import describe_weights
-from taipan.nn.data import CLASSES
+from taipan.nn.classes import BINARY
 from taipan.nn.scores import Scorer
 from taipan.seeds import derive_seed
 
@@ -62,8 +63,9 @@ class CheckSettings:
     def of(cls, config: Config, seed: int) -> CheckSettings:
         """Take them from the configuration; `decorrelation.regions` must be spelled out."""
         judge = config.decorrelation
-        quantities = filled_quantities(config.observables)
-        others = list(dict.fromkeys(name for name in quantities.values() if not is_score(name)))
+        late = late_names({name: item.expression for name, item in config.quantities.items()})
+        counted = dict.fromkeys(filled_quantities(config.observables).values())
+        others = [name for name in counted if not is_score(name) and name not in late]
         judge = judge.model_copy(update={"variables": judge.variables or others})
         score = config.observables.get(SCORE)
         return cls(
@@ -224,7 +226,7 @@ def _judge_dependence(
 ) -> dict[str, dict[str, Any]]:
     """Measure how the score depends on each variable in each simulated class."""
     found: dict[str, dict[str, Any]] = {}
-    for index, kind in enumerate(CLASSES):
+    for index, kind in enumerate(BINARY.names):
         found[kind] = {}
         for variable in settings.judge.variables:
             values = classes.variables[variable]

@@ -14,9 +14,9 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import region_masks
+from taipan.events.selection import early_regions, region_masks
 from taipan.nn.collect import CollectSettings, weigh_samples
-from taipan.nn.scores import Scorer
+from taipan.nn.scores import Scorer, classes_of
 
 Array = NDArray[Any]
 
@@ -66,7 +66,7 @@ class JudgedEvents:
     Attributes
     ----------
     scores
-        Network → score, shape (n,).
+        Network → score of the signal, shape (n,).
     flags
         Shape (n,), bool: data (and what is subtracted from it), or signal.
     weights
@@ -120,7 +120,7 @@ def collect_events(
     names = [*settings.control, settings.training_region]
     for events in datasets:
         quantities = analysis.compute(events.columns)
-        masks = region_masks(quantities, settings.regions)
+        masks = region_masks(quantities, early_regions(settings.regions, analysis.is_late))
         members = {
             name: list(_members(events, quantities, masks, name, settings, estimate))
             for name in names
@@ -133,7 +133,8 @@ def collect_events(
         scores = {}
         for label, scorer in networks.items():
             scores[f"score.{label}"] = np.full(len(events.folds), np.nan, dtype=np.float32)
-            scores[f"score.{label}"][used] = scorer(inputs.astype(np.float32), events.folds[used])
+            found_scores = scorer(inputs.astype(np.float32), events.folds[used])
+            scores[f"score.{label}"][used] = classes_of(scorer).signal_score(found_scores)
         kept = {**scores, **{f"value.{n}": quantities[n] for n in settings.variables}}
         for name, found in members.items():
             for kind, mask, weights in found:

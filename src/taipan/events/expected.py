@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.overlap import SharedEvents, exclusive_pairs
-from taipan.events.selection import belongs_to, region_masks, sample_masks
-from taipan.labels import DATA
+from taipan.events.selection import belongs_to, early_regions, reach_masks, sample_masks
+from taipan.labels import DATA, is_score
 
 Array = NDArray[Any]
 
@@ -44,19 +44,30 @@ class SampleSums:
     ----------
     samples, regions
         Definitions.
+    is_late
+        Tells whether a quantity is known only after the networks were asked. Of a cut with such a
+        quantity the rest counts: the events that may be in the region.
     """
 
-    def __init__(self, samples: Mapping[str, Sample], regions: Mapping[str, Region]) -> None:
+    def __init__(
+        self,
+        samples: Mapping[str, Sample],
+        regions: Mapping[str, Region],
+        is_late: Callable[[str], bool] = is_score,
+    ) -> None:
+        self._is_late = is_late
         self.samples, self.regions = samples, regions
         self.data: dict[str, int] = dict.fromkeys(regions, 0)
         self.has_data = False
         keys = [(name, region) for name in samples for region in regions]
         self._sums = dict.fromkeys(keys, Sums())
-        self.shared = SharedEvents(exclusive_pairs(regions, samples))
+        early = early_regions(regions, is_late)  # of the others it is known when they are filled
+        pairs = exclusive_pairs(regions, samples)
+        self.shared = SharedEvents(pair for pair in pairs if early.keys() >= set(pair))
 
     def add(self, events: DatasetEvents, quantities: Mapping[str, Array]) -> None:
         """Count the events of a dataset, whose quantities are given."""
-        inside = region_masks(quantities, self.regions)
+        inside = reach_masks(quantities, self.regions, self._is_late)
         if events.weights is None:
             self.has_data = True
             everything = np.ones(len(quantities["passes"]), dtype=bool)
@@ -125,8 +136,8 @@ def check_samples(sums: SampleSums) -> list[str]:
                 )
         if samples[name].role == "signal":
             reached.update(regions[region].role for region in filled)
-    if not problems and "signal" not in reached:
-        signal = [name for name in simulated if samples[name].role == "signal"]
+    signal = [name for name in simulated if samples[name].role == "signal"]
+    if signal and not problems and "signal" not in reached:
         places = [name for name in fitted if regions[name].role == "signal"]
         problems.append(
             f"samples: no event of a signal sample ({', '.join(signal)}) is in a region with role "

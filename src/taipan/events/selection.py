@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,50 @@ def region_masks(
         name: passes & parse_expression(region.cut).evaluate(quantities).astype(bool)
         for name, region in regions.items()
     }
+
+
+def reach_masks(
+    quantities: Mapping[str, Array], regions: Mapping[str, Region], is_late: Callable[[str], bool]
+) -> dict[str, Array]:
+    """Mask of the events that may be in each region, whatever their scores.
+
+    Parameters
+    ----------
+    quantities, regions
+        As of :func:`region_masks`; the scores need not be there.
+    is_late
+        Tells whether a quantity is one that is known only with the scores; parts of a cut with
+        such a quantity are left out.
+    """
+    passes, found = quantities["passes"], {}
+    for name, region in regions.items():
+        cut = parse_expression(region.cut)
+        if not any(map(is_late, cut.names)):
+            found[name] = passes & cut.evaluate(quantities).astype(bool)
+            continue
+        parts = [part for part in cut.conjuncts() if not any(map(is_late, part.names))]
+        masks = [part.evaluate(quantities).astype(bool) for part in parts]
+        found[name] = np.logical_and.reduce([passes, *masks])
+    return found
+
+
+def late_regions(
+    regions: Mapping[str, Region], is_late: Callable[[str], bool]
+) -> dict[str, Region]:
+    """Choose the regions whose cuts need a score."""
+    return {
+        name: region
+        for name, region in regions.items()
+        if any(map(is_late, parse_expression(region.cut).names))
+    }
+
+
+def early_regions(
+    regions: Mapping[str, Region], is_late: Callable[[str], bool]
+) -> dict[str, Region]:
+    """Choose the regions that are known before any network is asked."""
+    late = late_regions(regions, is_late)
+    return {name: region for name, region in regions.items() if name not in late}
 
 
 def belongs_to(sample: Sample, region: str, regions: Mapping[str, Region]) -> bool:

@@ -16,7 +16,7 @@ from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, find_sources
 from taipan.events.corrections import measured_ratio
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import region_masks, sample_masks
+from taipan.events.selection import early_regions, region_masks, sample_masks
 from taipan.labels import DATA
 
 Array = NDArray[Any]
@@ -50,7 +50,7 @@ def count_events(
     counts: ShapeSums = {}
     for dataset in datasets:
         quantities = analysis.compute(dataset.columns)
-        inside = region_masks(quantities, regions)
+        inside = region_masks(quantities, early_regions(regions, analysis.is_late))
         everything = np.ones(len(dataset.folds), dtype=bool)
         members = (
             {DATA: everything}

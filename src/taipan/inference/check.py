@@ -65,7 +65,7 @@ def check_workspace(
 def _zero_signals(workspace: Mapping[str, Any], model: CompiledModel) -> list[str]:
     poi = model.parameters.names[model.poi]
     yields = {
-        channel["name"]: float(sum(map(sum, (sample["data"] for sample in scaled))))
+        channel["name"]: any(any(sample["data"]) for sample in scaled)
         for channel in workspace["channels"]
         if (
             scaled := [
@@ -75,7 +75,7 @@ def _zero_signals(workspace: Mapping[str, Any], model: CompiledModel) -> list[st
             ]
         )
     }
-    zero = [region for region, total in yields.items() if total == 0.0]
+    zero = [region for region, scales in yields.items() if not scales]
     if len(zero) == len(yields):
         raise FitError(
             f"the parameter of interest {poi!r} scales no yield in any region "
@@ -87,7 +87,10 @@ def _zero_signals(workspace: Mapping[str, Any], model: CompiledModel) -> list[st
 def _disconnected(model: CompiledModel) -> list[str]:
     parameters = model.parameters
     step = np.where(parameters.sigma > 0, parameters.sigma, 0.1)
-    effect = model.yields.change_of_bins(model.nominal(1.0), step)
+    values = model.nominal(1.0)
+    # a product acts on nothing where another of its factors is zero
+    zero = (values == 0.0) & ~parameters.constrained
+    effect = model.yields.change_of_bins(np.where(zero, step, values), step)
     idle = (effect < SMALLEST_EFFECT) & ~parameters.fixed
     findings = []
     for i in np.flatnonzero(idle):

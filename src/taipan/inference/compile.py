@@ -18,6 +18,7 @@ from taipan.bin_statistics import (
     restore,
 )
 from taipan.inference.check import check_workspace
+from taipan.inference.copies import find_copies
 from taipan.inference.errors import FitError
 from taipan.inference.histfactory import Yields
 from taipan.inference.model import CompiledModel, Parameters, name_bin
@@ -78,7 +79,7 @@ def compile_model(
         model, config = opened.model, opened.model.config
         groups = find_groups(workspace)
         yields = read_yields(workspace, config, opened.codes)
-        compiled = _assemble(opened, yields, groups)
+        compiled = _assemble(opened, yields, groups, find_copies(workspace))
         _check_against_pyhf(compiled, model)
     findings = check_workspace(
         workspace, compiled, groups, lenient=lenient, allow_no_signal=allow_no_signal
@@ -100,13 +101,17 @@ def _check_against_pyhf(compiled: CompiledModel, model: Any) -> None:
     unit = np.where(parameters.sigma > 0, parameters.sigma, 0.1)
     for shift in (0.0, 0.7, -1.6):
         values = parameters.initial + shift * unit * ~parameters.fixed
+        for copy, original in compiled.copies.items():
+            values[copy] = values[original]
         ours, theirs = compiled.expected(values), np.asarray(model.expected_data(values))
         scale = np.abs(theirs[: compiled.n_bins]).max()
         if not np.allclose(ours, theirs[: compiled.n_bins], rtol=1e-9, atol=1e-12 * scale):
             raise FitError("expected yields differ from pyhf's: the workspace is not supported")
 
 
-def _assemble(opened: Opened, yields: Yields, groups: Sequence[ModifierGroup]) -> CompiledModel:
+def _assemble(
+    opened: Opened, yields: Yields, groups: Sequence[ModifierGroup], copies: Mapping[str, str]
+) -> CompiledModel:
     config = opened.model.config
     initial = np.asarray(config.suggested_init(), dtype=np.float64)
     nominal = yields.total(initial[None])[0]
@@ -126,13 +131,19 @@ def _assemble(opened: Opened, yields: Yields, groups: Sequence[ModifierGroup]) -
     counted = factor != known.factor[auxiliary]
     observed[len(nominal) :][counted] = factor[counted]  # measured at the nominal parameter, 1
     poi = int(config.poi_index)
+    places = {
+        int(config.par_slice(copy).start): int(config.par_slice(original).start)
+        for copy, original in copies.items()
+    }
+    fixed = constraints.fixed.copy()
+    fixed[list(places)] = True
     return CompiledModel(
         parameters=Parameters(
             names=tuple(config.par_names),
             initial=initial,
             lower=constraints.lower,
             upper=constraints.upper,
-            fixed=constraints.fixed,
+            fixed=fixed,
             constrained=constrained,
             sigma=constraints.sigma,
         ),
@@ -145,4 +156,5 @@ def _assemble(opened: Opened, yields: Yields, groups: Sequence[ModifierGroup]) -
         yields=yields,
         floor=FLOOR_FRACTION * nominal,
         shape=judge_shape(yields, initial, constraints.sigma, constraints.lower, poi),
+        copies=places,
     )

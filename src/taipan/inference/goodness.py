@@ -114,7 +114,9 @@ def goodness_of_fit(
     """
     statistic = max(2.0 * best.nllr, 0.0)
     free = ~model.parameters.fixed
-    degrees = model.n_bins - int((free & ~model.parameters.constrained).sum())
+    # the bin that ties a copy to its parameter is a constant
+    bins = model.n_bins - len(model.copies)
+    degrees = bins - int((free & ~model.parameters.constrained).sum())
     p_value = float(chi2.sf(statistic, degrees)) if degrees > 0 else float("nan")
     if not toys:
         return Goodness(statistic, degrees, p_value, 0, float("nan"))

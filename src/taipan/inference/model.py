@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +107,9 @@ class CompiledModel:
         Whether −ln L may have several minima.
     notes
         What a reader of a result should know of the workspace.
+    copies
+        Position of the second copy of a parameter in squares → position of the parameter, which
+        :mod:`taipan.inference.copies` reads in its place.
     """
 
     parameters: Parameters
@@ -121,6 +124,7 @@ class CompiledModel:
     shape: Shape
     notes: tuple[str, ...] = ()
     largest_floor: float = LARGEST_FLOOR
+    copies: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def n_bins(self) -> int:

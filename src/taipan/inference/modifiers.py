@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from taipan.inference.copies import find_copies
 from taipan.inference.errors import FitError
 from taipan.inference.histfactory import Yields
 from taipan.inference.interpolation import NORM_CODES, SHAPE_CODES, norm_code, shape_code
@@ -20,7 +21,8 @@ SUPPORTED = (*_SCALES, *_PER_BIN, "normsys", "histosys")
 class _Builder:
     """Collects the entries of a workspace and the modifiers that act on each."""
 
-    def __init__(self) -> None:
+    def __init__(self, copies: Mapping[str, str]) -> None:
+        self.copies = copies
         self.nominal: list[float] = []
         self.place: list[tuple[int, int]] = []
         self.shapes: dict[int, list[tuple[int, float, float]]] = {}
@@ -38,7 +40,7 @@ class _Builder:
             kind, name, data = modifier["type"], modifier["name"], modifier["data"]
             if kind not in SUPPORTED:
                 raise FitError(f"modifier {name}: type {kind!r} is not one of {SUPPORTED}")
-            first = config.par_slice(name).start
+            first = config.par_slice(self.copies.get(name, name)).start
             if kind == "normsys":
                 if min(data["hi"], data["lo"]) <= 0.0:
                     raise FitError(
@@ -119,7 +121,7 @@ def read_yields(
     FitError
         If a modifier is of a kind that is not supported, or cannot be interpolated.
     """
-    builder = _Builder()
+    builder = _Builder(find_copies(workspace))
     samples: Sequence[str] = config.samples
     for channel in workspace["channels"]:
         first_bin = config.channel_slices[channel["name"]].start

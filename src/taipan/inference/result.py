@@ -6,6 +6,7 @@ import itertools
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,9 @@ from taipan.inference.impacts import (
 )
 from taipan.inference.model import CompiledModel
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
-from taipan.inference.yields import postfit_yields, prefit_yields
+from taipan.inference.unfolding import describe_spectrum, list_strengths
+from taipan.inference.units import contours_to_unit, parameters_to_unit, to_unit
+from taipan.inference.yields import join_parts, postfit_yields, prefit_yields
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +56,8 @@ def run_inference(
     workspace
         pyhf workspace.
     record
-        Record of :func:`taipan.likelihood.build_workspace`; ``observable``, ``blinded`` and the
-        bin edges of each region are used.
+        Record of :func:`taipan.likelihood.build_workspace`; ``observable``, ``blinded``, the bin
+        edges of each region and what it says of the parameters of interest are used.
     confidence_level
         Level of the upper limit.
     groups
@@ -66,7 +69,8 @@ def run_inference(
     Returns
     -------
     dict
-        ``observable``, ``poi``, ``blinded``, ``expected`` and ``observed`` (None if blinded); with
+        ``observable``, ``poi``, ``blinded``, ``expected`` and ``observed`` (None if blinded), all
+        in the units of the parameters (``interests``, those of the record); with
         several measurements in the workspace also ``others`` (parameter of interest → ``expected``
         and ``observed``) and ``contours`` of each pair. The layout is described in ``docs/fit.md``.
         Plain numbers only.
@@ -79,17 +83,23 @@ def run_inference(
     compiled = compile_model(workspace) if model is None else model
     edges = _edges(compiled, record)
     poi = compiled.parameters.names[compiled.poi]
-    asimov = compiled.asimov(compiled.nominal(1.0))
+    interests: Mapping[str, Any] = record.get("interests", {})
+    strength = float(interests.get(poi, {}).get("prediction", 1.0))
+    asimov = compiled.asimov(compiled.nominal(strength))
     blinded = bool(record["blinded"])
     members = default_groups(compiled, parameter_kinds(workspace), _named(compiled, groups or {}))
-    expected, expected_best = _result(
-        "expected", compiled, asimov, edges, confidence_level, members
+    setting = _Setting(
+        edges,
+        confidence_level,
+        members,
+        interests,
+        record.get("parts", {}),
+        frozenset(list_strengths(record.get("unfolding", {}))),
     )
+    expected, expected_best = _result("expected", compiled, asimov, setting)
     observed, best = None, None
     if not blinded:
-        observed, best = _result(
-            "observed", compiled, compiled.observed, edges, confidence_level, members
-        )
+        observed, best = _result("observed", compiled, compiled.observed, setting)
         observed |= _agreement(workspace, compiled, best)
     fits = {"expected": (asimov, expected_best)}
     if best is not None:
@@ -100,16 +110,70 @@ def run_inference(
         "blinded": blinded,
         "expected": expected,
         "observed": observed,
-        **_several(workspace, compiled, fits, confidence_level, members),
+        **({"interests": dict(interests)} if interests else {}),
+        **_several(workspace, compiled, fits, setting),
+        **_unfold(compiled, fits, record.get("unfolding", {})),
     }
+
+
+def _unfold(
+    model: CompiledModel,
+    fits: Mapping[str, tuple[Array, FitResult]],
+    unfolding: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Give the unfolded spectra; nothing if there are none."""
+    spectra = {
+        sample: {
+            **item,
+            **dict.fromkeys(("expected", "observed")),
+            **{
+                title: describe_spectrum(model, data, best, item["strengths"], item["predicted"])
+                for title, (data, best) in fits.items()
+            },
+        }
+        for sample, item in unfolding.items()
+    }
+    return {"unfolding": spectra} if spectra else {}
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What all results of a workspace share.
+
+    Attributes
+    ----------
+    edges
+        Bin edges of each region that is shown.
+    level
+        Level of the upper limit.
+    groups
+        Group → indices of its parameters.
+    interests
+        What the record says of the parameters of interest.
+    parts
+        Part of a divided sample → the sample, under whose name it is shown.
+    strengths
+        Parameters of truth bins: their covariance says all, they have no contours.
+    """
+
+    edges: Mapping[str, Sequence[float]]
+    level: float
+    groups: Mapping[str, Sequence[int]]
+    interests: Mapping[str, Mapping[str, Any]]
+    parts: Mapping[str, str]
+    strengths: frozenset[str]
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """Parameter → what a factor of 1 is in its unit."""
+        return {name: float(item["size"]) for name, item in self.interests.items()}
 
 
 def _several(
     workspace: Mapping[str, Any],
     model: CompiledModel,
     fits: Mapping[str, tuple[Array, FitResult]],
-    level: float,
-    groups: Mapping[str, Sequence[int]],
+    setting: _Setting,
 ) -> dict[str, Any]:
     """Give the results of the other parameters of interest, and the contours of each pair.
 
@@ -122,19 +186,21 @@ def _several(
     contours: list[dict[str, Any]] = [
         {"parameters": list(pair), "expected": None, "observed": None}
         for pair in itertools.combinations(names, 2)
+        if not setting.strengths & {*pair}
     ]
     for measurement in workspace["measurements"][1:]:
         name = measurement["config"]["poi"]
         own = compile_model(workspace, measurement=measurement["name"])
         for title, (data, _) in fits.items():
-            others[name][title] = _numbers(f"{title}, {name}", own, data, level, groups)[0]
+            others[name][title] = _numbers(f"{title}, {name}", own, data, setting)[0]
     for item in contours:
         for title, (data, best) in fits.items():
             try:
                 plane = ParameterPlane(model, data, best, item["parameters"])
-                item[title] = contours_to_json(plane, find_contours(plane))
+                found = contours_to_json(plane, find_contours(plane))
             except FitError as error:
                 raise FitError(f"{title} result: {error}") from error
+            item[title] = contours_to_unit(found, setting.sizes)
     return {"others": others, "contours": contours}
 
 
@@ -150,6 +216,8 @@ def describe_parameters(model: CompiledModel, data: Array, best: FitResult) -> l
     centre[model.auxiliary] = data[model.n_bins :] / factors
     described = []
     for i, name in enumerate(parameters.names):
+        if i in model.copies:
+            continue
         constrained = bool(parameters.constrained[i] and not parameters.fixed[i])
         prefit = parameters.sigma[i]
         described.append(
@@ -187,25 +255,25 @@ def _result(
     title: str,
     model: CompiledModel,
     data: Array,
-    edges: Mapping[str, Sequence[float]],
-    level: float,
-    groups: Mapping[str, Sequence[int]],
+    setting: _Setting,
 ) -> tuple[dict[str, Any], FitResult]:
-    numbers, best = _numbers(title, model, data, level, groups)
+    numbers, best = _numbers(title, model, data, setting)
+    shown = setting.interests.get(model.parameters.names[model.poi], {})
+    strength = float(shown.get("prediction", 1.0))
     content = {
         **numbers,
         "converged": True,
         "nll": best.nll,
-        "parameters": describe_parameters(model, data, best),
+        "parameters": parameters_to_unit(describe_parameters(model, data, best), setting.sizes),
         "correlation": describe_correlation(model, best),
-        "prefit": prefit_yields(model, data, edges),
-        "postfit": postfit_yields(model, data, edges, best),
+        "prefit": join_parts(prefit_yields(model, data, setting.edges, strength), setting.parts),
+        "postfit": join_parts(postfit_yields(model, data, setting.edges, best), setting.parts),
     }
     return content, best
 
 
 def _numbers(
-    title: str, model: CompiledModel, data: Array, level: float, groups: Mapping[str, Sequence[int]]
+    title: str, model: CompiledModel, data: Array, setting: _Setting
 ) -> tuple[dict[str, Any], FitResult]:
     """Give what is known of the parameter of interest."""
     start = time.perf_counter()
@@ -214,7 +282,7 @@ def _numbers(
         refuse_bounds(model, profile.best)
         low, high = interval(profile)
         z, p_value = significance(profile)
-        limit = upper_limit(profile, level)
+        limit = upper_limit(profile, setting.level)
         impacts = rank_parameters(model, data, profile.best)
     except FitError as error:
         raise FitError(f"{title} result: {error}") from error
@@ -246,9 +314,9 @@ def _numbers(
             "expected_band": without_nan(limit.band),
         },
         "impacts": impacts_to_json(impacts),
-        "breakdown": break_down(model, data, best, groups),
+        "breakdown": break_down(model, data, best, setting.groups),
     }
-    return content, best
+    return to_unit(content, setting.sizes.get(model.parameters.names[model.poi], 1.0)), best
 
 
 def _agreement(
@@ -281,6 +349,8 @@ def _agreement(
 def _edges(model: CompiledModel, record: Mapping[str, Any]) -> dict[str, list[float]]:
     edges = {}
     for region, bins in model.regions.items():
+        if region in record.get("auxiliary", ()):
+            continue
         known = record["regions"].get(region)
         if known is None or len(known["edges_after"]) != bins.stop - bins.start + 1:
             raise FitError(

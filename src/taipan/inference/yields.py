@@ -15,9 +15,12 @@ Array = npt.NDArray[np.float64]
 
 
 def prefit_yields(
-    model: CompiledModel, data: Array, edges: Mapping[str, Sequence[float]]
+    model: CompiledModel,
+    data: Array,
+    edges: Mapping[str, Sequence[float]],
+    strength: float = 1.0,
 ) -> dict[str, Any]:
-    """Give the yields at the nominal parameters (signal strength 1).
+    """Give the yields at the nominal parameters.
 
     The uncertainty is that of the auxiliary measurements; free parameters have none before the
     fit.
@@ -29,7 +32,9 @@ def prefit_yields(
     data
         Data vector shown beside the yields.
     edges
-        Bin edges per region.
+        Bin edges of each region that is wanted.
+    strength
+        Value of the parameter of interest.
 
     Returns
     -------
@@ -38,7 +43,7 @@ def prefit_yields(
         the bins, with their correlations), ``samples``.
     """
     covariance = np.diag(model.parameters.sigma**2)
-    return _yields(model, data, edges, model.nominal(1.0), covariance)
+    return _yields(model, data, edges, model.nominal(strength), covariance)
 
 
 def postfit_yields(
@@ -76,7 +81,33 @@ def _yields(
             },
         }
         for region, bins in model.regions.items()
+        if region in edges
     }
+
+
+def join_parts(yields: Mapping[str, Any], parts: Mapping[str, str]) -> dict[str, Any]:
+    """Add the parts of divided samples up, each under the name of its sample.
+
+    Parameters
+    ----------
+    yields
+        Of :func:`prefit_yields`.
+    parts
+        Part → sample; empty for what is no yield of an event.
+    """
+    joined = {}
+    for region, found in yields.items():
+        samples: dict[str, list[float]] = {}
+        for name, values in found["samples"].items():
+            whole = parts.get(name, name)
+            if not whole:
+                continue
+            before = samples.get(whole, [0.0] * len(values)) if parts else None
+            samples[whole] = (
+                values if before is None else [a + b for a, b in zip(before, values, strict=True)]
+            )
+        joined[region] = {**found, "samples": samples}
+    return joined
 
 
 def _root(variance: Any) -> Array:

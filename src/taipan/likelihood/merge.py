@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from taipan.bin_statistics import MAX_CANCELLED, NEGLIGIBLE
 from taipan.errors import TaipanError
 from taipan.metrics import n_eff_of_sums
 
@@ -130,6 +131,7 @@ def find_merging(
     min_effective_events: float,
     single_bin: bool = False,
     may_be_negative: Collection[str] = (),
+    subtracted: Mapping[str, BinYields] | None = None,
 ) -> Merging:
     """Choose which neighbouring bins to merge so that each bin can be fitted.
 
@@ -160,6 +162,8 @@ def find_merging(
         Merge everything into one bin (regions that are fitted as a yield).
     may_be_negative
         Samples whose own bins may be negative: those estimated from data whose total is.
+    subtracted
+        Simulated sample → what an estimate subtracts of it, in the same units.
 
     Returns
     -------
@@ -180,7 +184,12 @@ def find_merging(
             f"(samples {', '.join(backgrounds)})"
         )
     checker = _Checker(
-        nominal, varied, tuple(backgrounds), min_effective_events, frozenset(may_be_negative)
+        nominal,
+        varied,
+        tuple(backgrounds),
+        min_effective_events,
+        frozenset(may_be_negative),
+        subtracted or {},
     )
     n_bins = len(edges) - 1
     if single_bin:
@@ -221,6 +230,7 @@ class _Checker:
     backgrounds: tuple[str, ...]
     min_effective_events: float
     may_be_negative: frozenset[str]
+    subtracted: Mapping[str, BinYields]
 
     def problems(self, start: int, stop: int) -> list[str]:
         """Say what is wrong with the sum of bins ``start`` to ``stop - 1``."""
@@ -249,7 +259,23 @@ class _Checker:
         squares = float(sum(counts.variances[start:stop].sum() for counts in signals))
         if value >= 0.0 and value**2 < SMALLEST_SIGNAL_N_EFF * squares:
             found.append(f"total signal is {value:.4g} with Σw² = {squares:.4g}")
+        elif (taken := self._subtracted_signal(start, stop)) > 0.0:
+            # one factor multiplies the signal and what is subtracted of it
+            everything = sum(counts.values[start:stop].sum() for counts in self.nominal.values())
+            error = squares**0.5 if squares > NEGLIGIBLE**2 * everything else 0.0
+            if abs(value - taken) * MAX_CANCELLED < error:
+                found.append(f"signal less what is subtracted of it is {value - taken:.4g}")
         return found
+
+    def _subtracted_signal(self, start: int, stop: int) -> float:
+        """Sum what an estimate subtracts of the signals."""
+        return float(
+            sum(
+                item.values[start:stop].sum()
+                for name, item in self.subtracted.items()
+                if name not in self.backgrounds
+            )
+        )
 
 
 def _close_bins_downwards(n_bins: int, checker: _Checker) -> tuple[list[int], dict[int, list[str]]]:

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.model import Config
+from taipan.config.polynomials import Polynomial
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields
+from taipan.likelihood.polynomial_parts import divide_sample
 from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change
 from taipan.likelihood.templates import RegionTemplates, acts_in
 from taipan.likelihood.treatment import (
@@ -49,6 +51,8 @@ class Builder:
         What was smoothed and pruned.
     warnings
         What a reader of the result should know.
+    parts
+        Part of a divided sample → the sample.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Builder:
         self.warnings: list[str] = []
         self.changes: dict[str, float] = {}
         self.treatment = TreatmentRecord()
+        self.parts: dict[str, str] = {}
         self._met: set[str] = set()
         self._sample_changes: dict[tuple[str, str], float] = {}
 
@@ -93,7 +98,8 @@ class Builder:
                     modifiers += self._transfer(name, region.region)
                 modifiers += self._rates(name, name, region.region)
                 modifiers += self._varied(name, region, counts)
-            samples.append(self._sample(name, name, region.region, data, modifiers))
+            made = self._sample(name, name, region.region, data, modifiers)
+            samples += self._divide(name, made)
         if self.estimate is not None and region.estimated in region.nominal:
             samples += list(self._partners(region, self.estimate))
         return {"name": region.region, "samples": samples}
@@ -110,7 +116,23 @@ class Builder:
             ]
             # its Σw² is part of that of the estimated sample; 0.0 - x has no negative zeros
             data = BinYields(0.0 - counts.values, np.zeros_like(counts.values))
-            yield self._sample(partner, name, region.region, data, modifiers)
+            yield from self._divide(
+                name, self._sample(partner, name, region.region, data, modifiers)
+            )
+
+    def _divide(self, name: str, made: dict[str, Any]) -> list[dict[str, Any]]:
+        """Divide a sample into the terms of what scales it; most have one."""
+        scale = self._scale(name)
+        if scale is None or scale.is_product:
+            return [made]
+        self._met.update(scale.names)
+        divided = divide_sample(made, scale)
+        self.parts.update(dict.fromkeys((part["name"] for part in divided), made["name"]))
+        return divided
+
+    def _scale(self, sample: str) -> Polynomial | None:
+        is_signal = self.config.samples[sample].role == "signal"
+        return self.config.fit.find_scale(sample, is_signal=is_signal)
 
     def _sample(
         self, name: str, simulated: str, region: str, counts: BinYields, modifiers: list[Modifier]
@@ -151,7 +173,10 @@ class Builder:
                 raise LikelihoodError(
                     f"fit: the signals of parameter of interest {name!r} are in no fitted region"
                 )
+        unmeasured = self.config.fit.unmeasured
         for name, systematic in self.config.systematics.items():
+            if set(systematic.samples) <= unmeasured.get(name, set()):
+                continue  # it is the uncertainty of a prediction, and nothing else
             if self.changes.get(name, 0.0) < SMALLEST_CHANGE:
                 raise LikelihoodError(
                     f"systematics.{name}: changes no fitted template (samples "
@@ -181,8 +206,9 @@ class Builder:
             for name, factor in self.config.fit.normalisations.items()
             if sample in factor.samples and (factor.regions is None or region in factor.regions)
         ]
-        if self.config.samples[sample].role == "signal":
-            names.insert(0, self.config.fit.find_poi(sample))
+        scale = self._scale(sample)
+        if scale is not None and scale.is_product:
+            names = [*scale.names, *names]
         self._met.update(names)
         return [{"name": name, "type": "normfactor", "data": None} for name in names]
 
@@ -199,7 +225,10 @@ class Builder:
     def _rates(self, sample: str, shown: str, region: str) -> list[Modifier]:
         """Give the rate systematics of a sample; `shown` is its name in the model."""
         modifiers = []
+        unmeasured = self.config.fit.unmeasured
         for name, systematic in self._acting(region):
+            if sample in unmeasured.get(name, ()):
+                continue
             up, down = systematic.yield_factor(1.0), systematic.yield_factor(-1.0)
             if up is not None and down is not None and sample in systematic.samples:
                 size = rate_size(up, down)

@@ -9,6 +9,7 @@ import hist
 import numpy as np
 
 from taipan.config.model import Config
+from taipan.config.sections.fit import AGAIN
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.workspace import build_workspace
@@ -64,7 +65,8 @@ def project(
         for sample in channel["samples"]
         for modifier in sample["modifiers"]
     }
-    free = {*config.fit.pois, *config.fit.free_normalisations}
+    copies = {f"{name}{AGAIN}" for name in config.fit.pois}
+    free = {*config.fit.pois, *config.fit.free_normalisations, *copies}
     return {
         "factor": factor,
         "sigma": expected_sigma(workspace),

@@ -204,6 +204,7 @@ def _collect_region(
             min_effective_events=config.templates.min_effective_events,
             single_bin=single_bin,
             may_be_negative=[name for name, item in nominal.items() if item.values.sum() <= 0],
+            subtracted=subtracted,
         )
     )
     _log_merging(config, region, merging, warnings)

@@ -16,13 +16,16 @@ import numpy as np
 
 from taipan.bin_statistics import find_groups, list_uncounted
 from taipan.config.model import Config
-from taipan.config.sections.fit import find_unscaled, fitted_regions
+from taipan.config.sections.fit import AGAIN, find_unscaled, fitted_regions
 from taipan.config.sections.region_bins import choose_histogram
+from taipan.config.truth_bins import name_strengths
 from taipan.estimates.registry import find_estimate, read_estimate
 from taipan.events.expected import EXPECTED_DATA
 from taipan.likelihood.asimov import expected_sigma
+from taipan.likelihood.curvature_penalty import make_curvature_region
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder, plain
+from taipan.likelihood.polynomial_parts import list_squares, make_tie
 from taipan.likelihood.table import Table, read_table
 from taipan.likelihood.templates import RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
@@ -119,6 +122,7 @@ def build_workspace(
             **record_to_json(builder.treatment, sigmas),
         },
         "warnings": [*(w for region in regions for w in region.warnings), *builder.warnings],
+        **_describe_interests(config, builder.parts),
     }
     logger.info(
         "%s: %d regions, %d bins, %d systematics, %d parts pruned, %s",
@@ -169,18 +173,33 @@ def _read_own(
 
 def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str, Any]:
     config, blinded = builder.config, not builder.config.fit.unblind
-    bounds = {
-        **dict.fromkeys(config.fit.pois, config.fit.poi_range),
-        **dict.fromkeys(config.fit.free_normalisations, FREE_RANGE),
+    settings = {
+        **{
+            name: (config.fit.bounds(name), interest.prediction)
+            for name, interest in config.fit.interests.items()
+        },
+        **dict.fromkeys(config.fit.free_normalisations, (FREE_RANGE, 1.0)),
     }
+    ties = []
+    for name in list_squares(config.fit.scales.values()):
+        settings[f"{name}{AGAIN}"] = settings[name]
+        ties.append(make_tie(name, config.fit.bounds(name)))
+    ties += _make_penalties(config)
     parameters = [
-        {"name": name, "bounds": [list(limits)], "inits": [1.0]} for name, limits in bounds.items()
+        {"name": name, "bounds": [list(limits)], "inits": [start]}
+        for name, (limits, start) in settings.items()
     ]
     return {
-        "channels": [builder.channel(region) for region in regions],
+        "channels": [
+            *(builder.channel(region) for region in regions),
+            *(channel for channel, _ in ties),
+        ],
         "observations": [
-            {"name": region.region, "data": _observation(region, config, blinded)}
-            for region in regions
+            *(
+                {"name": region.region, "data": _observation(region, config, blinded)}
+                for region in regions
+            ),
+            *(observation for _, observation in ties),
         ],
         # pyhf's measurements have one parameter of interest each
         "measurements": [
@@ -194,14 +213,24 @@ def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str
     }
 
 
+def _make_penalties(config: Config) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Give the regions that draw unfolded spectra to a line."""
+    return [
+        make_curvature_region(sample, name_strengths(sample, len(item.edges) - 1), item.curvature)
+        for sample, item in config.fit.unfolding.items()
+        if item.curvature is not None
+    ]
+
+
 def _check_parameters_of_interest(config: Config) -> None:
     low, high = config.fit.poi_range
     if not low < 1.0 < high:
         raise LikelihoodError(f"fit.poi_range: [{low:g}, {high:g}] must contain 1")
     signals = [name for name, sample in config.samples.items() if sample.role == "signal"]
-    if not signals:
+    if not signals and not config.fit.parameters_of_interest:
         raise LikelihoodError("samples: none has `role: signal`, so there is nothing to measure")
-    for problem in find_unscaled(config.fit, signals):
+    simulated = [name for name, sample in config.samples.items() if sample.is_simulated]
+    for problem in find_unscaled(config.fit, signals, simulated):
         raise LikelihoodError(problem)
 
 
@@ -240,9 +269,53 @@ def _check_names(config: Config) -> None:
 
 
 def _observation(region: RegionTemplates, config: Config, blinded: bool) -> list[float]:
-    if blinded and config.regions[region.region].role == "signal":
-        return plain(sum((c.values for c in region.nominal.values()), np.zeros_like(region.data)))
-    return plain(region.data)
+    if not (blinded and config.regions[region.region].role == "signal"):
+        return plain(region.data)
+    predictions = {name: item.prediction for name, item in config.fit.interests.items()}
+    expected = np.zeros_like(region.data)
+    for name, counts in region.nominal.items():
+        is_signal = config.samples[name].role == "signal"
+        scale = config.fit.find_scale(name, is_signal=is_signal)
+        expected = expected + counts.values * (
+            1.0 if scale is None else scale.evaluate(predictions)
+        )
+    return plain(expected)
+
+
+def _describe_interests(config: Config, parts: Mapping[str, str]) -> dict[str, Any]:
+    """Say what the results need to know of the parameters of interest; nothing of plain ones."""
+    described = {}
+    for name, interest in config.fit.interests.items():
+        cited = interest.cross_section
+        if cited is not None or interest.prediction != 1.0:
+            described[name] = {
+                "prediction": interest.prediction,
+                "size": interest.unit_size,
+                "unit": "" if cited is None else cited.unit,
+                "source": "" if cited is None else cited.source,
+            }
+    squares = list_squares(config.fit.scales.values())
+    regions = [make_tie(name, (0.0, 1.0))[0] for name in squares]
+    regions += [region for region, _ in _make_penalties(config)]
+    idle = {part["name"]: "" for region in regions for part in region["samples"]}
+    spectra = {
+        sample: {
+            "quantity": item.quantity,
+            "edges": list(item.edges),
+            "unit": item.unit,
+            "curvature": item.curvature,
+            "strengths": name_strengths(sample, len(item.edges) - 1),
+            "predicted": item.cross_sections,
+            "predicted_unit": "" if item.cross_sections is None else item.cross_section_unit,
+        }
+        for sample, item in config.fit.unfolding.items()
+    }
+    return {
+        **({"parts": {**parts, **idle}} if parts or idle else {}),
+        **({"interests": described} if described else {}),
+        **({"auxiliary": [region["name"] for region in regions]} if regions else {}),
+        **({"unfolding": spectra} if spectra else {}),
+    }
 
 
 def _region_record(region: RegionTemplates, config: Config) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from taipan.metrics.binned import (
 from taipan.metrics.losses import (
     Calibration,
     bce,
+    bce_losses,
     bce_with_terms,
     brier,
     brier_with_terms,
@@ -54,6 +55,7 @@ __all__ = [
     "auc_with_terms",
     "auc_with_uncertainty",
     "bce",
+    "bce_losses",
     "bce_with_terms",
     "brier",
     "brier_with_terms",

@@ -18,13 +18,26 @@ _SMALLEST_SCORE = 1e-7  # distance kept from 0 and 1 in the logarithm, as Keras 
 
 
 def bce_losses(labels: Labels, scores: Reals) -> FloatArray:
-    """Cross-entropy -ln p(label) of each event, shape (n,)."""
+    """Cross-entropy -ln p(label) of each event, shape (n,).
+
+    Scores of K classes have shape (n, K); labels then are the numbers of the classes.
+    """
+    if np.ndim(scores) == 2:
+        own = np.asarray(scores, dtype=np.float64)[np.arange(len(labels)), labels]
+        return -np.log(np.clip(own, _SMALLEST_SCORE, 1.0))
     p = np.clip(np.asarray(scores, dtype=np.float64), _SMALLEST_SCORE, 1.0 - _SMALLEST_SCORE)
     return -np.where(labels == 1, np.log(p), np.log1p(-p))
 
 
 def brier_losses(labels: Labels, scores: Reals) -> FloatArray:
-    """Squared distance (score - label)² of each event, shape (n,)."""
+    """Squared distance (score - label)² of each event, shape (n,).
+
+    For scores (n, K) of K classes it is the sum over them, Σ (score - 1 of the own class)², which
+    for two classes is twice that of one score.
+    """
+    if np.ndim(scores) == 2:
+        own = np.eye(np.shape(scores)[1])[labels]
+        return np.asarray(((np.asarray(scores, dtype=np.float64) - own) ** 2).sum(axis=1))
     return np.asarray((np.asarray(scores, dtype=np.float64) - labels) ** 2)
 
 
@@ -34,7 +47,7 @@ def bce(labels: Labels, scores: Reals, weights: Reals) -> float:
     Parameters
     ----------
     labels, scores, weights
-        Shape (n,): 0 or 1, score in [0, 1], signed weight.
+        Shape (n,): 0 or 1, score in [0, 1], signed weight. Scores of K classes have shape (n, K).
 
     Raises
     ------
@@ -50,7 +63,7 @@ def brier(labels: Labels, scores: Reals, weights: Reals) -> float:
     Parameters
     ----------
     labels, scores, weights
-        Shape (n,): 0 or 1, score in [0, 1], signed weight.
+        Shape (n,): 0 or 1, score in [0, 1], signed weight. Scores of K classes have shape (n, K).
 
     Raises
     ------

@@ -12,7 +12,7 @@ from taipan.metrics.weights import FloatArray
 
 @dataclass(frozen=True)
 class EpochMetric:
-    """A metric of labels, scores and signed weights, all of shape (n,).
+    """A metric of labels, scores and signed weights, all of shape (n,), or scores (n, K).
 
     Attributes
     ----------
@@ -24,16 +24,29 @@ class EpochMetric:
         Gives the metric, and by how much each event moves it.
     higher_is_better
         Whether it grows as a classifier gets better.
+    label_of_classes
+        Name on figures for classes with a score each.
     """
 
     label: str
     value: Callable[..., float]
     with_terms: Callable[..., tuple[float, FloatArray]]
     higher_is_better: bool = False
+    label_of_classes: str = ""
 
 
 EPOCH_METRICS = {
-    "brier": EpochMetric("Brier score", brier, brier_with_terms),
-    "bce": EpochMetric("Binary cross-entropy", bce, bce_with_terms),
-    "auc": EpochMetric("AUC", auc, auc_with_terms, higher_is_better=True),
+    "brier": EpochMetric(
+        "Brier score", brier, brier_with_terms, label_of_classes="Brier score, sum of the classes"
+    ),
+    "bce": EpochMetric(
+        "Binary cross-entropy", bce, bce_with_terms, label_of_classes="Cross-entropy"
+    ),
+    "auc": EpochMetric(
+        "AUC",
+        auc,
+        auc_with_terms,
+        higher_is_better=True,
+        label_of_classes="AUC, mean of the classes",
+    ),
 }

@@ -66,18 +66,23 @@ def auc(labels: Labels, scores: Reals, weights: Reals) -> float:
 
     Probability that a signal event scores above a background event, ties counted half:
     Σ w_i w_j [θ(s_i - s_j) + ½ δ] / (Σw_i Σw_j). Bilinear in the signed weights, so it is unbiased
-    where the area of a monotonised curve is not; it may leave [0, 1] when n_eff is small.
+    where the area of a monotonised curve is not; it may leave [0, 1] when n_eff is small. For
+    scores of K classes it is the mean of the areas of each class against all others.
 
     Parameters
     ----------
     labels, scores, weights
-        Shape (n,): 0 or 1, score, signed weight.
+        Shape (n,): 0 or 1, score, signed weight. Scores of K classes have shape (n, K).
 
     Raises
     ------
     TaipanError
         If a class has no positive sum of weights.
     """
+    if np.ndim(scores) == 2:
+        classes = range(np.shape(scores)[1])
+        areas = [auc((labels == k).astype(np.int64), scores[:, k], weights) for k in classes]
+        return float(np.mean(areas))
     return _rank(labels, scores, weights).auc
 
 
@@ -178,6 +183,13 @@ def auc_with_terms(labels: Labels, scores: Reals, weights: Reals) -> tuple[float
     TaipanError
         If a class has no positive sum of weights.
     """
+    if np.ndim(scores) == 2:
+        classes = range(np.shape(scores)[1])
+        found = [
+            auc_with_terms((labels == k).astype(np.int64), scores[:, k], weights) for k in classes
+        ]
+        mean = np.mean([moves for _, moves in found], axis=0)
+        return float(np.mean([area for area, _ in found])), np.asarray(mean)
     ranked = _rank(labels, scores, weights)
     placement = np.where(
         ranked.signal, ranked.below[0][ranked.group], 1.0 - ranked.below[1][ranked.group]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,35 @@ from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import belongs_to, region_masks, sample_masks
+from taipan.nn.classes import Classes
 from taipan.nn.data import TrainingSet
+
+logger = logging.getLogger(__name__)
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class CollectSettings:
-    """Which events are trained on."""
+    """Which events are trained on.
+
+    Attributes
+    ----------
+    region
+        Region of the training.
+    features
+        Quantities that are its inputs.
+    samples, regions
+        Definitions; of the regions those known before a network is asked.
+    classes
+        Class → samples; events of other samples are not trained on. Empty: signal and background.
+    """
 
     region: str
     features: Sequence[str]
     samples: Mapping[str, Sample]
     regions: Mapping[str, Region]
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def collect_training_set(
@@ -63,7 +80,9 @@ def collect_training_set(
     TaipanError
         If no event of a simulated sample is selected; names the region.
     """
+    classes = Classes.of(settings.classes, settings.samples)
     parts: list[tuple[str, Array, Array, Array, Array]] = []
+    left_out: dict[str, int] = {}
     for events in datasets:
         quantities = analysis.compute(events.columns)
         features = np.stack([quantities[name] for name in settings.features], axis=1)
@@ -73,11 +92,15 @@ def collect_training_set(
         for sample, mask, weights in weigh_samples(
             events, quantities, masks, settings.region, settings, estimate
         ):
+            if classes.label_of(sample) is None:
+                left_out[sample] = left_out.get(sample, 0) + int(mask.sum())
+                continue
             parts.append(
                 (sample, features[mask], weights[mask], events.folds[mask], identity[mask])
             )
-    signal = {name for name, item in settings.samples.items() if item.role == "signal"}
-    labels = [np.full(len(w), int(name in signal)) for name, _, w, _, _ in parts]
+    for sample, count in left_out.items():
+        logger.info("sample %s is of no class: %d events are not trained on", sample, count)
+    labels = [np.full(len(w), classes.label_of(name)) for name, _, w, _, _ in parts]
     names = [np.full(len(w), name) for name, _, w, _, _ in parts]
     simulated = {name for name, item in settings.samples.items() if item.is_simulated}
     if not sum(len(w) for name, _, w, _, _ in parts if name in simulated):
@@ -93,6 +116,7 @@ def collect_training_set(
         folds=np.concatenate([part[3] for part in parts]),
         samples=np.concatenate(names),
         identifiers=np.concatenate([part[4] for part in parts]),
+        classes=classes,
     )
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from taipan import metrics
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.metrics.registry import EPOCH_METRICS
+from taipan.nn.classes import BINARY, Classes
 
 FloatArray = NDArray[np.float64]
 
@@ -39,24 +40,28 @@ class ScoredPart:
     Parameters
     ----------
     scores, labels
-        Shape (n,): score in [0, 1], 1 for signal and 0 for background.
+        Shape (n,): score in [0, 1], 1 for signal and 0 for background. For K classes with names
+        scores of shape (n, K) and the numbers of the classes.
     weights
         Shape (n,), signed; the classes in the proportion in which a loss counts them.
     totals
         Expected signal and background events at the analysed luminosity, whatever the share of
-        them in this part; for σ(μ) alone.
+        them in this part; for σ(μ) alone. For classes with names those of each class.
     reference
         Shape (n,), scores by :func:`~taipan.nn.reference.fit_reference`, if there are any.
     reference_values
         Metrics of the reference found so far; parts of the same events may share it.
+    classes
+        What the labels stand for.
     """
 
     scores: FloatArray
     labels: NDArray[np.integer[Any]]
     weights: FloatArray
-    totals: tuple[float, float] = (1.0, 1.0)
+    totals: tuple[float, ...] = (1.0, 1.0)
     reference: FloatArray | None = None
     reference_values: dict[str, tuple[float, FloatArray]] = field(default_factory=dict)
+    classes: Classes = BINARY
 
     def measure_reference(self, metric: str) -> tuple[float, FloatArray] | None:
         """Give a metric of the reference and by how much each event moves it."""
@@ -67,9 +72,14 @@ class ScoredPart:
         return self.reference_values[metric]
 
     def of_class(self, label: int) -> tuple[FloatArray, FloatArray]:
-        """Give scores and weights of one class."""
+        """Give scores and weights of one class; with names its own score."""
         chosen = self.labels == label
-        return self.scores[chosen], self.weights[chosen]
+        return self.classes.score_of(self.scores[chosen], label), self.weights[chosen]
+
+    def of_kind(self, kind: int) -> tuple[FloatArray, FloatArray]:
+        """Give the score of the signal and the weights of all signal (1) or background (0)."""
+        chosen = self.classes.is_signal(self.labels) == kind
+        return self.classes.signal_score(self.scores[chosen]), self.weights[chosen]
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,7 @@ def compare_metric(metric: str, train: ScoredPart, unseen: ScoredPart) -> Compar
     """
     if metric.startswith("ks_"):
         label = 1 if metric == "ks_signal" else 0
-        test = metrics.ks_test(*train.of_class(label), *unseen.of_class(label))
+        test = metrics.ks_test(*train.of_kind(label), *unseen.of_kind(label))
         sigma = count_sigmas(test.probability)
         return Comparison(metric, 0.0, test.statistic, 1.0 + test.statistic, math.nan, sigma)
     if metric == "sigma_mu":
@@ -235,7 +245,7 @@ def _sigma_mu(train: ScoredPart, unseen: ScoredPart) -> list[tuple[float, float]
     merged.
     """
     scores, weights = (
-        np.concatenate([part.of_class(1)[index] for part in (train, unseen)]) for index in (0, 1)
+        np.concatenate([part.of_kind(1)[index] for part in (train, unseen)]) for index in (0, 1)
     )
     edges = metrics.quantile_edges(scores, weights, _SIGMA_MU_BINS)
     filled = [[_scaled(part, label, edges) for label in (1, 0)] for part in (train, unseen)]
@@ -246,7 +256,18 @@ def _sigma_mu(train: ScoredPart, unseen: ScoredPart) -> list[tuple[float, float]
 
 
 def _scaled(part: ScoredPart, label: int, edges: FloatArray) -> FloatArray:
-    """Σw and Σw² of the bins, shape (2, bins), for the expected events of a class."""
-    total = part.totals[1 - label]
-    sumw, sumw2 = metrics.normalised_histogram(*part.of_class(label), edges)
+    """Σw and Σw² of the bins, shape (2, bins), for the expected signal (1) or background (0)."""
+    if not part.classes.softmax:
+        return _scale(part.of_class(label), part.totals[1 - label], edges)
+    scores, labels = part.classes.signal_score(part.scores), part.labels
+    members = [k for k in range(len(part.classes)) if (k in part.classes.signal) == bool(label)]
+    filled = [
+        _scale((scores[labels == k], part.weights[labels == k]), part.totals[k], edges)
+        for k in members
+    ]
+    return np.asarray(np.sum(filled, axis=0))
+
+
+def _scale(part: tuple[FloatArray, FloatArray], total: float, edges: FloatArray) -> FloatArray:
+    sumw, sumw2 = metrics.normalised_histogram(*part, edges)
     return np.stack([sumw * total, sumw2 * total**2])

@@ -13,11 +13,8 @@ from taipan.columns.identity import GOLDEN_GAMMA, finalise
 from taipan.config.sections.observables import Categorical
 from taipan.config.sections.training import TWO_FOLD_PARTS, Training, most_networks
 from taipan.errors import TaipanError
+from taipan.nn.classes import BINARY, Classes
 from taipan.nn.standardisation import Standardisation, standardisation
-
-BACKGROUND, SIGNAL = 0, 1
-CLASSES = ("background", "signal")  # index = label
-
 
 FloatArray = NDArray[np.float64]
 
@@ -33,7 +30,7 @@ class TrainingSet:
     names
         The f names of the features, in order.
     labels
-        Shape (n,), 1 for signal and 0 for background.
+        Shape (n,), 1 for signal and 0 for background, or the numbers of the classes.
     weights
         Shape (n,), signed physical weights (expected events).
     folds
@@ -46,6 +43,8 @@ class TrainingSet:
         f flags: whether a feature may be NaN. Empty: none may.
     categorical
         Name → categories of the features that are not continuous.
+    classes
+        What the labels stand for.
     """
 
     features: NDArray[np.float32]
@@ -57,6 +56,7 @@ class TrainingSet:
     identifiers: NDArray[np.uint64]
     may_be_missing: tuple[bool, ...] = ()
     categorical: Mapping[str, Categorical] = field(default_factory=dict)
+    classes: Classes = BINARY
 
     def __len__(self) -> int:
         """Give the number of events."""
@@ -97,7 +97,7 @@ class TrainingSet:
         if len(self) < folds:
             raise TaipanError(f"training set: {len(self)} events for {folds} folds")
         _check_range("fold", self.folds, folds)
-        _check_range("label", self.labels, len(CLASSES))
+        _check_range("label", self.labels, len(self.classes))
         bad = np.flatnonzero(~np.isfinite(self.weights))
         if len(bad):
             raise TaipanError(
@@ -133,7 +133,8 @@ class TrainingSet:
             )
 
     def _check_classes(self, folds: int) -> None:
-        for label, class_name in enumerate(CLASSES):
+        for label in range(len(self.classes)):
+            class_name = self.classes.path_of(label)
             for fold in range(folds):
                 chosen = (self.labels == label) & (self.folds == fold)
                 if not chosen.any():
@@ -151,15 +152,25 @@ class TrainingSet:
         The sum in the mask (n,) is scaled with the inverse of its share of the events.
         """
         scale = len(self) / max(int(mask.sum()), 1)
-        signal = self.labels == SIGNAL
+        signal = self.classes.is_signal(self.labels) == 1
         total = scale * float(self.weights[mask].sum())
         expected = scale * float(self.weights[mask & signal].sum())
         return expected, total - expected
 
-    def training_weights(self, physical: FloatArray | None = None) -> FloatArray:
-        """Give the weights of the loss: both classes with the same total.
+    def class_totals(self, mask: NDArray[np.bool_]) -> tuple[float, ...]:
+        """Sum of weights of each class, measured as :meth:`totals`; of two without names those."""
+        if not self.classes.softmax:
+            return self.totals(mask)
+        scale = len(self) / max(int(mask.sum()), 1)
+        labels = range(len(self.classes))
+        return tuple(
+            scale * float(self.weights[mask & (self.labels == label)].sum()) for label in labels
+        )
 
-        One global factor per class, n / (2 Σw): the signed weights of every class sum to n/2.
+    def training_weights(self, physical: FloatArray | None = None) -> FloatArray:
+        """Give the weights of the loss: all classes with the same total.
+
+        One global factor per class, n / (K Σw): the signed weights of each of K classes sum to n/K.
         Never normalised per batch, where Σw may vanish or change sign.
 
         Parameters
@@ -178,15 +189,16 @@ class TrainingSet:
         TaipanError
             If the sum of weights of a class is not positive.
         """
-        factors = np.empty(len(CLASSES))
-        for label, class_name in enumerate(CLASSES):
+        factors = np.empty(len(self.classes))
+        for label in range(len(self.classes)):
             # Sorted, so that the sum has the same rounding whatever the order of the events.
             total = float(np.sort(self.weights[self.labels == label]).sum())
             if not total > 0.0:
                 raise TaipanError(
-                    f"training set: sum of weights of {class_name} is {total:.6g}, must be positive"
+                    f"training set: sum of weights of {self.classes.path_of(label)} is "
+                    f"{total:.6g}, must be positive"
                 )
-            factors[label] = 0.5 * len(self) / total
+            factors[label] = 1.0 / len(self.classes) * len(self) / total
         chosen = self.weights if physical is None else physical
         return np.asarray(chosen * factors[self.labels], dtype=np.float64)
 
@@ -301,12 +313,13 @@ def check_split(training_set: TrainingSet, weights: FloatArray, split: Split) ->
         constant in the training events; names fold, part and class or feature.
     """
     for part, mask in (("training", split.training), ("validation", split.validation)):
-        for label, class_name in enumerate(CLASSES):
+        for label in range(len(training_set.classes)):
             total = float(training_set.weights[mask & (training_set.labels == label)].sum())
             if total <= 0.0:
                 raise TaipanError(
-                    f"training of {split.name}: sum of weights of {class_name} in the {part} "
-                    f"events is {total:.6g}, must be positive"
+                    f"training of {split.name}: sum of weights of "
+                    f"{training_set.classes.path_of(label)} in the {part} events is "
+                    f"{total:.6g}, must be positive"
                 )
     rows = np.flatnonzero(split.training)
     features = training_set.features[rows]

@@ -18,6 +18,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from taipan.config.sections.training import Training
+from taipan.nn.classes import Classes
 from taipan.nn.conditions import ScoredPart
 from taipan.nn.data import Split
 from taipan.nn.losses.registry import find_loss
@@ -43,7 +44,7 @@ class Engine:
     def __init__(self, network: Network, settings: Training) -> None:
         self.network = network
         self._batch_size = settings.batch_size
-        self._loss = find_loss(settings.loss)
+        self._loss = find_loss(settings.loss, softmax=network.classes.softmax)
         self._optimizer = keras.optimizers.Adam(settings.learning_rate)
         self._optimizer.build(network.body.trainable_variables)
         self._optimizer_start = [variable.numpy() for variable in self._optimizer.variables]
@@ -57,7 +58,7 @@ class Engine:
             autograph=False,
         )
         self._logits = tf.function(
-            lambda inputs: network.body(inputs, training=False)[:, 0],
+            lambda inputs: self._columns(network.body(inputs, training=False)),
             input_signature=[matrix],
             autograph=False,
         )
@@ -161,11 +162,23 @@ class Engine:
         return float(self._epoch(events.inputs, events.labels, events.weights, order))
 
     def predict(self, events: TensorEvents) -> NDArray[np.float64]:
-        """Score events (n,) without dropout."""
-        return np.asarray(1.0 / (1.0 + np.exp(-self.logits(events))))
+        """Score events without dropout: shape (n,), or (n, K) for K classes with names."""
+        logits = self.logits(events)
+        if not self.network.classes.softmax:
+            return np.asarray(1.0 / (1.0 + np.exp(-logits)))
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    def signal_logits(self, events: TensorEvents) -> NDArray[np.float64]:
+        """Give the logits of the score of the signal, shape (n,), without dropout."""
+        return np.asarray(signal_logit(self.logits(events), self.network.classes))
+
+    def _columns(self, logits: Any) -> Any:
+        """Give logits as losses take them: (b,) of one output, (b, K) of K classes."""
+        return logits if self.network.classes.softmax else logits[:, 0]
 
     def logits(self, events: TensorEvents) -> NDArray[np.float64]:
-        """Give the logits of the scores, shape (n,), without dropout."""
+        """Give the logits of the scores, shape (n,) or (n, K), without dropout."""
         inputs = events.inputs
         pieces = [
             self._logits(inputs[start : start + _PREDICTION_BATCH]).numpy()
@@ -202,10 +215,27 @@ class Engine:
         """Loss of a batch, and the gradient of it and the penalty."""
         body = self.network.body
         with tf.GradientTape() as tape:
-            logits = body(inputs, training=True)[:, 0]
+            logits = self._columns(body(inputs, training=True))
             loss = self._loss(logits, labels, weights)
             penalised = tf.add_n([loss, *body.losses])
         return loss, tape.gradient(penalised, body.trainable_variables)
+
+
+def signal_logit(logits: NDArray[np.float64], classes: Classes) -> NDArray[np.float64]:
+    """Logit of the score of the signal: ln Σ e^z of its classes less that of the others.
+
+    Parameters
+    ----------
+    logits
+        Shape (n,), which is it already, or (n, K).
+    classes
+        What the columns are.
+    """
+    if not classes.softmax:
+        return logits
+    of_signal = np.isin(np.arange(len(classes)), classes.signal)
+    parts = [np.logaddexp.reduce(logits[:, chosen], axis=1) for chosen in (of_signal, ~of_signal)]
+    return np.asarray(parts[0] - parts[1])
 
 
 def prepare_tensorflow(threads: int | None = None) -> None:

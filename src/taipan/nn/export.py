@@ -5,11 +5,8 @@ Imports TensorFlow: used by training alone.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +18,10 @@ from numpy.typing import NDArray
 
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
+from taipan.nn.model_card import ModelCard
 
 OPSET = 17  # read by every onnxruntime since 1.12 (2022)
 _TOLERANCE = 1e-5
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What is written into the ONNX file beside the graph."""
-
-    features: tuple[str, ...]
-    may_be_missing: tuple[bool, ...]
-    fold: int
-    folds: int
-    seed: int
-    provenance: Mapping[str, str] = field(default_factory=dict)
-    networks: int = 1
-
-    def metadata(self) -> dict[str, str]:
-        """Give the metadata of the ONNX file; lists as JSON."""
-        own = {
-            "features": json.dumps(self.features),
-            "may_be_missing": json.dumps(self.may_be_missing),
-            "fold": str(self.fold),
-            "folds": str(self.folds),
-            "seed": str(self.seed),
-            "networks": str(self.networks),
-        }
-        return {**{f"provenance.{key}": text for key, text in self.provenance.items()}, **own}
 
 
 def export_network(score: Any, path: Path, card: ModelCard, reference: NDArray[np.float32]) -> None:
@@ -59,7 +32,7 @@ def export_network(score: Any, path: Path, card: ModelCard, reference: NDArray[n
     Parameters
     ----------
     score
-        Trained model, raw features (n, f) → score (n, 1).
+        Trained model, raw features (n, f) → score (n, 1), or those of K classes (n, K).
     path
         File to write.
     card

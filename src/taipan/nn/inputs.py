@@ -16,6 +16,7 @@ from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.opening import open_analysis
+from taipan.events.selection import early_regions
 from taipan.nn.adversary.collect import collect_opponents
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.collect import CollectSettings, collect_training_set, collect_weights
@@ -112,7 +113,7 @@ def collect_training_events(
     estimate: MeasuredEstimate | None,
 ) -> tuple[TrainingSet, list[Opponent]]:
     """Do the same with events that are loaded already, and the estimate of a sample from data."""
-    chosen = _choose(settings)
+    chosen = _choose(settings, analysis)
     training_set = _collect_events(datasets, analysis, settings, chosen, estimate)
     opponents = collect_opponents(datasets, analysis, chosen, estimate, settings.training)
     for item in opponents:
@@ -157,13 +158,14 @@ def _collect(
     analysis = open_analysis(settings)
     datasets = inputs.skimmed.open(analysis, settings.training.folds)
     estimate = read_estimate(settings.samples, read_json(inputs.transfer_factor))
-    return collect(datasets, analysis, _choose(settings), estimate), analysis
+    return collect(datasets, analysis, _choose(settings, analysis), estimate), analysis
 
 
-def _choose(settings: Config) -> CollectSettings:
+def _choose(settings: Config, analysis: Analysis) -> CollectSettings:
     return CollectSettings(
         region=settings.training.region,
         features=settings.features,
         samples=settings.samples,
-        regions=settings.regions,
+        regions=early_regions(settings.regions, analysis.is_late),
+        classes=settings.classes,
     )

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
-from taipan.metrics.registry import EPOCH_METRICS
 from taipan.nn.checkpoint import Checkpoint, Saved
-from taipan.nn.conditions import ScoredPart, compare_metric
+from taipan.nn.conditions import ScoredPart
 from taipan.nn.engine import Engine
 from taipan.nn.history import History, choose_epoch, learning_rate, stop_reason
-from taipan.nn.plan import OBJECTIVE, Fitted, Loaded, Plan, TensorEvents
+from taipan.nn.measure import measure_epoch
+from taipan.nn.plan import Fitted, Loaded, Plan, TensorEvents
 from taipan.nn.weights.guard import check_epoch, guard_unbounded, smallest_batch_sumw
 from taipan.seeds import derive_seed
 
@@ -138,38 +138,16 @@ def _run_epoch(
             plan.totals,
             part.reference,
             part.reference_values,
+            engine.network.classes,
         )
         for name, part in (("train", train), ("validation", validation))
     }
     if guard_unbounded(plan.settings):
         check_epoch(values["loss"], engine.logits(train.events), plan.name, epoch)
-    values |= _measure(parts["train"], parts["validation"], plan)
+    values |= measure_epoch(parts["train"], parts["validation"], plan)
     values |= engine.measure(plan.name, epoch, parts["validation"])
     for key, value in values.items():
         history.setdefault(key, []).append(float(value))
-
-
-def _measure(train: ScoredPart, validation: ScoredPart, plan: Plan) -> dict[str, float]:
-    """Metrics of both parts, and whether a condition fires."""
-    wanted = {plan.key, *(item.metric for item in plan.conditions)} - {OBJECTIVE}
-    compared = {name: compare_metric(name, train, validation) for name in sorted(wanted)}
-    values: dict[str, float] = {}
-    for name, found in compared.items():
-        values |= {f"train_{name}": found.train, f"validation_{name}": found.unseen}
-    for name, metric in EPOCH_METRICS.items():
-        if name in wanted:
-            continue
-        for part_name, part in (("train", train), ("validation", validation)):
-            values[f"{part_name}_{name}"] = metric.value(part.labels, part.scores, part.weights)
-    overtrained = False
-    for item in plan.conditions:
-        found = compared[item.metric]
-        overtrained |= found.exceeds(item)
-        if plan.settings.selection == "best_fit" and np.isfinite(found.error):
-            values[f"error_{item.metric}"] = found.error
-            values[f"offset_{item.metric}"] = found.offset
-    values["overtrained"] = float(overtrained)
-    return values
 
 
 def _log_epoch(name: str, epoch: int, history: History) -> None:
@@ -190,10 +168,11 @@ def _checked_scores(
             f"training of {name} diverged in epoch {epoch}: "
             f"{int(np.sum(~np.isfinite(scores)))} scores are not finite{engine.describe()}"
         )
-    spread = float(np.ptp(scores))
+    spread = float(np.max(np.ptp(scores, axis=0)))
     if spread < engine.smallest_spread:
         raise TaipanError(
             f"training of {name} collapsed in epoch {epoch}: all scores are "
-            f"{float(scores[0]):.6g} (spread {spread:.3g}){engine.describe()}"
+            f"{', '.join(f'{value:.6g}' for value in np.atleast_1d(scores[0]))} "
+            f"(spread {spread:.3g}){engine.describe()}"
         )
     return scores

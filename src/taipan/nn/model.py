@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from taipan.config.sections.observables import Categorical
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
+from taipan.nn.classes import BINARY, Classes
 from taipan.nn.standardisation import Standardisation
 from taipan.seeds import derive_seed
 
@@ -34,16 +35,19 @@ class Network:
     Parameters
     ----------
     score
-        Raw features (n, f) → score (n, 1): the model that is exported.
+        Raw features (n, f) → score (n, 1), or those of K classes (n, K): what is exported.
     standardise
         Its first layer, raw features → inputs of the body.
     body
-        Standardised inputs → bounded logit (n, 1): the part that is trained.
+        Standardised inputs → bounded logits (n, 1) or (n, K): the part that is trained.
+    classes
+        What the outputs stand for.
     """
 
     score: Any
     standardise: Standardise
     body: Any
+    classes: Classes = BINARY
 
     def get_weights(self) -> list[list[NDArray[Any]]]:
         """Copy the weights of both parts."""
@@ -202,6 +206,7 @@ def build_network(
     may_be_missing: Sequence[bool],
     settings: Training,
     categorical: Mapping[int, Categorical] | None = None,
+    classes: Classes = BINARY,
 ) -> Network:
     """Build a network; :func:`initialise` gives it its weights.
 
@@ -214,6 +219,9 @@ def build_network(
     categorical
         Column → categories of the features that are not continuous. An embedding is a table with
         a trained row of ⌈categories/2⌉ numbers for each category.
+    classes
+        With names there is a logit for each. Those are bounded by half of `logit_bound`, so that it
+        bounds the logarithm of the ratio of any two scores, as it does for two classes.
 
     Returns
     -------
@@ -244,14 +252,21 @@ def build_network(
         )(hidden)
         if settings.dropout:
             hidden = FastDropout(settings.dropout, seed=0, name=f"dropout_{index}")(hidden)
-    logit = keras.layers.Dense(1, name="logit")(hidden)
+    logit = keras.layers.Dense(classes.outputs, name="logit")(hidden)
     if settings.logit_bound is not None:
-        logit = BoundedLogit(settings.logit_bound, name="bounded_logit")(logit)
+        bound = settings.logit_bound * (0.5 if classes.softmax else 1.0)
+        logit = BoundedLogit(bound, name="bounded_logit")(logit)
     body = keras.Model(inputs, logit, name="body")
 
     features = keras.Input((len(flags),), name="features")
-    score = keras.layers.Activation("sigmoid", name="score")(body(standardise(features)))
-    return Network(keras.Model(features, score, name="taipan"), standardise, body)
+    score = _normalise(classes, body(standardise(features)))
+    return Network(keras.Model(features, score, name="taipan"), standardise, body, classes)
+
+
+def _normalise(classes: Classes, logits: Any) -> Any:
+    """Turn logits into scores: a probability each, of all classes together one."""
+    name = "softmax" if classes.softmax else "sigmoid"
+    return keras.layers.Activation(name, name="score")(logits)
 
 
 def average_networks(networks: Sequence[Network]) -> Any:
@@ -271,7 +286,7 @@ def average_networks(networks: Sequence[Network]) -> Any:
         logit = network.body(network.standardise(raw))
         logits.append(keras.Model(raw, logit, name=f"network_{index}")(features))
     mean = keras.layers.Average(name="mean_logit")(logits)
-    score = keras.layers.Activation("sigmoid", name="score")(mean)
+    score = _normalise(networks[0].classes, mean)
     return keras.Model(features, score, name="score_of_mean_logit")
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from taipan import metrics
 from taipan.config.sections.overtraining import Overtraining
 from taipan.nn.conditions import ScoredPart, compare_metric, count_sigmas
-from taipan.nn.data import CLASSES, TrainingSet, split_folds
+from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.scorer import FoldScorer
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,10 @@ def judge_overtraining(
     dict
         JSON-able verdict: `passed`, `action` (`on_failure`), `conditions`, and for plots
         `histograms` (Σw and Σw² normalised to Σw = 1), `roc`, `auc` and `gaps` (metric of
-        training and held-out events, how far the latter are worse, and its σ) of each fold.
+        training and held-out events, how far the latter are worse, and its σ) of each fold. Classes
+        with names are judged each by its own score, and have `classes` (name → `auc` and `roc`
+        against all others) and `confusion` (share of the held-out Σw of each class, a row, whose
+        largest score is that of each class) besides.
 
     Raises
     ------
@@ -102,6 +105,27 @@ def judge_overtraining(
     return check_scorer(training_set, FoldScorer(models, training_set.names, threads), settings)
 
 
+def leave_out_overtraining(settings: Overtraining) -> dict[str, Any]:
+    """Give the verdict on a classifier whose training events are not at hand: not applicable.
+
+    Parameters
+    ----------
+    settings
+        Section `overtraining` of the configuration.
+    """
+    reason = "the classifier was trained elsewhere, on events that are not at hand"
+    logger.info("overtraining: not applicable, %s", reason)
+    return {
+        "passed": True,
+        "action": settings.on_failure,
+        "not_applicable": reason,
+        "warnings": [f"overtraining is not judged: {reason}"],
+        "limits": settings.model_dump(mode="json", exclude={"on_failure"}),
+        "conditions": [],
+        "folds": [],
+    }
+
+
 class FoldClassifiers(Protocol):
     """Classifiers of k folds, such as :class:`~taipan.nn.scorer.FoldScorer`."""
 
@@ -109,12 +133,12 @@ class FoldClassifiers(Protocol):
     networks: int  # of a fold
 
     def score_with(self, fold: int, features: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
-        """Score all events (n, f) by the classifier of one fold, shape (n,)."""
+        """Score all events (n, f) by the classifier of one fold, shape (n,) or (n, K)."""
 
     def score(
         self, features: NDArray[np.float32], folds: NDArray[np.integer[Any]]
     ) -> NDArray[np.floating[Any]]:
-        """Score each event (n, f) by the classifier of its fold (n,), shape (n,)."""
+        """Score each event (n, f) by the classifier of its fold (n,), shape (n,) or (n, K)."""
 
 
 def check_scorer(
@@ -163,9 +187,10 @@ def check_scorer(
                         name: _histogram(*part.of_class(label), edges)
                         for name, part in parts.items()
                     }
-                    for label, class_name in enumerate(CLASSES)
+                    for label, class_name in enumerate(training_set.classes.names)
                 },
                 "roc": {name: _roc(part) for name, part in parts.items()},
+                **_describe_classes(parts),
             }
         )
     failed = [condition for condition in conditions if not condition.passed]
@@ -198,15 +223,16 @@ def _score(
     unseen: NDArray[np.float64],
 ) -> ScoredPart:
     scores = scorer.score_with(fold, training_set.features[mask]).astype(np.float64)
-    totals = training_set.totals(np.ones(len(training_set), dtype=bool))
-    return ScoredPart(scores, training_set.labels[mask], weights[mask], totals, unseen[mask])
+    totals = training_set.class_totals(np.ones(len(training_set), dtype=bool))
+    labels, classes = training_set.labels[mask], training_set.classes
+    return ScoredPart(scores, labels, weights[mask], totals, unseen[mask], classes=classes)
 
 
 def _test_fold(
     fold: int, parts: dict[str, ScoredPart], settings: Overtraining
 ) -> tuple[list[Condition], dict[str, metrics.Auc], dict[str, dict[str, float]]]:
     conditions, gaps = _test_conditions(fold, parts, settings)
-    for label, class_name in enumerate(CLASSES):
+    for label, class_name in enumerate(parts["train"].classes.names):
         train, held_out = (parts[name].of_class(label) for name in ("train", "held_out"))
         for name, test, limit in (
             ("ks", metrics.ks_test(*train, *held_out), settings.min_ks_probability),
@@ -226,20 +252,69 @@ def _test_fold(
         name: metrics.auc_with_uncertainty(part.labels, part.scores, part.weights)
         for name, part in parts.items()
     }
-    gap = measured["train"].value - measured["held_out"].value
-    error = float(np.hypot(measured["train"].sigma, measured["held_out"].sigma))
-    sigma = gap / error if error > 0.0 else 0.0
-    conditions.append(
-        Condition(
-            name="auc_gap",
-            fold=fold,
-            value=gap,
-            limit=settings.max_auc_gap,
-            sigma=sigma,
-            passed=gap <= settings.max_auc_gap or sigma <= settings.min_sigma,
-        )
-    )
+    conditions.append(_test_gap("auc_gap", fold, measured, settings))
+    for name, areas in _class_areas(parts).items():
+        conditions.append(_test_gap(f"auc_gap_{name}", fold, areas, settings))
     return conditions, measured, gaps
+
+
+def _test_gap(
+    name: str, fold: int, areas: Mapping[str, metrics.Auc], settings: Overtraining
+) -> Condition:
+    gap = areas["train"].value - areas["held_out"].value
+    error = float(np.hypot(areas["train"].sigma, areas["held_out"].sigma))
+    sigma = gap / error if error > 0.0 else 0.0
+    return Condition(
+        name=name,
+        fold=fold,
+        value=gap,
+        limit=settings.max_auc_gap,
+        sigma=sigma,
+        passed=gap <= settings.max_auc_gap or sigma <= settings.min_sigma,
+    )
+
+
+def _against_others(part: ScoredPart, label: int) -> ScoredPart:
+    """Take one class for the signal, with its own score, and all others for the background."""
+    labels = (part.labels == label).astype(np.int64)
+    return ScoredPart(part.scores[:, label], labels, part.weights)
+
+
+def _class_areas(parts: Mapping[str, ScoredPart]) -> dict[str, dict[str, metrics.Auc]]:
+    """Class with a name → area of each part, against all others; nothing without names."""
+    classes = parts["train"].classes
+    found: dict[str, dict[str, metrics.Auc]] = {}
+    for label, class_name in enumerate(classes.names if classes.softmax else ()):
+        pairs = {name: _against_others(part, label) for name, part in parts.items()}
+        found[class_name] = {
+            name: metrics.auc_with_uncertainty(part.labels, part.scores, part.weights)
+            for name, part in pairs.items()
+        }
+    return found
+
+
+def _describe_classes(parts: Mapping[str, ScoredPart]) -> dict[str, Any]:
+    """Give area and ROC curve of each class with a name, and where its events end up."""
+    classes = parts["train"].classes
+    if not classes.softmax:
+        return {}
+    areas, held_out = _class_areas(parts), parts["held_out"]
+    largest = np.argmax(held_out.scores, axis=1)
+    confusion = []
+    for label in range(len(classes)):
+        chosen = held_out.labels == label
+        sums = np.bincount(largest[chosen], held_out.weights[chosen], minlength=len(classes))
+        confusion.append((sums / sums.sum()).tolist())
+    return {
+        "classes": {
+            class_name: {
+                "auc": {name: asdict(area) for name, area in areas[class_name].items()},
+                "roc": {name: _roc(_against_others(part, label)) for name, part in parts.items()},
+            }
+            for label, class_name in enumerate(classes.names)
+        },
+        "confusion": confusion,
+    }
 
 
 def _test_conditions(
@@ -293,7 +368,8 @@ def _histogram(
 
 def _roc(part: ScoredPart) -> dict[str, list[float]]:
     """Background efficiency on a grid of signal efficiencies: small enough to keep."""
-    false_positive, true_positive, _ = metrics.roc_curve(part.labels, part.scores, part.weights)
+    labels, scores = part.classes.is_signal(part.labels), part.classes.signal_score(part.scores)
+    false_positive, true_positive, _ = metrics.roc_curve(labels, scores, part.weights)
     grid = np.linspace(0.0, 1.0, _ROC_POINTS)
     return {
         "signal_efficiency": grid.tolist(),

@@ -57,7 +57,7 @@ class Plan:
     conditions
         Conditions under which an epoch is overtrained.
     totals
-        Expected signal and background events (for σ(μ)).
+        Expected signal and background events (for σ(μ)); for classes with names of each.
     metric
         Metric of the validation events that picks the epoch; that of the settings if empty.
     identity
@@ -72,7 +72,7 @@ class Plan:
     seed: int
     settings: Training
     conditions: Sequence[OvertrainingCondition] = ()
-    totals: tuple[float, float] = (1.0, 1.0)
+    totals: tuple[float, ...] = (1.0, 1.0)
     metric: str = ""
     identity: str = ""
     code: str = ""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taipan.nn.classes import BINARY, Classes
+
 FloatArray = NDArray[np.float64]
 Score = Callable[[NDArray[np.float32]], FloatArray]
 """Features (m, f) → scores (m,)."""
@@ -18,7 +20,10 @@ _FAR = 4.0  # σ beyond which a feature counts as that far: one event must not d
 
 
 def fit_reference(
-    features: NDArray[np.float32], labels: NDArray[np.integer[Any]], weights: FloatArray
+    features: NDArray[np.float32],
+    labels: NDArray[np.integer[Any]],
+    weights: FloatArray,
+    classes: Classes = BINARY,
 ) -> Score:
     """Fit the label by a second-order polynomial without mixed terms, by least squares.
 
@@ -31,14 +36,16 @@ def fit_reference(
     features
         Shape (n, f), NaN for missing.
     labels
-        Shape (n,), 1 for signal and 0 for background.
+        Shape (n,), 1 for signal and 0 for background, or numbers of classes.
     weights
         Shape (n,), signed training weights.
+    classes
+        What the labels stand for; with names each class is fitted.
 
     Returns
     -------
     Callable
-        Features (m, f) → scores (m,) in [0.02, 0.98].
+        Features (m, f) → scores (m,) in [0.02, 0.98]; (m, K) for K classes with names.
     """
     size = np.abs(weights)
     missing = np.isnan(features)
@@ -58,6 +65,16 @@ def fit_reference(
     # |w| in the matrix: with signed weights it might not be positive
     matrix = terms.T @ (terms * size[:, None])
     matrix += _RIDGE * float(np.trace(matrix)) / len(matrix) * np.eye(len(matrix))
+    if classes.softmax:
+        share = 1.0 / len(classes)
+        targets = weights[:, None] * (np.eye(len(classes))[labels] - share)
+        columns = np.linalg.solve(matrix, terms.T @ targets)
+
+        def score_classes(raw: NDArray[np.float32]) -> FloatArray:
+            found = np.clip(expand(raw) @ columns + share, _SMALLEST, _LARGEST)
+            return np.asarray(found / found.sum(axis=1, keepdims=True), dtype=np.float64)
+
+        return score_classes
     slopes = np.linalg.solve(matrix, terms.T @ (weights * (labels - 0.5)))
 
     def score(raw: NDArray[np.float32]) -> FloatArray:

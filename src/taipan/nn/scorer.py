@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,23 +16,26 @@ from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
 from taipan.limits import refuse_large, refuse_size
+from taipan.nn.classes import BINARY, Classes
 
 _MEMORY = 2 * 1024**3  # bytes
 _PLAIN_ATTRIBUTES = frozenset(
     getattr(onnx.AttributeProto, name)
     for name in ("FLOAT", "INT", "STRING", "TENSOR", "FLOATS", "INTS", "STRINGS")
 )
+_DOMAINS = frozenset(("", "ai.onnx", "ai.onnx.ml"))
+"""Operators of ONNX itself: the second name of the first, and trees."""
 _BATCH = 1024  # hidden layers of a batch stay in the cache: twice as fast as 65536
 
 
 def open_scorer(
     paths: Sequence[Path | str], features: Sequence[str], threads: int = 1
-) -> Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None:
+) -> FoldScorer | None:
     """Open the networks of a training; None where the analysis trains none.
 
-    Parameters are those of :class:`FoldScorer`; what is returned is its method `score`.
+    Parameters are those of :class:`FoldScorer`.
     """
-    return FoldScorer(paths, features, threads).score if paths else None
+    return FoldScorer(paths, features, threads) if paths else None
 
 
 class FoldScorer:
@@ -52,6 +55,11 @@ class FoldScorer:
     TaipanError
         If a file cannot be read or was not written by this package, its features are not those
         asked for, or the files are not exactly one for each fold.
+
+    Attributes
+    ----------
+    classes
+        What the scores are of: signal, or classes with names.
     """
 
     def __init__(
@@ -60,8 +68,10 @@ class FoldScorer:
         self.features = tuple(features)
         self._sessions: dict[int, Any] = {}
         counts, networks = set(), set()
+        found: set[Classes] = set()
         for path in paths:
             session = _open(path, threads)
+            found.add(_read_classes(path, session))
             fold, count, of_fold = _identify(path, session, self.features)
             if fold in self._sessions:
                 raise TaipanError(f"{path}: a second network for fold {fold}")
@@ -69,6 +79,9 @@ class FoldScorer:
             counts.add(count)
             networks.add(of_fold)
         folds = len(self._sessions)
+        if len(found) > 1:
+            listed = " and ".join(sorted(", ".join(item.names) for item in found))
+            raise TaipanError(f"folds with different classes: {listed}")
         if len(networks) > 1:
             raise TaipanError(f"folds with different numbers of networks: {sorted(networks)}")
         if counts != {folds} or sorted(self._sessions) != list(range(folds)):
@@ -78,6 +91,11 @@ class FoldScorer:
             )
         self.folds = folds
         self.networks = networks.pop()
+        self.classes = found.pop()
+
+    def __call__(self, features: NDArray[Any], folds: NDArray[Any]) -> NDArray[Any]:
+        """Do as :meth:`score`."""
+        return self.score(features, folds)
 
     def score(
         self, features: NDArray[np.float32], folds: NDArray[np.integer[Any]]
@@ -94,7 +112,7 @@ class FoldScorer:
         Returns
         -------
         numpy.ndarray
-            Scores in (0, 1), shape (n,), float32.
+            Scores in (0, 1), shape (n,), float32; (n, K) for K classes with names.
 
         Raises
         ------
@@ -109,7 +127,7 @@ class FoldScorer:
                 f"fold of event {outside[0]} is {folds[outside[0]]}, "
                 f"allowed are 0 to {self.folds - 1}"
             )
-        scores = np.empty(len(features), dtype=np.float32)
+        scores = np.empty(self._shape(len(features)), dtype=np.float32)
         for fold in range(self.folds):
             chosen = np.flatnonzero(folds == fold)
             scores[chosen] = self.score_with(fold, features[chosen])
@@ -128,7 +146,7 @@ class FoldScorer:
         Returns
         -------
         numpy.ndarray
-            Scores in (0, 1), shape (n,), float32.
+            Scores in (0, 1), shape (n,), float32; (n, K) for K classes with names.
 
         Raises
         ------
@@ -139,23 +157,27 @@ class FoldScorer:
             raise TaipanError(
                 f"features have shape {features.shape}, expected (n, {len(self.features)})"
             )
-        scores = np.empty(len(features), dtype=np.float32)
+        scores = np.empty(self._shape(len(features)), dtype=np.float32)
         for start in range(0, len(features), _BATCH):
             batch = np.ascontiguousarray(features[start : start + _BATCH], dtype=np.float32)
             scores[start : start + len(batch)] = self._run(fold, batch)
         return scores
 
+    def _shape(self, events: int) -> tuple[int, ...]:
+        return (events, len(self.classes)) if self.classes.softmax else (events,)
+
     def _run(self, fold: int, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score of each event of a batch, shape (n,)."""
+        """Score of each event of a batch, shape (n,) or (n, K)."""
         try:
             output = np.asarray(self._sessions[fold].run(["score"], {"features": batch})[0])
         except Exception as error:  # onnxruntime has one unrelated class for each status code
             raise TaipanError(f"network of fold {fold} cannot be evaluated: {error}") from error
-        if output.shape != (len(batch), 1):
+        expected = (len(batch), self.classes.outputs)
+        if output.shape != expected:
             raise TaipanError(
-                f"network of fold {fold} gives shape {output.shape}, expected ({len(batch)}, 1)"
+                f"network of fold {fold} gives shape {output.shape}, expected {expected}"
             )
-        return output[:, 0]
+        return output if self.classes.softmax else output[:, 0]
 
 
 def read_model_card(path: Path | str) -> dict[str, str]:
@@ -191,7 +213,7 @@ def read_parameters(path: Path | str, content: bytes) -> tuple[dict[str, Any], s
     """
     refuse_size(path, "ONNX", len(content))
     try:
-        _check_graph(path, content)
+        check_graph(path, content)
         graph = onnx.load_model_from_string(content).graph
         found = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
     except TaipanError:
@@ -216,7 +238,7 @@ def _open(path: Path | str, threads: int) -> Any:
     except OSError as error:
         raise TaipanError(f"cannot read {path}: {error.strerror}") from error
     try:
-        _check_graph(path, content)
+        check_graph(path, content)
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except TaipanError:
         raise
@@ -234,11 +256,24 @@ def _limit_memory() -> None:
     onnxruntime.create_and_register_allocator(place, settings)
 
 
-def _check_graph(path: Path | str, content: bytes) -> None:
-    """Refuse what a network of this package never has: other files, own operators, loops."""
+def check_graph(path: Path | str, content: bytes) -> None:
+    """Refuse what a network of this package never has: other files, own operators, loops.
+
+    Parameters
+    ----------
+    path
+        Name of the file, for messages.
+    content
+        Its content.
+
+    Raises
+    ------
+    TaipanError
+        If the graph has such a thing; names it.
+    """
     model = onnx.load_model_from_string(content)
     graph = model.graph
-    foreign = sorted({node.domain for node in graph.node} - {"", "ai.onnx"})
+    foreign = sorted({node.domain for node in graph.node} - _DOMAINS)
     if foreign or model.functions:
         names = foreign or [item.name for item in model.functions]
         raise TaipanError(f"{path}: operators of {names[0]!r}, only those of ONNX are allowed")
@@ -264,11 +299,29 @@ def _identify(path: Path | str, session: Any, features: tuple[str, ...]) -> tupl
     if not 1 <= networks <= max(folds - 1, 4):
         raise TaipanError(f"{path}: {networks} networks of one fold of {folds}")
     if trained != features:
-        raise TaipanError(f"{path}: {_describe_difference(trained, features)}")
+        raise TaipanError(f"{path}: {describe_difference(trained, features)}")
     return fold, folds, networks
 
 
-def _describe_difference(trained: tuple[str, ...], asked: tuple[str, ...]) -> str:
+def _read_classes(path: Path | str, session: Any) -> Classes:
+    """Give the classes of a network: those named in its file, or signal and background."""
+    metadata = session.get_modelmeta().custom_metadata_map
+    if "classes" not in metadata:
+        return BINARY
+    try:
+        names = tuple(str(name) for name in json.loads(metadata["classes"]))
+        signal = tuple(int(label) for label in json.loads(metadata["signal"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise TaipanError(f"{path}: no metadata of classes ({error})") from error
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise TaipanError(f"{path}: classes {list(names)}; at least two different ones are needed")
+    if not set(signal) < set(range(len(names))) or not signal:
+        raise TaipanError(f"{path}: signal classes {list(signal)} of {len(names)} classes")
+    return Classes(names, signal, softmax=True)
+
+
+def describe_difference(trained: tuple[str, ...], asked: tuple[str, ...]) -> str:
+    """Say in what two lists of features differ: those of a file, and those that are given."""
     missing = [name for name in trained if name not in asked]
     extra = [name for name in asked if name not in trained]
     if missing or extra:

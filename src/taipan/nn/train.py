@@ -20,26 +20,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan import metrics
-from taipan.atomic import write_json
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.adversary.engine import AdversarialEngine
 from taipan.nn.adversary.events import Opponent
-from taipan.nn.data import CLASSES, Split, TrainingSet, check_split, split_networks
+from taipan.nn.data import Split, TrainingSet, check_split, split_networks
 from taipan.nn.engine import Engine, prepare_tensorflow
-from taipan.nn.export import ModelCard, export_network
+from taipan.nn.export import export_network
 from taipan.nn.loop import Hook, fit_network
 from taipan.nn.model import Network, average_networks, build_network
+from taipan.nn.model_card import ModelCard, pick_reference
 from taipan.nn.plan import Fitted, Loaded, Plan
+from taipan.nn.record import Trained, describe_network, write_record
 from taipan.nn.reference import fit_reference
 from taipan.nn.weights.transform import order_events
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
-
-_REFERENCE_EVENTS = 1000  # events on which ONNX and Keras are compared
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def train_network(
     prepare_tensorflow(workers)
     code = json.dumps(dict(provenance or {}), sort_keys=True)
     plan = FoldPlan(settings, tuple(conditions), used=tuple(used), code=code)
-    reference = _reference_events(training_set)
+    reference = pick_reference(training_set)
     # Built here, one after the other: Keras names layers by a counter of the process.
     engines: SimpleQueue[Engine] = SimpleQueue()
     for _ in range(workers):
@@ -171,7 +169,7 @@ def train_network(
             raise
         finally:
             engines.put(engine)
-        described = _describe_network(trained, training_set, split, settings)
+        described = describe_network(trained, training_set, split, settings)
         return {**described, "seed": own_seed}, found
 
     with ThreadPoolExecutor(workers) as pool:
@@ -190,26 +188,15 @@ def train_network(
             seed=of_fold[0][0]["seed"],
             provenance=dict(provenance or {}),
             networks=settings.networks,
+            classes=training_set.classes,
         )
         export_network(score, path, card, reference)
         written = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         for described, _ in of_fold:
             described.update(written)
-    write_json(
-        record,
-        {
-            "features": list(training_set.names),
-            "may_be_missing": list(training_set.missing_flags),
-            "used": [bool(flag) for flag in used] or [True] * len(training_set.names),
-            "settings": settings.model_dump(mode="json"),
-            "conditions": [item.model_dump(mode="json") for item in conditions],
-            "seed": seed,
-            "provenance": dict(provenance or {}),
-            "samples": _describe_samples(training_set, weights),
-            "opponents": [item.describe() for item in opponents],
-            "networks": [described for described, _ in results],
-        },
-    )
+    about = Trained(training_set, settings, conditions, seed, provenance or {}, used)
+    written_networks = [found for found, _ in results]
+    write_record(record, about, written_networks, [item.describe() for item in opponents])
     if checkpoints is not None:
         shutil.rmtree(checkpoints, ignore_errors=True)
 
@@ -245,7 +232,8 @@ def make_network(training_set: TrainingSet, settings: Training) -> Network:
     """
     names = training_set.names
     categorical = {names.index(name): item for name, item in training_set.categorical.items()}
-    return build_network(training_set.missing_flags, settings, categorical)
+    flags, classes = training_set.missing_flags, training_set.classes
+    return build_network(flags, settings, categorical, classes)
 
 
 def train_fold(
@@ -295,7 +283,10 @@ def train_fold(
     standardise.set_constants(constants)
     in_loss = weights if of_loss is None else of_loss
     score_reference = fit_reference(
-        training_set.features[training], training_set.labels[training], weights[training]
+        training_set.features[training],
+        training_set.labels[training],
+        weights[training],
+        training_set.classes,
     )
     train, unseen = (
         Loaded(
@@ -312,7 +303,7 @@ def train_fold(
         seed=seed,
         settings=plan.settings,
         conditions=plan.conditions,
-        totals=training_set.totals(~split.held_out),
+        totals=training_set.class_totals(~split.held_out),
         metric=plan.metric,
         code=plan.code,
     )
@@ -325,15 +316,6 @@ def train_fold(
     return fitted
 
 
-def _reference_events(training_set: TrainingSet) -> NDArray[np.float32]:
-    """Pick events for the check of the export: evenly spread, and each pattern of missing ones."""
-    spread = np.linspace(0, len(training_set) - 1, _REFERENCE_EVENTS).astype(np.int64)
-    _, patterns = np.unique(np.isnan(training_set.features), axis=0, return_index=True)
-    chosen = np.unique(np.concatenate([spread, patterns]))
-    all_missing = np.where(training_set.missing_flags, np.nan, training_set.features[:1])
-    return np.vstack([training_set.features[chosen], all_missing]).astype(np.float32)
-
-
 def _network_seed(seed: int, split: Split) -> int:
     further = () if split.turn == 1 else (split.turn,)
     return derive_seed(seed, "fold", split.fold, *further)
@@ -341,42 +323,3 @@ def _network_seed(seed: int, split: Split) -> int:
 
 def _file_name(split: Split) -> str:
     return f"fold{split.fold}" + (f"-{split.turn}" if split.turn > 1 else "")
-
-
-def _describe_network(
-    trained: Fitted, training_set: TrainingSet, split: Split, settings: Training
-) -> dict[str, Any]:
-    parts = {"train": split.training, "validation": split.validation, "held_out": split.held_out}
-    epochs = len(trained.history["loss"])
-    return {
-        "fold": split.fold,
-        "network": split.turn,
-        "epochs": epochs,
-        "best_epoch": trained.best_epoch,
-        "stopped_early": epochs < settings.epochs,
-        "reason": trained.reason,
-        "overtrained": trained.overtrained,
-        "events": {
-            part: {
-                class_name: metrics.describe_weights(
-                    training_set.weights[mask & (training_set.labels == label)]
-                )
-                for label, class_name in enumerate(CLASSES)
-            }
-            for part, mask in parts.items()
-        },
-        "history": dict(trained.history),
-    }
-
-
-def _describe_samples(
-    training_set: TrainingSet, weights: NDArray[np.float64]
-) -> dict[str, dict[str, Any]]:
-    described = {}
-    for sample in np.unique(training_set.samples):
-        chosen = training_set.samples == sample
-        described[str(sample)] = {
-            **metrics.describe_weights(training_set.weights[chosen]),
-            "sumw_training": float(weights[chosen].sum()),
-        }
-    return described

@@ -15,6 +15,7 @@ from taipan.plotting.style import (
     house_style,
     inch_margins,
     new_figure,
+    with_unit,
     write_parameter,
 )
 
@@ -41,11 +42,17 @@ def contour_numbers(result: Mapping[str, Any], header: Mapping[str, Any]) -> dic
         blinded fit.
     """
     kind = "expected" if result["observed"] is None else "observed"
-    return {
-        "header": dict(header),
-        "kind": kind,
-        "panels": [pair[kind] for pair in result["contours"]],
-    }
+    known = result.get("interests", {})
+    panels = []
+    for pair in result["contours"]:
+        panel = pair[kind]
+        found = [known.get(name) for name in panel["parameters"]]
+        if any(found):
+            units = [item["unit"] if item else "" for item in found]
+            predicted = [item["prediction"] * item["size"] if item else 1.0 for item in found]
+            panel = {**panel, "units": units, "predicted": predicted}
+        panels.append(panel)
+    return {"header": dict(header), "kind": kind, "panels": panels}
 
 
 @house_style()
@@ -69,8 +76,12 @@ def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
         label = f"{100 * contour['level']:.2f} %"
         axes.plot(closed[:, 0], closed[:, 1], line, color=CYCLE[0], label=label)
     axes.plot(*panel["best"], "P", color="black", ms=7, label="best fit", ls="none")
-    axes.plot(*_STANDARD, "*", color=CYCLE[2], ms=9, label="prediction", ls="none")
-    first, second = (f"${write_parameter(name)}$" for name in panel["parameters"])
+    predicted = panel.get("predicted", _STANDARD)
+    axes.plot(*predicted, "*", color=CYCLE[2], ms=9, label="prediction", ls="none")
+    first, second = (
+        with_unit(f"${write_parameter(name)}$", unit)
+        for name, unit in zip(panel["parameters"], panel.get("units", ("", "")), strict=True)
+    )
     axes.set_xlabel(first)
     axes.set_ylabel(second)
     low, high = axes.get_ylim()

@@ -22,6 +22,7 @@ from taipan.plotting.stack import (
 )
 from taipan.plotting.style import (
     add_header,
+    find_unit,
     house_style,
     inch_margins,
     name_data,
@@ -137,6 +138,7 @@ def fit_numbers(
         "poi": result["poi"],
         "mu": fitted["mu_hat"] if stage == "postfit" else 1.0,
         "mu_sigma": fitted["sigma"] if stage == "postfit" else None,
+        **({"poi_unit": unit} if (unit := find_unit(result, result["poi"])) else {}),
         "samples": describe_samples(samples),
         "panels": panels,
     }
@@ -223,4 +225,5 @@ def _title(numbers: Mapping[str, Any]) -> str:
         return "Prefit"
     found = write_result(numbers["mu"], numbers["mu_sigma"])
     text = f"${write_estimate(numbers['poi'])} = {found}$"
+    text += f" {numbers['poi_unit']}" if "poi_unit" in numbers else ""
     return f"Postfit, {text}" + (", expected (blinded)" if numbers["kind"] == "expected" else "")

@@ -18,9 +18,11 @@ from taipan.plotting.style import (
     DOWN,
     UP,
     add_header,
+    find_unit,
     house_style,
     new_figure,
     save_figure,
+    with_unit,
     write_estimate,
 )
 
@@ -83,7 +85,9 @@ def impact_numbers(
         keys = ("pull", "constraint", "value", "sigma")
         rows.append({**item, **{key: found[key] for key in keys}})
     mode = result.get("mode", "observed")
-    return {"header": header, "poi": result["poi"], "mode": mode, "rows": rows}
+    unit = find_unit(result, result["poi"])
+    numbers = {"header": header, "poi": result["poi"], "mode": mode, "rows": rows}
+    return {**numbers, "unit": unit} if unit else numbers
 
 
 @house_style()
@@ -106,7 +110,8 @@ def impact_figure(numbers: Mapping[str, Any]) -> Figure:
         top.barh(places, after, height=0.75, color=colour, alpha=0.55, label=f"Impact, {label}")
     reach = max([1e-9, *(abs(v) for row in rows for v in (row["prefit"] or row["postfit"]))])
     top.set_xlim(-1.15 * reach, 1.15 * reach)
-    top.set_xlabel(rf"$\Delta {write_estimate(numbers['poi'])}$")
+    label = rf"$\Delta {write_estimate(numbers['poi'])}$"
+    top.set_xlabel(with_unit(label, numbers.get("unit", "")))
     for place, row in zip(places, rows, strict=True):
         if row["pull"] is None:
             text = f"{row['value']:.2f} ± {row['sigma']:.2f}"

@@ -10,7 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from taipan.plotting.fit import fitted_result
-from taipan.plotting.style import add_header, house_style, inch_margins, new_figure, write_parameter
+from taipan.plotting.style import (
+    add_header,
+    find_unit,
+    house_style,
+    inch_margins,
+    new_figure,
+    with_unit,
+    write_parameter,
+)
 
 # Parameters of the Σw² of the bins, as taipan.likelihood names them.
 BIN_PARAMETERS = "staterror_"
@@ -210,6 +218,7 @@ def breakdown_numbers(result: Mapping[str, Any], header: Mapping[str, Any]) -> d
         "observable": result["observable"],
         "kind": kind,
         "poi": result["poi"],
+        **({"unit": unit} if (unit := find_unit(result, result["poi"])) else {}),
         "total": float(fitted["breakdown"]["total"]),
         "parts": dict(sorted(parts.items(), key=lambda item: -item[1])),
     }
@@ -231,6 +240,7 @@ def breakdown_figure(numbers: Mapping[str, Any]) -> Figure:
     axes.tick_params(axis="y", which="both", length=0)
     axes.set_ylim(len(parts) - 0.4, -0.6)
     axes.set_xlim(0.0, 1.1 * total)
-    axes.set_xlabel(rf"$\sigma({write_parameter(numbers['poi'])})$ (dashed: total {total:.3g})")
+    label = with_unit(rf"$\sigma({write_parameter(numbers['poi'])})$", numbers.get("unit", ""))
+    axes.set_xlabel(f"{label} (dashed: total {total:.3g})")
     add_header(axes, axes, numbers["header"], f"{numbers['observable']}, {numbers['kind']}")
     return figure

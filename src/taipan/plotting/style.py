@@ -127,6 +127,11 @@ def with_unit(label: str, unit: str) -> str:
     return f"{label} ({unit})" if unit else label
 
 
+def find_unit(result: Mapping[str, Any], name: str) -> str:
+    """Give the unit of a parameter of interest of a fit, empty for a factor."""
+    return str(result.get("interests", {}).get(name, {}).get("unit", ""))
+
+
 def write_parameter(name: str) -> str:
     """Write a parameter of the fit in mathematics, without the dollar signs."""
     if name == "mu":

@@ -38,12 +38,14 @@ def learning_numbers(record: Mapping[str, Any], header: Mapping[str, Any]) -> di
     Returns
     -------
     dict
-        ``metrics`` (the two names) and ``networks``: fold, number in it, best epoch, and for each
-        metric the values of the training and validation events in each epoch.
+        ``metrics`` (the two names), ``classes`` if they have names, and ``networks``: fold,
+        number in it, best epoch, and for each metric the values of the training and validation
+        events in each epoch.
     """
     metrics = [record["settings"]["early_stopping_metric"].removeprefix("bounded_"), "auc"]
     return {
         "header": dict(header),
+        **({"classes": list(record["classes"])} if "classes" in record else {}),
         "metrics": metrics,
         "networks": [
             {
@@ -94,7 +96,9 @@ def learning_figure(numbers: Mapping[str, Any]) -> Figure:
             place.plot(best + 1, curves["validation"][best], "o", color=colour, ms=6, mec="black")
         place.set_xlabel("Epoch")
         place.xaxis.set_major_locator(MaxNLocator(integer=True))
-        place.set_ylabel(EPOCH_METRICS[metric].label)
+        described = EPOCH_METRICS[metric]
+        several = "classes" in numbers
+        place.set_ylabel(described.label_of_classes if several else described.label)
     folds = [
         Line2D([], [], color=colour, lw=2, label=f"Fold {fold}") for fold, colour in colours.items()
     ]
@@ -194,8 +198,10 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
     )
     main, ratio = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     handles: list[Any] = []
+    named = set(numbers["scores"]) != set(_COLOURS)
+    colours = dict(zip(numbers["scores"], CYCLE * len(numbers["scores"]), strict=False))
     for offset, (name, parts) in enumerate(numbers["scores"].items()):
-        colour = _COLOURS[name]
+        colour = colours[name] if named else _COLOURS[name]
         train, held_out = parts["train"], parts["held_out"]
         _draw_train(main, edges, train, colour)
         # the classes' points are set apart so that their error bars can be told apart
@@ -209,8 +215,8 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
         _points(ratio, places, values, error, colour)
         mark_outside(ratio, places, values, _RATIO_LIMITS, colour)
         handles += [
-            Patch(facecolor=colour, alpha=0.3, label=f"{name.capitalize()}, training"),
-            Line2D([], [], color=colour, marker="o", ms=4, label=f"{name.capitalize()}, held out"),
+            Patch(facecolor=colour, alpha=0.3, label=f"{_title(name)}, training"),
+            Line2D([], [], color=colour, marker="o", ms=4, label=f"{_title(name)}, held out"),
         ]
     main.set_ylabel("Fraction of Σw / bin, mean of the folds")
     main.tick_params(labelbottom=False)
@@ -233,12 +239,17 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
     ratio.axhline(1.0, color="black", lw=0.7)
     ratio.set_ylim(*_RATIO_LIMITS)
     ratio.set_ylabel("Held out / train.", loc="center")
-    ratio.set_xlabel("Network score")
+    ratio.set_xlabel("Score of the class of the event" if named else "Network score")
     for axes in (main, ratio):
         axes.set_xlim(edges[0], edges[-1])
     figure.legend(handles=handles, loc="upper right", ncols=2, borderpad=0.3)
     add_header(main, main, numbers["header"])
     return figure
+
+
+def _title(name: str) -> str:
+    """Write a class at the beginning of a text; its capitals stay."""
+    return name[:1].upper() + name[1:]
 
 
 def _draw_train(axes: Axes, edges: Array, train: Mapping[str, Any], colour: str) -> None:
@@ -261,7 +272,9 @@ def _points(axes: Axes, places: Array, values: Any, sigma: Any, colour: str) -> 
     axes.errorbar(places, values, yerr=sigma, fmt="o", color=colour, ms=3, lw=0.9)
 
 
-def roc_numbers(verdict: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
+def roc_numbers(
+    verdict: Mapping[str, Any], header: Mapping[str, Any], of_class: str = ""
+) -> dict[str, Any]:
     """Collect the ROC curves of the networks.
 
     Parameters
@@ -270,6 +283,8 @@ def roc_numbers(verdict: Mapping[str, Any], header: Mapping[str, Any]) -> dict[s
         Verdict of the overtraining gate (``docs/training.md``).
     header
         ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
+    of_class
+        Class with a name, against all others; by default the signal against the background.
 
     Returns
     -------
@@ -278,7 +293,7 @@ def roc_numbers(verdict: Mapping[str, Any], header: Mapping[str, Any]) -> dict[s
         ``background_rejection`` (1 - efficiency) of the folds, their mean ``auc`` and its
         standard deviation between the folds.
     """
-    folds = verdict["folds"]
+    folds = [fold["classes"][of_class] if of_class else fold for fold in verdict["folds"]]
     parts = {}
     for part in _PARTS:
         rejection = 1.0 - np.array([fold["roc"][part]["background_efficiency"] for fold in folds])
@@ -292,6 +307,7 @@ def roc_numbers(verdict: Mapping[str, Any], header: Mapping[str, Any]) -> dict[s
         }
     return {
         "header": dict(header),
+        **({"class": of_class} if of_class else {}),
         "signal_efficiency": folds[0]["roc"]["train"]["signal_efficiency"],
         "background_rejection": parts,
     }
@@ -325,8 +341,10 @@ def roc_figure(numbers: Mapping[str, Any]) -> Figure:
         )
     axes.set_xlim(0.0, 1.0)
     axes.set_ylim(0.0, 1.02)
-    axes.set_xlabel("Signal efficiency")
-    axes.set_ylabel("Background rejection, 1 − efficiency")
+    of_class = numbers.get("class")
+    axes.set_xlabel(f"Efficiency of class {of_class}" if of_class else "Signal efficiency")
+    rejected = "Rejection of the others" if of_class else "Background rejection"
+    axes.set_ylabel(f"{rejected}, 1 − efficiency")
     axes.legend(loc="lower left", title="Mean and range of the folds", alignment="left")
     add_header(axes, axes, numbers["header"])
     return figure

@@ -168,10 +168,13 @@ def _find_overtraining(
 
 
 def _part(search: Search, split: Split, scores: FloatArray) -> ScoredPart:
-    """Take the validation events of a split with scores (n,) of all events."""
-    rows, totals = np.flatnonzero(split.validation), search.events.totals(~split.held_out)
+    """Take the validation events of a split with scores (n,) or (n, K) of all events."""
+    rows, totals = np.flatnonzero(split.validation), search.events.class_totals(~split.held_out)
     weights = search.events.training_weights()
-    return ScoredPart(scores[rows], search.events.labels[rows], weights[rows], totals)
+    classes = search.events.classes
+    return ScoredPart(
+        scores[rows], search.events.labels[rows], weights[rows], totals, classes=classes
+    )
 
 
 def combine_folds(

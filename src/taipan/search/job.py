@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from taipan.config.sections.observables import Categorical
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
+from taipan.nn.classes import Classes
 from taipan.nn.data import TrainingSet
 
 EVENTS, SEARCH, CHIEF = "events.npz", "search.json", "chief.json"
@@ -49,6 +50,7 @@ def write_search(search: Search) -> None:
         "names": list(search.events.names),
         "may_be_missing": list(search.events.missing_flags),
         "categorical": {k: v.model_dump() for k, v in search.events.categorical.items()},
+        "classes": asdict(search.events.classes),
         "training": search.training.model_dump(mode="json"),
         "tuning": search.tuning.model_dump(mode="json"),
         "conditions": [item.model_dump(mode="json") for item in search.conditions],
@@ -75,6 +77,7 @@ def read_search(folder: Path) -> Search:
             names=tuple(content["names"]),
             may_be_missing=tuple(content["may_be_missing"]),
             categorical=categorical,
+            classes=_read_classes(content["classes"]),
             **arrays,
         ),
         of_loss=of_loss,
@@ -84,6 +87,12 @@ def read_search(folder: Path) -> Search:
         seed=content["seed"],
         folder=folder,
     )
+
+
+def _read_classes(content: dict[str, Any]) -> Classes:
+    members = tuple((str(sample), int(label)) for sample, label in content["members"])
+    names, signal = tuple(content["names"]), tuple(content["signal"])
+    return Classes(names, signal, bool(content["softmax"]), members)
 
 
 def read_result(folder: Path, trial: int) -> dict[str, Any] | None:

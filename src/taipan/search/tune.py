@@ -12,7 +12,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -324,6 +324,7 @@ def _identify(search: Search, code: str) -> str:
     content = {
         "events": digest.hexdigest(),
         "names": search.events.names,
+        **({"classes": asdict(search.events.classes)} if search.events.classes.softmax else {}),
         "categorical": {k: v.model_dump() for k, v in search.events.categorical.items()},
         "training": search.training.model_dump(mode="json", exclude={"networks"}),
         "tuning": search.tuning.model_dump(mode="json", exclude=_WITHOUT_EFFECT),

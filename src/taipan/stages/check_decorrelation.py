@@ -64,7 +64,7 @@ def check_decorrelation(
         analysis,
         CheckSettings.of(config, seed),
         read_estimate(config.samples, read_json(inputs.transfer_factor)),
-        {name: scorer.score for name, scorer in scorers.items()},
+        scorers,
     )
     write_json(record, result)
     numbers = decorrelation_numbers(result, config.regions, header)

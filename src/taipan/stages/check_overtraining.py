@@ -8,7 +8,11 @@ from taipan.atomic import write_json
 from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.nn.inputs import TrainingInputs, open_training_set
-from taipan.nn.overtraining import describe_overtraining_failure, judge_overtraining
+from taipan.nn.overtraining import (
+    describe_overtraining_failure,
+    judge_overtraining,
+    leave_out_overtraining,
+)
 
 
 def check_overtraining(
@@ -18,14 +22,15 @@ def check_overtraining(
     models: Sequence[str],
     verdict: str,
 ) -> None:
-    """Write the verdict on the networks.
+    """Write the verdict on the networks; of one that was trained elsewhere that there is none.
 
     Parameters
     ----------
     inputs
         Events of the training, and what was measured for them.
     config
-        Sections `folder`, `samples`, `regions`, `features`, `training` and `overtraining`.
+        Sections `folder`, `samples`, `regions`, `features`, `training`, `classes`,
+        `classifier` and `overtraining`.
     threads
         Threads of a network.
     models
@@ -38,6 +43,9 @@ def check_overtraining(
     TaipanError
         If a condition fails and `overtraining.on_failure` is `stop`; the verdict is written first.
     """
+    if config.classifier.kind == "file" and config.classifier.trained_on == "elsewhere":
+        write_json(verdict, leave_out_overtraining(config.overtraining))
+        return
     training_set = open_training_set(inputs, config)
     result = judge_overtraining(training_set, models, config.overtraining, threads)
     write_json(verdict, result)

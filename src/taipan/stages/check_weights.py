@@ -53,7 +53,7 @@ def check_weights(
     described, judged = judge_weights(
         training_set,
         loss_weights(training_set, training, stored),
-        scorer.score(training_set.features, training_set.folds),
+        scorer.classes.signal_score(scorer.score(training_set.features, training_set.folds)),
         read_json(record),
         open_region_weights(inputs, config),
         training,

@@ -20,7 +20,7 @@ from taipan.coverage.draw import (
     reach_of,
     split_samples,
 )
-from taipan.coverage.truth import Truth, draw_truth
+from taipan.coverage.truth import Truth, draw_truth, leave_out_predictions, scale_samples
 from taipan.estimates.registry import MeasuredEstimate, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
@@ -71,8 +71,8 @@ def draw_pseudo_data(
     record
         Record that was written beside the workspace.
     config
-        Sections `samples`, `regions`, `observables`, `features`, `systematics`, `weights` and
-        `coverage`.
+        Sections `samples`, `regions`, `observables`, `features`, `systematics`, `weights`,
+        `coverage` and, of the section `fit`, what scales the samples.
     observable
         Observable of the fit.
     seed, batch
@@ -87,6 +87,7 @@ def draw_pseudo_data(
     TaipanError
         If a systematic cannot be applied to events.
     """
+    config = leave_out_predictions(config)
     analysis, merging = (
         open_analysis(config),
         read_json(record)["regions"],
@@ -123,9 +124,15 @@ def draw_pseudo_data(
         reach_of(full, extreme_truths(config.systematics)),
         analysis, config, binning, scorer,
     )  # fmt: skip
-    span = (float(config.coverage.mu_range[0]), float(config.coverage.mu_range[1]))
+    others = {name: config.coverage.range_of(name) for name in config.fit.pois}
+    span = others.pop(config.fit.poi)
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
-    loss = _loss(full, near, draw_truth(config.systematics, span, rng, factors), source_data)
+
+    def draw() -> Truth:
+        truth = draw_truth(config.systematics, span, rng, factors, others)
+        return scale_samples(truth, config)
+
+    loss = _loss(full, near, draw(), source_data)
     logger.info(
         "%d of %d events are near a fitted region; loss %.2g σ",
         *(sum(len(part.weights) for part in item.events) for item in (near, full)),
@@ -136,12 +143,13 @@ def draw_pseudo_data(
         near = full
     truths, counts = [], []
     for _ in range(config.coverage.experiments // config.coverage.batches):
-        truth = draw_truth(config.systematics, span, rng, factors)
+        truth = draw()
         expected = near.expected(truth, source_data, rng)
         counts.append(
             {name: rng.poisson(np.maximum(y, 0.0)).tolist() for name, y in expected.items()}
         )
-        truths.append({"mu": truth.mu, "pulls": truth.pulls, "factors": truth.factors})
+        found = {"mu": truth.mu, "pulls": truth.pulls, "factors": truth.factors}
+        truths.append({**found, "others": truth.others} if others else found)
     write_json(pseudo_data, {"truths": truths, "counts": counts})
 
 

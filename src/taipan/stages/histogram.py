@@ -67,9 +67,7 @@ def histogram(
         drop_fold=drop_fold,
         weight_lists=generator_branches(config, dataset),
     )
-    compared = {
-        name: FoldScorer(paths, config.features, threads).score for name, paths in others.items()
-    }
+    compared = {name: FoldScorer(paths, config.features, threads) for name, paths in others.items()}
     filled, nominal = fill_blocks(blocks, analysis, fill, scorer, compared)
     logger.info("%s: filled with %d variations", dataset, len(fill.variations))
     write_histograms(observables, filled)

@@ -38,7 +38,7 @@ def measure_transfer_factor(
     found, analysis = find_estimate(config.samples), open_analysis(config)
     totals = {name: np.zeros(2) for name in (found[1].measured_in if found else ())}
     chosen = {name: config.regions[name] for name in totals}
-    sums = SampleSums(config.samples, config.regions)
+    sums = SampleSums(config.samples, config.regions, analysis.is_late)
     for dataset in skimmed.open(analysis, folds=2):
         quantities = analysis.compute(dataset.columns)
         sums.add(dataset, quantities)

@@ -100,14 +100,12 @@ def optimise_binning(
     observables = fine_observables(config)
     fill = plan_filling(config, analysis, shapes, observables)
     scorer = FoldScorer(models, threads=threads, features=config.features)
-    compared = {
-        name: FoldScorer(paths, config.features, threads).score for name, paths in others.items()
-    }
+    compared = {name: FoldScorer(paths, config.features, threads) for name, paths in others.items()}
     parts = []
     for dataset in skimmed.open(analysis, len(models)):
         choose = divide_estimate if dataset.is_data else select_fold
         chosen = choose(dataset, binning.fold, inside=True)
-        parts.append(fill_dataset(chosen, analysis, fill, scorer.score, compared)[0])
+        parts.append(fill_dataset(chosen, analysis, fill, scorer, compared)[0])
     measured = read_json(transfer_factor)
     estimate = read_estimate(config.samples, measured)
     added = add_parts(parts, config, observables, fill.variations)

@@ -61,7 +61,8 @@ def plot_fit(
     correlation = correlation_numbers(content, header)
     save_figure(correlation_figure(correlation), figures["correlation"], correlation)
     kind, fitted = fitted_result(content)
-    impacts = impact_numbers({**fitted, "poi": content["poi"], "mode": kind}, header)
+    shared = {key: content[key] for key in ("poi", "interests") if key in content}
+    impacts = impact_numbers({**fitted, **shared, "mode": kind}, header)
     save_figure(impact_figure(impacts), figures["impacts"], impacts)
     parts = breakdown_numbers(content, header)
     save_figure(breakdown_figure(parts), figures["breakdown"], parts)

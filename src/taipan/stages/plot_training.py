@@ -6,6 +6,7 @@ from typing import Any
 
 from taipan.atomic import read_json
 from taipan.jobs.figures import Figure, FigureFiles
+from taipan.plotting.confusion import confusion_figure, confusion_numbers
 from taipan.plotting.style import save_figure
 from taipan.plotting.training import (
     learning_figure,
@@ -20,11 +21,13 @@ FIGURES = (
     Figure("learning_curves", "Training", "training"),
     Figure("score", "Training"),
     Figure("roc", "Training"),
+    Figure("roc_{class}", "Training", "roc"),
+    Figure("confusion_{part}", "Training"),
 )
 
 
 def plot_training(record: str, verdict: str, header: dict[str, Any], figures: FigureFiles) -> None:
-    """Write the figures `learning_curves`, `score` and `roc`.
+    """Write the figures `learning_curves`, `score` and `roc`; of classes with names further ones.
 
     Parameters
     ----------
@@ -44,6 +47,13 @@ def plot_training(record: str, verdict: str, header: dict[str, Any], figures: Fi
     save_figure(score_figure(scores), figures["score"], scores)
     roc = roc_numbers(checked, header)
     save_figure(roc_figure(roc), figures["roc"], roc)
+    classes = list(checked["folds"][0].get("classes", {}))
+    for name in classes:
+        of_class = roc_numbers(checked, header, name)
+        save_figure(roc_figure(of_class), figures[f"roc_{name}"], of_class)
+    if classes:
+        confusion = confusion_numbers(checked, header)
+        save_figure(confusion_figure(confusion), figures["confusion_held_out"], confusion)
 
 
 if __name__ == "__main__":

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from taipan.atomic import read_json, write_json
-from taipan.coverage.score import RISES, summarise_experiments
+from taipan.coverage.score import ALLOWED, LEVELS, RISES, summarise_experiments
 from taipan.errors import TaipanError
-from taipan.inference import compile_model
+from taipan.inference import CompiledModel, compile_model
+from taipan.inference.joint import JointFits, fit_jointly
 from taipan.inference.toys import fit_pseudo_data
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.inference import coverage_figure
 from taipan.plotting.style import save_figure
 
 logger = logging.getLogger("taipan.coverage")
+
+Array = npt.NDArray[np.float64]
 
 # Part of the pseudo-experiments that may fail to fit before the coverage means nothing.
 LARGEST_LOSS = 0.01
@@ -46,19 +50,44 @@ def summarise_coverage(
     TaipanError
         If more than 1 % of the fits fail.
     """
-    model = compile_model(read_json(workspace))
+    content = read_json(workspace)
     batches = [read_json(path) for path in pseudo_data]
-    nominal = model.expected_auxiliary(model.nominal(1.0))
-    data = np.array(
-        [
-            np.concatenate([*(counts[region] for region in model.regions), nominal])
-            for batch in batches
-            for counts in batch["counts"]
-        ],
-        dtype=np.float64,
-    )
-    truth = np.array([item["mu"] for batch in batches for item in batch["truths"]])
-    fits = fit_pseudo_data(model, data, model.nominal(1.0), levels=RISES)
+    truths = [item for batch in batches for item in batch["truths"]]
+    model = compile_model(content)
+    data = _stack(model, [counts for batch in batches for counts in batch["counts"]])
+    first, *further = (item["config"]["poi"] for item in content["measurements"])
+    truth = np.array([item["mu"] for item in truths])
+    found, pulls = _measure(model, data, truth)
+    others = {}
+    for measurement, name in zip(content["measurements"][1:], further, strict=True):
+        own = compile_model(content, measurement=measurement["name"])
+        others[name], _ = _measure(own, data, np.array([item["others"][name] for item in truths]))
+    if others:
+        values = [[item["mu"], *(item["others"][name] for name in further)] for item in truths]
+        joint = fit_jointly(model, data, [first, *further], np.array(values))
+        found |= {"others": others, "joint": _judge_jointly(joint)}
+        kept = [found["joint"], *others.values()]
+        found["passed"] = found["passed"] and all(item["passed"] for item in kept)
+    numbers = {"report": found, "pulls": pulls}
+    save_figure(coverage_figure(numbers), figures["coverage"], numbers)
+    write_json(report, found)
+
+
+def _stack(model: CompiledModel, counts: Sequence[Mapping[str, Any]]) -> Array:
+    """Put counts and nominal auxiliary measurements into data vectors, shape ``(T, d)``."""
+    nominal = model.expected_auxiliary(model.parameters.initial)
+
+    def stack(drawn: Mapping[str, Any]) -> Array:
+        # a region that is only part of the model has no events to draw
+        parts = [drawn.get(name, model.observed[bins]) for name, bins in model.regions.items()]
+        return np.concatenate([*parts, nominal])
+
+    return np.array([stack(drawn) for drawn in counts], dtype=np.float64)
+
+
+def _measure(model: CompiledModel, data: Array, truth: Array) -> tuple[dict[str, Any], list[float]]:
+    """Measure the coverage of one parameter; give the report and the pulls."""
+    fits = fit_pseudo_data(model, data, model.parameters.initial, levels=RISES)
     good = np.logical_and.reduce([np.isfinite(item["low"]) for item in fits])
     if good.mean() < 1.0 - LARGEST_LOSS:
         raise TaipanError(f"coverage: {(~good).sum()} of {len(good)} fits failed")
@@ -70,15 +99,30 @@ def summarise_coverage(
         level = logging.INFO if item["passed"] else logging.ERROR
         logger.log(
             level,
-            "%.4g %%: found %.2f %% (%+.1f binomial σ)",
+            "%s, %.4g %%: found %.2f %% (%+.1f binomial σ)",
+            model.parameters.names[model.poi],
             100 * item["level"],
             100 * item["fraction"],
             item["deviation"],
         )
-    pulls = ((mu_hat - truth[good]) / sigma).tolist()
-    numbers = {"report": found, "pulls": pulls}
-    save_figure(coverage_figure(numbers), figures["coverage"], numbers)
-    write_json(report, found)
+    return found, ((mu_hat - truth[good]) / sigma).tolist()
+
+
+def _judge_jointly(joint: JointFits) -> dict[str, Any]:
+    """Tell how often the region of all parameters together holds the truth."""
+    level, n = LEVELS[0], int(np.isfinite(joint.rises).sum())
+    fraction, error = joint.coverage(level), float(np.sqrt(level * (1.0 - level) / n))
+    deviation = (fraction - level) / error
+    logger.info("%s together: found %.2f %%", ", ".join(joint.names), 100 * fraction)
+    return {
+        "names": list(joint.names),
+        "n": n,
+        "level": level,
+        "fraction": fraction,
+        "error": error,
+        "deviation": deviation,
+        "passed": bool(abs(deviation) <= ALLOWED),
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train the networks of every fold and export an ONNX file a fold."""
+"""Train the classifiers of every fold and export an ONNX file a fold."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from taipan.config.model import Config
+from taipan.nn.classifiers.registry import ClassifierJob, find_classifier
 from taipan.nn.inputs import open_training_events
-from taipan.nn.train import train_network
 from taipan.search.setup import TrainingFiles, set_up_training
 
 
@@ -21,15 +21,15 @@ def train(
     record: str,
     checkpoints: str,
 ) -> None:
-    """Train the networks of k folds.
+    """Train the networks of k folds, or what `classifier` names in their place.
 
     Parameters
     ----------
     files
         Events, weights of the loss and what the search found.
     config
-        Sections `folder`, `samples`, `regions`, `features`, `categorical`, `training` and the
-        conditions of `overtraining`.
+        Sections `folder`, `samples`, `regions`, `features`, `categorical`, `classes`, `training`,
+        `classifier` and the conditions of `overtraining`.
     seed
         Seed of the training.
     code
@@ -45,7 +45,7 @@ def train(
     """
     training_set, opponents = open_training_events(files.inputs, config)
     setup = set_up_training(files, training_set, config)
-    train_network(
+    job = ClassifierJob(
         training_set,
         setup.training,
         seed,
@@ -59,6 +59,7 @@ def train(
         checkpoints=Path(checkpoints),
         opponents=opponents,
     )
+    find_classifier(config.classifier.kind)(config.classifier, job)
 
 
 if __name__ == "__main__":

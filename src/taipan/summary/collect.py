@@ -150,11 +150,16 @@ def summarise(
             "observed": _observed(reference["observed"]),
         },
         **_others(results.fit),
+        **{key: results.fit[key] for key in ("interests", "unfolding") if key in results.fit},
         **_cross_sections(settings, results.fit),
         **_networks(results.networks),
         **_corrections(results.corrections, fitted),
         "gates": {
-            name: {"passed": bool(verdict["passed"]), "action": verdict["action"]}
+            name: {
+                "passed": bool(verdict["passed"]),
+                "action": verdict["action"],
+                **{key: verdict[key] for key in ("not_applicable",) if key in verdict},
+            }
             for name, verdict in results.gates.items()
         },
         "fitted_regions": fitted,

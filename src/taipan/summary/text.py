@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taipan.clean_text import escape_markdown
 from taipan.estimates.registry import true_factors
 from taipan.summary.corrections import CHANGES, list_changes
+from taipan.summary.layout import (
+    ABSENT,
+    count_decimals,
+    format_measurement,
+    format_table,
+    plain_label,
+)
+from taipan.summary.spectrum_tables import list_unfolded, write_spectra
+from taipan.summary.yield_tables import write_yields
 
-_ABSENT = "–"
 _MIN_DECIMALS = 2
-# Decimals beyond which a small uncertainty is no longer spelled out.
-_MAX_DECIMALS = 6
 
 
 def to_markdown(summary: Mapping[str, Any]) -> str:
@@ -38,16 +41,19 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         f"{summary['luminosity']:g} fb⁻¹{_origin(summary)}, seed {summary['seed']}.",
         "## Signal strength",
         _results_table(summary),
-        f"Expected: Asimov data with {_poi(summary)} = 1; its limit is the median without signal.",
+        f"Expected: Asimov data with {_prediction(summary)}; its limit is the median without "
+        "signal.",
         *_agreement(summary),
     ]
     if "cross_section" in summary:
         parts += ["## Cross section", _cross_section(summary)]
     if "networks" in summary:
         parts += ["## Networks", *_networks(summary)]
+    if "unfolding" in summary:
+        parts += ["## Unfolded spectra", *write_spectra(summary)]
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
-    parts += ["## Yields before the fit", *_yields(summary)]
+    parts += ["## Yields before the fit", *write_yields(summary)]
     if "corrections" in summary:
         rows = list_changes(summary["corrections"])
         parts += ["## Corrections of the simulation", format_table(CHANGES, rows)]
@@ -55,55 +61,6 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     parts += ["## Time", _seconds(summary["seconds"])]
     parts.append(f"Hash of the result (everything but the times): `{summary['result_sha256']}`")
     return "\n\n".join(parts) + "\n"
-
-
-def plain_label(label: str) -> str:
-    r"""Turn a label for plots into plain text: ``$p_{T}$`` becomes ``p_T``, ``t$\bar{t}$`` tt̄."""
-    barred = re.sub(r"\\bar(\{\w\}|\s+\w)", lambda found: f"{found[1].strip('{} ')}\u0304", label)
-    return re.sub(r"[${}\\]", "", barred)
-
-
-def format_measurement(value: float, sigma: float, least: int = 0) -> str:
-    """Write ``value ± sigma`` with two significant digits of `sigma`.
-
-    Parameters
-    ----------
-    value, sigma
-        Any unit.
-    least
-        Smallest number of decimals.
-    """
-    decimals = _decimals(sigma, least)
-    return f"{value:.{decimals}f} ± {sigma:.{decimals}f}"
-
-
-def _decimals(size: float, least: int) -> int:
-    """Count the decimals that show two significant digits of a number, `least` at least."""
-    if not size > 0:
-        return least
-    return min(_MAX_DECIMALS, max(least, 1 - math.floor(math.log10(size))))
-
-
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a Markdown table with aligned columns; all but the first are flush right."""
-    lines = [list(header), *(list(row) for row in rows)]
-    widths = [max(_width(line[i]) for line in lines) for i in range(len(header))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    written = [_pad_row(line, widths) for line in lines]
-    return "\n".join([written[0], f"| {' | '.join(rule)} |", *written[1:]])
-
-
-def _pad_row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [
-        cell + " " * (width - _width(cell)) if i == 0 else " " * (width - _width(cell)) + cell
-        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return f"| {' | '.join(padded)} |"
-
-
-def _width(text: str) -> int:
-    """Columns in a terminal: combining characters, such as the hat of μ̂, take none."""
-    return sum(not unicodedata.combining(character) for character in text)
 
 
 def _origin(summary: Mapping[str, Any]) -> str:
@@ -126,22 +83,56 @@ def _estimate(summary: Mapping[str, Any]) -> str:
     return "μ\u0302" if summary["poi"] == "mu" else str(summary["poi"])
 
 
+def _unit(summary: Mapping[str, Any], name: str) -> str:
+    """Write the unit of a parameter of interest behind a number; most have none."""
+    unit = summary.get("interests", {}).get(name, {}).get("unit", "")
+    return f" {escape_markdown(unit)}" if unit else ""
+
+
+def _prediction(summary: Mapping[str, Any]) -> str:
+    """Write what the parameters of interest are in the expected result."""
+    known = summary.get("interests", {})
+    written = []
+    for name in (summary["poi"], *summary.get("others", {})):
+        found = known.get(name)
+        if found is None:
+            written.append(f"{_poi(summary) if name == summary['poi'] else name} = 1")
+            continue
+        value = f"{name} = {found['prediction'] * found['size']:g}{_unit(summary, name)}"
+        source = escape_markdown(found["source"])
+        written.append(f"{value} ({source})" if source else value)
+    return ", ".join(written)
+
+
 def _headline(summary: Mapping[str, Any]) -> str:
     observed, name = summary["observed"], _poi(summary)
+    unit = _unit(summary, summary["poi"])
+    least = 0 if unit else _MIN_DECIMALS
     if observed is None:
         expected = summary["expected"]
         return (
-            f"**Blinded; expected {_estimate(summary)} = {_measured(expected)}**, significance "
-            f"{expected['significance']:.2f} σ, "
-            f"{name} < {_limit(expected['limit']['expected'])} at "
+            f"**Blinded; expected {_estimate(summary)} = {_measured(expected, least)}{unit}**, "
+            f"significance {expected['significance']:.2f} σ, "
+            f"{name} < {_limit(expected['limit']['expected'], least)}{unit} at "
             f"{_percent(expected['limit']['level'])} CL without signal."
         )
     limit, expected = observed["limit"], summary["expected"]
+    if unit:
+        predicted = summary["interests"][summary["poi"]]["size"]
+        ratio = format_measurement(
+            observed["mu_hat"] / predicted, observed["sigma"] / predicted, _MIN_DECIMALS
+        )
+        digits = count_decimals(expected["sigma"], least)
+        return (
+            f"**{_estimate(summary)} = {_measured(observed, least)}{unit}**, expected ± "
+            f"{expected['sigma']:.{digits}f}{unit}; over the predicted {predicted:g}{unit} it is "
+            f"{ratio}.{_caution(summary)}"
+        )
     return (
         f"**{_estimate(summary)} = {_measured(observed)}**, significance "
         f"{observed['significance']:.2f} σ, "
         f"{name} < {_limit(limit['observed'])} at {_percent(limit['level'])} CL "
-        f"(expected ± {expected['sigma']:.{_decimals(expected['sigma'], _MIN_DECIMALS)}f} and "
+        f"(expected ± {expected['sigma']:.{count_decimals(expected['sigma'], _MIN_DECIMALS)}f} and "
         f"{name} < {_limit(expected['limit']['expected'])})."
         f"{_caution(summary)}"
     )
@@ -155,13 +146,13 @@ def _caution(summary: Mapping[str, Any]) -> str:
     return " **A parameter is at its bound: no measurement, see the warnings.**"
 
 
-def _measured(result: Mapping[str, Any]) -> str:
-    return format_measurement(result["mu_hat"], result["sigma"], _MIN_DECIMALS)
+def _measured(result: Mapping[str, Any], least: int = _MIN_DECIMALS) -> str:
+    return format_measurement(result["mu_hat"], result["sigma"], least)
 
 
-def _limit(value: float) -> str:
+def _limit(value: float, least: int = _MIN_DECIMALS) -> str:
     """Write a limit with two significant digits at least: 0.0034, not 0.00."""
-    return f"{value:.{_decimals(value, _MIN_DECIMALS)}f}"
+    return f"{value:.{count_decimals(value, least)}f}"
 
 
 def _percent(level: float) -> str:
@@ -170,7 +161,8 @@ def _percent(level: float) -> str:
 
 def _results_table(summary: Mapping[str, Any]) -> str:
     rows = []
-    for name, fit in _fits(summary):
+    for name, fit, unit in _fits(summary):
+        least = 0 if unit else _MIN_DECIMALS
         for kind in ("expected", "observed"):
             result, shown = fit[kind], f"{name}, {_kind(summary, kind)}"
             if result is None:
@@ -180,10 +172,10 @@ def _results_table(summary: Mapping[str, Any]) -> str:
             rows.append(
                 [
                     shown,
-                    _measured(result),
-                    _interval(result),
+                    _measured(result, least) + unit,
+                    _interval(result, least),
                     f"{result['significance']:.2f} σ",
-                    _limit(limit),
+                    _limit(limit, least) + unit,
                 ]
             )
     level = _percent(summary["expected"]["limit"]["level"])
@@ -197,19 +189,26 @@ def _results_table(summary: Mapping[str, Any]) -> str:
     return format_table(header, rows)
 
 
-def _fits(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+def _fits(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], str]]:
+    """List name, results and unit of each parameter of interest of each fit."""
     others = summary.get("others", {})
     several = f": {summary['poi']}" if others else ""
-    fits: list[tuple[str, Mapping[str, Any]]] = [(f"{summary['observable']}{several}", summary)]
-    fits += [(f"{summary['observable']}: {name}", found) for name, found in others.items()]
+    unit = _unit(summary, summary["poi"])
+    fits: list[tuple[str, Mapping[str, Any], str]] = [
+        (f"{summary['observable']}{several}", summary, unit)
+    ]
+    fits += [
+        (f"{summary['observable']}: {name}", found, _unit(summary, name))
+        for name, found in others.items()
+    ]
     reference = summary["reference"]
     if reference is not None:
-        fits.append((f"{reference['observable']} (reference)", reference))
+        fits.append((f"{reference['observable']} (reference)", reference, unit))
     return fits
 
 
-def _interval(result: Mapping[str, Any]) -> str:
-    decimals = _decimals(result["sigma"], _MIN_DECIMALS)
+def _interval(result: Mapping[str, Any], least: int) -> str:
+    decimals = count_decimals(result["sigma"], least)
     low, high = (
         f"{end:.{decimals}f}" + (" (bound)" if cut else "")
         for end, cut in zip(result["interval"], result["interval_at_bound"], strict=True)
@@ -220,11 +219,11 @@ def _interval(result: Mapping[str, Any]) -> str:
 def _agreement(summary: Mapping[str, Any]) -> list[str]:
     """Say how well the fits describe the data; nothing while blinded."""
     rows = []
-    for name, fit in _fits(summary):
+    for name, fit, _ in _fits(summary):
         if fit["observed"] is None or "goodness" not in fit["observed"]:
             continue  # other parameters of interest are of the same fit
         goodness, regions = fit["observed"]["goodness"], fit["observed"]["compatibility"]
-        rows.append([name, *_chi2(goodness), *(_chi2(regions) if regions else [_ABSENT] * 2)])
+        rows.append([name, *_chi2(goodness), *(_chi2(regions) if regions else [ABSENT] * 2)])
     if not rows:
         return []
     header = ["fit", "χ² / ndf", "p-value", "regions, χ² / ndf", "p-value"]
@@ -236,7 +235,7 @@ def _agreement(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _chi2(found: Mapping[str, Any]) -> list[str]:
-    p_value = _ABSENT if found["p_value"] is None else f"{found['p_value']:.3g}"
+    p_value = ABSENT if found["p_value"] is None else f"{found['p_value']:.3g}"
     return [f"{found['statistic']:.1f} / {found['degrees']}", p_value]
 
 
@@ -252,7 +251,7 @@ def _cross_section(summary: Mapping[str, Any]) -> str:
         low, high = result["interval"]
         size = format_measurement(result["value"], result["sigma"])
         rows.append([shown, size, f"[{low:.4g}, {high:.4g}]"])
-    rows.append(["predicted", f"{found['predicted']:g}", _ABSENT])
+    rows.append(["predicted", f"{found['predicted']:g}", ABSENT])
     return format_table(["fit", f"σ ({unit})", "68.27 % interval"], rows)
 
 
@@ -299,13 +298,13 @@ def _networks(summary: Mapping[str, Any]) -> list[str]:
 
 def _auc(found: Mapping[str, Any] | None) -> str:
     judge = None if found is None else found["adversary"]
-    return _ABSENT if judge is None else format_measurement(judge["auc"], judge["sigma"], 3)
+    return ABSENT if judge is None else format_measurement(judge["auc"], judge["sigma"], 3)
 
 
 def _tail(found: Mapping[str, Any] | None) -> str:
     tails = [] if found is None else [item for item in found["tails"] if item["ratio"] is not None]
     if not tails:
-        return _ABSENT
+        return ABSENT
     tightest = min(tails, key=lambda item: float(item["efficiency"]))
     ratio = format_measurement(tightest["ratio"], tightest["sigma"], _MIN_DECIMALS)
     return f"{ratio} ({_percent(tightest['efficiency'])})"
@@ -320,6 +319,8 @@ def _truth(summary: Mapping[str, Any]) -> str:
         pull = _pull(observed["mu_hat"] - truth["mu"], observed["sigma"])
         beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
     rows = [[f"signal strength {_poi(summary)}", f"{truth['mu']:g}", beside]]
+    if summary["poi"] in {*summary.get("interests", {}), *list_unfolded(summary)}:
+        rows = []  # it is none
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
         if factor is None or key not in truth or "value" not in factor:
@@ -331,7 +332,7 @@ def _truth(summary: Mapping[str, Any]) -> str:
         mismodelling = truth["mismodelling"]
         family = mismodelling["family"]
         size = "" if family == "none" else f", size {mismodelling['size']:g}"
-        rows.append(["mismodelling of the pseudo-data", f"{family}{size}", _ABSENT])
+        rows.append(["mismodelling of the pseudo-data", f"{family}{size}", ABSENT])
     return format_table(["quantity", "injected", "measured"], rows)
 
 
@@ -340,75 +341,17 @@ def _pull(difference: float, sigma: float) -> str:
     return f"{difference / sigma:+.2f} σ, " if sigma > 0 else ""
 
 
-def _yields(summary: Mapping[str, Any]) -> list[str]:
-    yields = summary["yields"]
-    fitted = [region for region in yields if region in summary["fitted_regions"]]
-    others = [region for region in yields if region not in fitted]
-    data = "pseudo-data" if summary["pseudo_data"] else "data"
-    parts = [
-        f"Fitted regions; uncertainties are statistical.\n\n{_yield_table(yields, fitted, data)}"
-    ]
-    if others:
-        parts.append(
-            f"Regions of the estimates.\n\n{_yield_table(yields, others, data, totals=False)}"
-        )
-    return parts
-
-
-def _yield_table(
-    yields: Mapping[str, Mapping[str, Mapping[str, float]]],
-    regions: Sequence[str],
-    name: str,
-    *,
-    totals: bool = True,
-) -> str:
-    processes = list(dict.fromkeys(process for region in regions for process in yields[region]))
-    simulated = [process for process in processes if process != "data"]
-    rows = [[process, *(_cell(yields[r].get(process)) for r in regions)] for process in simulated]
-    data = {region: yields[region].get("data") for region in regions}
-    if totals:
-        predicted = {region: _add(yields[region]) for region in regions}
-        rows.append(["prediction", *(format_measurement(*predicted[r]) for r in regions)])
-        rows.append([name, *(_data_cell(data[r]) for r in regions)])
-        rows.append([f"{name}/prediction", *(_ratio(data[r], *predicted[r]) for r in regions)])
-    else:
-        rows.append([name, *(_data_cell(data[r]) for r in regions)])
-    return format_table(["process", *regions], rows)
-
-
-def _cell(value: Mapping[str, float] | None) -> str:
-    if value is None or (value["yield"] == 0 and value["stat"] == 0):
-        return _ABSENT
-    return format_measurement(value["yield"], value["stat"])
-
-
-def _data_cell(value: Mapping[str, float] | None) -> str:
-    return "blinded" if value is None else f"{value['yield']:.0f}"
-
-
-def _add(processes: Mapping[str, Mapping[str, float]]) -> tuple[float, float]:
-    predicted = [value for process, value in processes.items() if process != "data"]
-    variance = sum(value["stat"] ** 2 for value in predicted)
-    return sum(value["yield"] for value in predicted), math.sqrt(variance)
-
-
-def _ratio(data: Mapping[str, float] | None, total: float, stat: float) -> str:
-    if data is None:
-        return "blinded"
-    if total <= 0:
-        return _ABSENT
-    ratio = data["yield"] / total
-    return format_measurement(ratio, math.hypot(data["stat"], ratio * stat) / total)
-
-
 def _gates(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not gates:
         return ["None: no network is trained, the fit takes its observables directly."]
-    rows = [
-        [name, "passed" if gate["passed"] else "FAILED", str(gate["action"])]
-        for name, gate in gates.items()
-    ]
+    rows = [[name, _verdict(gate), str(gate["action"])] for name, gate in gates.items()]
     return [format_table(["gate", "verdict", "on failure"], rows)]
+
+
+def _verdict(gate: Mapping[str, Any]) -> str:
+    if "not_applicable" in gate:
+        return "not applicable"
+    return "passed" if gate["passed"] else "FAILED"
 
 
 def _list(items: Sequence[str]) -> str:

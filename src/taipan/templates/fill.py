@@ -21,10 +21,16 @@ from taipan.estimates.registry import find_sources
 from taipan.events.corrected_events import CorrectedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.overlap import SharedEvents, exclusive_pairs
-from taipan.events.selection import belongs_to, region_masks, sample_masks
+from taipan.events.selection import (
+    belongs_to,
+    late_regions,
+    reach_masks,
+    region_masks,
+    sample_masks,
+)
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
-from taipan.labels import DATA, NOMINAL, SCORE, is_score
-from taipan.nn.scores import Scorer
+from taipan.labels import DATA, NOMINAL, SCORE
+from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import WeighedEvents
 from taipan.templates.concerned import concerns, processes_of
 from taipan.templates.empty import FillSettings, empty_histogram
@@ -67,7 +73,7 @@ def fill_blocks(
     settings
         What to fill.
     scorer
-        The networks; needed if ``nn_score`` is filled.
+        The networks; needed if a score is filled or cut on.
     others
         Other networks: observable that is their score → scorer.
 
@@ -183,11 +189,12 @@ class _Filler:
         scorers: Mapping[str, Scorer],
         shared: SharedEvents,
     ) -> None:
-        counted = dict.fromkeys(filled_quantities(settings.observables).values())
-        self._scorers = {name: scorers[name] for name in counted if name in scorers}
-        missing = [name for name in counted if is_score(name) and name not in scorers]
-        if missing:
-            raise TaipanError(f"{missing[0]} is an observable, but its network was not given")
+        self._late = late_regions(settings.regions, analysis.is_late)
+        shown = {**settings.control, **settings.observables}
+        counted = dict.fromkeys(filled_quantities(shown).values())
+        self._scores = ScoreColumns.choose(
+            scorers, analysis, settings.features, counted, cut_on=bool(self._late)
+        )
         self._events = events
         self._analysis = analysis
         self._settings = settings
@@ -211,39 +218,20 @@ class _Filler:
             quantities = dict(self._events.compute(self._analysis))
         else:
             quantities = dict(self._analysis.compute(columns))
-        inside = region_masks(quantities, regions)
-        used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
+        inside = reach_masks(quantities, regions, self._analysis.is_late)
         n = len(folds)
-        before = known[0] if known is not None else {}
-        for name in self._scorers:
-            quantities[name] = self._score(name, quantities, used, folds, before)
+        if self._scores.asks:
+            used = np.flatnonzero(np.logical_or.reduce(list(inside.values())))
+            before = known[0] if known is not None else {}
+            quantities = self._scores.add(quantities, used, folds, before)
+            late = {name: item for name, item in regions.items() if name in self._late}
+            inside |= region_masks(quantities, late)
         bins = find_bins(quantities, inside, self._settings.observables)
         if self._events.is_data:
             samples = {DATA: np.ones(n, dtype=bool)}
         else:
             samples = sample_masks(quantities, self._defined(), self._events.name)
         return Located(quantities, inside, samples, bins)
-
-    def _score(
-        self, score_name: str, quantities: Columns, used: Array, folds: Array, before: Columns
-    ) -> Array:
-        """Score the events of the positions `used` with a network, shape (n,), NaN for the others.
-
-        An event whose features are those of `before`, bit by bit, has the score of `before`: a
-        shift changes the objects of many events and the features of fewer.
-        """
-        score = np.full(len(folds), np.nan, dtype=np.float32)
-        inputs = [quantities[name][used].astype(np.float32) for name in self._settings.features]
-        if score_name in before:
-            score[used] = before[score_name][used]
-            new = np.isnan(score[used])
-            for name, values in zip(self._settings.features, inputs, strict=True):
-                if quantities[name] is not before[name]:
-                    old = before[name][used].astype(np.float32)
-                    new |= values.view(np.uint32) != old.view(np.uint32)
-            used, inputs = used[new], [values[new] for values in inputs]
-        score[used] = self._scorers[score_name](np.stack(inputs, axis=1), folds[used])
-        return score
 
     def find_moved(self, variation: Variation, shifted: Columns) -> Moved:
         """Find the events that a shift has changed."""

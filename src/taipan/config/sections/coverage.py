@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from taipan.config.base import Bounded, Strict
+from taipan.config.base import Bounded, Name, Strict
 
 
 class Coverage(Strict):
@@ -21,3 +21,13 @@ class Coverage(Strict):
     mu_range: tuple[Bounded, Bounded] = Field(
         (0.0, 3.0), description="Range of the injected signal strengths, drawn uniformly."
     )
+    ranges: dict[Name, tuple[Bounded, Bounded]] = Field(
+        default_factory=dict,
+        description="The same for single parameters of interest, as a factor on the prediction: "
+        "`{sigma_ztt: [0.8, 1.2]}`.",
+    )
+
+    def range_of(self, name: str) -> tuple[float, float]:
+        """Give the range from which a parameter of interest is drawn."""
+        low, high = self.ranges.get(name, self.mu_range)
+        return float(low), float(high)

@@ -15,7 +15,10 @@ YIELD = "yield"
 class Region(Strict):
     """A selection of events."""
 
-    cut: str = Field(description="Boolean expression of event quantities.")
+    cut: str = Field(
+        description="Boolean expression of event quantities; with `classes` also of "
+        '`nn_class == "CLASS"`, the class of the largest score, and `nn_score_CLASS`.'
+    )
     label: str = Field("", description="Text on plots.")
     role: Literal["signal", "control", "estimate"] = Field(
         "estimate",

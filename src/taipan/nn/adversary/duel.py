@@ -24,9 +24,10 @@ from taipan.nn.adversary.networks import (
     domain_loss,
     make_optimizer,
     reverse_gradient,
+    scalar_logit,
     view_of,
 )
-from taipan.nn.model import initialise_layers
+from taipan.nn.model import Network, initialise_layers
 from taipan.seeds import derive_seed
 
 _LOSSES = {"domain": domain_loss, "adversary": decile_loss, "disco": batch_distance_correlation}
@@ -37,8 +38,8 @@ class Duel:
 
     Parameters
     ----------
-    body
-        The network, standardised inputs → logit.
+    network
+        The network; its body maps standardised inputs to logits.
     settings
         Section `training` of the configuration.
     opponents
@@ -56,12 +57,13 @@ class Duel:
 
     def __init__(
         self,
-        body: Any,
+        network: Network,
         settings: Training,
         opponents: Sequence[Opponent],
         differentiate: Callable[..., tuple[Any, list[Any]]],
         optimizer: Any,
     ) -> None:
+        body, self._classes = network.body, network.classes
         self._body = body
         self._batch_size = settings.batch_size
         self._settings: Adversary = settings.adversary
@@ -212,9 +214,11 @@ class Duel:
         _, targets, weights, conditions = batch
         method, model = self._methods[index], self.adversaries[index]
         if model is None:
-            return _LOSSES[method](logit[:, 0], targets, weights)
+            return _LOSSES[method](scalar_logit(logit, self._classes), targets, weights)
         if method == "domain" and self._settings.emphasis:
-            odds = tf.exp(self._settings.emphasis * tf.stop_gradient(logit[:, 0]))
+            odds = tf.exp(
+                self._settings.emphasis * tf.stop_gradient(scalar_logit(logit, self._classes))
+            )
             weights = weights * odds / tf.reduce_mean(odds)
         return _LOSSES[method](model(tf.concat([seen, conditions], axis=1)), targets, weights)
 

@@ -64,7 +64,7 @@ class AdversarialEngine(Engine):
         self._trained = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._parts: dict[str, list[LoadedOpponent]] = {}
         self._losses: list[float] = []
-        self.duel = Duel(network.body, settings, opponents, self._differentiate, self._optimizer)
+        self.duel = Duel(network, settings, opponents, self._differentiate, self._optimizer)
 
     def face(self, opponents: Sequence[Opponent]) -> None:
         """Take other opponents, of the same methods and numbers of conditions as before."""
@@ -259,7 +259,7 @@ class AdversarialEngine(Engine):
         return [share * item.strength for item in self._opponents]
 
     def _view_logits(self, part: LoadedOpponent) -> NDArray[np.float64]:
-        return self.logits(TensorEvents(part.tensors[0], None, None))
+        return self.signal_logits(TensorEvents(part.tensors[0], None, None))
 
 
 def _bce(part: ScoredPart) -> float:

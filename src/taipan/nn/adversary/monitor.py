@@ -18,10 +18,9 @@ _LARGEST_SAMPLE = 1000  # events of a distance correlation
 
 def decile_edges(part: ScoredPart) -> FloatArray:
     """Inner edges of ten bins of the logit with equal signal: fine where a fit is sensitive."""
-    signal = part.labels == 1
+    scores, weights = part.of_kind(1)
     shares = np.arange(1, _BINS) / _BINS
-    scores = part.scores[signal]
-    edges = np.quantile(scores, shares, weights=np.abs(part.weights[signal]), method="inverted_cdf")
+    edges = np.quantile(scores, shares, weights=np.abs(weights), method="inverted_cdf")
     return np.asarray(np.log(edges / (1.0 - edges)))
 
 

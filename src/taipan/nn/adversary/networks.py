@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from taipan.config.sections.adversary import Adversary
+from taipan.nn.classes import Classes
 from taipan.nn.model import BoundedLogit, activation_of
 
 DECILES = 10
@@ -70,21 +71,33 @@ def view_of(body: Any, settings: Adversary) -> tuple[Any, int]:
     Parameters
     ----------
     body
-        Standardised inputs → logit.
+        Standardised inputs → logits (n, k): one, or that of each class.
     settings
-        `sees`: the score, or the last layer of hidden units.
+        `sees`: the logits, or the last layer of hidden units.
 
     Returns
     -------
     model, width
-        Model with the outputs logit (n, 1) and what adversaries see (n, width).
+        Model with the outputs logits (n, k) and what adversaries see (n, width).
     """
     logit = body.outputs[0]
     if settings.sees == "score":
-        return keras.Model(body.inputs, [logit, logit / _SCALE]), 1
+        return keras.Model(body.inputs, [logit, logit / _SCALE]), int(logit.shape[1])
     layers = [layer for layer in body.layers if layer.name.startswith("hidden_")]
     hidden = max(layers, key=lambda layer: int(layer.name.removeprefix("hidden_"))).output
     return keras.Model(body.inputs, [logit, hidden]), int(hidden.shape[1])
+
+
+def scalar_logit(logits: Any, classes: Classes) -> Any:
+    """Give the logit of the score of the signal, shape (b,), of logits (b, 1) or (b, K)."""
+    if not classes.softmax:
+        return logits[:, 0]
+    others = [label for label in range(len(classes)) if label not in classes.signal]
+    signal, rest = (
+        tf.reduce_logsumexp(tf.gather(logits, list(labels), axis=1), axis=1)
+        for labels in (classes.signal, others)
+    )
+    return signal - rest
 
 
 def domain_loss(logits: Any, targets: Any, weights: Any) -> Any:

@@ -13,21 +13,30 @@ from taipan.suggestions import unknown
 Loss = Callable[[Any, Any, Any], Any]
 """Logits, labels and signed weights of a batch, all of shape (b,) → a scalar tensor."""
 
+_MODULES = [sys.modules[name] for name in import_room("taipan.nn.losses")]
 LOSSES: dict[str, Loss] = {
-    name.rpartition(".")[2]: sys.modules[name].loss
-    for name in import_room("taipan.nn.losses")
-    if hasattr(sys.modules[name], "loss")
+    module.__name__.rpartition(".")[2]: module.loss
+    for module in _MODULES
+    if hasattr(module, "loss")
 }
+CLASS_LOSSES: dict[str, Loss] = {
+    module.__name__.rpartition(".")[2]: module.class_loss
+    for module in _MODULES
+    if hasattr(module, "class_loss")
+}
+"""The same of classes with a score each: logits have shape (b, K), labels are 0 to K - 1."""
 
 
-def find_loss(name: str) -> Loss:
-    """Give a loss.
+def find_loss(name: str, *, softmax: bool = False) -> Loss:
+    """Give a loss, of one logit or of those of K classes.
 
     Raises
     ------
     TaipanError
         If there is none of that name; says which there are.
     """
-    if name not in LOSSES:
-        raise TaipanError(unknown("training.loss", name, "loss", LOSSES))
-    return LOSSES[name]
+    known = CLASS_LOSSES if softmax else LOSSES
+    if name not in known:
+        what = "loss of several classes" if softmax else "loss"
+        raise TaipanError(unknown("training.loss", name, what, known))
+    return known[name]

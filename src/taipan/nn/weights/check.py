@@ -40,7 +40,8 @@ def judge_weights(
     physical
         Shape (m, n), weights that the loss of each network was made with.
     scores
-        Shape (n,), score of each event by the network that never saw it.
+        Shape (n,), score of each event by the network that never saw it; for classes with names
+        that of the signal.
     record
         Training record (``docs/training.md``).
     regions
@@ -64,7 +65,7 @@ def judge_weights(
     masks = [split.training for split in splits]
     expected = [(split.fold, split.turn) for split in splits]
     recorded = [(network["fold"], network["network"]) for network in record["networks"]]
-    if recorded != expected:
+    if recorded and recorded != expected:  # of a classifier from a file there are none
         raise TaipanError(
             f"training record: {len(recorded)} networks, expected {len(expected)} (fold and number "
             f"{recorded[-1]} is the last, expected {expected[-1]})"
@@ -187,7 +188,7 @@ def _describe_network(network: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _describe_score(training_set: TrainingSet, scores: NDArray[np.floating[Any]]) -> dict[str, Any]:
-    labels, weights = training_set.labels, training_set.weights
+    labels, weights = training_set.classes.is_signal(training_set.labels), training_set.weights
     area = metrics.auc_with_uncertainty(labels, scores, weights)
     edges = np.linspace(0.0, 1.0, _CALIBRATION_BINS + 1)
     found = metrics.calibration(labels, scores, training_set.training_weights(), edges)

@@ -1,0 +1,1 @@
+"""What may give the score, a file each; `classifier.kind` names one."""
