@@ -252,7 +252,8 @@ def open_corrections(
     """
     if not corrections:
         return None
-    known = InputNames(analysis.quantities, analysis.objects)
+    early = {name: item for name, item in analysis.quantities.items() if not analysis.is_late(name)}
+    known = InputNames(early, analysis.objects)
     opened = {name: item.open(f"corrections.{name}", known) for name, item in corrections.items()}
     return OpenedCorrections(
         corrections,
