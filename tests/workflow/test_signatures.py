@@ -50,6 +50,7 @@ RUNS = {
     "fetched": "catalogue: cms-2012-reduced\nfiles: downloads\nremote: {access: fetch}",
     "no network": "analysis: zmumu",
     "two signals": "fit: {parameters_of_interest: {mu_ggH: [ggH], mu_qqH: [qqH]}}",
+    "eras": "analysis: zmumu\neras: {'2015': {}, '2016': {}}",
     "unfolded": "analysis: zpt",
     "three classes": "classes: {signal: [ggH, qqH], ztt: [ZTT], other: [ZLL, TT, W, QCD]}",
     "generator weights": "systematics: {scales: {kind: scale_weights, samples: [ggH, qqH]}}",

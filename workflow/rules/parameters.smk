@@ -262,7 +262,7 @@ def transformation():
 
 
 # What is done to templates after they are filled re-fills nothing.
-NOT_FILLED = {"source", "group", "smooth", "prune", "decorrelate", "symmetrize"}
+NOT_FILLED = {"source", "group", "smooth", "prune", "decorrelate", "symmetrize", "eras"}
 
 
 def template_slice(*keys):
