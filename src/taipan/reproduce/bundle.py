@@ -49,7 +49,7 @@ ALSO_COMPARED = (
     "models/*.onnx",
     "models/*/*.onnx",
     "gates/*/*.json",
-    "gates/*/*/*.json",
+    "gates/*/[!.]*/*.json",
     "decorrelation/*.json",
     "templates/*.zip",
     "templates/*.json",
