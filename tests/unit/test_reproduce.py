@@ -135,6 +135,9 @@ def test_bundle_holds_the_files_of_the_corrections(results: Path, tmp_path: Path
     overlay.write_text(
         f"corrections: {{top: {{file: {file}, correction: top_pt, inputs: {{pt: met}}, up: z_pt}}}}"
     )
+    summary = read_json(results / "summary.json")
+    summary["provenance"]["config"] = hash_config(read_config([overlay], ROOT))
+    rewrite("summary.json", summary)(results)
     content = read_bundle(bundle(results, tmp_path / "b.zip", overlay))
     folder = tmp_path / "new"
     prepare_folder(content, folder, ROOT)
