@@ -137,6 +137,7 @@ def test_bundle_holds_the_files_of_the_corrections(results: Path, tmp_path: Path
     )
     summary = read_json(results / "summary.json")
     summary["provenance"]["config"] = hash_config(read_config([overlay], ROOT))
+    summary["result_sha256"] = hash_result(summary)
     rewrite("summary.json", summary)(results)
     content = read_bundle(bundle(results, tmp_path / "b.zip", overlay))
     folder = tmp_path / "new"
