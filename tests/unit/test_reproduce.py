@@ -130,7 +130,7 @@ def test_bundle_gives_the_same_configuration(results: Path, tmp_path: Path) -> N
 
 
 def test_bundle_holds_the_files_of_the_corrections(results: Path, tmp_path: Path) -> None:
-    file = ROOT / "config/analyses/htautau/corrections/htautau.json"
+    file = Path(read_config([], ROOT).folder) / "corrections/htautau.json"
     overlay = tmp_path / "o.yaml"
     overlay.write_text(
         f"corrections: {{top: {{file: {file}, correction: top_pt, inputs: {{pt: met}}, up: z_pt}}}}"
