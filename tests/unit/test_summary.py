@@ -506,6 +506,7 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             skipped=[],
             compared=[],
             judgement=None,
+            cross_checks=None,
             scores={},
             scaled={},
             benchmarks=str(tmp_path / "benchmarks"),

@@ -77,6 +77,8 @@ class RunResults:
         first record, in fb⁻¹) and `warnings`.
     scaled
         Parameter of interest → datasets of the samples that it multiplies.
+    cross_checks
+        Estimates that are compared, None if there are no cross-checks.
     networks
         Of :func:`taipan.summary.networks.compare_networks`; empty if there is only one network.
     corrections
@@ -92,6 +94,7 @@ class RunResults:
     truth: Mapping[str, Any] | None
     skipped: Sequence[Mapping[str, Any]] = ()
     scaled: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    cross_checks: Mapping[str, Any] | None = None
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     corrections: Mapping[str, Any] | None = None
 
@@ -168,6 +171,7 @@ def summarise(
         "fitted_regions": fitted,
         "yields": _visible_yields(results.yields, settings, blinded),
         "transfer_factor": _plain(results.transfer_factor),
+        **({} if results.cross_checks is None else {"cross_checks": dict(results.cross_checks)}),
         "truth": None
         if results.truth is None
         else {
