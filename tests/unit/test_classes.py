@@ -420,6 +420,8 @@ def test_sigma_mu_counts_each_class_with_its_expected_events() -> None:
     labels = np.repeat([0, 0, 1, 1, 2, 2], [40, 10, 10, 40, 25, 25])
     picked = np.repeat([0, 1, 0, 1, 0, 1], [40, 10, 10, 40, 25, 25])
     part = ScoredPart(scores[picked], labels, np.ones(150), (10.0, 100.0, 4.0), classes=CLASSES)
+    assert set(part.of_class(1)[0]) == {0.05, 0.8}  # its own score
+    assert set(part.of_kind(0)[0]) == {0.9, 0.1}  # that of the signal
     found = compare_metric("sigma_mu", part, part)
     # from low to high score: signal 2 and 8, of weight 0.2; background 80 + 2 and 20 + 2
     signal = np.array([[2.0, 8.0], [10 * 0.2**2, 40 * 0.2**2]])

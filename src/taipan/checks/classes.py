@@ -19,7 +19,7 @@ Problems = Iterator[str]
 
 
 def check_classes(config: Config, analysis: Analysis) -> Problems:
-    """Check the sections `classes` and `classifier`, and every use of a score in cuts and expressions.
+    """Check the sections `classes` and `classifier`, and every use of a score in cuts and texts.
 
     Parameters
     ----------
@@ -53,9 +53,7 @@ def check_classes(config: Config, analysis: Analysis) -> Problems:
 
 def score_names(config: Config) -> list[str]:
     """List the scores that the networks of a configuration give."""
-    if not config.features:
-        return []
-    return [SCORE, *([*map(name_score, config.classes), LARGEST_CLASS] if config.classes else ())]
+    return [SCORE, *map(name_score, config.classes)] if config.features else []
 
 
 def _check_members(config: Config) -> Problems:
@@ -100,7 +98,7 @@ def _expressions(config: Config) -> Iterator[tuple[str, Expression]]:
 
 
 def _check_scores(path: str, expression: Expression, config: Config) -> Problems:
-    known = score_names(config)
+    known = [*score_names(config), *([LARGEST_CLASS] if config.classes else ())]
     for name in expression.names:
         if (name == LARGEST_CLASS or name.startswith(SCORE)) and name not in known:
             yield unknown(path, name, "score", known)
@@ -120,6 +118,9 @@ def _check_early(config: Config, analysis: Analysis) -> Problems:
         places[f"training.decorrelate[{i}].region"] = decorrelated.region
     for i, region in enumerate(config.decorrelation.regions):
         places[f"decorrelation.regions[{i}]"] = region
+    for name, correction in config.corrections.items():
+        for i, region in enumerate(correction.regions or ()):
+            places[f"corrections.{name}.regions[{i}]"] = region
     for name, sample in config.samples.items():
         if sample.estimate is None:
             continue

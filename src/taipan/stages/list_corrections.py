@@ -12,6 +12,7 @@ from taipan.atomic import write_json, write_text
 from taipan.config.model import Config
 from taipan.events.closure import COUNTED, Closure, describe_oddities
 from taipan.events.corrected import CorrectionSettings, open_corrections
+from taipan.events.selection import early_regions
 from taipan.events.stream import stream_dataset
 
 logger = logging.getLogger("taipan.list_corrections")
@@ -48,7 +49,8 @@ def list_corrections(
     if corrections is not None:
         loosened = {} if analysis.objects is None else analysis.objects.loosened
         largest = {name: envelope.get(key, 0.0) for name, key in loosened.items()}
-        closure = Closure(analysis, corrections, config.samples, config.regions, largest)
+        regions = early_regions(config.regions, analysis.is_late)
+        closure = Closure(analysis, corrections, config.samples, regions, largest)
         for dataset, paths in events.items():
             for block in stream_dataset(dataset, paths, normalisation, pileup, analysis, folds=1):
                 closure.add(block)
