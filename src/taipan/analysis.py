@@ -110,12 +110,15 @@ class Shift:
         The size at α standard deviations is that at one times |α|^power, with the sign of α: 1 for
         a scale; ½ for a resolution, which adds in quadrature, so that its effect is linear in α,
         as that of a template is.
+    limit
+        Sizes are below it: 1 for a relative change.
     """
 
     function: Callable[[Columns, float], Columns]
     envelope: str | None
     meaning: str
     power: float = 1.0
+    limit: float = 1.0
 
     def size_at(self, pull: float, size: float) -> float:
         """Give the size at `pull` standard deviations, `size` being that at one."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from taipan.config.base import Cited, Name, Strict, Url
+from taipan.config.base import Bounded, Cited, Name, Strict, Url
 from taipan.config.model import Config
 from taipan.errors import TaipanError
+from taipan.table_format import TABLE_SUFFIXES, TableFormat
 
 PB_PER_FB = 1000.0
 SIMULATED = "simulation"
@@ -59,6 +61,14 @@ class Dataset(Strict):
         description="File → events in it, all files or none; needed to divide a dataset of several "
         "files into jobs, and where a single file holds fewer than `generated_events`.",
     )
+    label: str | None = Field(
+        None, description="Of tables: rows with this value in the column `table.label`."
+    )
+    constants: dict[str, Bounded] = Field(
+        default_factory=dict,
+        description="Of tables: branch → number in every row of this dataset, in the place of that "
+        "in `table.columns`.",
+    )
     record: str | int | None = Field(None, description="Record of the CERN Open Data portal.")
     doi: str | None = Field(None, description="DOI of the files.")
     licence: str | None = Field(None, description="Licence of the files.")
@@ -83,7 +93,8 @@ class Dataset(Strict):
             other = sorted(set(getattr(self, key)) - set(self.files))
             if other:
                 raise ValueError(f"`{key}` names {other[0]}, which is not in `files`")
-        if not self.is_data and self.cross_section is None:
+        of_tables = all(file.endswith(TABLE_SUFFIXES) for file in self.files)  # have weights
+        if not self.is_data and self.cross_section is None and not of_tables:
             raise ValueError("a simulated dataset needs `cross_section`")
         if self.is_data and self.cross_section is not None:
             raise ValueError("a dataset of collision data takes no `cross_section`")
@@ -118,10 +129,14 @@ class Catalogue(Strict):
     """A file of the folder ``datasets`` of an analysis."""
 
     name: str = Field(description="Name of the file, without .yaml.")
-    kind: Literal["simulation", "skims", "nanoaod"] = Field(
+    kind: Literal["simulation", "skims", "nanoaod", "tables"] = Field(
         description="`simulation`: made on the spot by `simulation.py` of the analysis; `skims`: "
         "flat, already skimmed ntuples in the folder `skims`; `nanoaod`: NanoAOD files in the "
-        "folder `files` or on the mirrors."
+        "folder `files` or on the mirrors; `tables`: Parquet, CSV or HDF5 files there."
+    )
+    table: TableFormat | None = Field(
+        None,
+        description="How tables are read (kind `tables`, or a simulation that writes tables).",
     )
     description: str = Field(description="What the datasets are.")
     label: str = Field(
@@ -139,6 +154,11 @@ class Catalogue(Strict):
         description="Base URLs (http, https, root) of the files in the order in which they are "
         "tried; `remote.mirrors` replaces them.",
     )
+    archive: str | None = Field(
+        None,
+        pattern=r"^[\w+-][\w.+-]*\.zip$",
+        description="ZIP archive on the mirrors that holds the files (`remote.access: fetch`).",
+    )
     pseudo_data: Cited | None = Field(
         None,
         description="Luminosity (fb⁻¹) of pseudo-data, for a catalogue without collision data: "
@@ -155,6 +175,17 @@ class Catalogue(Strict):
             raise ValueError(f"`pseudo_data`: dataset '{collisions[0]}' holds data (one of both)")
         return self
 
+    @model_validator(mode="after")
+    def _one_format(self) -> Catalogue:
+        if (self.kind == "tables") > (self.table is not None):
+            raise ValueError("a catalogue of kind tables needs `table`: how to read them")
+        if self.table is not None and self.kind not in ("tables", "simulation"):
+            raise ValueError(f"`table` is for kind tables or simulation, not {self.kind}")
+        for name, dataset in self.datasets.items():
+            for problem in _check_format(dataset, self.table):
+                raise ValueError(f"`datasets.{name}`: {problem}")
+        return self
+
     def dataset(self, name: str) -> Dataset:
         """Return a dataset.
 
@@ -168,6 +199,27 @@ class Catalogue(Strict):
                 f"'{name}' is not a dataset of catalogue '{self.name}' ({', '.join(self.datasets)})"
             )
         return self.datasets[name]
+
+
+def _check_format(dataset: Dataset, table: TableFormat | None) -> Iterator[str]:
+    """Yield what does not fit the way in which the files of a dataset are read."""
+    weighted = table is not None and table.weight is not None
+    if not dataset.is_data and dataset.cross_section is None and not weighted:
+        yield "a simulated dataset needs `cross_section`"
+    if not dataset.is_data and dataset.cross_section is not None and weighted:
+        yield "`cross_section`: the weights of the table are expected events (leave it out)"
+    if table is None:
+        if dataset.label is not None or dataset.constants:
+            yield "`label` and `constants` are for tables (`table` of the catalogue)"
+        return
+    if (dataset.label is None) != (table.label is None):
+        yield "`label` of the dataset and `table.label` belong together (both or none)"
+    unknown = sorted(set(dataset.constants) - set(table.columns))
+    if unknown:
+        yield f"`constants.{unknown[0]}` is not in `table.columns` ({', '.join(table.columns)})"
+    other = [file for file in dataset.files if not file.endswith(TABLE_SUFFIXES)]
+    if other:
+        yield f"`files`: '{other[0]}' is no table ({', '.join(TABLE_SUFFIXES)})"
 
 
 def total_luminosity(config: Config, catalogue: Catalogue) -> float:
@@ -310,7 +362,8 @@ def plan_chunks(dataset: Dataset, events: int | None, chunk_events: int) -> list
         file reaches to its end. A file whose entries are not known is one chunk.
     """
     entries: dict[str, int] = dict(dataset.entries)
-    if not entries and len(dataset.files) == 1 and events is not None:
+    whole = len(dataset.files) == 1 and dataset.label is None  # else rows of others stand between
+    if not entries and whole and events is not None:
         entries = {dataset.files[0]: events}
     plan = []
     for file in dataset.files:

@@ -22,6 +22,7 @@ from taipan.skim.parts import (
     sum_generated,
 )
 from taipan.skim.weight_means import WeightMeans, average_weights
+from taipan.table_format import weight_scale
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def normalise(
             _compare_without_weights(name, catalogue, size, parts.get(name, ()))
         dataset = catalogue.dataset(name)
         try:
-            scale = 1.0 if dataset.is_data else event_scale(dataset, luminosity, size.sumw)
+            scale = 1.0 if dataset.is_data else _scale(catalogue, name, luminosity, size.sumw)
         except TaipanError as error:
             raise TaipanError(f"dataset '{name}': {error}") from error
         normalisations[name] = Normalisation(
@@ -149,6 +150,13 @@ def normalise(
             average_weights(name, parts.get(name, ())),
         )
     return normalisations, merged
+
+
+def _scale(catalogue: Catalogue, name: str, luminosity: float, sumw: float) -> float:
+    table = catalogue.table
+    if table is not None and table.weight is not None:
+        return weight_scale(table, luminosity, sumw)
+    return event_scale(catalogue.dataset(name), luminosity, sumw)
 
 
 def _generated(

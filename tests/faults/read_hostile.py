@@ -74,9 +74,9 @@ def read_yaml(path: Path, folder: Path) -> None:
 
 
 def read_lumi_mask(path: Path, folder: Path) -> None:
-    from taipan.skim.run import _read_lumi_mask
+    from taipan.skim.lumi_mask import read_lumi_mask as read
 
-    _read_lumi_mask(str(path))
+    read(str(path))
 
 
 READERS: dict[str, Callable[[Path, Path], None]] = {

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = analysis_names(ROOT)
 
 
-def test_three_analyses_are_shipped() -> None:
-    assert {"htautau", "zmumu", "agc_ttbar"} <= set(SHIPPED)
+def test_four_analyses_are_shipped() -> None:
+    assert {"htautau", "zmumu", "agc_ttbar", "higgsml"} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -36,7 +36,7 @@ def test_a_shipped_simulation_makes_every_dataset_of_its_catalogue(name: str) ->
     catalogue = load_catalogue(config)
     assert set(catalogue.datasets) <= set(load_simulation(config.folder).datasets)
     assert {file for item in catalogue.datasets.values() for file in item.files} == {
-        f"{dataset}.root" for dataset in catalogue.datasets
+        f"{dataset}.{'parquet' if catalogue.table else 'root'}" for dataset in catalogue.datasets
     }
 
 

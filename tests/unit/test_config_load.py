@@ -281,7 +281,7 @@ def test_catalogue_errors_name_the_file(write):
     )
     config = config.model_copy(update={"folder": str(path.parents[1])})
     assert message(load_catalogue, config).splitlines() == [
-        f"{path}: kind: 'skim' is not allowed (one of simulation, skims, nanoaod)",
+        f"{path}: kind: 'skim' is not allowed (one of simulation, skims, nanoaod, tables)",
         f"{path}: datasets.A: a simulated dataset needs `cross_section`",
         f"{path}: datasets.B.files: [] is not allowed (list of text, at least 1)",
         f"{path}: datasets.B.luminosity.value: -1 is not allowed (number, > 0)",

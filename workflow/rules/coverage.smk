@@ -46,6 +46,24 @@ rule summarise_coverage:
         "../../scripts/summarise_coverage.py"
 
 
+rule calibrate_intervals:
+    """Learn from the pseudo-experiments how intervals are calibrated."""
+    input:
+        workspace=f"{OUT}/workspaces/{{observable}}.json",
+        pseudo_data=[
+            f"{OUT}/coverage/{{observable}}/{i}.json"
+            for i in range(CONFIG.coverage.batches)
+        ],
+    output:
+        calibration=f"{OUT}/calibration/{{observable}}.json",
+    log:
+        f"{OUT}/logs/calibrate_intervals/{{observable}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/calibrate_intervals/{{observable}}.tsv"
+    script:
+        "../../scripts/calibrate_intervals.py"
+
+
 rule measure_coverage:
     """Stop if the intervals of the main observable do not hold the truth as often as promised."""
     input:

@@ -4,10 +4,14 @@ if IS_SIMULATED:
 
     SIMULATION = str(source_folder(CONFIG, CATALOGUE))
 
+    def simulated_ending():
+        """Ending of the names of the files that the simulation writes."""
+        return ".root" if CATALOGUE.table is None else ".parquet"
+
     rule simulate:
-        """Simulate one dataset as a ROOT file."""
+        """Simulate one dataset as a ROOT file or table."""
         output:
-            file=f"{SIMULATION}/{{dataset}}.root",
+            file=f"{SIMULATION}/{{dataset}}{simulated_ending()}",
         log:
             f"{SIMULATION}/logs/{{dataset}}.log",
         benchmark:
@@ -49,6 +53,7 @@ if CONFIG.remote.access == "fetch":
         wildcard_constraints:
             file=any_catalogue_file(),
         params:
+            **archive_param(),
             expected=expected_of_file,
         script:
             "../../scripts/fetch.py"

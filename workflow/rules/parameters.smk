@@ -95,14 +95,40 @@ def expected_of_file(wildcards):
     return catalogue_files()[wildcards.file].expected(wildcards.file)
 
 
+def reading_of(dataset):
+    """How the tables of a dataset are read, nothing if its files are none."""
+    if CATALOGUE.table is None:
+        return {}
+    entry = CATALOGUE.dataset(dataset)
+    labels = [item.label for item in CATALOGUE.datasets.values() if item.label]
+    found = {
+        "format": CATALOGUE.table.model_dump(mode="json"),
+        "label": entry.label,
+        "labels": list(dict.fromkeys(labels)),
+        "constants": entry.constants,
+    }
+    return {"table": found}
+
+
+def archive_of_file(wildcards):
+    """Archive on the mirrors that holds a file of the catalogue."""
+    return CATALOGUE.archive
+
+
+def archive_param():
+    """The archive that files come in, nothing if they lie on the mirrors themselves."""
+    return {} if CATALOGUE.archive is None else {"archive": archive_of_file}
+
+
 def settings_of(dataset):
     """What the skim of a dataset depends on."""
     is_data = CATALOGUE.dataset(dataset).is_data
     return {
+        **reading_of(dataset),
         "dataset": dataset,
         "is_data": is_data,
         "lumi_mask": CONFIG.skim.lumi_mask if is_data else None,
-        "kind": CATALOGUE.kind,
+        "kind": CATALOGUE.kind if CATALOGUE.table is None else "tables",
         "envelope": derive_envelope(
             CONFIG.skim.envelope, ANALYSIS.shifts, CONFIG.systematics.values()
         ),
@@ -262,7 +288,7 @@ def transformation():
 
 
 # What is done to templates after they are filled re-fills nothing.
-NOT_FILLED = {"source", "group", "smooth", "prune", "decorrelate", "symmetrize"}
+NOT_FILLED = {"source", "group", "smooth", "prune", "decorrelate", "symmetrize", "eras"}
 
 
 def template_slice(*keys):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from taipan.analysis import Analysis
+from taipan.checks.tables import check_tables
 from taipan.config.fields import format_value
 from taipan.config.model import Config
 from taipan.datasets import (
@@ -35,7 +36,7 @@ _LONGEST_NAME = 255  # bytes, of most file systems
 
 
 def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Problems:
-    """Check the input of the skim without opening a file or a connection.
+    """Check the input of the skim without a connection, and of files no more than the header.
 
     Yields
     ------
@@ -45,6 +46,7 @@ def check_source(config: Config, catalogue: Catalogue, analysis: Analysis) -> Pr
     yield from _check_lumi_mask(config, catalogue)
     yield from _check_bad_files(config, catalogue)
     yield from _check_listed_once(config, catalogue)
+    yield from check_tables(config, catalogue, analysis)
     found = source_key(config, catalogue)
     if found is None:
         if config.remote.access != "local":
@@ -94,8 +96,8 @@ def _check_simulation(config: Config, catalogue: Catalogue) -> Problems:
         files = catalogue.datasets[name].files
         if name not in made:
             yield unknown(path, name, "dataset that simulation.py makes", made)
-        elif list(files) != [f"{name}.root"]:
-            yield f"{path}.files: {', '.join(files)} (a simulation writes one file, {name}.root)"
+        elif list(files) != [made_file := name + (".root" if not catalogue.table else ".parquet")]:
+            yield f"{path}.files: {', '.join(files)} (a simulation writes one file, {made_file})"
 
 
 def _whence(catalogue: Catalogue) -> str:
@@ -141,7 +143,8 @@ def _check_listed_once(config: Config, catalogue: Catalogue) -> Problems:
             continue
         seen = nominal if name in nominal_datasets(config, catalogue) else {}
         for i, file in enumerate(dataset.files):
-            known = _identify(folder, file)
+            # rows with another label are other events
+            known = (_identify(folder, file), dataset.label)
             if known in seen:
                 yield _describe_twice(name, i, file, *seen[known], catalogue.name)
             seen.setdefault(known, (name, file))
@@ -168,7 +171,9 @@ def _describe_twice(
 
 def _check_lumi_mask(config: Config, catalogue: Catalogue) -> Problems:
     mask = config.skim.lumi_mask
-    if mask is not None and catalogue.kind == "skims":
+    if mask is not None and catalogue.table is not None:
+        yield f"skim.lumi_mask: '{mask}': tables have no luminosity blocks; set it to null"
+    elif mask is not None and catalogue.kind == "skims":
         yield f"skim.lumi_mask: '{mask}': flat ntuples have no luminosity blocks; set it to null"
     elif mask is not None and not os.path.isfile(mask):
         yield f"skim.lumi_mask: '{mask}' is not a file (seen from {Path.cwd()})"

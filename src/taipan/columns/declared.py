@@ -134,7 +134,13 @@ class Declared:
             quantities=quantities,
             shifts={
                 name: Shift(
-                    *(rule.function(balance), rule.envelope, rule.describe(balance), rule.power)
+                    *(
+                        rule.function(balance),
+                        rule.envelope,
+                        rule.describe(balance),
+                        rule.power,
+                        rule.limit,
+                    )
                 )
                 for name, rule in self.shifts.items()
             },

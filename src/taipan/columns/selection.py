@@ -39,7 +39,7 @@ from taipan.columns.behaviours import (
 from taipan.columns.declared import Declared, ObjectRule, QuantityRule
 from taipan.columns.fields import Field
 from taipan.columns.new_fields import NewField, generated_jet_pt, matched_to
-from taipan.columns.shift_rules import Rule, scale, smear, unclustered
+from taipan.columns.shift_rules import Rule, own_shift, scale, smear, unclustered
 
 __all__ = [
     "Direction",
@@ -50,6 +50,7 @@ __all__ = [
     "generated_jet_pt",
     "make_particles",
     "matched_to",
+    "own_shift",
     "scale",
     "smear",
     "transverse_mass",

@@ -18,7 +18,7 @@ class Rule:
     Attributes
     ----------
     kind
-        ``scale``, ``smear`` or ``unclustered``.
+        ``scale``, ``smear``, ``unclustered``, or ``own``: a function of the analysis.
     meaning
         What is shifted; made up if empty.
     where
@@ -31,6 +31,10 @@ class Rule:
         Whether the missing momentum balances it.
     collection
         What is shifted.
+    own, reads
+        Function of an analysis, (columns, size) → columns, and the columns that it looks at.
+    limit
+        Sizes are below it.
     """
 
     kind: str
@@ -40,6 +44,9 @@ class Rule:
     loosens: bool = False
     propagate: bool = True
     collection: str = ""
+    own: Callable[[Columns, float], Columns] | None = None
+    reads: tuple[str, ...] = ()
+    limit: float = 1.0
 
     def of(self, collection: str) -> Rule:
         """Return the same shift of a collection."""
@@ -57,6 +64,8 @@ class Rule:
 
     def function(self, balance: Balance) -> Callable[[Columns, float], Columns]:
         """Return the shift as a function of stored columns and size."""
+        if self.own is not None:
+            return self.own
         balance = self._reach(balance)
         if self.kind == "unclustered":
             return partial(shifts.scale_unclustered, balance=balance)
@@ -73,6 +82,8 @@ class Rule:
 
     def columns(self, balance: Balance) -> tuple[str, ...]:
         """List the columns that it needs."""
+        if self.own is not None:
+            return self.reads
         balance = self._reach(balance)
         of_jets = self.collection == balance.jets
         if self.kind == "unclustered" or (of_jets and balance.missing is not None):
@@ -134,6 +145,33 @@ def scale(
     """
     chosen = None if where is None else (where[0], tuple(where[1]))
     return Rule("scale", meaning, chosen, eta, loosens, propagate)
+
+
+def own_shift(
+    function: Callable[[Columns, float], Columns],
+    *,
+    reads: Sequence[str],
+    meaning: str,
+    loosens: bool = False,
+    limit: float = 1.0,
+) -> Rule:
+    """Shift stored columns with a function of the analysis.
+
+    Parameters
+    ----------
+    function
+        ``(columns, size) -> columns``: columns have one value an event, or objects in rows padded
+        with NaN. It changes no array in place, and size 0 changes nothing.
+    reads
+        Columns that it looks at.
+    meaning
+        What it is, for ``taipan quantities``.
+    loosens
+        Whether thresholds of the skim are loosened by its size.
+    limit
+        Sizes are below it: 1 for relative changes.
+    """
+    return Rule("own", meaning, loosens=loosens, own=function, reads=tuple(reads), limit=limit)
 
 
 def smear(*, meaning: str = "") -> Rule:

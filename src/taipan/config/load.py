@@ -25,7 +25,7 @@ from taipan.errors import TaipanError
 from taipan.limits import refuse_large
 
 RUN_FILE = Path("config/config.yaml")
-_OF_A_RUN = {"analysis", "skims", "files", "results", "seed"}
+_OF_A_RUN = {"analysis", "skims", "files", "results", "seed", "eras"}
 """Keys for which an analysis has no default: what is run, and where its files lie."""
 _FILES = {"weights": ("file",), "corrections": PATH_KEYS}
 """Section → keys of its entries that hold paths of files."""

@@ -39,6 +39,8 @@ from taipan.corrections.registry import AnyCorrection
 from taipan.errors import TaipanError
 from taipan.systematics.registry import AnySystematic
 
+EraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")]
+
 
 class Run(Strict):
     """Keys of `config/config.yaml` and its overlays."""
@@ -63,6 +65,12 @@ class Run(Strict):
     )
     results: Place = Field(
         "results", min_length=1, description="Folder that receives everything a run makes."
+    )
+    eras: dict[EraName, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Data-taking periods that are analysed together: name → the keys that are "
+        "others there, such as `catalogue`, `files`, `data`, `weights` or "
+        "`systematics.luminosity.size` (docs/eras.md). None: there is one period.",
     )
     seed: Annotated[int, Field(ge=0)] = Field(
         20120704, description="The one seed; every stage derives its own from it by name."

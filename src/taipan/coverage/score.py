@@ -95,6 +95,36 @@ def higgsml_score(width: float, coverage: float, n: int) -> float:
     return float(-np.log((width + 1e-3) * penalty))
 
 
+def score_intervals(truth: Array, low: Array, high: Array) -> dict[str, float]:
+    """Score intervals, with its error and mean from 1,000 bootstraps.
+
+    Parameters
+    ----------
+    truth, low, high
+        True value and ends of each interval, shape ``(n,)``.
+
+    Returns
+    -------
+    dict
+        ``coverage``, ``width`` (mean), ``score``, ``score_error``, ``score_bootstrap_mean``.
+    """
+    n = len(truth)
+    held = (low <= truth) & (truth <= high)
+    rng = np.random.default_rng(n)
+    scores = []
+    for _ in range(1000):
+        rows = rng.integers(0, n, n)
+        scores.append(higgsml_score(float((high - low)[rows].mean()), float(held[rows].mean()), n))
+    width, coverage = float((high - low).mean()), float(held.mean())
+    return {
+        "coverage": coverage,
+        "width": width,
+        "score": higgsml_score(width, coverage, n),
+        "score_error": float(np.std(scores, ddof=1)),
+        "score_bootstrap_mean": float(np.mean(scores)),
+    }
+
+
 def summarise_experiments(
     truth: Array, mu_hat: Array, sigma: Array, intervals: list[tuple[Array, Array]]
 ) -> dict[str, Any]:
@@ -124,13 +154,7 @@ def summarise_experiments(
         measure_coverage(truth, *shrink(mu_hat, *ends), level)
         for level, ends in zip(LEVELS, intervals, strict=True)
     ]
-    low, high = intervals[0]
-    rng = np.random.default_rng(n)
-    scores = []
-    for _ in range(1000):
-        rows = rng.integers(0, n, n)
-        held = (low[rows] <= truth[rows]) & (truth[rows] <= high[rows])
-        scores.append(higgsml_score(float((high - low)[rows].mean()), float(held.mean()), n))
+    scored = score_intervals(truth, *intervals[0])
     spread = truth - truth.mean()
     slope = float((spread * mu_hat).sum() / (spread**2).sum()) if spread.any() else 1.0
     slope_error = float(bias.std(ddof=1) / np.sqrt((spread**2).sum())) if spread.any() else 0.0
@@ -142,11 +166,8 @@ def summarise_experiments(
         "pull_mean": [float(pull.mean()), float(pull.std(ddof=1) / np.sqrt(n))],
         "pull_width": [float(pull.std(ddof=1)), float(pull.std(ddof=1) / np.sqrt(2.0 * n))],
         "slope": [slope, slope_error],
-        "score": [
-            higgsml_score(found[0].width, found[0].fraction, n),
-            float(np.std(scores, ddof=1)),
-        ],
-        "score_bootstrap_mean": float(np.mean(scores)),
+        "score": [scored["score"], scored["score_error"]],
+        "score_bootstrap_mean": scored["score_bootstrap_mean"],
         "passed": all(item.passed for item in found),
         "has_power": not any(item.passed for item in shrunk),
     }

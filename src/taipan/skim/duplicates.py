@@ -237,6 +237,30 @@ def refuse_duplicates(found: Duplicates) -> None:
         raise TaipanError("\n".join(lines))
 
 
+def refuse_between_eras(found: Duplicates) -> None:
+    """Refuse events of collision data that are in two eras; datasets are ``<era>:<dataset>``.
+
+    Raises
+    ------
+    TaipanError
+        One line for each two datasets of different eras that share some.
+    """
+    shared: Counter[tuple[str, str]] = Counter()
+    for (here, there), count in found.places.items():
+        if here[0].partition(":")[0] != there[0].partition(":")[0]:
+            shared[here[0], there[0]] += count
+    lines = []
+    for (here_name, there_name), count in shared.items():
+        era, _, dataset = here_name.partition(":")
+        other, _, before = there_name.partition(":")
+        lines.append(
+            f"eras.{era}.data: {count} events of '{dataset}' are in '{before}' of era {other}, too;"
+            " a run belongs to one era (mend the files, or the certified luminosity, of one)"
+        )
+    if lines:
+        raise TaipanError("\n".join(lines))
+
+
 def _describe(here: tuple[str, str], there: tuple[str, str], count: int) -> str:
     """Say where events occur twice."""
     events = f"{count} event{'s' if count > 1 else ''}"

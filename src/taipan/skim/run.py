@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.analysis import Analysis, SkimColumns, SkimContext
-from taipan.atomic import read_json, write_json
+from taipan.analysis import Analysis, SkimContext
+from taipan.atomic import write_json
 from taipan.columns.event_block import EventBlock
 from taipan.errors import BadFileError, TaipanError, UnreachableError
 from taipan.labels import TREE
@@ -24,11 +24,15 @@ from taipan.skim.cutflow import Cut, Cutflow, count, merge_cutflows
 from taipan.skim.finite import require_finite
 from taipan.skim.generator_weights import SpreadMeter, WeightSpread, refuse_absurd
 from taipan.skim.identify import identify_events, identify_kept, telling_branches
-from taipan.skim.identities import Identities, IdentityWriter
+from taipan.skim.identities import IdentityWriter
+from taipan.skim.lumi_mask import read_lumi_mask
 from taipan.skim.parts import GeneratedSums, Part, read_generated
 from taipan.skim.read_lists import ListReader
 from taipan.skim.schema import MappedTree, choose_alternatives, describe_branches, map_branches
+from taipan.skim.step import SkimStep
 from taipan.skim.storage import EventWriter, to_table
+from taipan.skim.table_steps import TableReading, table_steps
+from taipan.skim.tables import open_table, reading
 
 logger = logging.getLogger(__name__)
 LUMI_BRANCHES = ("run", "luminosityBlock")
@@ -68,24 +72,13 @@ class SkimSettings:
     envelope: Mapping[str, float]
     step_events: int
     lumi_mask: str | None = None
+    table: Mapping[str, Any] | None = None
     weight_lists: tuple[str, ...] = ()  # branches that are kept with the events
 
     @property
     def context(self) -> SkimContext:
         """What the selection may know of it."""
         return SkimContext(self.dataset, self.is_data, self.envelope)
-
-
-@dataclass(frozen=True)
-class _Step:
-    """What is made of a range of entries: columns, cutflow, identities, generator weights."""
-
-    columns: SkimColumns
-    flow: Cutflow
-    identities: Identities
-    start: int
-    weights: NDArray[Any] | None = None
-    chosen: NDArray[Any] | None = None
 
 
 def skim_chunk(
@@ -128,8 +121,8 @@ def skim_chunk(
     """
     began = time.perf_counter()
     parts: list[Cutflow] = []
-    make_steps = _flat_steps if settings.kind == "skims" else _nano_steps
-    opened = _open_tree(chunk)
+    make_steps = _STEPS.get(settings.kind, _nano_steps)
+    opened = _open_tree(chunk) if settings.table is None else _open_table(chunk, settings)
     meter = SpreadMeter()
     lists = ListReader(opened[0], settings.weight_lists, opened[1:], chunk.path)
     columns = (*analysis.columns, *lists.columns)
@@ -221,6 +214,10 @@ def _describe_part(
     sums = GeneratedSums(read.events, read.sumw, read.sumw2)
     if settings.kind == "skims":
         return Part(name, start, stop, int(tree.num_entries), sums)
+    if settings.table is not None:
+        return Part(
+            name, start, stop, tree.count(), sums, weighted=not settings.is_data, weights=spread
+        )
     needed = _needed(analysis, settings.is_data)
     directory = tree.file.root_directory
     return Part(
@@ -258,12 +255,29 @@ def _open_tree(chunk: Chunk) -> _Opened:
         raise
     except Exception as error:  # uproot raises many types on damaged files
         raise BadFileError(f"{chunk}: '{TREE}' cannot be read: {brief(error)}") from error
+    return tree, *_check_range(chunk, total)
+
+
+def _open_table(chunk: Chunk, settings: SkimSettings) -> _Opened:
+    """Open a table and return it with the range of rows; refuses an empty one."""
+    if settings.weight_lists:
+        wanted = ", ".join(settings.weight_lists)
+        raise TaipanError(f"{chunk.path}: a table has no lists of generator weights ({wanted})")
+    if not isinstance(chunk.path, Path):
+        raise TaipanError(f"{chunk.path}: a table is not read from a server (remote.access: fetch)")
+    table = open_table(chunk.path, str((settings.table or {})["format"]["group"]))
+    with reading(chunk):
+        total = table.count()
+    return table, *_check_range(chunk, total)
+
+
+def _check_range(chunk: Chunk, total: int) -> tuple[int, int]:
     stop = total if chunk.stop is None else chunk.stop
     if total == 0:
         raise TaipanError(f"{chunk.path} has no events")
     if not 0 <= chunk.start < stop <= total:
         raise TaipanError(f"{chunk}: the file has {total} entries")
-    return tree, chunk.start, stop
+    return chunk.start, stop
 
 
 def _require(tree: Any, branches: tuple[str, ...], chunk: Chunk) -> None:
@@ -297,7 +311,7 @@ def _read_events(
 
 def _nano_steps(
     opened: _Opened, chunk: Chunk, analysis: Analysis, settings: SkimSettings
-) -> Iterator[_Step]:
+) -> Iterator[SkimStep]:
     tree, start, stop = opened
     wanted = analysis.branches + (() if settings.is_data else analysis.simulation_branches)
     tree = map_branches(tree, analysis.trigger_branches + wanted, analysis.alternatives, chunk.path)
@@ -305,7 +319,7 @@ def _nano_steps(
     sources: tuple[str, ...] = ()
     if isinstance(tree, MappedTree):
         sources = tree.sources((*analysis.trigger_branches, *wanted))
-    certified = _read_lumi_mask(settings.lumi_mask) if settings.is_data else None
+    certified = read_lumi_mask(settings.lumi_mask) if settings.is_data else None
     telling = telling_branches(analysis, settings.is_data)
     for low in range(start, stop, settings.step_events):
         high = min(low + settings.step_events, stop)
@@ -344,41 +358,12 @@ def _nano_steps(
         flow += [count(name, kept[mask]) for name, mask in cuts]
         logger.info("entries %d to %d: %d of %d kept", low, high, flow[-1].events, high - low)
         made = Cutflow(settings.dataset, tuple(flow))
-        yield _Step(record, made, identities, low, weights if weighted else None, chosen)
-
-
-def _read_lumi_mask(path: str | None) -> Callable[..., Any] | None:
-    """Open a certified-luminosity file as a function (runs, blocks) → mask."""
-    if path is None:
-        return None
-    try:
-        valid = _is_lumi_mask(read_json(path))
-    except TaipanError as error:
-        raise TaipanError(f"skim.lumi_mask: {error}") from error
-    if not valid:
-        raise TaipanError(
-            f"skim.lumi_mask: {path} is not a file of certified luminosity blocks; "
-            'allowed: JSON such as {"194533": [[46, 379]]}'
-        )
-    from coffea.lumi_tools import LumiMask  # 4 s of imports that most jobs do not need
-
-    mask: Callable[..., Any] = LumiMask(path)
-    return mask
-
-
-def _is_lumi_mask(content: Any) -> bool:
-    """Whether it is runs with lists of their first and last certified blocks."""
-    return isinstance(content, dict) and all(
-        run.isdecimal()
-        and isinstance(ranges, list)
-        and all(isinstance(pair, list) and [type(x) for x in pair] == [int, int] for pair in ranges)
-        for run, ranges in content.items()
-    )
+        yield SkimStep(record, made, identities, low, weights if weighted else None, chosen)
 
 
 def _flat_steps(
     opened: _Opened, chunk: Chunk, analysis: Analysis, settings: SkimSettings
-) -> Iterator[_Step]:
+) -> Iterator[SkimStep]:
     if analysis.flat is None:
         raise TaipanError(f"analysis '{analysis.name}' cannot read flat ntuples")
     tree, start, stop = opened
@@ -391,4 +376,17 @@ def _flat_steps(
         ones = np.ones(high - low)
         cuts: tuple[Cut, ...] = (count("all", ones), count("pair", ones))
         identities = identify_kept(record, ones, analysis, is_data=settings.is_data)
-        yield _Step(record, Cutflow(settings.dataset, cuts), identities, low)
+        yield SkimStep(record, Cutflow(settings.dataset, cuts), identities, low)
+
+
+def _table_steps(
+    opened: _Opened, chunk: Chunk, analysis: Analysis, settings: SkimSettings
+) -> Iterator[SkimStep]:
+    table, start, stop = opened
+    found = TableReading.from_dict(settings.table or {})
+    rows = (start, stop, settings.step_events)
+    yield from table_steps(table, rows, found, analysis, settings.context)
+
+
+_STEPS = {"skims": _flat_steps, "tables": _table_steps}
+"""Kind of file → what makes its steps, where it is not NanoAOD."""

@@ -149,7 +149,7 @@ def read_events(paths: Sequence[Path | str], columns: Sequence[Column]) -> Colum
     TaipanError
         If a file is missing or damaged or lacks a column; names it.
     """
-    return _to_arrays([_read_table(path, columns) for path in paths], columns)
+    return hold_events([_read_table(path, columns) for path in paths], columns)
 
 
 def iterate_events(
@@ -179,11 +179,11 @@ def iterate_events(
     for table in _read_tables(paths, columns):
         while rows + len(table) >= step:
             taken = step - rows
-            yield _to_arrays([*waiting, table.slice(0, taken)], columns)
+            yield hold_events([*waiting, table.slice(0, taken)], columns)
             table, waiting, rows, blocks = table.slice(taken), [], 0, blocks + 1
         waiting, rows = [*waiting, table], rows + len(table)
     if rows or not blocks:
-        yield _to_arrays(waiting, columns)
+        yield hold_events(waiting, columns)
 
 
 def _read_tables(paths: Sequence[Path | str], columns: Sequence[Column]) -> Iterator[pa.Table]:
@@ -199,7 +199,7 @@ def _read_table(path: Path | str, columns: Sequence[Column]) -> pa.Table:
     return table.replace_schema_metadata(None)
 
 
-def _to_arrays(tables: Sequence[pa.Table], columns: Sequence[Column]) -> Columns:
+def hold_events(tables: Sequence[pa.Table], columns: Sequence[Column]) -> Columns:
     """Concatenate tables and return read-only arrays, lists padded."""
     table = pa.concat_tables(tables).combine_chunks()
     out = {}

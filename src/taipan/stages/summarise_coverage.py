@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from taipan.atomic import read_json, write_json
-from taipan.coverage.score import ALLOWED, LEVELS, RISES, summarise_experiments
-from taipan.errors import TaipanError
+from taipan.coverage.experiments import fit_experiments, stack_counts
+from taipan.coverage.score import ALLOWED, LEVELS, summarise_experiments
 from taipan.inference import CompiledModel, compile_model
 from taipan.inference.joint import JointFits, fit_jointly
-from taipan.inference.toys import fit_pseudo_data
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.inference import coverage_figure
 from taipan.plotting.style import save_figure
@@ -22,9 +21,6 @@ from taipan.plotting.style import save_figure
 logger = logging.getLogger("taipan.coverage")
 
 Array = npt.NDArray[np.float64]
-
-# Part of the pseudo-experiments that may fail to fit before the coverage means nothing.
-LARGEST_LOSS = 0.01
 
 FIGURES = (Figure("coverage_{observable}", "Fit", "coverage"),)
 
@@ -54,7 +50,7 @@ def summarise_coverage(
     batches = [read_json(path) for path in pseudo_data]
     truths = [item for batch in batches for item in batch["truths"]]
     model = compile_model(content)
-    data = _stack(model, [counts for batch in batches for counts in batch["counts"]])
+    data = stack_counts(model, [counts for batch in batches for counts in batch["counts"]])
     first, *further = (item["config"]["poi"] for item in content["measurements"])
     truth = np.array([item["mu"] for item in truths])
     found, pulls = _measure(model, data, truth)
@@ -73,28 +69,11 @@ def summarise_coverage(
     write_json(report, found)
 
 
-def _stack(model: CompiledModel, counts: Sequence[Mapping[str, Any]]) -> Array:
-    """Put counts and nominal auxiliary measurements into data vectors, shape ``(T, d)``."""
-    nominal = model.expected_auxiliary(model.parameters.initial)
-
-    def stack(drawn: Mapping[str, Any]) -> Array:
-        # a region that is only part of the model has no events to draw
-        parts = [drawn.get(name, model.observed[bins]) for name, bins in model.regions.items()]
-        return np.concatenate([*parts, nominal])
-
-    return np.array([stack(drawn) for drawn in counts], dtype=np.float64)
-
-
 def _measure(model: CompiledModel, data: Array, truth: Array) -> tuple[dict[str, Any], list[float]]:
     """Measure the coverage of one parameter; give the report and the pulls."""
-    fits = fit_pseudo_data(model, data, model.parameters.initial, levels=RISES)
-    good = np.logical_and.reduce([np.isfinite(item["low"]) for item in fits])
-    if good.mean() < 1.0 - LARGEST_LOSS:
-        raise TaipanError(f"coverage: {(~good).sum()} of {len(good)} fits failed")
-    mu_hat, sigma = fits[0]["mu_hat"][good], fits[0]["sigma"][good]
-    ends = [(item["low"][good], item["high"][good]) for item in fits]
-    found: dict[str, Any] = {"failed": int((~good).sum())}
-    found |= summarise_experiments(truth[good], mu_hat, sigma, ends)
+    fitted = fit_experiments(model, data, truth)
+    found: dict[str, Any] = {"failed": fitted.failed}
+    found |= summarise_experiments(fitted.truth, fitted.mu_hat, fitted.sigma, fitted.intervals)
     for item in found["intervals"]:
         level = logging.INFO if item["passed"] else logging.ERROR
         logger.log(
@@ -105,7 +84,7 @@ def _measure(model: CompiledModel, data: Array, truth: Array) -> tuple[dict[str,
             100 * item["fraction"],
             item["deviation"],
         )
-    return found, ((mu_hat - truth[good]) / sigma).tolist()
+    return found, ((fitted.mu_hat - fitted.truth) / fitted.sigma).tolist()
 
 
 def _judge_jointly(joint: JointFits) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from numpy.typing import NDArray
 from pydantic import Field
 
-from taipan.config.base import Strict
+from taipan.config.base import Name, Strict
 from taipan.suggestions import unknown
 
 if TYPE_CHECKING:
@@ -108,6 +108,11 @@ class Systematic(Strict, ABC):
     decorrelate: list[Literal["sample", "region", "shape"]] = Field(
         default_factory=list,
         description="What gets parameters of its own: each sample, each region, or shape and rate.",
+    )
+    eras: Literal["correlated", "uncorrelated"] | dict[str, Name] = Field(
+        "correlated",
+        description="Of several data-taking periods: one parameter for all, one for each, or era → "
+        "name of its parameter; eras with the same name share it.",
     )
     source: str = Field("", description="Where the size comes from.")
 

@@ -21,8 +21,8 @@ class Kinematic(Smoothed):
         description="A shift of objects with migration across cuts, such as an energy scale."
     )
     shift: str = Field(description="Shift of the analysis.")
-    size: Annotated[float, Field(gt=0, lt=1)] = Field(
-        description="Relative size of ±1σ of the scale."
+    size: Annotated[float, Field(gt=0, lt=10)] = Field(
+        description="Size of ±1σ of the shift, relative and below 1 unless the analysis says so."
     )
     symmetrize: bool = Field(
         False,
@@ -61,6 +61,9 @@ class Kinematic(Smoothed):
         if self.shift not in shifts:
             yield unknown(f"{path}.shift", self.shift, "shift", shifts)
             return
+        limit = shifts[self.shift].limit
+        if self.size >= limit:
+            yield f"{path}.size: {self.size:g} is not below {limit:g}, the limit of '{self.shift}'"
         threshold = shifts[self.shift].envelope
         envelope = target.config.skim.envelope.get(threshold) if threshold else None
         if envelope is not None and self.size > envelope:

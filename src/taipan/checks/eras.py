@@ -1,0 +1,131 @@
+"""Checks of several data-taking periods: what they share, and what they must not."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from taipan.config.model import Config
+from taipan.datasets import Catalogue, data_datasets, find_inode, source_folder, used_datasets
+from taipan.errors import TaipanError
+from taipan.labels import TREE
+from taipan.remote.opening import open_root
+from taipan.skim.parts import RUNS
+
+Problems = Iterator[str]
+Periods = Mapping[str, tuple[Config, Catalogue]]
+"""Era → its configuration and its catalogue."""
+
+
+def check_eras(periods: Periods) -> Problems:
+    """Check the eras against each other, each of which was checked by itself.
+
+    Yields
+    ------
+    str
+        One line a problem.
+    """
+    if len(periods) < 2:
+        yield f"eras: {', '.join(periods)} alone is no set of eras (two or more, or leave it out)"
+        return
+    first, (config, _) = next(iter(periods.items()))
+    for name, (other, _) in periods.items():
+        for key in ("poi", "observable", "reference", "unblind", "confidence_level"):
+            mine, theirs = getattr(config.fit, key), getattr(other.fit, key)
+            if mine != theirs:
+                yield (
+                    f"eras.{name}.fit.{key}: {theirs!r} is not that of era {first} ({mine!r}); one "
+                    "workspace has one"
+                )
+        if other.fit.pois[1:]:
+            yield (
+                f"eras.{name}.fit.parameters_of_interest: {', '.join(other.fit.pois[1:])}: eras are"
+                " combined with one parameter of interest (fit.poi)"
+            )
+    yield from _check_correlations(periods)
+    yield from _check_files(periods)
+
+
+def _check_correlations(periods: Periods) -> Problems:
+    seen: dict[str, tuple[str, object]] = {}
+    for era, (config, _) in periods.items():
+        for name, item in config.systematics.items():
+            path = f"systematics.{name}.eras"
+            before, value = seen.setdefault(name, (era, item.eras))
+            if value != item.eras:
+                yield (
+                    f"{path}: {item.eras!r} in era {era}, but {value!r} in era {before} (the same "
+                    "in all)"
+                )
+            if isinstance(item.eras, dict) and before == era:
+                unknown = [key for key in item.eras if key not in periods]
+                absent = [key for key in periods if key not in item.eras]
+                if unknown:
+                    yield f"{path}: '{unknown[0]}' is no era ({', '.join(periods)})"
+                elif absent:
+                    yield f"{path}: {', '.join(absent)} is missing (a name for each era)"
+
+
+def _check_files(periods: Periods) -> Problems:
+    """Find a file that is in two eras: its events would count twice."""
+    seen: dict[object, tuple[str, str]] = {}
+    for era, (config, catalogue) in periods.items():
+        if catalogue.kind == "simulation":
+            continue  # every era makes its own
+        for dataset in used_datasets(config, catalogue):
+            for file in catalogue.dataset(dataset).files:
+                known = _identify_file(config, catalogue, file)
+                before, other = seen.setdefault(known, (era, dataset))
+                if before != era:
+                    yield (
+                        f"eras.{era}: {file} of dataset '{dataset}' is a file of '{other}' of era "
+                        f"{before}, too; its events would count twice (each file in one era)"
+                    )
+
+
+def _identify_file(config: Config, catalogue: Catalogue, file: str) -> object:
+    try:
+        path = source_folder(config, catalogue) / file
+        return find_inode(path) if path.exists() else (str(path.parent), file)
+    except (TaipanError, OSError):
+        return (*config.remote.mirrors, *catalogue.mirrors, file)
+
+
+def check_runs(periods: Periods) -> Problems:
+    """Find runs of collision data that are in two eras, in files that are at hand.
+
+    Yields
+    ------
+    str
+        One line for each two datasets that share runs.
+    """
+    found: dict[tuple[str, str], frozenset[int]] = {}
+    for era, (config, catalogue) in periods.items():
+        if catalogue.kind == "simulation" or config.remote.access != "local":
+            continue
+        folder = source_folder(config, catalogue)
+        for dataset in data_datasets(config, catalogue):
+            files = [folder / file for file in catalogue.dataset(dataset).files]
+            found[era, dataset] = frozenset().union(*map(_read_runs, files))
+    for (era, dataset), (other, before) in itertools.combinations(found, 2):
+        shared = sorted(found[era, dataset] & found[other, before])
+        if era != other and shared:
+            some = ", ".join(map(str, shared[:3])) + (", …" if len(shared) > 3 else "")
+            yield (
+                f"eras.{other}.data: {len(shared)} run{'s' if len(shared) > 1 else ''} of "
+                f"'{before}' ({some}) {'are' if len(shared) > 1 else 'is'} in '{dataset}' of era "
+                f"{era}, too; a run belongs to one era"
+            )
+
+
+def _read_runs(path: Path) -> frozenset[int]:
+    """Read the numbers of the runs of a file, of its tree `Runs` or of its events."""
+    directory = open_root(path)
+    for name in (RUNS, TREE):
+        if name in directory and "run" in set(directory[name].keys()):
+            runs = np.unique(directory[name]["run"].array(library="np"))
+            return frozenset(int(run) for run in runs)
+    return frozenset()

@@ -1,0 +1,279 @@
+"""Several data-taking periods: what is shared, what is not, and a fit in closed form."""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uproot
+
+from taipan.atomic import read_json, write_json
+from taipan.checks.eras import check_eras, check_runs
+from taipan.config.eras import load_eras, split_eras
+from taipan.config.load import load_catalogue, read_config, read_yaml
+from taipan.config.merging import merge
+from taipan.config.model import Config
+from taipan.datasets import Catalogue
+from taipan.errors import TaipanError
+from taipan.inference.compile import compile_model
+from taipan.inference.eras import combine_eras, correlate_eras, keep_era
+from taipan.inference.errors import FitError
+from taipan.inference.fit import fit
+from taipan.skim.identities import Identities, IdentityWriter
+from taipan.stages.combine_eras import combine_eras as combine_stage
+from taipan.stages.summarise_eras import summarise_eras
+from tests.conftest import ROOT
+
+SIZE = 0.05
+
+
+def workspace(events: float) -> dict[str, Any]:
+    """One bin of signal with a luminosity of 5 % and an efficiency in two parts."""
+    modifiers = [
+        {"name": "mu", "type": "normfactor", "data": None},
+        {"name": "lumi", "type": "normsys", "data": {"hi": 1.0 + SIZE, "lo": 1.0 - SIZE}},
+    ]
+    sample = {"name": "sig", "data": [events], "modifiers": modifiers}
+    return {
+        "channels": [{"name": "sr", "samples": [sample]}],
+        "observations": [{"name": "sr", "data": [events]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+def record(**parameters: str) -> dict[str, Any]:
+    edges = {"role": "signal", "edges_after": [0.0, 1.0]}
+    return {
+        "observable": "x", "blinded": False, "regions": {"sr": edges}, "warnings": ["few events"],
+        "treatment": {"parameters": parameters or {"lumi": "lumi"}},
+    }  # fmt: skip
+
+
+MODELS = {"A": workspace(10_000.0), "B": workspace(40_000.0)}
+RECORDS = {"A": record(), "B": record()}
+
+
+def sigma(model: dict[str, Any]) -> float:
+    compiled = compile_model(model)
+    return float(fit(compiled, compiled.observed).sigma[compiled.poi])
+
+
+def test_common_uncertainty_stays_and_own_ones_average_out() -> None:
+    """Correlated: 1/50,000 + 5 %². Own: the inverse of the sum of the inverses of both."""
+    one, two = (1.0 / n + SIZE**2 for n in (10_000.0, 40_000.0))
+    expected = {
+        "correlated": math.sqrt(1.0 / 50_000.0 + SIZE**2),
+        "uncorrelated": math.sqrt(1.0 / (1.0 / one + 1.0 / two)),
+    }
+    for key, value in expected.items():
+        model, made = combine_eras(MODELS, RECORDS, {"lumi": key}, [], "mu")
+        assert sigma(model) == pytest.approx(value, rel=2e-3)
+        for era, size in (("A", one), ("B", two)):
+            part, own = keep_era(model, made, era)
+            assert [c["name"] for c in part["channels"]] == [f"{era}_sr"] == list(own["regions"])
+            assert sigma(part) == pytest.approx(math.sqrt(size), rel=2e-3)
+    assert expected["correlated"] > 1.3 * expected["uncorrelated"]
+
+
+def test_names_say_which_eras_share_a_parameter() -> None:
+    """A and C have one, B its own; a parameter that is decorrelated within an era keeps its end."""
+    models = {era: workspace(100.0) for era in "ABC"}
+    for model in models.values():
+        model["channels"][0]["samples"][0]["modifiers"][1]["name"] = "lumi_sr"
+    records = {era: record(lumi_sr="lumi") for era in "ABC"}
+    names = {"lumi": {"A": "old", "B": "new", "C": "old"}}
+    found = correlate_eras(models, records, names, [])
+    assert found == {"old_sr": ["A:lumi_sr", "C:lumi_sr"], "new_sr": ["B:lumi_sr"]}
+    model, made = combine_eras(models, records, names, [], "mu")
+    assert set(compile_model(model).parameters.names) == {"mu", "old_sr", "new_sr"}
+    assert made["correlated"] == {"old_sr": ["A:lumi_sr", "C:lumi_sr"]}
+    assert made["warnings"] == [f"{era}: few events" for era in "ABC"]
+
+
+def test_what_belongs_to_no_systematic_is_of_an_era_unless_it_is_said() -> None:
+    models = {era: workspace(100.0) for era in "AB"}
+    for model in models.values():
+        modifiers = model["channels"][0]["samples"][0]["modifiers"]
+        modifiers += [{"name": name, "type": "normfactor", "data": None} for name in ("w", "v")]
+    found = correlate_eras(models, RECORDS, {"lumi": "uncorrelated"}, ["w"])
+    assert found == {"w": ["A:w", "B:w"]}
+
+
+def test_eras_are_blinded_together() -> None:
+    records = {"A": RECORDS["A"], "B": {**RECORDS["B"], "blinded": True}}
+    with pytest.raises(FitError, match="eras: B is blinded and others are not"):
+        combine_eras(MODELS, records, {"lumi": "correlated"}, [], "mu")
+
+
+def settings(**more: Any) -> dict[str, Any]:
+    """The example of the manual, with other keys."""
+    files = (ROOT / "config/config.yaml", ROOT / "config/examples/eras.yaml")
+    return functools.reduce(merge, [*map(read_yaml, files), more])
+
+
+def test_every_era_has_its_own_keys_seed_and_folder() -> None:
+    found = load_eras(settings(), ROOT)
+    assert list(found) == ["2015", "2016"]
+    assert [item.fastsim.luminosity for item in found.values()] == [0.02, 0.05]
+    sizes = [item.systematics["luminosity"].model_dump()["size"] for item in found.values()]
+    assert sizes == [0.023, 0.012]
+    assert len({item.seed for item in found.values()}) == 2
+    assert [item.results for item in found.values()] == [
+        f"results/eras/zmumu/eras/{name}" for name in found
+    ]
+    assert all(item.eras == {} for item in found.values())
+    assert split_eras(settings(eras={"2015": {"seed": 7}}), ROOT)["2015"]["seed"] == 7
+    assert split_eras(read_yaml(ROOT / "config/config.yaml"), ROOT) == {}
+
+
+def test_wrong_keys_of_an_era_are_named_with_it() -> None:
+    with pytest.raises(TaipanError, match=r"eras.2016: fastsim.luminosity: -1 is not allowed"):
+        load_eras(settings(eras={"2016": {"fastsim": {"luminosity": -1}}}), ROOT)
+    with pytest.raises(TaipanError, match=r"eras.2015.results: is common to all eras"):
+        load_eras(settings(eras={"2015": {"results": "elsewhere"}}), ROOT)
+    with pytest.raises(TaipanError, match="eras"):
+        load_eras(settings(eras={"20_15": {}}), ROOT)
+
+
+Periods = dict[str, tuple[Config, Catalogue]]
+
+
+def periods(**more: Any) -> Periods:
+    return {
+        name: (one, load_catalogue(one)) for name, one in load_eras(settings(**more), ROOT).items()
+    }
+
+
+def test_example_has_no_problem_and_eras_must_agree() -> None:
+    assert list(check_eras(periods())) == []
+    (line,) = check_eras({"2015": periods()["2015"]})
+    assert line.startswith("eras: 2015 alone is no set of eras")
+    (line,) = check_eras(periods(eras={"2016": {"fit": {"poi": "other"}}}))
+    assert line.startswith("eras.2016.fit.poi: 'other' is not that of era 2015 ('mu')")
+    (line,) = check_eras(periods(systematics={"trigger": {"eras": {"2015": "a", "2017": "b"}}}))
+    assert line == "systematics.trigger.eras: '2017' is no era (2015, 2016)"
+    (line,) = check_eras(periods(systematics={"trigger": {"eras": {"2015": "a"}}}))
+    assert line == "systematics.trigger.eras: 2016 is missing (a name for each era)"
+    own = {"2016": {"systematics": {"trigger": {"eras": "correlated"}}}}
+    (line,) = check_eras(periods(eras=own))
+    assert line.startswith("systematics.trigger.eras: 'correlated' in era 2016, but 'uncorrelated'")
+
+
+def nanoaod(folder: Path, file: str) -> tuple[Config, Catalogue]:
+    """Data and simulation in files of a folder."""
+    config = read_config([], ROOT, analysis="zmumu").model_copy(
+        update={"files": str(folder), "data": ["SingleMuon"]}
+    )
+    cited = {"value": 1.0, "source": "a test"}
+    datasets = {
+        "SingleMuon": {"files": [file], "is_data": True, "luminosity": cited},
+        **{
+            name: {
+                "files": [f"{folder.name}_{name}.root"],
+                "is_data": False,
+                "cross_section": cited,
+            }
+            for name in ("DYJetsToLL", "TTbar", "WJetsToLNu")
+        },
+    }
+    catalogue = {"name": "n", "kind": "nanoaod", "description": "d", "licence": "l"}
+    return config, Catalogue.model_validate({**catalogue, "datasets": datasets})
+
+
+def write_runs(path: Path, runs: list[int], tree: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with uproot.recreate(path) as file:
+        file.mktree(tree, {"run": "uint32"})
+        file[tree].extend({"run": np.array(runs, np.uint32)})
+
+
+def test_a_run_or_a_file_in_two_eras_is_refused_by_name(tmp_path: Path) -> None:
+    write_runs(tmp_path / "a/x.root", [1, 2, 3, 7], "Runs")
+    write_runs(tmp_path / "b/y.root", [8, 3, 9, 9, 1], "Events")
+    write_runs(tmp_path / "c/z.root", [10], "Events")
+    found = {
+        "A": nanoaod(tmp_path / "a", "x.root"),
+        "B": nanoaod(tmp_path / "b", "y.root"),
+        "C": nanoaod(tmp_path / "c", "z.root"),
+    }
+    (line,) = check_runs(found)
+    assert line == (
+        "eras.B.data: 2 runs of 'SingleMuon' (1, 3) are in 'SingleMuon' of era A, too; a run "
+        "belongs to one era"
+    )
+    assert list(check_eras(found)) == []
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/x.root").symlink_to(tmp_path / "a/x.root")
+    (line,) = check_eras({"A": found["A"], "D": nanoaod(tmp_path / "d", "x.root")})
+    assert line.startswith("eras.D: x.root of dataset 'SingleMuon' is a file of 'SingleMuon' of")
+
+
+def write_identities(path: Path, numbers: list[int]) -> str:
+    n = len(numbers)
+    with IdentityWriter(path, {}) as writer:
+        rows = np.arange(n, dtype=np.int32)
+        identity = np.array(numbers, np.uint64)
+        writer.write(Identities(identity, np.ones(n, np.float32), rows))
+    return str(path)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_stage_writes_all_eras_and_each_and_refuses_events_of_two(
+    tmp_path: Path, shared: bool
+) -> None:
+    files: dict[str, Any] = {}
+    for era in "AB":
+        for kind, content in (("workspaces", MODELS[era]), ("records", RECORDS[era])):
+            write_json(tmp_path / f"{era}_{kind}.json", content)
+            files.setdefault(kind, {})[era] = [str(tmp_path / f"{era}_{kind}.json")]
+    lists = {
+        "A:Muon": [write_identities(tmp_path / "a.parquet", [1, 2, 3])],
+        "B:Muon": [write_identities(tmp_path / "b.parquet", [4, 5, 3 if shared else 6])],
+    }
+    made = {key: str(tmp_path / f"{key}.json") for key in ("combined", "record")}
+    parts = [str(tmp_path / f"{era}.json") for era in "AB"]
+    arguments = {
+        **files, **made, "identities": lists, "correlations": {"lumi": "correlated"}, "common": [],
+        "poi": "mu", "parts": parts, "part_records": [f"{p}r" for p in parts],
+    }  # fmt: skip
+    if shared:
+        with pytest.raises(TaipanError, match=r"eras.B.data: 1 events of 'Muon' are in 'Muon' of"):
+            combine_stage(**arguments)
+        assert not (tmp_path / "combined.json").exists()
+        return
+    combine_stage(**arguments)
+    names = [c["name"] for c in read_json(made["combined"])["channels"]]
+    assert names == ["A_sr", "B_sr"]
+    assert read_json(parts[1])["observations"] == [{"name": "B_sr", "data": [40_000.0]}]
+
+
+def test_summary_has_all_eras_and_each(tmp_path: Path) -> None:
+    def result(mu: float) -> list[str]:
+        keys = {"interval": [0, 2], "significance": 1.0, "limit": {}}
+        one = {"mu_hat": mu, "sigma": 0.1, **keys}
+        content = {
+            "observable": "x",
+            "poi": "mu",
+            "blinded": True,
+            "expected": one,
+            "observed": None,
+        }
+        write_json(tmp_path / f"{mu}.json", content)
+        return [str(tmp_path / f"{mu}.json")]
+
+    write_json(tmp_path / "r.json", {"correlated": {"lumi": []}, "warnings": ["A: few"]})
+    paths = (str(tmp_path / "s.json"), str(tmp_path / "s.md"))
+    fits = {"combined": result(1.2), "A": result(1.0), "B": result(1.4)}
+    summarise_eras(fits, str(tmp_path / "r.json"), "T", *paths)
+    content = read_json(paths[0])
+    assert content["combined"]["expected"]["mu_hat"] == 1.2
+    assert content["eras"]["B"]["expected"]["mu_hat"] == 1.4
+    text = Path(paths[1]).read_text(encoding="utf-8")
+    assert "| A        | 1 ± 0.1    | blinded    |" in text
+    assert "share: lumi." in text
+    assert "Warning: A: few" in text
