@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import uproot
 
 from taipan.atomic import read_json, write_json
 from taipan.checks.eras import check_eras, check_runs
+from taipan.checks.whole import check_everything
 from taipan.config.eras import load_eras, split_eras
 from taipan.config.load import load_catalogue, read_config, read_yaml
 from taipan.config.merging import merge
@@ -27,7 +29,9 @@ from taipan.skim.identities import Identities, IdentityWriter
 from taipan.stages.combine_eras import combine_eras as combine_stage
 from taipan.stages.summarise_eras import summarise_eras
 from tests.conftest import ROOT
+from tests.real_data import real_data
 
+REAL, needs_real = real_data("nanoaod-samples")
 SIZE = 0.05
 
 
@@ -211,6 +215,32 @@ def test_a_run_or_a_file_in_two_eras_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "d/x.root").symlink_to(tmp_path / "a/x.root")
     (line,) = check_eras({"A": found["A"], "D": nanoaod(tmp_path / "d", "x.root")})
     assert line.startswith("eras.D: x.root of dataset 'SingleMuon' is a file of 'SingleMuon' of")
+
+
+@needs_real
+def test_runs_of_real_collisions_are_read(tmp_path: Path) -> None:
+    """56 runs of 2018, from the tree `Runs`; a copy is another file with the same runs."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        shutil.copy(REAL / "nano_dimuon.root", tmp_path / name / f"{name}.root")
+    (line,) = check_runs({name.upper(): nanoaod(tmp_path / name, f"{name}.root") for name in "ab"})
+    runs = uproot.open(REAL / "nano_dimuon.root")["Runs"]["run"].array(library="np")
+    some = ", ".join(map(str, sorted(set(runs.tolist()))[:3]))
+    assert line.startswith(f"eras.B.data: 56 runs of 'SingleMuon' ({some}, …) are in 'SingleMuon'")
+
+
+def test_everything_is_checked_and_a_problem_names_its_era() -> None:
+    folder = ROOT / "config/analyses/zmumu"
+    found = check_everything(load_eras(settings(), ROOT), folder)
+    assert list(found) == ["2015", "2016"]
+    own = {"2016": {"fit": {"observable": "nothing"}}}
+    with pytest.raises(TaipanError, match=r"^eras.2016: fit.observable: 'nothing'"):
+        check_everything(load_eras(settings(eras=own), ROOT), folder)
+    names = {"trigger": {"eras": {"2015": "a"}}}
+    with pytest.raises(TaipanError, match=r"^systematics.trigger.eras: 2016 is missing"):
+        check_everything(
+            load_eras(settings(systematics=names), ROOT), ROOT / "config/analyses/zmumu"
+        )
 
 
 def write_identities(path: Path, numbers: list[int]) -> str:

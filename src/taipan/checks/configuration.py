@@ -24,7 +24,7 @@ from taipan.checks.networks import check_each_network, check_networks
 from taipan.checks.pseudo_data import check_pseudo_data
 from taipan.checks.regions import check_edges, check_region_bins
 from taipan.checks.samples import check_confined
-from taipan.checks.skim import check_luminosity, check_skim
+from taipan.checks.skim import check_envelope, check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
 from taipan.checks.training import check_training
@@ -89,7 +89,7 @@ def check_config(
             else ()
         ),
         *_check_observables(config, analysis),
-        *_check_envelope(config, analysis),
+        *check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
         *check_weight_definitions(config, analysis),
         *check_corrections(config, analysis),
@@ -269,13 +269,6 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
                 yield f"{path}: without `features` there is no network to give it"
             known = source in scores
             yield from check_edges(f"{path}.binning", observable.binning, is_score=known)
-
-
-def _check_envelope(config: Config, analysis: Analysis) -> Problems:
-    needed = sorted({s.envelope for s in analysis.shifts.values() if s.envelope is not None})
-    for key in config.skim.envelope:
-        if key not in needed:
-            yield unknown(f"skim.envelope.{key}", key, "threshold of the analysis module", needed)
 
 
 def _check_binning(config: Config) -> Problems:

@@ -42,20 +42,15 @@ def config() -> None:
 def check(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
     """Check the configuration, with overlays, and say what it holds."""
     from taipan.analysis_choice import read_trusted
-    from taipan.analysis_selection import load_analysis
-    from taipan.checks.configuration import check_config
     from taipan.checks.describe import describe_config
-    from taipan.checks.generator_files import check_generator_files
-    from taipan.config.load import load_catalogue
-    from taipan.errors import TaipanError
+    from taipan.checks.whole import check_everything
+    from taipan.config.eras import read_eras
 
     read, folder = read_trusted(overlays, root, analysis)
-    catalogue = load_catalogue(read)
-    check_config(read, catalogue, load_analysis(folder, read.quantities))
-    problems = list(check_generator_files(read, catalogue))
-    if problems:
-        raise TaipanError("\n".join(problems))
-    print(describe_config(read, catalogue))
+    named = {} if analysis is None else {"analysis": analysis}
+    eras = read_eras(overlays, root, **named) if read.eras else {}
+    for name, (one, catalogue) in check_everything(eras or {"": read}, folder).items():
+        print(f"era {name}: " * bool(name) + describe_config(one, catalogue))
 
 
 @config.command(cls=Command)

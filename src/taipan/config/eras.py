@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from taipan.config.load import load_config
+from taipan.config.load import RUN_FILE, check_files, load_config, read_yaml
 from taipan.config.merging import merge
 from taipan.config.model import Config
 from taipan.errors import TaipanError
@@ -55,6 +56,20 @@ def split_eras(overrides: Mapping[str, Any], root: Path) -> dict[str, dict[str, 
         rest = {key: value for key, value in overrides.items() if key != "eras"}
         found[name] = {**merge(rest, keys), **place}
     return found
+
+
+def read_eras(files: Sequence[Path | str], root: Path, /, **keys: Any) -> dict[str, Config]:
+    """Read the configuration of each era from files; arguments as of `read_config`.
+
+    Raises
+    ------
+    TaipanError
+        As of :func:`load_eras` and :func:`~taipan.config.load.check_files`.
+    """
+    paths = [root / RUN_FILE, *map(Path, files)]
+    check_files(paths)
+    merged: dict[str, Any] = functools.reduce(merge, map(read_yaml, paths), {})
+    return load_eras({**merged, **keys}, root)
 
 
 def load_eras(overrides: Mapping[str, Any], root: Path) -> dict[str, Config]:

@@ -28,7 +28,7 @@ from taipan.templates.rows import Located
 
 Array = NDArray[np.float64]
 
-_ROWS = 20_000  # events that are added at a time, in double precision
+_ROWS = 5_000  # events that are added at a time, in double precision
 
 
 def member_histogram(observable: str, branch: str, dataset: str) -> str:
