@@ -564,6 +564,7 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             skipped=[],
             compared=[],
             judgement=None,
+            cross_checks=None,
             scores={},
             benchmarks=str(tmp_path / "benchmarks"),
             config=Config.from_plain(

@@ -64,6 +64,8 @@ def plotted_stages():
     if HAS_NETWORK and CONFIG.tuning.enabled:
         names.append("plot_tuning")
     names.append("plot_fit")
+    if CROSS_CHECKS:
+        names.append("compare_estimates")
     if len(CONFIG.fit.drawn_in_pairs) > 1:
         names += ["plot_contours", "plot_interests"]
     if CONFIG.fit.unfolding:

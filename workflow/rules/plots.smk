@@ -72,6 +72,27 @@ rule plot_fit:
         "../../scripts/plot_fit.py"
 
 
+if CROSS_CHECKS:
+
+    rule compare_estimates:
+        """Compare the estimate of a sample with its cross-checks."""
+        input:
+            templates=TEMPLATES,
+            transfer_factor=TRANSFER,
+        output:
+            **figures("compare_estimates"),
+            cross_checks=CROSS_CHECKS[0],
+        log:
+            log_file("compare_estimates"),
+        benchmark:
+            benchmark_file("compare_estimates")
+        params:
+            config=slice_config(CONFIG, "samples", "regions", "observables", "fit"),
+            header=PLOT_HEADER,
+        script:
+            "../../scripts/compare_estimates.py"
+
+
 if len(CONFIG.fit.drawn_in_pairs) > 1:
 
     rule plot_contours:

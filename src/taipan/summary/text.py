@@ -8,6 +8,7 @@ from typing import Any
 from taipan.clean_text import escape_markdown
 from taipan.estimates.registry import true_factors
 from taipan.summary.corrections import CHANGES, list_changes
+from taipan.summary.cross_checks import tabulate_cross_checks
 from taipan.summary.layout import (
     ABSENT,
     count_decimals,
@@ -54,6 +55,10 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *write_yields(summary)]
+    if "cross_checks" in summary:
+        text = tabulate_cross_checks(summary["cross_checks"], format_measurement, format_table)
+        sample = summary["cross_checks"]["sample"]
+        parts += [f"## Estimates of {sample}", "Used, and cross-checks; before the fit.", text]
     if "corrections" in summary:
         rows = list_changes(summary["corrections"])
         parts += ["## Corrections of the simulation", format_table(CHANGES, rows)]
@@ -325,7 +330,7 @@ def _truth(summary: Mapping[str, Any]) -> str:
         rows = [["signal strength", f"{truth['mu']:g}", ABSENT]]  # none is fitted
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
-        if factor is None or key not in truth or "value" not in factor:
+        if factor is None or key not in truth or "stat" not in factor:
             continue
         pull = _pull(factor["value"] - truth[key], factor["stat"])
         measured = format_measurement(factor["value"], factor["stat"])
