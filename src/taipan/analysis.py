@@ -158,6 +158,25 @@ Alternatives = Mapping[str, Sequence[Alternative]]
 """Branch of the analysis → where else it may come from, best first."""
 
 
+@dataclass(frozen=True)
+class CorrectionGroup:
+    """Corrections of weights that depend on the same things.
+
+    Attributes
+    ----------
+    names
+        The corrections.
+    columns
+        Stored columns that their objects depend on; empty if they look at the event alone.
+    quantities
+        Quantities that they depend on.
+    """
+
+    names: tuple[str, ...]
+    columns: frozenset[str]
+    quantities: tuple[str, ...]
+
+
 class AppliedCorrections(Protocol):
     """Corrections of the nominal, bound to the quantities and objects of an analysis."""
 
@@ -167,26 +186,22 @@ class AppliedCorrections(Protocol):
     def shift(self, name: str, columns: Columns, pull: float) -> Columns:
         """Give corrected columns with one correction of objects moved by `pull` σ."""
 
-    def weigh(self, dataset: str, columns: Columns, quantities: Columns) -> Columns:
-        """Give the factor of each correction of weights, shape (n,) each."""
+    def weigh(
+        self,
+        dataset: str,
+        columns: Columns,
+        quantities: Columns,
+        names: Sequence[str] | None = None,
+    ) -> Columns:
+        """Give the factor of each correction of weights (of `names`), shape (n,) each."""
 
     @property
     def weighted(self) -> Sequence[str]:
         """Names of the corrections of weights."""
 
     @property
-    def quantities(self) -> Sequence[str]:
-        """Quantities that factors depend on."""
-
-    def weigh_again(
-        self,
-        dataset: str,
-        columns: Columns,
-        quantities: Columns,
-        before: tuple[Columns, Columns],
-        unchanged: frozenset[str],
-    ) -> Columns:
-        """Give the factors after a shift, with those and the quantities before it."""
+    def groups(self) -> Sequence[CorrectionGroup]:
+        """Corrections of weights by what they depend on."""
 
     def vary(
         self, name: str, dataset: str, columns: Columns, quantities: Columns, pull: float

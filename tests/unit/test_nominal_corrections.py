@@ -17,6 +17,7 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.corrections.registry import AnyCorrection
+from taipan.coverage.sample_events import SampleEvents
 from taipan.errors import TaipanError
 from taipan.events.closure import Closure, describe_oddities
 from taipan.events.corrected import CorrectionSettings, OpenedCorrections, open_corrections
@@ -25,10 +26,12 @@ from taipan.events.load import DatasetEvents, correct_events, select_fold
 from taipan.events.stream import stream_dataset
 from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
+from taipan.likelihood import build_workspace
 from taipan.normalisation import Normalisation, to_dict
 from taipan.systematics.registry import make_systematic
 from taipan.templates.fill import FillSettings, fill_dataset
 from tests.made_up_corrections import bins, sides, write_file
+from tests.synthetic_templates import TRANSFER, make_config, make_histogram, settings
 from tests.tiny_analysis import ANALYSIS, write_events
 
 REGIONS = {
@@ -286,3 +289,57 @@ def test_closure_lists_the_yields_before_and_after_each_correction(file: str) ->
         "corrections.one: 1 of 6 events in regions have a value outside its bins (the nearest bin "
         "was taken)"
     ]
+
+
+def test_true_value_of_a_correction_is_linear_on_either_side_and_follows_the_shift(
+    file: str,
+) -> None:
+    """Pseudo-data: at −2 σ the factor 3 − 2·(3 − 2.75) = 2.5, of shifted events their own."""
+    analysis = analysis_with(
+        one={"file": file, "correction": "first", "up": "up", "down": "down"},
+        two={"file": file, "correction": "second"},
+    )
+    read = correct_events(events(), analysis)
+    assert read.weights is not None
+    part = SampleEvents(
+        "sig", read.columns, read.weights.nominal, read.weights.alternatives, read.folds, "S",
+        read.weights.uncorrected,
+    )  # fmt: skip
+    moved = {**read.columns, "x": np.full(6, 1.5, np.float32)}
+    for pull, low, high in ((1.0, 0.75, 3.5), (-2.0, 0.0, 2.5), (0.0, 0.5, 3.0)):
+        for columns, factors in ((read.columns, [low, high, high, low, high, low]),
+                                 (moved, [high] * 6)):  # fmt: skip
+            quantities = ANALYSIS.compute(columns)
+            found = part.correct(analysis, columns, quantities, {"one": pull})
+            expected = np.array(WEIGHTS) * factors * [20.0, 20.0, 20.0, 10.0, 10.0, 20.0]
+            np.testing.assert_allclose(found.weights, expected, atol=1e-9)
+            np.testing.assert_allclose(found.alternatives["pileup"], 2 * expected, atol=1e-9)
+
+
+def test_up_and_down_share_a_parameter_unless_they_are_decorrelated() -> None:
+    """The factors of the yields are those of the templates; the parameter is named once."""
+    name, sample = "met_unclustered", "TT"
+    histogram = make_histogram()
+    view = histogram[hist.loc(sample), hist.loc("signal"), :, :]
+    yields = {
+        side: view[hist.loc(side), :].values().sum()
+        for side in ("nominal", f"{name}_up", f"{name}_down")
+    }
+    for decorrelate, parameter in (([], name), (["sample"], f"{name}_{sample}")):
+        systematics = settings()["systematics"]
+        systematics[name] = {
+            "kind": "corrected_weight",
+            "correction": name,
+            "samples": systematics[name]["samples"],
+            "decorrelate": decorrelate,
+            "prune": False,
+        }
+        workspace, _ = build_workspace(
+            histogram, make_config(systematics=systematics), "nn_score", TRANSFER
+        )
+        (channel,) = [c for c in workspace["channels"] if c["name"] == "signal"]
+        (found,) = [s for s in channel["samples"] if s["name"] == sample]
+        modifiers = {(m["name"], m["type"]): m["data"] for m in found["modifiers"]}
+        factors = modifiers[parameter, "normsys"]
+        assert factors["hi"] == pytest.approx(yields[f"{name}_up"] / yields["nominal"])
+        assert factors["lo"] == pytest.approx(yields[f"{name}_down"] / yields["nominal"])

@@ -129,6 +129,29 @@ def test_bundle_gives_the_same_configuration(results: Path, tmp_path: Path) -> N
     assert (folder / "Snakefile").is_file()
 
 
+def test_bundle_holds_the_files_of_the_corrections(results: Path, tmp_path: Path) -> None:
+    file = Path(read_config([], ROOT).folder) / "corrections/htautau.json"
+    overlay = tmp_path / "o.yaml"
+    overlay.write_text(
+        f"corrections: {{top: {{file: {file}, correction: top_pt, inputs: {{pt: met}}, up: z_pt}}}}"
+    )
+    summary = read_json(results / "summary.json")
+    summary["provenance"]["config"] = hash_config(read_config([overlay], ROOT))
+    summary["result_sha256"] = hash_result(summary)
+    rewrite("summary.json", summary)(results)
+    content = read_bundle(bundle(results, tmp_path / "b.zip", overlay))
+    folder = tmp_path / "new"
+    prepare_folder(content, folder, ROOT)
+    again = read_config([], folder)
+    assert (
+        hash_config(again) == content.about["config"] == hash_config(read_config([overlay], ROOT))
+    )
+    assert again.systematics["top"].corrects == "top"
+    (path,) = again.corrections["top"].paths
+    assert Path(path).is_relative_to(folder)
+    assert Path(path).read_bytes() == file.read_bytes()
+
+
 def test_equal_runs_give_equal_bundles(results: Path, tmp_path: Path) -> None:
     first, second = (bundle(results, tmp_path / name) for name in ("a.zip", "b.zip"))
     assert first.read_bytes() == second.read_bytes()

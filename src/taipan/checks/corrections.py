@@ -18,6 +18,7 @@ def check_corrections(config: Config, analysis: Analysis) -> Iterator[str]:
     for name, correction in config.corrections.items():
         key = f"corrections.{name}"
         yield from _check_places(key, correction, config)
+        yield from _check_scores(key, correction, config, analysis)
         yield from correction.check(key, config)
         if correction.of_objects:
             yield from _check_envelope(key, correction, config, analysis)
@@ -36,7 +37,7 @@ def known_inputs(analysis: Analysis) -> InputNames:
     computable = {
         name: item
         for name, item in analysis.quantities.items()
-        if columns.issuperset(item.requires)
+        if columns.issuperset(item.requires) and not analysis.is_late(name)
     }
     return InputNames(computable, analysis.objects)
 
@@ -62,6 +63,25 @@ def _check_places(key: str, correction: NominalCorrection, config: Config) -> It
                     "which an event would have another weight (list both, or confine one term of "
                     "their cuts to ranges without overlap)"
                 )
+
+
+def _check_scores(
+    key: str, correction: NominalCorrection, config: Config, analysis: Analysis
+) -> Iterator[str]:
+    """Refuse a region that scores decide: networks are trained on corrected events."""
+    for name in correction.regions or ():
+        try:
+            used = (
+                parse_expression(config.regions[name].cut).names if name in config.regions else ()
+            )
+        except TaipanError:
+            continue  # reported where the expression stands
+        late = [item for item in used if analysis.is_late(item)]
+        if late:
+            yield (
+                f"{key}.regions: '{name}' asks for '{late[0]}', which networks give that are "
+                "trained on corrected events (regions of other quantities)"
+            )
 
 
 def _are_disjoint(config: Config, first: str, second: str) -> bool:

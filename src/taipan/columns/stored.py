@@ -50,9 +50,8 @@ class StoredObjects:
 
     def select(self, columns: Mapping[str, Array], collection: str) -> SelectedObjects:
         """Select the objects of a collection in stored events, which are padded with NaN."""
-        events = Events(
-            PaddedSource(columns, self.types, tuple(self.types)), objects=self.selectors
-        )
+        source = PaddedSource(columns, self.types, sorted(self.depends[collection]))
+        events = Events(source, objects=self.selectors)
         objects = getattr(events, collection)
         counts = np.asarray(ak.num(objects, axis=1))
         return SelectedObjects(ak.flatten(objects, axis=1), counts)

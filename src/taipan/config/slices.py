@@ -8,6 +8,7 @@ Snakemake's back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,17 @@ def hash_config(config: Config) -> str:
     for weight in values["weights"].values():
         if weight["file"] is not None:
             weight["file"] = name_file(config, weight["file"])
-    for name, correction in values["corrections"].items():
+    for name, keys in values["corrections"].items():
         for key, file in config.corrections[name].files.items():
-            *outer, last = key.split(".")
-            place = correction
-            for part in outer:
-                place = place[part]
-            place[last] = name_file(config, file)
+            keys = place_file(keys, key, name_file(config, file))
+        values["corrections"][name] = keys
     return hash_content(values)
+
+
+def place_file(keys: Mapping[str, Any], key: str, file: str) -> dict[str, Any]:
+    """Give the keys of a correction with another file at one of them, such as `a.file`."""
+    outer, _, inner = key.partition(".")
+    return {**keys, outer: place_file(keys[outer], inner, file) if inner else file}
 
 
 def name_file(config: Config, file: str) -> str:

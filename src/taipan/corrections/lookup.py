@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.columns.expressions import Expression
+from taipan.corrections.dense import DenseTable, make_table
 from taipan.corrections.files import CorrectionFile
-from taipan.corrections.ranges import Box, list_ranges, list_texts, settle
+from taipan.corrections.ranges import Box, Node, list_ranges, list_texts, settle
 from taipan.corrections.view import Valued, parse_cached
 from taipan.errors import TaipanError
 from taipan.suggestions import unknown
@@ -69,6 +70,7 @@ class Lookup:
     names: tuple[str, ...]
     out_of_range: OutOfRange
     _known: dict[str, dict[int, Box | None]] = field(default_factory=dict, compare=False)
+    _tables: dict[str, DenseTable | None] = field(default_factory=dict, compare=False)
 
     @property
     def free(self) -> str | None:
@@ -147,6 +149,34 @@ class Lookup:
                 raise TaipanError(self._describe_outside(values, inside, outside))
             if self.out_of_range == "clamp":
                 values = inside
+            if self.out_of_range == "clamp" or not outside.any():
+                found = self._look_up_table(tree, values, texts, number)
+                if found is not None:
+                    return found, outside
+        return self._evaluate(values, texts, number), outside
+
+    def _look_up_table(
+        self, tree: Node, values: Mapping[str, Array], texts: Mapping[str, str], number: int
+    ) -> Array | None:
+        """Look values inside the bins up in a table of numbers, if the correction is one."""
+        key = "\n".join(texts.values())
+        if key not in self._tables:
+            made = make_table(tree, texts)
+            absurd = made is not None and not np.all(np.abs(made.numbers) < _LARGEST_FACTOR)
+            self._tables[key] = None if absurd else made
+        table = self._tables[key]
+        return None if table is None else table.look_up(values, number)
+
+    def _evaluate(
+        self, values: Mapping[str, Array], texts: Mapping[str, str], number: int
+    ) -> Array:
+        """Let correctionlib evaluate the correction.
+
+        Raises
+        ------
+        TaipanError
+            If it refuses, or gives a number that is absurd.
+        """
         arguments = [
             texts[name]
             if name in texts
@@ -166,7 +196,7 @@ class Lookup:
                 f"{self.key}: '{self.name}' of {self.file.path} gives {found[bad][0]:g} "
                 f"({np.count_nonzero(bad)} of {number} times; a factor below 10⁶ is allowed)"
             )
-        return found, outside
+        return found
 
     def _describe_outside(
         self, values: Mapping[str, Array], inside: Mapping[str, Array], outside: Array

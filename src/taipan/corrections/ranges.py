@@ -211,13 +211,17 @@ def _walk(node: Node) -> Iterator[Any]:
 
 def _axes(node: Node) -> list[tuple[str, float, float]]:
     """Give input, first and last edge of each axis of a node with bins."""
+    return [(name, edges[0], edges[-1]) for name, edges in list_edges(node)]
+
+
+def list_edges(node: Node) -> list[tuple[str, list[float]]]:
+    """Give input and edges of each axis of a node with bins; none of another node."""
     if node["nodetype"] == "binning":
-        pairs = [(node["input"], node["edges"])]
-    elif node["nodetype"] == "multibinning":
-        pairs = list(zip(node["inputs"], node["edges"], strict=True))
-    else:
-        return []
-    return [(name, _edges(axis)[0], _edges(axis)[-1]) for name, axis in pairs]
+        return [(node["input"], _edges(node["edges"]))]
+    if node["nodetype"] == "multibinning":
+        pairs = zip(node["inputs"], node["edges"], strict=True)
+        return [(name, _edges(axis)) for name, axis in pairs]
+    return []
 
 
 def _edges(axis: Any) -> list[float]:

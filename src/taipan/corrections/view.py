@@ -73,11 +73,6 @@ class EventView:
             self._values[expression.text] = np.broadcast_to(found, self.number)
         return self._values[expression.text]
 
-    def identities(self) -> Array:
-        """Return the hash of each event's identity."""
-        values = self._columns["event_hash"]
-        return values if self.rows is None else values[self.rows]
-
     def objects(self, collection: str, where: str | None) -> ObjectView:
         """Return the selected objects of a collection for which `where`, if any, is true."""
         key = (collection, where)
@@ -96,7 +91,8 @@ class EventView:
             needed = self._columns
             if self.rows is not None:
                 rows = self.rows
-                needed = {name: self._columns[name][rows] for name in self._stored.types}
+                depends = self._stored.depends[collection]
+                needed = {name: self._columns[name][rows] for name in depends}
             self._collections[collection] = self._stored.select(needed, collection)
         return self._collections[collection]
 
@@ -126,6 +122,8 @@ class ObjectView:
         self._events, self._selected, self._chosen = events, selected, chosen
         self._values: dict[str, Array] = {}
         self._where = selected.event if chosen is None else selected.event[chosen]
+        self._starts = np.flatnonzero(np.diff(self._where, prepend=-1))
+        self._filled = self._where[self._starts]
 
     @property
     def number(self) -> int:
@@ -144,14 +142,16 @@ class ObjectView:
         """Multiply the factors of the objects of each event, shape (events,); 1 without any."""
         product = np.ones(self._events.number)
         if len(factors):
-            starts = np.flatnonzero(np.diff(self._where, prepend=-1))
-            product[self._where[starts]] = np.multiply.reduceat(factors, starts)
+            alone = len(self._starts) == len(factors)
+            of_event = factors if alone else np.multiply.reduceat(factors, self._starts)
+            product[self._filled] = of_event
         return product
 
     def any(self, flags: Array) -> Array:
         """Tell of which events a flag of an object is set, shape (events,)."""
         found = np.zeros(self._events.number, dtype=bool)
-        found[self._where[flags]] = True
+        if flags.any():
+            found[self._where[flags]] = True
         return found
 
     def _value(self, name: str) -> Array:

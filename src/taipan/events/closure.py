@@ -14,7 +14,7 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.events.corrected import OpenedCorrections
 from taipan.events.load import DatasetEvents
-from taipan.events.selection import belongs_to, region_masks, sample_masks
+from taipan.events.selection import belongs_to, early_regions, region_masks, sample_masks
 
 Array = NDArray[Any]
 COUNTED = ("events", "before", "after", "outside", "missing", "beyond")
@@ -32,7 +32,7 @@ class Closure:
     corrections
         What corrects its events.
     samples, regions
-        Definitions.
+        Definitions; a region that scores decide is left out, as networks come later.
     envelope
         Collection → how far its thresholds are loosened in the skim.
     """
@@ -78,7 +78,8 @@ class Closure:
         weights: Array,
         odd: Mapping[str, Array] | None = None,
     ) -> None:
-        masks = region_masks(quantities, self.regions)
+        known = early_regions(self.regions, self.analysis.is_late)
+        masks = region_masks(quantities, known)
         for sample, of_sample in sample_masks(quantities, self.samples, dataset).items():
             for region, inside in masks.items():
                 if not belongs_to(self.samples[sample], region, self.regions):

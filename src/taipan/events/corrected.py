@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.analysis import Analysis, Columns
+from taipan.analysis import Analysis, Columns, CorrectionGroup
+from taipan.columns.expressions import parse_expression
 from taipan.columns.shifts import Balance, rescale
 from taipan.columns.stored import StoredObjects
 from taipan.config.model import Config
@@ -116,11 +118,17 @@ class OpenedCorrections:
         change = size * (ratio - 1.0)
         return rescale(columns, self.energies[name].collection, change, self._balance)
 
-    def weigh(self, dataset: str, columns: Columns, quantities: Columns) -> Columns:
-        """Give the factor of each correction of weights, shape (n,) each."""
+    def weigh(
+        self,
+        dataset: str,
+        columns: Columns,
+        quantities: Columns,
+        names: Sequence[str] | None = None,
+    ) -> Columns:
+        """Give the factor of each correction of weights (of `names`), shape (n,) each."""
         return {
             name: self.evaluate(name, dataset, columns, quantities, "apply").values
-            for name in self.weights
+            for name in (self.weights if names is None else names)
         }
 
     def vary(
@@ -157,68 +165,31 @@ class OpenedCorrections:
         """Names of the corrections of weights."""
         return tuple(self.weights)
 
-    @property
-    def quantities(self) -> tuple[str, ...]:
-        """Quantities that factors depend on."""
-        names = dict.fromkeys(name for item in self.weights.values() for name in item.uses)
-        return tuple(name for name in names if name in self.known)
+    @cached_property
+    def groups(self) -> tuple[CorrectionGroup, ...]:
+        """Corrections of weights by what they depend on: one group an event, and a collection."""
+        names: dict[str | None, list[str]] = {}
+        for name, item in self.weights.items():
+            names.setdefault(item.objects, []).append(name)
+        groups = []
+        for collection, members in names.items():
+            used = dict.fromkeys(key for name in members for key in self._used(name))
+            columns: frozenset[str] = frozenset()
+            if collection is not None and self.stored is not None:
+                columns = self.stored.depends[collection]
+            quantities = tuple(key for key in used if key in self.known)
+            groups.append(CorrectionGroup(tuple(members), columns, quantities))
+        return tuple(groups)
 
-    def weigh_again(
-        self,
-        dataset: str,
-        columns: Columns,
-        quantities: Columns,
-        before: tuple[Columns, Columns],
-        unchanged: frozenset[str],
-    ) -> Columns:
-        """Give the factors after a shift; those whose inputs are as `before` are not looked up.
-
-        Parameters
-        ----------
-        dataset, columns, quantities
-            As of :meth:`weigh`, after the shift.
-        before
-            Factors of the same events before it, and quantities that they depend on.
-        unchanged
-            Columns that the shift left as they were.
-        """
-        factors, nominal = before
-        again = [name for name in self.weights if self._may_change(name, unchanged)]
-        found = {
-            name: self.evaluate(name, dataset, columns, quantities, "apply").values
-            for name in again
-        }
-        kept = [name for name in self.weights if name not in again]
-        if not kept:
-            return {name: found[name] for name in self.weights}
-        used = ("passes", *(name for name in self.quantities if self._is_of(name, kept)))
-        stale = np.zeros(len(quantities["passes"]), dtype=bool)
-        for name in used:
-            new, old = quantities[name], nominal[name]
-            stale |= (new != old) & ~(np.isnan(new) & np.isnan(old))
-        found |= {name: factors[name] for name in kept}
-        rows = np.flatnonzero(stale)
-        if len(rows):
-            needed = self.stored.types if self.stored is not None else {}
-            some = {name: columns[name][rows] for name in needed}
-            chosen = {name: quantities[name][rows] for name in ("passes", *self.known)}
-            for name in kept:
-                found[name] = factors[name].copy()
-                values = self.evaluate(name, dataset, some, chosen, "apply").values
-                found[name][rows] = values
-        return {name: found[name] for name in self.weights}
-
-    def _may_change(self, name: str, unchanged: frozenset[str]) -> bool:
-        """Tell whether a shift may change factors of events whose quantities stay the same."""
-        keys, collection = self.keys[name], self.weights[name].objects
-        if keys.samples is not None or keys.regions is not None:
-            return True
-        if collection is None:
-            return False
-        return self.stored is None or not self.stored.depends[collection] <= unchanged
-
-    def _is_of(self, quantity: str, names: Iterable[str]) -> bool:
-        return any(quantity in self.weights[name].uses for name in names)
+    def _used(self, name: str) -> list[str]:
+        """List the quantities that a correction depends on, with those of where it acts."""
+        keys, used = self.keys[name], list(self.weights[name].uses)
+        samples, regions = self.settings.samples, self.settings.regions
+        cuts = [samples[key].select for key in keys.samples or ()]
+        cuts += [regions[key].cut for key in keys.regions or ()]
+        for cut in cuts:
+            used += parse_expression(cut).names if cut is not None else ()
+        return used
 
     @property
     def _balance(self) -> Balance:
@@ -281,7 +252,8 @@ def open_corrections(
     """
     if not corrections:
         return None
-    known = InputNames(analysis.quantities, analysis.objects)
+    early = {name: item for name, item in analysis.quantities.items() if not analysis.is_late(name)}
+    known = InputNames(early, analysis.objects)
     opened = {name: item.open(f"corrections.{name}", known) for name, item in corrections.items()}
     return OpenedCorrections(
         corrections,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.analysis import Analysis, AppliedCorrections, Columns
+from taipan.analysis import Analysis, AppliedCorrections, Columns, CorrectionGroup
 from taipan.events.load import DatasetEvents
+from taipan.events.weights import multiply
 
 Array = NDArray[Any]
 
@@ -58,15 +59,17 @@ class CorrectedEvents:
         found = nominal * np.divide(varied, own, out=np.ones_like(varied), where=own != 0.0)
         vanished = np.flatnonzero((own == 0.0) & (varied != 0.0))
         if len(vanished):  # a factor of 0 hides the others
-            others = [values[vanished] for key, values in self.factors.items() if key != name]
-            product = np.prod([np.ones(len(vanished)), *others], axis=0)
-            found[vanished] = weights.plain[vanished] * product * varied[vanished]
+            others = {key: v[vanished] for key, v in self.factors.items() if key != name}
+            product = multiply({**others, name: varied[vanished]})
+            found[vanished] = weights.plain[vanished] * product
         return np.asarray(found)
 
     def weigh_rows(
         self, rows: Array, columns: Columns, quantities: Columns, unchanged: frozenset[str]
     ) -> Array | None:
         """Give the weights of some events whose columns were shifted; None if none is corrected.
+
+        Only factors whose inputs have changed are looked up again.
 
         Parameters
         ----------
@@ -81,14 +84,59 @@ class CorrectedEvents:
             return None
         weights = self.events.weights
         assert weights is not None
-        before = {name: values[rows] for name, values in self.factors.items()}
-        nominal = {
-            name: self.quantities[name][rows] for name in ("passes", *self.corrections.quantities)
-        }
-        factors = self.corrections.weigh_again(
-            self.events.name, columns, quantities, (before, nominal), unchanged
+        found = weights.nominal[rows]
+        again = np.zeros(len(rows), dtype=bool)
+        for group in self.corrections.groups:
+            stale = np.flatnonzero(self._is_stale(group, rows, columns, quantities, unchanged))
+            if not len(stale):
+                continue
+            factors = self._weigh(stale, columns, quantities, group.columns, group.names)
+            for name, new in factors.items():
+                old = self.factors[name][rows[stale]]
+                found[stale] *= np.divide(new, old, out=np.ones_like(new), where=old != 0.0)
+                again[stale] |= old == 0.0
+        vanished = np.flatnonzero(again)
+        if len(vanished):  # a factor of 0 hides the others
+            needed = frozenset().union(*(group.columns for group in self.corrections.groups))
+            factors = self._weigh(vanished, columns, quantities, needed, None)
+            found[vanished] = weights.plain[rows[vanished]] * multiply(factors)
+        return np.asarray(found)
+
+    def _is_stale(
+        self,
+        group: CorrectionGroup,
+        rows: Array,
+        columns: Columns,
+        quantities: Columns,
+        unchanged: frozenset[str],
+    ) -> Array:
+        """Tell of which events something that a group depends on has changed, shape (rows,)."""
+        stale = np.zeros(len(rows), dtype=bool)
+        for name in ("passes", *group.quantities):
+            stale |= _differ(quantities[name], self.quantities[name][rows])
+        for name in group.columns - unchanged:
+            before = self.events.columns[name][rows]
+            stale |= _differ(columns[name], before).reshape(len(rows), -1).any(axis=1)
+        return stale
+
+    def _weigh(
+        self,
+        places: Array,
+        columns: Columns,
+        quantities: Columns,
+        needed: frozenset[str],
+        names: tuple[str, ...] | None,
+    ) -> Columns:
+        """Look factors up of some of the shifted events."""
+        if len(places) == len(quantities["passes"]):
+            return self.corrections.weigh(self.events.name, columns, quantities, names)
+        used = dict.fromkeys(key for group in self.corrections.groups for key in group.quantities)
+        return self.corrections.weigh(
+            self.events.name,
+            {name: columns[name][places] for name in needed},
+            {name: quantities[name][places] for name in ("passes", *used)},
+            names,
         )
-        return np.asarray(weights.plain[rows] * np.prod([*factors.values()], axis=0))
 
     def replace(self, rows: Array, values: Array) -> Array:
         """Give the nominal weights with those of some events replaced."""
@@ -97,3 +145,11 @@ class CorrectedEvents:
         replaced = weights.nominal.copy()
         replaced[rows] = values
         return replaced
+
+
+def _differ(new: Array, old: Array) -> Array:
+    """Tell where values differ; two that are missing (NaN) are the same."""
+    differ = new != old
+    if differ.any() and new.dtype.kind == "f":
+        differ &= ~(np.isnan(new) & np.isnan(old))
+    return np.asarray(differ)

@@ -65,6 +65,15 @@ def measure_vertex_weights(
     return VertexWeights(tuple(float(x) for x in np.clip(ratio, 0.0, max_weight)))
 
 
+def multiply(factors: Mapping[str, Array]) -> Array:
+    """Multiply factors of events, shape (n,) each; at least one."""
+    first, *others = factors.values()
+    product: Array = np.array(first)
+    for values in others:
+        product *= values
+    return product
+
+
 @dataclass(frozen=True)
 class EventWeights:
     """Weights of the events of one simulated dataset, shape (n,) each.
@@ -95,7 +104,7 @@ class EventWeights:
         """Multiply all weights by the factors of corrections."""
         if not factors:
             return self
-        product = np.prod(np.stack(list(factors.values())), axis=0)
+        product = multiply(factors)
         return EventWeights(
             self.nominal * product,
             {name: values * product for name, values in self.alternatives.items()},

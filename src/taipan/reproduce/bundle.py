@@ -29,6 +29,7 @@ from taipan.config.slices import hash_catalogue, hash_config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.limits import refuse_unpacked
+from taipan.reproduce.correction_files import divide_corrections
 from taipan.reproduce.verify import verify_run
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ ALSO_COMPARED = (
     "models/*.onnx",
     "models/*/*.onnx",
     "gates/*/*.json",
-    "gates/*/*/*.json",
+    "gates/*/[!.]*/*.json",
     "decorrelation/*.json",
     "templates/*.zip",
     "templates/*.json",
@@ -179,6 +180,15 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
     values["weights"] = inside
     if elsewhere:  # whose paths count from the working directory, as all of this file
         run["weights"] = elsewhere
+    corrected, others = divide_corrections(config, values["corrections"])
+    values["corrections"] = corrected
+    if others:
+        run["corrections"] = others
+    values["systematics"] = {  # what the corrections make, they make again
+        name: item
+        for name, item in values["systematics"].items()
+        if not config.systematics[name].made_of_correction
+    }
     run["results"] = "results"
     run["remote"]["mirrors"] = [strip_credentials(url) for url in config.remote.mirrors]
     offered = catalogue.model_dump(mode="json", exclude_none=True)
@@ -193,10 +203,15 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
     for weight in inside.values():
         if weight["file"] and (place / weight["file"]).is_file():
             files[(folder / weight["file"]).as_posix()] = (place / weight["file"]).read_bytes()
+    for name in corrected:
+        for path in map(Path, config.corrections[name].paths):
+            if path.is_file():
+                files[(folder / path.relative_to(place)).as_posix()] = path.read_bytes()
     lock = root / LOCK
     if lock.is_file():
         files[LOCK] = lock.read_bytes()
     named = [weight["file"] for weight in elsewhere.values()] + [config.skim.lumi_mask]
+    named += [path for name in others for path in config.corrections[name].paths]
     for name in filter(None, named):
         path = Path(name)
         below = not path.is_absolute() and ".." not in path.parts
