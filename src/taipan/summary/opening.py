@@ -7,6 +7,7 @@ from typing import Any
 
 from taipan.clean_text import escape_markdown
 from taipan.summary.layout import count_decimals, format_measurement
+from taipan.summary.spectrum_tables import list_unfolded, name_spectrum
 from taipan.summary.words import (
     MIN_DECIMALS,
     write_limit,
@@ -28,6 +29,8 @@ def write_opening(summary: Mapping[str, Any]) -> list[str]:
     summary
         Content of ``summary.json``.
     """
+    if summary["poi"] in list_unfolded(summary):
+        return [name_spectrum(summary)]
     others = summary.get("others", {})
     views = [summary, *({**summary, **found, "poi": name} for name, found in others.items())]
     return [_paragraph(view) for view in views]
