@@ -98,7 +98,8 @@ def _reach(view: Mapping[str, Any]) -> list[str]:
         return []
     expected, unit = view["expected"], write_unit(view, view["poi"])
     if unit:
-        return [f"This run can measure it to {100 * expected['sigma'] / expected['mu_hat']:.1f} %."]
+        predicted = view["interests"][view["poi"]]["size"]
+        return [f"This run can measure it to {100 * expected['sigma'] / predicted:.1f} %."]
     needed = _EVIDENCE * expected["sigma"]
     return [
         f"This run can see a signal of about {needed:.{count_decimals(expected['sigma'], 1)}f} "

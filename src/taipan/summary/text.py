@@ -264,6 +264,8 @@ def _truth(summary: Mapping[str, Any]) -> str:
         for name, value in injected.items()
         if name in results
     ]
+    if not rows:
+        rows = [["signal strength", f"{truth['mu']:g}", ABSENT]]
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
         if factor is None or key not in truth or "stat" not in factor:
