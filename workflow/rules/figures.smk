@@ -57,7 +57,7 @@ def plotted_stages():
     names = ["plot_cutflow"]
     if HAS_NETWORK:
         names += ["plot_weights", "rank_inputs"]
-        if CONFIG.classifier.kind != "file":
+        if CONFIG.classifier.is_trained:
             names.insert(1, "plot_training")
     if HAS_NETWORK and CONFIG.decorrelation.enabled:
         names.append("check_decorrelation")
@@ -67,7 +67,7 @@ def plotted_stages():
     if CROSS_CHECKS:
         names.append("compare_estimates")
     if len(CONFIG.fit.drawn_in_pairs) > 1:
-        names.append("plot_contours")
+        names += ["plot_contours", "plot_interests"]
     if CONFIG.fit.unfolding:
         names.append("plot_spectra")
     if any(item.has_templates for item in CONFIG.systematics.values()):
@@ -82,6 +82,8 @@ def plot_outputs():
     places = {
         "observable": OBSERVABLES,
         "region": list(CONFIG.regions),
+        "parameter": CONFIG.fit.drawn_in_pairs,
+        "further": CONFIG.fit.drawn_in_pairs[1:],
         **of_classes(),
     }
     return [

@@ -110,6 +110,26 @@ if len(CONFIG.fit.drawn_in_pairs) > 1:
         script:
             "../../scripts/plot_contours.py"
 
+    rule plot_interests:
+        """Draw profile, impacts and breakdown of each parameter of interest."""
+        input:
+            result=f"{OUT}/fit/{{observable}}.json",
+        output:
+            **figures(
+                "plot_interests",
+                parameter=CONFIG.fit.drawn_in_pairs,
+                further=CONFIG.fit.drawn_in_pairs[1:],
+            ),
+        log:
+            f"{OUT}/logs/plot_interests/{{observable}}.log",
+        benchmark:
+            f"{OUT}/benchmarks/plot_interests/{{observable}}.tsv"
+        params:
+            parameters=CONFIG.fit.drawn_in_pairs,
+            header=PLOT_HEADER,
+        script:
+            "../../scripts/plot_interests.py"
+
 
 if CONFIG.fit.unfolding:
 

@@ -164,7 +164,8 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
             f"{path}: {', '.join(misplaced)}: not a key of an analysis; "
             f"write it in {RUN_FILE} or an overlay"
         )
-    base = merge(Run().model_dump(mode="json"), content)
+    # the default of one kind of classifier has nothing to say about another
+    base = merge(Run().model_dump(mode="json", exclude={"classifier"}), content)
     problems: list[str] = []
     merged = _remove_nulls(merge(base, overrides), base, (), problems)
     _raise(problems)

@@ -16,7 +16,7 @@ from taipan.summary.layout import (
     format_table,
     plain_label,
 )
-from taipan.summary.spectrum_tables import list_unfolded, write_spectra
+from taipan.summary.spectrum_tables import list_unfolded, name_spectrum, write_spectra
 from taipan.summary.yield_tables import write_yields
 
 _MIN_DECIMALS = 2
@@ -111,6 +111,8 @@ def _prediction(summary: Mapping[str, Any]) -> str:
 
 def _headline(summary: Mapping[str, Any]) -> str:
     observed, name = summary["observed"], _poi(summary)
+    if summary["poi"] in list_unfolded(summary):
+        return name_spectrum(summary)
     unit = _unit(summary, summary["poi"])
     least = 0 if unit else _MIN_DECIMALS
     if observed is None:
@@ -325,7 +327,7 @@ def _truth(summary: Mapping[str, Any]) -> str:
         beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
     rows = [[f"signal strength {_poi(summary)}", f"{truth['mu']:g}", beside]]
     if summary["poi"] in {*summary.get("interests", {}), *list_unfolded(summary)}:
-        rows = []  # it is none
+        rows = [["signal strength", f"{truth['mu']:g}", ABSENT]]  # none is fitted
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
         if factor is None or key not in truth or "stat" not in factor:
