@@ -28,11 +28,10 @@ from taipan.coverage.draw import (
     SampleEvents,
     SourceData,
     Universe,
-    extreme_truths,
     reach_of,
     split_samples,
 )
-from taipan.coverage.truth import Truth
+from taipan.coverage.truth import Truth, extreme_truths
 from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from taipan.analysis import Shift
+from taipan.columns.derived import add_quantities
+from taipan.config.sections.observables import DerivedQuantity
 from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
+from taipan.coverage.draw import FitBins, SampleEvents, SourceData, Universe
+from taipan.coverage.truth import Truth
 from taipan.nn.adversary.events import Opponent, OpponentEvents
 from taipan.nn.adversary.monitor import divergence
 from taipan.nn.data import split_folds
@@ -29,8 +36,10 @@ from taipan.plotting.training import (
 from taipan.search.importance import permutation_importance
 from taipan.search.job import read_search
 from taipan.search.tune import search_hyperparameters
+from taipan.systematics.registry import make_systematic
 from tests.three_gaussians import CLASSES, make_set, posterior
-from tests.unit.test_classes import Remembering
+from tests.tiny_analysis import ANALYSIS
+from tests.unit.test_classes import REGIONS, SAMPLES, Remembering, ThreeClasses
 
 SETTINGS = {
     "networks": 1,
@@ -152,7 +161,7 @@ def test_figures_show_every_class() -> None:
     numbers = score_numbers(verdict, HEADER)
     assert list(numbers["scores"]) == list(CLASSES.names)
     texts = [t.get_text() for t in score_figure(numbers).legends[0].get_texts()]
-    assert texts[:2] == ["Signal, training", "Signal, held out"]
+    assert texts[:2] == ["signal, training", "signal, held out"]
     roc = roc_numbers(verdict, HEADER, "ztt")
     area = roc["background_rejection"]["held_out"]["auc"]
     # by the trapezoids of the mean curve
@@ -181,3 +190,34 @@ def test_gate_of_a_classifier_from_elsewhere_is_not_applicable() -> None:
         "overtraining is not judged: the classifier was trained elsewhere, on events that are not "
         "at hand"
     ]
+
+
+def test_pseudo_data_are_counted_in_the_regions_of_classes() -> None:
+    """As templates: the second event moves from b to a under a pull of one; x alone is scored."""
+    shift = Shift(
+        lambda columns, size: {
+            **columns,
+            "x": columns["x"] + size * np.isclose(columns["x"], 0.4),
+        },
+        None,
+        "",
+    )
+    analysis = replace(ANALYSIS, shifts={"push": shift})
+    ratio = {"ratio": DerivedQuantity(expression="nn_score_a / (nn_score_a + 3 * nn_score_c)")}
+    analysis = add_quantities(analysis, ratio)
+    push = make_systematic(kind="kinematic", shift="push", size=0.2, samples=["sig"])
+    config: Any = SimpleNamespace(
+        samples=SAMPLES, regions=REGIONS, features=("x",), systematics={"push": push}
+    )
+    columns = {"x": np.array([0.6, 0.4, 0.8, 0.7]), "y": np.array([1.0, 1.0, 1.0, -1.0])}
+    weights, folds = np.array([1.0, 2.0, 4.0, 8.0]), np.array([0, 0, 1, 0])
+    events = SampleEvents("sig", columns, weights, {}, folds)
+    edges = {"like_a": np.array([0.0, 0.65, 1.0]), "like_b": np.array([0.0, 1.0])}
+    bins = FitBins("ratio", edges, frozenset(["like_b"]))
+    universe = Universe([events], analysis, config, bins, ThreeClasses())
+    nothing = SourceData({}, {}, None)
+    found = universe.expected(Truth(1.0, {"push": 0.0}, {}), nothing)
+    assert {k: v.tolist() for k, v in found.items()} == {"like_a": [0.0, 1.0], "like_b": [6.0]}
+    found = universe.expected(Truth(1.0, {"push": 1.0}, {}), nothing)
+    assert {k: v.tolist() for k, v in found.items()} == {"like_a": [0.0, 3.0], "like_b": [4.0]}
+    assert universe.selected(events, Truth(1.0, {"push": 0.0}, {})).tolist() == [True] * 3 + [False]

@@ -71,7 +71,9 @@ def universe() -> Universe:
 
 def expected(universe: Universe, mu: float = 1.0, transfer: float = 0.0, **pulls: float) -> Any:
     truth = Truth(mu, {**dict.fromkeys(SYSTEMATICS, 0.0), **pulls}, {"qcd_os_ss": transfer})
-    source_data = SourceData({"signal": DATA}, {"qcd": {"signal": 0.5 * DATA}}, ESTIMATE)
+    source_data = SourceData(
+        {"signal": DATA[None]}, {"qcd": {"signal": 0.5 * DATA[None]}}, ESTIMATE
+    )
     return universe.expected(truth, source_data)
 
 
@@ -174,7 +176,7 @@ def test_effect_of_the_jet_resolution_is_linear_in_the_pull() -> None:
 
 
 def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: Universe) -> None:
-    source_data = SourceData({"signal": DATA}, {"qcd": {"signal": DATA}}, ESTIMATE)
+    source_data = SourceData({"signal": DATA[None]}, {"qcd": {"signal": DATA[None]}}, ESTIMATE)
     truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), {})
     rng = np.random.default_rng(8)
     drawn = np.array([universe.expected(truth, source_data, rng)["signal"] for _ in range(600)])
@@ -195,7 +197,7 @@ def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: U
 
 def test_simulation_is_resampled_as_its_events_allow(universe: Universe) -> None:
     """The control region has no estimate: its yield varies by √Σw², and by nothing without."""
-    source_data = SourceData({"signal": DATA}, {"qcd": {"signal": DATA}}, ESTIMATE)
+    source_data = SourceData({"signal": DATA[None]}, {"qcd": {"signal": DATA[None]}}, ESTIMATE)
     truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), {})
     weights = [p.weights[(p.columns["os"] == -2.0)] for p in universe.events]
     total = sum(float(w.sum()) for w in weights)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from taipan.atomic import read_json, write_json
 from taipan.inference import run_inference
 from taipan.likelihood import build_workspace
 from taipan.plotting.contours import contour_numbers
 from taipan.plotting.inference import impact_numbers
+from taipan.stages.plot_interests import plot_interests
 from tests.synthetic_templates import TRANSFER, make_config, make_histogram, settings
 from tests.toy_configuration import problems
 
@@ -93,6 +95,35 @@ def test_everything_of_the_parameter_has_the_unit_and_nothing_else(results):
         (pair,) = (item[kind]["contours"][0]["points"] for item in plain["contours"])
         (other,) = (item[kind]["contours"][0]["points"] for item in scaled["contours"])
         np.testing.assert_allclose(np.array(other), np.array(pair) * [500.0, 1.0])
+
+
+def test_each_parameter_has_a_profile_in_its_unit(results, tmp_path):
+    plain, scaled = results
+    for kind in ("expected", "observed"):
+        before, after = (item["scans"]["sigma"][kind] for item in results)
+        np.testing.assert_allclose(after["axes"][0], 500.0 * np.array(before["axes"][0]))
+        assert after["rise"] == before["rise"]
+        assert after["best"] == pytest.approx([scaled[kind]["mu_hat"]])
+        assert scaled["scans"]["mu"][kind] == plain["scans"]["mu"][kind]
+        # 2ΔlnL is 1 at the ends of the interval
+        rises = np.interp(scaled[kind]["interval"], after["axes"][0], after["rise"])
+        assert rises == pytest.approx([1.0, 1.0], abs=0.03)
+    write_json(tmp_path / "fit.json", scaled)
+    names = ["profile_sigma", "profile_mu", "impacts_mu", "breakdown_mu"]
+    figures = {
+        name: {kind: tmp_path / f"{name}.{kind}" for kind in ("pdf", "png", "json")}
+        for name in names
+    }
+    header = {"label": "CMS Open Data", "luminosity": 2.0, "energy": 8.0}
+    plot_interests(str(tmp_path / "fit.json"), ["sigma", "mu"], header, figures)
+    assert read_json(tmp_path / "profile_sigma.json")["unit"] == "pb"
+    breakdown = read_json(tmp_path / "breakdown_mu.json")
+    assert breakdown["total"] == scaled["others"]["mu"]["observed"]["sigma"]
+    rows = {row["name"]: row for row in read_json(tmp_path / "impacts_mu.json")["rows"]}
+    (impact,) = (
+        item for item in scaled["others"]["mu"]["observed"]["impacts"] if item["name"] == "rate"
+    )
+    assert rows["rate"]["postfit"] == impact["postfit"]
 
 
 def test_figures_say_the_unit(results):

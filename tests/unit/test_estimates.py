@@ -14,6 +14,7 @@ from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.estimates.abcd import Abcd
 from taipan.estimates.base import Estimate
+from taipan.estimates.fake_factor import FakeFactor
 from taipan.estimates.registry import METHODS, MeasuredEstimate, find_sources, read_estimate
 from taipan.labels import DATA
 from taipan.templates.combine import add_estimate
@@ -115,7 +116,12 @@ def test_yield_that_is_not_positive_is_refused_by_region() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_says_what_it_is(method: type[Estimate]) -> None:
-    keys = {"same_sign": same_sign(a="b"), "abcd": SAMPLES["jets"].estimate}
+    fakes = {"regions": {"a": "b"}, "numerator": "c", "denominator": "d", "binning": {"x": [0, 1]}}
+    keys = {
+        "same_sign": same_sign(a="b"),
+        "abcd": SAMPLES["jets"].estimate,
+        "fake_factor": FakeFactor.model_validate({"method": "fake_factor", **fakes}),
+    }
     found = [item for item in keys.values() if isinstance(item, method)]
     assert len(found) == 1, "give an example of the method"
     (item,) = found

@@ -39,6 +39,7 @@ REGIONS = {
     "check": Region(label="check", cut="y > 7"),
 }
 SOURCES = {"high": "low"}
+PLACES = {"high": ("low",)}
 SAMPLES = {"jets": Sample(estimate=same_sign(**SOURCES))}
 QUANTITIES = {
     "passes": np.array([True, True, False, True]),
@@ -66,13 +67,13 @@ def test_sample_takes_the_events_that_it_selects_of_its_datasets() -> None:
 
 def test_variation_acts_on_its_samples_in_its_regions_and_their_partners() -> None:
     item = make_systematic(kind="rate", size=0.1, samples=["a"], regions=["high"])
-    confined = with_sources(item, SOURCES)
+    confined = with_sources(item, PLACES)
     assert confined.regions == ["high", "low"]
     variation = Variation("v_up", confined, 1.0)
     acting = {(s, r) for s in ("a", "b") for r in REGIONS if variation.applies(s, r)}
     assert acting == {("a", "high"), ("a", "low")}
     everywhere = Variation(
-        "v_up", with_sources(item.model_copy(update={"regions": None}), SOURCES), 1
+        "v_up", with_sources(item.model_copy(update={"regions": None}), PLACES), 1
     )
     assert [r for r in REGIONS if everywhere.applies("a", r)] == list(REGIONS)
     assert list(varied_regions(REGIONS, SAMPLES)) == ["high", "low", "side"]

@@ -291,6 +291,10 @@ def test_expected_result_is_for_the_predicted_values():
     nominal, _ = build({"unblind": False})
     here, there = (item["observations"][0]["data"] for item in (workspace, nominal))
     assert here == pytest.approx(there)
+    doubled, _ = build({**blinded, "scale": {"ggH": "2 + c", "qqH": "1"}})
+    signal = next(item for item in nominal["channels"][0]["samples"] if item["name"] == "ggH")
+    more = np.array(there) + np.array(signal["data"])
+    assert doubled["observations"][0]["data"] == pytest.approx(more)
     # by hand: s·(1 + c) + b with one count; σ(c) at 0 is √n/s
     small = make_workspace("1 + c", [40.0], [60.0], [90.0], errors=[1e-9], start=0.0)
     record = {

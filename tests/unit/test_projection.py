@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.likelihood.projection import project
+from taipan.likelihood.projection import _shrink, project
 from tests.synthetic_templates import SAMPLES, TRANSFER, make_config, make_histogram
 
 
@@ -21,6 +21,14 @@ def numbers(factor: float) -> dict[str, Any]:
     (transfer,) = (m["data"] for m in driven["modifiers"] if m["name"] == "qcd_os_ss")
     (data,) = (o["data"] for o in found["workspace"]["observations"] if o["name"] == "w_control")
     return {"yield": sample["data"], "error": error, "transfer": transfer, "data": data}
+
+
+def test_every_uncertainty_of_an_estimate_shrinks() -> None:
+    record = {"bins": [{"value": 2.0, "relative_uncertainty": 0.2}], "value": 2.0}
+    assert _shrink(record, 2.0) == {
+        "bins": [{"value": 2.0, "relative_uncertainty": 0.1}],
+        "value": 2.0,
+    }
 
 
 @pytest.mark.parametrize("factor", [1.0, 4.0, 0.25])

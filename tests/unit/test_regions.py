@@ -327,3 +327,6 @@ def test_pseudo_data_are_scored_in_the_region_with_the_score_beside_another_fit(
     found = universe.expected(Truth(1.0, {}, {}), SourceData({}, {}, None))
     assert found["a"].tolist() == [3.0, 4.0]
     assert found["b"].tolist() == [16.0, 8.0]
+    # yields of a sample that the fit counts in further regions are what they are
+    fixed = SourceData({}, {}, None, {"a": np.array([10.0, 20.0])})
+    assert universe.expected(Truth(1.0, {}, {}), fixed)["a"].tolist() == [13.0, 24.0]

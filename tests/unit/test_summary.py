@@ -12,6 +12,7 @@ import pytest
 
 from taipan.config.base import Cited
 from taipan.config.model import Config
+from taipan.config.sections.fit import Interest
 from taipan.config.slices import slice_config
 from taipan.errors import TaipanError
 from taipan.stages.summarize import summarize
@@ -313,6 +314,63 @@ def test_several_parameters_of_interest_stand_in_one_table(analysis_config: Conf
     ]
 
 
+def test_a_measured_cross_section_is_in_its_unit(analysis_config: Config) -> None:
+    cited = {"value": 1200.0, "unit": "pb", "source": "NNLO"}
+    sigma = Interest.model_validate({"samples": ["ZTT"], "cross_section": cited})
+    both = {"sigma_ztt": sigma, "mu": ["ggH", "qqH"]}
+    config = with_fit(analysis_config, parameters_of_interest=both, poi="sigma_ztt")
+    about = {"prediction": 1.0, "size": 1200.0, "unit": "pb", "source": "NNLO"}
+    fitted = {
+        **fit("nn_score", result(1080.0, 108.0), 120.0),
+        "poi": "sigma_ztt",
+        "interests": {"sigma_ztt": about},
+        "others": {"mu": {"expected": result(1.0, 4.0), "observed": result(-3.0, 4.5)}},
+    }
+    summary = summarise(config, IDENTITY, found(fit=fitted), {"fit": 3.5})
+    text = to_markdown(summary)
+    assert text.splitlines()[2] == (
+        "**sigma_ztt = 1080 ± 108 pb**, expected ± 120 pb; over the predicted 1200 pb it is "
+        "0.900 ± 0.090."
+    )
+    assert "| 1080 ± 108 pb |      [972, 1188] |" in text
+    assert "-3.00 ± 4.50 |" in text
+    assert "sigma_ztt = 1200 pb (NNLO), mu = 1; its limit" in text
+    plain = " ".join(text.split())
+    assert f"| signal strength | {TRUTH['mu']:g} | – |" in plain  # of μ, which is not shown first
+
+
+def test_an_unfolded_spectrum_has_a_table(analysis_config: Config) -> None:
+    config = with_fit(analysis_config, poi="mu_Z_bin0")
+    judged = {"chi2": 7.25, "degrees": 2, "p_value": 0.03}
+    spectrum = {
+        "values": [1.1, 0.8],
+        "sigma": [0.05, 0.1],
+        "covariance": [[0.0025, 0.0], [0.0, 0.01]],
+        "predicted": [1.0, 1.0],
+        "bottom_line": {"unfolded": judged, "counted": {**judged, "chi2": 5.0}, "passed": False},
+    }
+    item = {
+        "quantity": "gen_pt",
+        "edges": [0.0, 10.0, 30.0],
+        "unit": "GeV",
+        "curvature": 0.2,
+        "strengths": ["mu_Z_bin0", "mu_Z_bin1"],
+        "predicted_unit": "",
+        "expected": spectrum,
+        "observed": spectrum,
+    }
+    fitted = {**fit("nn_score", result(1.1, 0.05)), "poi": "mu_Z_bin0", "unfolding": {"Z": item}}
+    text = to_markdown(summarise(config, IDENTITY, found(fit=fitted), {}))
+    assert text.splitlines()[2] == (
+        "**Z is unfolded in 2 bins of gen_pt** (table below); χ² of the prediction 7.2 / 2."
+    )
+    assert "`Z`, second differences of strengths drawn to 0 ± 0.2." in text
+    assert (
+        "| 10 to 30 GeV |                    0.80 ± 0.10 |                    0.80 ± 0.10 |" in text
+    )
+    assert "7.2 / 2 with the unfolded spectrum, 5.0 / 2 with the counts (FAILED" in text
+
+
 def test_a_precise_result_keeps_its_digits(analysis_config: Config) -> None:
     """An expected limit of 0.0034 was printed as 0.00."""
     summary = summarise(analysis_config, IDENTITY, found(), {})
@@ -506,6 +564,7 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             skipped=[],
             compared=[],
             judgement=None,
+            cross_checks=None,
             scores={},
             benchmarks=str(tmp_path / "benchmarks"),
             config=Config.from_plain(

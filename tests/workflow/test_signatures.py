@@ -61,6 +61,11 @@ RUNS = {
         "corrections: {top: {file: config/analyses/htautau/corrections/htautau.json, "
         "correction: top_pt, inputs: {pt: jpt_1}, samples: [TT]}}"
     ),
+    "cross-check": """
+samples: {QCD: {cross_checks: {other: {
+  method: same_sign, regions: {signal: ss_signal, w_control: ss_w_control},
+  numerator: antiiso_os, denominator: antiiso_ss}}}}
+""",
     "binned, tuned": "templates: {binning: {method: merge}}\ntuning: {enabled: true}",
 }
 

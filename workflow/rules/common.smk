@@ -34,6 +34,7 @@ from taipan.datasets import (
 )
 from taipan.dry_run import plan_without_writing
 from taipan.errors import TaipanError
+from taipan.estimates.registry import list_cross_checks
 from taipan.events.blinding import overlapping_signal
 from taipan.events.selection import early_regions
 from taipan.nn.weights.transform import STORED
@@ -230,6 +231,9 @@ REPEATS_ALTERNATIVES = f"{OUT}/cutflow/repeats_alternatives.json"
 PILEUP = f"{OUT}/corrections/pileup.json"
 TRANSFER = f"{OUT}/corrections/transfer_factor.json"
 SHAPES = f"{OUT}/corrections/shapes.json"
+CROSS_CHECKS = (
+    [f"{OUT}/templates/cross_checks.json"] if list_cross_checks(CONFIG.samples) else []
+)
 TRUTH = f"{OUT}/simulation/truth.json"
 BEST_HPS = f"{OUT}/tuning/best_hps.json"
 TRIALS = f"{OUT}/tuning/trials.csv"

@@ -64,8 +64,10 @@ def plotted_stages():
     if HAS_NETWORK and CONFIG.tuning.enabled:
         names.append("plot_tuning")
     names.append("plot_fit")
+    if CROSS_CHECKS:
+        names.append("compare_estimates")
     if len(CONFIG.fit.drawn_in_pairs) > 1:
-        names.append("plot_contours")
+        names += ["plot_contours", "plot_interests"]
     if CONFIG.fit.unfolding:
         names.append("plot_spectra")
     if any(item.has_templates for item in CONFIG.systematics.values()):
@@ -80,6 +82,8 @@ def plot_outputs():
     places = {
         "observable": OBSERVABLES,
         "region": list(CONFIG.regions),
+        "parameter": CONFIG.fit.drawn_in_pairs,
+        "further": CONFIG.fit.drawn_in_pairs[1:],
         **of_classes(),
     }
     return [

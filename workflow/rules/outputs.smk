@@ -15,6 +15,7 @@ def summary_inputs():
     }
     if CONFIG.fit.reference:
         files["reference"] = f"{OUT}/fit/{CONFIG.fit.reference}.json"
+    files["cross_checks"] = CROSS_CHECKS
     if IS_SIMULATED:
         files["truth"] = TRUTH
     if CONFIG.corrections:

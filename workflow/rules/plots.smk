@@ -72,6 +72,27 @@ rule plot_fit:
         "../../scripts/plot_fit.py"
 
 
+if CROSS_CHECKS:
+
+    rule compare_estimates:
+        """Compare the estimate of a sample with its cross-checks."""
+        input:
+            templates=TEMPLATES,
+            transfer_factor=TRANSFER,
+        output:
+            **figures("compare_estimates"),
+            cross_checks=CROSS_CHECKS[0],
+        log:
+            log_file("compare_estimates"),
+        benchmark:
+            benchmark_file("compare_estimates")
+        params:
+            config=slice_config(CONFIG, "samples", "regions", "observables", "fit"),
+            header=PLOT_HEADER,
+        script:
+            "../../scripts/compare_estimates.py"
+
+
 if len(CONFIG.fit.drawn_in_pairs) > 1:
 
     rule plot_contours:
@@ -88,6 +109,26 @@ if len(CONFIG.fit.drawn_in_pairs) > 1:
             header=PLOT_HEADER,
         script:
             "../../scripts/plot_contours.py"
+
+    rule plot_interests:
+        """Draw profile, impacts and breakdown of each parameter of interest."""
+        input:
+            result=f"{OUT}/fit/{{observable}}.json",
+        output:
+            **figures(
+                "plot_interests",
+                parameter=CONFIG.fit.drawn_in_pairs,
+                further=CONFIG.fit.drawn_in_pairs[1:],
+            ),
+        log:
+            f"{OUT}/logs/plot_interests/{{observable}}.log",
+        benchmark:
+            f"{OUT}/benchmarks/plot_interests/{{observable}}.tsv"
+        params:
+            parameters=CONFIG.fit.drawn_in_pairs,
+            header=PLOT_HEADER,
+        script:
+            "../../scripts/plot_interests.py"
 
 
 if CONFIG.fit.unfolding:

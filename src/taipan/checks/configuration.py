@@ -6,11 +6,10 @@ Each check yields one line a problem, ``key path: bad value ... (what is allowed
 
 from __future__ import annotations
 
-import ast
 import functools
 import itertools
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from taipan.analysis import Analysis
@@ -22,9 +21,15 @@ from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fittable_regions
 from taipan.checks.networks import check_each_network, check_networks
 from taipan.checks.pseudo_data import check_pseudo_data
+from taipan.checks.quantities import (
+    check_expression,
+    check_measured,
+    check_possible,
+    check_quantity,
+)
 from taipan.checks.regions import check_edges, check_region_bins
 from taipan.checks.samples import check_confined
-from taipan.checks.skim import check_luminosity, check_skim
+from taipan.checks.skim import check_envelope, check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
 from taipan.checks.training import check_training
@@ -41,6 +46,8 @@ from taipan.config.networks import list_scores
 from taipan.config.sections.observables import Observable
 from taipan.datasets import Catalogue, data_datasets
 from taipan.errors import TaipanError
+from taipan.estimates.base import FREE_YIELD
+from taipan.estimates.registry import add_divided
 from taipan.labels import SCORE
 from taipan.suggestions import unknown
 
@@ -78,7 +85,7 @@ def check_config(
         *check_confined(config),
         *_check_regions(config, analysis),
         *check_region_bins(config),
-        *_check_estimates(config),
+        *_check_estimates(config, analysis),
         *_check_features(config, analysis),
         *check_networks(config),
         *(check_each_network(check_training, config) if config.features else ()),
@@ -89,7 +96,7 @@ def check_config(
             else ()
         ),
         *_check_observables(config, analysis),
-        *_check_envelope(config, analysis),
+        *check_envelope(config, analysis),
         *check_systematics(config, catalogue, analysis),
         *check_weight_definitions(config, analysis),
         *check_corrections(config, analysis),
@@ -129,6 +136,8 @@ def _check_names(config: Config) -> Problems:
             yield f"{path}: '{name}' is already the fit parameter of {used[name]}"
         if name.startswith("staterror_"):
             yield f"{path}: '{name}': names with staterror_ belong to the statistical parameters"
+        if name.startswith(FREE_YIELD):
+            yield f"{path}: '{name}': names with {FREE_YIELD} belong to the counts of an estimate"
         used.setdefault(name, path)
 
 
@@ -196,7 +205,7 @@ def _check_samples(config: Config, analysis: Analysis) -> Problems:
     for name, sample in config.samples.items():
         if sample.select is None:
             continue
-        yield from _check_expression(f"samples.{name}.select", sample.select, analysis)
+        yield from check_expression(f"samples.{name}.select", sample.select, analysis)
         if not sample.is_simulated:
             yield f"samples.{name}.select: a sample estimated from data takes no `select`"
     for (a, first), (b, second) in itertools.combinations(config.samples.items(), 2):
@@ -212,8 +221,8 @@ def _check_samples(config: Config, analysis: Analysis) -> Problems:
 def _check_regions(config: Config, analysis: Analysis) -> Problems:
     regions = config.regions
     for name, region in regions.items():
-        yield from _check_expression(f"regions.{name}.cut", region.cut, analysis, late=True)
-        yield from _check_possible(f"regions.{name}.cut", region.cut)
+        yield from check_expression(f"regions.{name}.cut", region.cut, analysis, late=True)
+        yield from check_possible(f"regions.{name}.cut", region.cut)
     if not any(region.role == "signal" for region in regions.values()):
         yield "regions: no region has role signal; at least one is needed"
     fitted = fittable_regions(config)
@@ -228,22 +237,34 @@ def _check_regions(config: Config, analysis: Analysis) -> Problems:
         yield unknown("training.region", config.training.region, "region", regions)
 
 
-def _check_estimates(config: Config) -> Problems:
+def _check_estimates(config: Config, analysis: Analysis) -> Problems:
     estimated = [name for name, item in config.samples.items() if not item.is_simulated]
     for name in estimated[1:]:
         yield (
             f"samples.{name}.estimate: sample '{estimated[0]}' is estimated from data, too; each "
             "is all of data minus simulation, which would count twice (one sample at most)"
         )
+    try:
+        add_divided(config.regions, config.samples)
+    except TaipanError as error:
+        yield f"samples.{estimated[0]}.cross_checks: {error}"
     for name, sample in config.samples.items():
         if sample.estimate is not None:
             yield from sample.estimate.check(f"samples.{name}.estimate", config)
+        methods = {f"cross_checks.{other}": item for other, item in sample.cross_checks.items()}
+        for key, method in methods.items():
+            yield from method.check(f"samples.{name}.{key}", config)
+        if sample.estimate is not None:
+            methods["estimate"] = sample.estimate
+        for key, method in methods.items():
+            for part, quantity in method.quantities.items():
+                yield from check_measured(f"samples.{name}.{key}.{part}", quantity, analysis)
 
 
 def _check_features(config: Config, analysis: Analysis) -> Problems:
     yield from _duplicates("features", config.features)
     for i, name in enumerate(config.features):
-        yield from _check_quantity(f"features[{i}]", name, analysis)
+        yield from check_quantity(f"features[{i}]", name, analysis)
 
 
 def _check_observables(config: Config, analysis: Analysis) -> Problems:
@@ -258,7 +279,7 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
             source = observable.quantity or name
             if source not in scores and source not in analysis.late:
                 where = path if observable.quantity is None else f"{path}.quantity"
-                yield from _check_quantity(where, source, analysis, [*scores, *analysis.late])
+                yield from check_quantity(where, source, analysis, [*scores, *analysis.late])
             quantity = analysis.quantities.get(source)
             if section == "observables" and quantity is not None and quantity.may_be_missing:
                 yield (
@@ -269,13 +290,6 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
                 yield f"{path}: without `features` there is no network to give it"
             known = source in scores
             yield from check_edges(f"{path}.binning", observable.binning, is_score=known)
-
-
-def _check_envelope(config: Config, analysis: Analysis) -> Problems:
-    needed = sorted({s.envelope for s in analysis.shifts.values() if s.envelope is not None})
-    for key in config.skim.envelope:
-        if key not in needed:
-            yield unknown(f"skim.envelope.{key}", key, "threshold of the analysis module", needed)
 
 
 def _check_binning(config: Config) -> Problems:
@@ -333,55 +347,6 @@ def _duplicates(path: str, names: Sequence[str]) -> Problems:
     for i, name in enumerate(names):
         if name in names[:i]:
             yield f"{path}[{i}]: '{name}' is a duplicate of {path}[{names.index(name)}]"
-
-
-def _check_quantity(
-    path: str, name: str, analysis: Analysis, also_allowed: Collection[str] = ()
-) -> Problems:
-    quantity = analysis.quantities.get(name)
-    if quantity is None:
-        yield unknown(path, name, "quantity", [*also_allowed, *sorted(analysis.quantities)])
-        return
-    if quantity.simulation_only and not path.startswith("samples."):
-        yield (
-            f"{path}: '{name}' comes from the generator record, which data do not have; only "
-            "samples.*.select may use it"
-        )
-    columns = {column.name for column in analysis.columns}
-    missing = [column for column in quantity.requires if column not in columns]
-    if missing:
-        yield (
-            f"{path}: '{name}' cannot be computed from the skim: it needs the column "
-            f"'{missing[0]}' ({', '.join(sorted(columns))})"
-        )
-
-
-def _check_expression(path: str, text: str, analysis: Analysis, *, late: bool = False) -> Problems:
-    try:
-        expression = parse_expression(text)
-    except TaipanError as error:
-        yield f"{path}: {error}"
-        return
-    if not _is_condition(expression.tree):
-        yield f"{path}: '{text}' is not a condition (compare it with a number)"
-    for name in expression.names:
-        if not (late and analysis.is_late(name)):
-            yield from _check_quantity(path, name, analysis)
-
-
-def _check_possible(path: str, text: str) -> Problems:
-    try:
-        cut = parse_expression(text)
-    except TaipanError:
-        return  # reported where the expression stands
-    if provably_disjoint(cut, cut):
-        yield f"{path}: '{text}' is true for no event: it asks for a range without any value"
-
-
-def _is_condition(tree: ast.expr) -> bool:
-    if isinstance(tree, ast.UnaryOp):
-        return isinstance(tree.op, ast.Not)
-    return isinstance(tree, ast.Compare | ast.BoolOp)
 
 
 def _shared(first: str, second: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from taipan.analysis import Analysis
 from taipan.config.model import Config
 from taipan.datasets import Catalogue, used_datasets
 from taipan.suggestions import unknown
@@ -56,3 +57,11 @@ def check_luminosity(path: str, name: str, catalogue: Catalogue) -> Iterator[str
         yield unknown(f"datasets.{name}.same_period", period, what, measured)
     elif period is None and name not in measured:
         yield f"{path}: '{name}' has no luminosity in catalogue '{catalogue.name}'"
+
+
+def check_envelope(config: Config, analysis: Analysis) -> Iterator[str]:
+    """Yield a line for each key of `skim.envelope` that no shift of the analysis asks for."""
+    needed = sorted({s.envelope for s in analysis.shifts.values() if s.envelope is not None})
+    for key in config.skim.envelope:
+        if key not in needed:
+            yield unknown(f"skim.envelope.{key}", key, "threshold of the analysis module", needed)

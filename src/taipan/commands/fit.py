@@ -42,7 +42,7 @@ from taipan.inference.model import CompiledModel
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
 from taipan.inference.read import keep_regions
 from taipan.inference.result import describe_correlation, describe_parameters, without_nan
-from taipan.inference.scan import scan
+from taipan.inference.scan import scan, scan_to_json
 from taipan.inference.size import check_fits
 from taipan.inference.table import print_result
 from taipan.inference.toy_limit import toy_limit
@@ -196,14 +196,7 @@ def analyse(workspace: Mapping[str, Any], options: FitOptions) -> dict[str, Any]
         _toys(result, model, options)
     for names in options.scan:
         found_scan = scan(model, blinded.data, best, names.split(","))
-        result.setdefault("scans", []).append(
-            {
-                "names": list(found_scan.names),
-                "axes": [axis.tolist() for axis in found_scan.axes],
-                "rise": found_scan.rise.tolist(),
-                "best": list(found_scan.best),
-            }
-        )
+        result.setdefault("scans", []).append(scan_to_json(found_scan))
     if options.gof:
         rng = np.random.default_rng(derive_seed(options.seed, "goodness"))
         quality = goodness_of_fit(model, blinded.data, best, toys=options.toys, rng=rng)

@@ -7,12 +7,23 @@ from typing import Any
 
 
 def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge `overrides` over `base`: mappings key by key, anything else replaces."""
+    """Merge `overrides` over `base`: mappings key by key, anything else replaces.
+
+    An `estimate` with another `method` replaces the whole: its keys are others.
+    """
     merged = dict(base)
     for key, value in overrides.items():
         below = merged.get(key)
-        if isinstance(value, Mapping):
+        if key == "estimate" and _is_other_method(below, value):
+            merged[key] = dict(value)
+        elif isinstance(value, Mapping):
             merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
         else:
             merged[key] = value
     return merged
+
+
+def _is_other_method(below: Any, value: Any) -> bool:
+    if not (isinstance(below, Mapping) and isinstance(value, Mapping)):
+        return False
+    return "method" in value and value["method"] != below.get("method")

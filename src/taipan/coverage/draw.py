@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
 from taipan.coverage.sample_events import SampleEvents
-from taipan.coverage.truth import Truth
+from taipan.coverage.truth import Truth, draw_factors
 from taipan.errors import TaipanError
-from taipan.estimates.registry import MeasuredEstimate, find_sources
+from taipan.estimates.registry import MeasuredEstimate, add_divided, filled_places
 from taipan.events.corrections import EventCorrection
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import (
@@ -36,7 +36,6 @@ from taipan.events.selection import (
 from taipan.events.variations import acts_on_estimate, with_sources
 from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import Systematic
-from taipan.systematics.registry import make_systematic
 
 Array = NDArray[Any]
 
@@ -84,16 +83,20 @@ class SourceData:
     Attributes
     ----------
     data
-        Fitted region → data of its source per bin; empty if all samples are simulated.
+        Fitted region → data of the parts of its source per bin, shape ``(parts, bins)``; empty if
+        all samples are simulated.
     varied
         Systematic that acts on them → fitted region → the same under it.
     estimate
         How, and the factor of each region.
+    fixed
+        Region → true yields of the sample, where the fit counts it in further regions.
     """
 
     data: Mapping[str, Array]
     varied: Mapping[str, Mapping[str, Array]]
     estimate: MeasuredEstimate | None
+    fixed: Mapping[str, Array] = field(default_factory=dict)
 
     def draw(
         self, region: str, pulls: Mapping[str, float], rng: np.random.Generator | None
@@ -101,11 +104,11 @@ class SourceData:
         """Give the data of one pseudo-experiment; `rng` resamples them."""
         nominal = self.data[region]
         drawn = nominal if rng is None else rng.poisson(np.maximum(nominal, 0.0))
-        factor = np.ones(len(nominal))
+        factor = np.ones(nominal.shape)
         for name, varied in self.varied.items():
             change = varied[region] - nominal
             factor += pulls[name] * np.divide(
-                change, nominal, out=np.zeros(len(nominal)), where=nominal > 0.0
+                change, nominal, out=np.zeros(nominal.shape), where=nominal > 0.0
             )
         return np.asarray(drawn * factor)
 
@@ -171,10 +174,12 @@ class Universe:
     ) -> None:
         self.events, self.analysis, self.config = events, analysis, config
         self.binning = binning
-        sources = find_sources(config.samples)
+        sources = filled_places(config.samples)
         self._sources = {name: sources[name] for name in binning.edges if name in sources}
-        names = [*binning.edges, *self._sources.values()]
-        self._regions = {name: config.regions[name] for name in names}
+        self._places = set(itertools.chain.from_iterable(self._sources.values()))
+        known = add_divided(config.regions, config.samples)
+        used = dict.fromkeys([*binning.edges, *itertools.chain(*self._sources.values())])
+        self._regions = {name: known[name] for name in used}
         self._late = late_regions(self._regions, analysis.is_late)
         self._asked = self._find_asked()
         if self._asked and scorer is None:
@@ -191,7 +196,7 @@ class Universe:
         for name in binning.edges:
             observable = binning.own.get(name, binning.observable)
             if name not in binning.single and self.analysis.is_late(observable):
-                asked |= {name, self._sources.get(name, name)}
+                asked |= {name, *self._sources.get(name, ())}
         return [name for name in self._regions if name in asked]
 
     def expected(
@@ -213,10 +218,11 @@ class Universe:
         dict
             Fitted region → yields.
         """
-        found, subtracted = (
-            {name: np.zeros(max(1, len(edges) - 1)) for name, edges in self.binning.edges.items()}
-            for _ in range(2)
-        )
+        sizes = {name: max(1, len(edges) - 1) for name, edges in self.binning.edges.items()}
+        found = {name: np.zeros(size) for name, size in sizes.items()}
+        subtracted = {
+            name: np.zeros((len(self._sources.get(name, ())), size)) for name, size in sizes.items()
+        }
         for part in self.events:
             counts = np.ones(len(part.weights), dtype=np.int64)
             if rng is not None:
@@ -227,12 +233,15 @@ class Universe:
                 if belongs_to(self.config.samples[part.sample], region, self.config.regions):
                     found[region] += yields
                 subtracted[region] += in_source
+        for region, values in source_data.fixed.items():
+            found[region] += values
         estimate = source_data.estimate
-        if estimate is None:
+        if estimate is None or source_data.fixed:
             return found
         for region in self._sources:
             data = source_data.draw(region, truth.pulls, rng)
-            found[region] += _draw_factor(estimate, region, truth) * (data - subtracted[region])
+            for i, (of_data, of_simulated) in enumerate(draw_factors(estimate, region, truth)):
+                found[region] += of_data * data[i] - of_simulated * subtracted[region][i]
         return found
 
     def _mirrored(
@@ -260,7 +269,7 @@ class Universe:
     def _fill(
         self, part: SampleEvents, counts: Array, truth: Truth
     ) -> dict[str, tuple[Array, Array]]:
-        """Fill the bins of each fitted region and of its source."""
+        """Fill the bins of each fitted region, and of what its estimate is made of."""
         columns = self._shift(part, truth)
         quantities = self.analysis.compute(columns)
         masks = reach_masks(quantities, self._regions, self.analysis.is_late)
@@ -274,19 +283,17 @@ class Universe:
         signal = self.config.samples[part.sample].role == "signal"
         found = {}
         for region in self.binning.edges:
-            pair: list[Array] = []
-            for place in (region, self._sources.get(region)):
-                if place is None:
-                    pair.append(np.zeros(1))
-                    continue
+            filled: list[Array] = []
+            for place in (region, *self._sources.get(region, ())):
                 chosen = masks[place]
                 strength = truth.scales.get(part.sample, truth.mu if signal else 1.0)
                 scale = self._rate(part.sample, place, truth) * strength
                 scaled = scale * (self._weigh(part, place, truth) * counts)[chosen]
                 name = self.binning.own.get(region, self.binning.observable)
                 found_values = scaled if name not in values else values[name][chosen]
-                pair.append(self.binning.fill(region, found_values, scaled))
-            found[region] = (pair[0], pair[1])
+                filled.append(self.binning.fill(region, found_values, scaled))
+            in_sources = np.reshape(filled[1:], (len(filled) - 1, len(filled[0])))
+            found[region] = (filled[0], in_sources)
         return found
 
     def selected(self, part: SampleEvents, truth: Truth) -> Array:
@@ -320,7 +327,7 @@ class Universe:
         if item.regions is not None and region not in item.regions:
             return False
         if acts_on_estimate(item, self.config.samples):
-            return region in self._sources.values()
+            return region in self._places
         return sample in item.samples
 
     def _rate(self, sample: str, region: str, truth: Truth) -> float:
@@ -344,23 +351,6 @@ def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:
             near |= universe.selected(part, truth)
         kept.append(part.take(np.flatnonzero(near)))
     return kept
-
-
-def extreme_truths(systematics: Mapping[str, Systematic], size: float = 3.0) -> list[Truth]:
-    """Nominal, each kinematic shift alone at ±`size` standard deviations, and all together."""
-    zero = dict.fromkeys(systematics, 0.0)
-    shifts = [name for name, item in systematics.items() if item.moves_events]
-    pulls = [{**zero, name: sign * size} for name in shifts for sign in (1.0, -1.0)]
-    pulls += [{**zero, **dict.fromkeys(shifts, sign * size)} for sign in (1.0, -1.0)]
-    return [Truth(1.0, values, {}) for values in (zero, *pulls)]
-
-
-def _draw_factor(estimate: MeasuredEstimate, region: str, truth: Truth) -> float:
-    """Give the true factor of a region's source."""
-    pull = truth.factors.get(estimate.parameter(region), 0.0)
-    size = estimate.relative_uncertainty(region)
-    rate = make_systematic(kind="rate", size=size, samples=[estimate.sample])
-    return estimate.factor(region) * (rate.yield_factor(pull) or 0.0)
 
 
 def _is_mirrored(systematic: Systematic) -> bool:

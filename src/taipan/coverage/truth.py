@@ -9,6 +9,7 @@ import numpy as np
 
 from taipan.config.model import Config
 from taipan.errors import TaipanError
+from taipan.estimates.registry import MeasuredEstimate
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import KINDS
 
@@ -103,3 +104,27 @@ def leave_out_predictions(config: Config) -> Config:
         if samples:
             systematics[name] = item.model_copy(update={"samples": samples})
     return config.model_copy(update={"systematics": systematics})
+
+
+def extreme_truths(systematics: Mapping[str, Systematic], size: float = 3.0) -> list[Truth]:
+    """Nominal, each kinematic shift alone at ±`size` standard deviations, and all together."""
+    zero = dict.fromkeys(systematics, 0.0)
+    shifts = [name for name, item in systematics.items() if item.moves_events]
+    pulls = [{**zero, name: sign * size} for name in shifts for sign in (1.0, -1.0)]
+    pulls += [{**zero, **dict.fromkeys(shifts, sign * size)} for sign in (1.0, -1.0)]
+    return [Truth(1.0, values, {}) for values in (zero, *pulls)]
+
+
+def draw_factors(
+    estimate: MeasuredEstimate, region: str, truth: Truth
+) -> list[tuple[float, float]]:
+    """Give the true factors of what a region's estimate is made of: of data, of simulation."""
+    found = []
+    for part in estimate.parts(region):
+        factors = np.full(2, part.factor)
+        for name, change in part.changes.items():
+            pull = truth.factors.get(name, 0.0)
+            for i, (up, down) in enumerate((change.data, change.simulated)):
+                factors[i] *= up**pull if pull >= 0.0 else down ** (-pull)
+        found.append((float(factors[0]), float(factors[1])))
+    return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -24,8 +25,88 @@ from taipan.suggestions import unknown
 
 if TYPE_CHECKING:
     from taipan.config.model import Config
+    from taipan.config.sections.regions import Region
 
 Array = NDArray[Any]
+FREE_YIELD = "free_yield_"
+"""Beginning of the names of parameters of free yields."""
+
+
+def name_division(region: str, number: int) -> str:
+    """Name a part of a region among those that are filled; no region can be called that."""
+    return f"{region}[{number}]"
+
+
+def is_divided(name: str) -> bool:
+    """Tell whether what is filled is a part of a region."""
+    return name.endswith("]")
+
+
+def name_yield(region: str) -> str:
+    """Name the parameter of the free yields of a sample in a region that counts it."""
+    return f"{FREE_YIELD}{region}"
+
+
+@dataclass(frozen=True)
+class FactorChange:
+    """What +1σ and −1σ of a parameter of the fit multiply in a part of an estimate.
+
+    Attributes
+    ----------
+    data, simulated
+        Factors (up, down) of the data and of the simulation that is subtracted from them.
+    size
+        Relative size, for a reader.
+    """
+
+    data: tuple[float, float]
+    simulated: tuple[float, float]
+    size: float
+
+    @classmethod
+    def of_size(cls, size: float) -> FactorChange:
+        """Give the change of a factor by a relative `size`: data and simulation alike."""
+        return cls((1 + size, 1 - size), (1 + size, 1 - size), size)
+
+
+@dataclass(frozen=True)
+class EstimatePart:
+    """Data minus simulation of one place, times one factor.
+
+    Attributes
+    ----------
+    place
+        Region that is filled, or a part of one.
+    factor
+        What its events are multiplied by.
+    changes
+        Parameter of the fit → what it does.
+    """
+
+    place: str
+    factor: float
+    changes: Mapping[str, FactorChange]
+
+
+@dataclass(frozen=True)
+class CountedPlane:
+    """Regions that are fitted together with the one in which a sample is estimated.
+
+    Bin by bin, as many events of the sample as are free in `source` are expected in the region,
+    times a free ratio; the ratio is that of `numerator` to `denominator`.
+
+    Attributes
+    ----------
+    source, numerator, denominator
+        Regions whose counts enter the fit: binned as the region, and in a single bin.
+    ratio
+        Parameter of the fit: the ratio over the measured one.
+    """
+
+    source: str
+    numerator: str
+    denominator: str
+    ratio: str
 
 
 class Estimate(Strict, ABC):
@@ -62,13 +143,19 @@ class Estimate(Strict, ABC):
         """Regions in which data minus simulation is measured for the factor, each once."""
 
     @abstractmethod
-    def measure(self, yields: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    def measure(
+        self,
+        yields: Mapping[str, tuple[float, float]],
+        simulated: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
         """Measure the factor.
 
         Parameters
         ----------
         yields
             Region of `measured_in` → data minus simulation, and its variance.
+        simulated
+            Region → the simulation that is subtracted.
 
         Returns
         -------
@@ -102,11 +189,35 @@ class Estimate(Strict, ABC):
         """
         return np.full(len(quantities["passes"]), self.factor(record, region))
 
+    def filled_in(self, region: str) -> tuple[str, ...]:
+        """Name what is filled to estimate the sample in a region: its source, or parts of it."""
+        return (self.sources[region],)
+
+    def divide(self, regions: Mapping[str, Region]) -> dict[str, Region]:
+        """Give the parts of regions that are filled besides, each with its cut; by default none."""
+        return {}
+
+    def parts(self, record: Mapping[str, Any], region: str) -> tuple[EstimatePart, ...]:
+        """Give what is added up in a region; by default its source with one factor."""
+        size = self.relative_uncertainty(record, region)
+        changes = {self.parameter(region): FactorChange.of_size(size)}
+        return (EstimatePart(self.sources[region], self.factor(record, region), changes),)
+
+    @property
+    def counted(self) -> Mapping[str, CountedPlane]:
+        """Region → what is fitted together with it; none by default."""
+        return {}
+
     @property
     def independent(self) -> list[tuple[str, str]]:
         """Pairs of its regions that may share no event, so that their numbers are independent."""
         pairs = itertools.combinations(self.measured_in, 2)
         return [*pairs, *itertools.product(dict.fromkeys(self.sources.values()), self.measured_in)]
+
+    @property
+    def quantities(self) -> Mapping[str, str]:
+        """Key, from the keys of the method → quantity that it needs of every event."""
+        return {}
 
     @property
     def parameters(self) -> tuple[str, ...]:

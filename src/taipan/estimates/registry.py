@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from taipan.errors import TaipanError
-from taipan.estimates.base import Estimate
+from taipan.estimates.base import CountedPlane, Estimate, EstimatePart
 from taipan.rooms import import_room
 
 if TYPE_CHECKING:
+    from taipan.config.sections.regions import Region
     from taipan.config.sections.samples import Sample
 
 Array = NDArray[Any]
@@ -56,6 +57,24 @@ class MeasuredEstimate:
     def source(self, region: str) -> str | None:
         """Give the region whose data minus simulation stand for the sample, if there is one."""
         return self.method.sources.get(region)
+
+    def filled_in(self, region: str) -> tuple[str, ...]:
+        """Name what is filled to estimate the sample in a region; nothing without a source."""
+        return self.method.filled_in(region) if region in self.method.sources else ()
+
+    def parts(self, region: str) -> tuple[EstimatePart, ...]:
+        """Give what is added up in a region; nothing without a source.
+
+        Raises
+        ------
+        TaipanError
+            If a factor or the size of an uncertainty is not a positive number.
+        """
+        if region not in self.method.sources:
+            return ()
+        self.factor(region)
+        self.relative_uncertainty(region)
+        return self.method.parts(self.record, region)
 
     def factor(self, region: str) -> float:
         """Give the factor of a region's source.
@@ -111,6 +130,56 @@ def find_sources(samples: Mapping[str, Sample]) -> Mapping[str, str]:
     """Give region → region whose data minus simulation are an estimate there; maybe none."""
     found = find_estimate(samples)
     return {} if found is None else found[1].sources
+
+
+def filled_places(samples: Mapping[str, Sample]) -> Mapping[str, tuple[str, ...]]:
+    """Give region → what is filled to estimate a sample there: its source, or parts of it."""
+    found = find_estimate(samples)
+    return {} if found is None else {name: found[1].filled_in(name) for name in found[1].sources}
+
+
+def counted_planes(samples: Mapping[str, Sample]) -> Mapping[str, CountedPlane]:
+    """Give region → regions whose counts are fitted together with it; maybe none."""
+    found = find_estimate(samples)
+    return {} if found is None else found[1].counted
+
+
+def list_cross_checks(samples: Mapping[str, Sample]) -> dict[str, Estimate]:
+    """Give name → other method of the sample that is estimated from data."""
+    return {name: item for sample in samples.values() for name, item in sample.cross_checks.items()}
+
+
+def read_cross_checks(
+    samples: Mapping[str, Sample], record: Mapping[str, Any] | None
+) -> dict[str, MeasuredEstimate]:
+    """Put the other estimates of a sample and their records together, by name."""
+    found = find_estimate(samples)
+    records = (record or {}).get("cross_checks", {})
+    methods = list_cross_checks(samples)
+    if found is None:
+        return {}
+    return {name: MeasuredEstimate(found[0], methods[name], item) for name, item in records.items()}
+
+
+def add_divided(regions: Mapping[str, Region], samples: Mapping[str, Sample]) -> dict[str, Region]:
+    """Add the parts of regions that are filled for an estimate to the regions.
+
+    Raises
+    ------
+    TaipanError
+        If two estimates divide a region in different ways.
+    """
+    found = find_estimate(samples)
+    methods = [] if found is None else [found[1], *list_cross_checks(samples).values()]
+    filled = dict(regions)
+    for method in methods:
+        for name, part in method.divide(regions).items():
+            if filled.setdefault(name, part).cut != part.cut:
+                raise TaipanError(
+                    f"two estimates divide the region '{name.partition('[')[0]}' into other bins; "
+                    "give them the same binning, or a region each"
+                )
+    return filled
 
 
 def read_estimate(

@@ -47,7 +47,11 @@ class SameSign(Estimate):
         """The regions of the ratio."""
         return (self.numerator, self.denominator)
 
-    def measure(self, yields: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    def measure(
+        self,
+        yields: Mapping[str, tuple[float, float]],
+        simulated: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
         """Divide the yields of opposite and of equal charges."""
         above, below = yields[self.numerator], yields[self.denominator]
         return measure_transfer_factor(above, below, (self.numerator, self.denominator)).to_dict()

@@ -31,6 +31,7 @@ def count_events(
     samples: Mapping[str, Sample],
     regions: Mapping[str, Region],
     analysis: Analysis,
+    estimate: MeasuredEstimate | None = None,
 ) -> ShapeSums:
     """Count the events of every sample along the quantity of each measurement.
 
@@ -46,6 +47,9 @@ def count_events(
         Definitions; the source of an estimate in a region is counted, too.
     analysis
         Gives quantities.
+    estimate
+        What was measured for the sample estimated from data: events of its source count with the
+        ratio of their factor to the average one.
     """
     counts: ShapeSums = {}
     for dataset in datasets:
@@ -66,22 +70,29 @@ def count_events(
                 len(edges) - 2,
             )
             for region in regions_of(measure, samples):
+                relative = everything * 1.0
+                if estimate is not None and region == _source_of(measure, samples):
+                    factors = estimate.weigh(measure.region, quantities)
+                    relative = factors / estimate.factor(measure.region)
                 for sample, mask in members.items():
                     chosen = mask & inside[region]
                     key = (name, region, sample)
                     found = counts.setdefault(key, np.zeros((2, len(edges) - 1)))
                     for power in (1, 2):
-                        counted = np.bincount(
-                            bins[chosen], weights[chosen] ** power, minlength=len(edges) - 1
-                        )
+                        summed = (weights[chosen] * relative[chosen]) ** power
+                        counted = np.bincount(bins[chosen], summed, minlength=len(edges) - 1)
                         found[power - 1] += counted
     return counts
 
 
 def regions_of(measure: Measurement, samples: Mapping[str, Sample]) -> list[str]:
     """List the regions that a measurement needs."""
-    source = find_sources(samples).get(measure.region) if measure.denominator is None else None
-    return [name for name in (measure.region, measure.denominator, source) if name is not None]
+    needed = (measure.region, measure.denominator, _source_of(measure, samples))
+    return [name for name in needed if name is not None]
+
+
+def _source_of(measure: Measurement, samples: Mapping[str, Sample]) -> str | None:
+    return find_sources(samples).get(measure.region) if measure.denominator is None else None
 
 
 def measure_weight(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.estimates.registry import find_sources
+from taipan.estimates.registry import counted_planes, filled_places
 from taipan.systematics.base import Systematic
 
 DIRECTIONS = {"up": 1.0, "down": -1.0}
@@ -47,14 +47,14 @@ def acts_on_estimate(systematic: Systematic, samples: Mapping[str, Sample]) -> b
     return any(name in samples and not samples[name].is_simulated for name in systematic.samples)
 
 
-def with_sources(systematic: Systematic, sources: Mapping[str, str]) -> Systematic:
+def with_sources(systematic: Systematic, sources: Mapping[str, Sequence[str]]) -> Systematic:
     """Let a systematic that is confined to regions act in the sources of an estimate there, too.
 
     What is subtracted for an estimate in a region varies with the simulation in its source.
     """
     if systematic.regions is None:
         return systematic
-    feeding = [sources[name] for name in systematic.regions if name in sources]
+    feeding = [place for name in systematic.regions for place in sources.get(name, ())]
     names = dict.fromkeys([*systematic.regions, *feeding])
     return systematic.model_copy(update={"regions": list(names)})
 
@@ -62,10 +62,15 @@ def with_sources(systematic: Systematic, sources: Mapping[str, str]) -> Systemat
 def varied_regions(
     regions: Mapping[str, Region], samples: Mapping[str, Sample]
 ) -> dict[str, Region]:
-    """Choose the regions in which variations are filled: those fitted, and their sources."""
-    sources = find_sources(samples)
+    """Choose the regions in which variations are filled: those fitted, and their sources.
+
+    `regions` are those that are filled (:func:`taipan.estimates.registry.add_divided`).
+    """
+    sources = filled_places(samples)
     fitted = [name for name, item in regions.items() if item.role != "estimate"]
-    feeding = [sources[name] for name in fitted if name in sources]
+    feeding = {place for name in fitted for place in sources.get(name, ())}
+    for plane in counted_planes(samples).values():
+        feeding |= {plane.numerator, plane.denominator}
     return {name: item for name, item in regions.items() if name in fitted or name in feeding}
 
 
@@ -78,7 +83,7 @@ def template_variations(
     variation of some regions acts in the sources of an estimate there, too.
     """
     found = []
-    sources = find_sources(samples)
+    sources = filled_places(samples)
     for name, declared in systematics.items():
         systematic = with_sources(declared, sources)
         for direction in systematic.varied:

@@ -32,8 +32,9 @@ from taipan.inference.impacts import (
 )
 from taipan.inference.model import CompiledModel
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
+from taipan.inference.scan import scan, scan_to_json
 from taipan.inference.unfolding import describe_spectrum, list_strengths
-from taipan.inference.units import contours_to_unit, parameters_to_unit, to_unit
+from taipan.inference.units import contours_to_unit, parameters_to_unit, scan_to_unit, to_unit
 from taipan.inference.yields import join_parts, postfit_yields, prefit_yields
 
 logger = logging.getLogger(__name__)
@@ -72,8 +73,8 @@ def run_inference(
         ``observable``, ``poi``, ``blinded``, ``expected`` and ``observed`` (None if blinded), all
         in the units of the parameters (``interests``, those of the record); with
         several measurements in the workspace also ``others`` (parameter of interest → ``expected``
-        and ``observed``) and ``contours`` of each pair. The layout is described in ``docs/fit.md``.
-        Plain numbers only.
+        and ``observed``), ``scans`` of each and ``contours`` of each pair. The layout is described
+        in ``docs/fit.md``. Plain numbers only.
 
     Raises
     ------
@@ -201,7 +202,21 @@ def _several(
             except FitError as error:
                 raise FitError(f"{title} result: {error}") from error
             item[title] = contours_to_unit(found, setting.sizes)
-    return {"others": others, "contours": contours}
+    scans = {
+        name: {
+            "expected": None,
+            "observed": None,
+            **{
+                title: scan_to_unit(
+                    scan_to_json(scan(model, data, best, [name])), setting.sizes.get(name, 1.0)
+                )
+                for title, (data, best) in fits.items()
+            },
+        }
+        for name in names
+        if name not in setting.strengths
+    }
+    return {"others": others, "contours": contours, **({"scans": scans} if scans else {})}
 
 
 def describe_parameters(model: CompiledModel, data: Array, best: FitResult) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +99,16 @@ def scan(
         rise,
         tuple(float(v) for v in best.values[index]),
     )
+
+
+def scan_to_json(found: Scan) -> dict[str, Any]:
+    """Give plain numbers: ``names``, ``axes``, ``rise``, ``best``."""
+    return {
+        "names": list(found.names),
+        "axes": [axis.tolist() for axis in found.axes],
+        "rise": found.rise.tolist(),
+        "best": list(found.best),
+    }
 
 
 def _axis(model: CompiledModel, best: FitResult, index: int, points: int) -> Array:

@@ -52,6 +52,12 @@ def parameters_to_unit(
     ]
 
 
+def scan_to_unit(found: Mapping[str, Any], size: float) -> dict[str, Any]:
+    """Multiply the axis of a scan of one parameter."""
+    axis = [size * value for value in found["axes"][0]]
+    return {**found, "axes": [axis], "best": [size * found["best"][0]]}
+
+
 def contours_to_unit(contours: Mapping[str, Any], sizes: Mapping[str, float]) -> dict[str, Any]:
     """Multiply the points of the contours of two parameters."""
     pair = [sizes.get(name, 1.0) for name in contours["parameters"]]

@@ -11,8 +11,11 @@ import numpy.typing as npt
 
 from taipan.config.model import Config
 from taipan.config.polynomials import Polynomial
-from taipan.estimates.registry import MeasuredEstimate
+from taipan.estimates.registry import MeasuredEstimate, filled_places
+from taipan.events.variations import with_sources
+from taipan.likelihood.counted import FreeYields
 from taipan.likelihood.errors import LikelihoodError
+from taipan.likelihood.factors import list_factor_changes
 from taipan.likelihood.merge import BinYields
 from taipan.likelihood.polynomial_parts import divide_sample
 from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change
@@ -51,6 +54,8 @@ class Builder:
         What was smoothed and pruned.
     warnings
         What a reader of the result should know.
+    free
+        Parameters that multiply free yields of an estimated sample.
     parts
         Part of a divided sample → the sample.
     """
@@ -70,6 +75,8 @@ class Builder:
         self.warnings: list[str] = []
         self.changes: dict[str, float] = {}
         self.treatment = TreatmentRecord()
+        self._places = filled_places(config.samples)
+        self.free: dict[str, None] = {}
         self.parts: dict[str, str] = {}
         self._met: set[str] = set()
         self._sample_changes: dict[tuple[str, str], float] = {}
@@ -90,19 +97,35 @@ class Builder:
                     counts.values + sum(item.values for item in region.subtracted.values()),
                     counts.variances,
                 )
-                modifiers += self._transfer(name, region.region)
+                modifiers += self._transfer(name, region)
                 modifiers += self._estimate_systematics(name, region, data)
             else:
                 data = counts
-                if not self.config.samples[name].is_simulated:
-                    modifiers += self._transfer(name, region.region)
                 modifiers += self._rates(name, name, region.region)
                 modifiers += self._varied(name, region, counts)
             made = self._sample(name, name, region.region, data, modifiers)
             samples += self._divide(name, made)
+        if region.free is not None:
+            samples.append(self._free_sample(region.free, region))
         if self.estimate is not None and region.estimated in region.nominal:
             samples += list(self._partners(region, self.estimate))
         return {"name": region.region, "samples": samples}
+
+    def _free_sample(self, free: FreeYields, region: RegionTemplates) -> dict[str, Any]:
+        """Give a sample whose yields the fit finds; the counts of its regions constrain them."""
+        kinds = {free.per_bin: "shapefactor"} if free.per_bin else {}
+        kinds |= dict.fromkeys(free.scales, "normfactor")
+        modifiers: list[Modifier] = [
+            {"name": name, "type": kind, "data": None} for name, kind in kinds.items()
+        ]
+        self.free.update(dict.fromkeys(free.scales))
+        for name, size in (free.constrained or {}).items():
+            self._note_change(name, size)
+            self.treatment.parameters[name] = name
+            modifiers.append(self._normsys(name, free.sample, region.region, 1 + size, 1 - size))
+        if free.is_result:
+            modifiers += self._rates(free.sample, free.sample, region.region)
+        return {"name": free.sample, "data": plain(free.values), "modifiers": modifiers}
 
     def _partners(
         self, region: RegionTemplates, estimate: MeasuredEstimate
@@ -111,7 +134,7 @@ class Builder:
             partner = estimate.subtracted(name)
             modifiers = [
                 *self._normalisations(name, region.region),
-                *self._transfer(partner, region.region),
+                *self._transfer(partner, region, name),
                 *self._rates(name, partner, region.region),
             ]
             # its Σw² is part of that of the estimated sample; 0.0 - x has no negative zeros
@@ -212,15 +235,24 @@ class Builder:
         self._met.update(names)
         return [{"name": name, "type": "normfactor", "data": None} for name in names]
 
-    def _transfer(self, sample: str, region: str) -> list[Modifier]:
-        """Give the uncertainty of the factor of an estimate."""
-        if self.estimate is None:
-            return []
-        name = self.estimate.parameter(region)
-        size = self.estimate.relative_uncertainty(region)
-        self.changes[name] = size
-        self.treatment.parameters[name] = name
-        return [self._normsys(name, sample, region, 1 + size, 1 - size)]
+    def _transfer(self, shown: str, region: RegionTemplates, simulated: str = "") -> list[Modifier]:
+        """Give the uncertainties of the factors of an estimate.
+
+        A factor of all events changes the yield; one of some of them is a change of shape, too,
+        linear in its parameter. `shown` is the name in the model of the data, or of the `simulated`
+        sample that is subtracted.
+        """
+        modifiers = []
+        for change in list_factor_changes(region.parts, simulated):
+            self._note_change(change.name, change.size)
+            self.treatment.parameters[change.name] = change.name
+            if change.factors is not None:
+                up, down = change.factors
+                modifiers.append(self._normsys(change.name, shown, region.region, up, down))
+            elif change.templates is not None:
+                data = dict(zip(("hi_data", "lo_data"), map(plain, change.templates), strict=True))
+                modifiers.append({"name": change.name, "type": "histosys", "data": data})
+        return modifiers
 
     def _rates(self, sample: str, shown: str, region: str) -> list[Modifier]:
         """Give the rate systematics of a sample; `shown` is its name in the model."""
@@ -337,7 +369,7 @@ class Builder:
 
     def _acting(self, region: str) -> Iterable[tuple[str, Systematic]]:
         for name, systematic in self.config.systematics.items():
-            if acts_in(systematic, region):
+            if acts_in(with_sources(systematic, self._places), region):
                 yield name, systematic
 
     def _normsys(self, name: str, sample: str, region: str, up: float, down: float) -> Modifier:

@@ -26,7 +26,7 @@ def project(
 
     Yields and Σw² of every template are multiplied by the factor: data, same-sign data and
     simulation all have so many times the events. The relative uncertainty of the measured
-    opposite-sign/same-sign factor shrinks with its root; all other systematic uncertainties and
+    factors of an estimate shrinks with its root; all other systematic uncertainties and
     the network stay as they are. Bins are merged anew.
 
     Parameters
@@ -54,10 +54,7 @@ def project(
     view = scaled.view(flow=True)
     for part in ("value", "variance"):
         view[part] *= factor
-    record = None
-    if transfer is not None:
-        shrunk = float(transfer["relative_uncertainty"]) / np.sqrt(factor)
-        record = {**transfer, "relative_uncertainty": shrunk}
+    record = None if transfer is None else _shrink(transfer, float(np.sqrt(factor)))
     workspace, made = build_workspace(scaled, config, observable, record)
     names = {
         modifier["name"]
@@ -78,3 +75,13 @@ def project(
         },
         "workspace": workspace,
     }
+
+
+def _shrink(record: Any, divisor: float) -> Any:
+    """Divide every relative uncertainty in what was measured for an estimate."""
+    if isinstance(record, Mapping):
+        return {
+            key: value / divisor if key == "relative_uncertainty" else _shrink(value, divisor)
+            for key, value in record.items()
+        }
+    return [_shrink(item, divisor) for item in record] if isinstance(record, list) else record

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,11 @@ from taipan.config.sections.fit import fitted_regions
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.selection import belongs_to
 from taipan.labels import DATA, NOMINAL
+from taipan.likelihood.counted import FreeYields
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields, Merging, find_merging, merge_values
 from taipan.likelihood.repair import Repair, describe_repair, repair_counts, repair_values
-from taipan.likelihood.subtracted import find_subtracted, list_directions
+from taipan.likelihood.subtracted import PartYields, find_subtracted, list_directions
 from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair
 from taipan.systematics.base import Systematic
 
@@ -49,6 +50,10 @@ class RegionTemplates:
         in the source of the region, in merged bins (values positive for positive weights).
     subtracted_varied
         (systematic, sample) → the same at ±1σ.
+    parts
+        Parts of the estimate, each with the parameters of its factor.
+    free
+        The estimated sample, if its yields are free here: then `estimated` is None.
     repaired
         Negative bins that were set to zero before bins were merged.
     data
@@ -67,6 +72,8 @@ class RegionTemplates:
     estimated: str | None = None
     subtracted: Mapping[str, BinYields] = field(default_factory=dict)
     subtracted_varied: Mapping[tuple[str, str], TemplatePair] = field(default_factory=dict)
+    parts: tuple[PartYields, ...] = ()
+    free: FreeYields | None = None
     repaired: tuple[Repair, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
 
@@ -111,11 +118,7 @@ def collect_regions(
     fitted = fitted_regions(config.regions, config.fit)
     if not any(config.regions[name].role == "signal" for name in fitted):
         raise LikelihoodError("regions: none has `role: signal`, so there is nothing to fit")
-    sources = [
-        source
-        for name in fitted
-        if estimate is not None and (source := estimate.source(name)) is not None
-    ]
+    sources = [place for name in fitted if estimate for place in estimate.filled_in(name)]
     for kind, wanted, present in (
         ("process", [*config.samples, DATA], table.processes),
         ("region", [*fitted, *sources], table.regions),
@@ -126,16 +129,21 @@ def collect_regions(
             raise LikelihoodError(
                 f"templates: {kind} {', '.join(missing)} is missing; present: {', '.join(present)}"
             )
-    shifted = {
-        name: _affected_samples(table, config, name, systematic)
-        for name, systematic in config.systematics.items()
-        if systematic.has_templates
-    }
+    shifted = list_shifted(table, config)
     tables = {region: (own or {}).get(region, table) for region in fitted}
     return [
         _collect_region(tables[region], config, region, shifted, estimate, merge)
         for region in fitted
     ]
+
+
+def list_shifted(table: Table, config: Config) -> dict[str, dict[str, Sides]]:
+    """Give systematic with templates → the samples that it varies, and what is made of them."""
+    return {
+        name: _affected_samples(table, config, name, systematic)
+        for name, systematic in config.systematics.items()
+        if systematic.has_templates
+    }
 
 
 def acts_in(systematic: Systematic, region: str) -> bool:
@@ -184,9 +192,8 @@ def _collect_region(
         for sample, sides in samples.items()
         if sample in nominal
     }
-    estimated, subtracted, subtracted_varied = find_subtracted(
-        table, config, region, acting, estimate
-    )
+    found = find_subtracted(table, config, region, acting, estimate)
+    estimated, subtracted, subtracted_varied = found.estimated, found.counts, found.varied
     repaired: tuple[Repair, ...] = ()
     if config.templates.negative_bins == "repair":
         nominal, varied, repaired = _repair(region, nominal, varied)
@@ -211,13 +218,21 @@ def _collect_region(
     starts = merging.starts
     return RegionTemplates(
         region=region,
-        nominal=_merge_counts(nominal, starts),
-        varied=_merge_variations(varied, starts),
+        nominal=merge_counts(nominal, starts),
+        varied=merge_variations(varied, starts),
         data=merge_values(table.counts(DATA, region).values, starts),
         merging=merging,
         estimated=estimated,
-        subtracted=_merge_counts(subtracted, starts),
-        subtracted_varied=_merge_variations(subtracted_varied, starts),
+        subtracted=merge_counts(subtracted, starts),
+        subtracted_varied=merge_variations(subtracted_varied, starts),
+        parts=tuple(
+            replace(
+                part,
+                data=merge_values(part.data, starts),
+                simulated={n: merge_values(item, starts) for n, item in part.simulated.items()},
+            )
+            for part in found.parts
+        ),
         repaired=repaired,
         warnings=(*warnings, *merging.warnings),
     )
@@ -257,16 +272,18 @@ def _warn_of_edges(table: Table, nominal: Mapping[str, BinYields], region: str) 
     )
 
 
-def _merge_counts(counts: Mapping[str, BinYields], starts: Sequence[int]) -> dict[str, BinYields]:
+def merge_counts(counts: Mapping[str, BinYields], starts: Sequence[int]) -> dict[str, BinYields]:
+    """Merge the bins of each sample."""
     return {
         name: BinYields(merge_values(item.values, starts), merge_values(item.variances, starts))
         for name, item in counts.items()
     }
 
 
-def _merge_variations(
+def merge_variations(
     varied: Mapping[tuple[str, str], TemplatePair], starts: Sequence[int]
 ) -> dict[tuple[str, str], TemplatePair]:
+    """Merge the bins of each varied template."""
     return {
         key: TemplatePair(merge_values(item.up, starts), merge_values(item.down, starts))
         for key, item in varied.items()

@@ -25,6 +25,7 @@ from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.curvature_penalty import make_curvature_region
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder, plain
+from taipan.likelihood.planes import add_planes
 from taipan.likelihood.polynomial_parts import list_squares, make_tie
 from taipan.likelihood.table import Table, read_table
 from taipan.likelihood.templates import RegionTemplates, collect_regions
@@ -87,7 +88,9 @@ def build_workspace(
     _check_names(config)
     estimate = read_estimate(config.samples, transfer)
     own = _read_own(config, observable, others or {})
-    regions = collect_regions(read_table(templates, observable), config, estimate, own=own)
+    table = read_table(templates, observable)
+    regions = collect_regions(table, config, estimate, own=own)
+    regions = add_planes(regions, table, own, config, estimate)
     builder = Builder(config, estimate, prune=True)
     workspace = _workspace(builder, regions)
     builder.check_everything_acts()
@@ -180,6 +183,8 @@ def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str
         },
         **dict.fromkeys(config.fit.free_normalisations, (FREE_RANGE, 1.0)),
     }
+    channels = [builder.channel(region) for region in regions]
+    settings |= dict.fromkeys(builder.free, (FREE_RANGE, 1.0))
     ties = []
     for name in list_squares(config.fit.scales.values()):
         settings[f"{name}{AGAIN}"] = settings[name]
@@ -190,10 +195,7 @@ def _workspace(builder: Builder, regions: Sequence[RegionTemplates]) -> dict[str
         for name, (limits, start) in settings.items()
     ]
     return {
-        "channels": [
-            *(builder.channel(region) for region in regions),
-            *(channel for channel, _ in ties),
-        ],
+        "channels": [*channels, *(channel for channel, _ in ties)],
         "observations": [
             *(
                 {"name": region.region, "data": _observation(region, config, blinded)}

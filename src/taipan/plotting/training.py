@@ -202,6 +202,7 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
     colours = dict(zip(numbers["scores"], CYCLE * len(numbers["scores"]), strict=False))
     for offset, (name, parts) in enumerate(numbers["scores"].items()):
         colour = colours[name] if named else _COLOURS[name]
+        title = name if named else name.capitalize()
         train, held_out = parts["train"], parts["held_out"]
         _draw_train(main, edges, train, colour)
         # the classes' points are set apart so that their error bars can be told apart
@@ -215,8 +216,8 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
         _points(ratio, places, values, error, colour)
         mark_outside(ratio, places, values, _RATIO_LIMITS, colour)
         handles += [
-            Patch(facecolor=colour, alpha=0.3, label=f"{_title(name)}, training"),
-            Line2D([], [], color=colour, marker="o", ms=4, label=f"{_title(name)}, held out"),
+            Patch(facecolor=colour, alpha=0.3, label=f"{title}, training"),
+            Line2D([], [], color=colour, marker="o", ms=4, label=f"{title}, held out"),
         ]
     main.set_ylabel("Fraction of Σw / bin, mean of the folds")
     main.tick_params(labelbottom=False)
@@ -245,11 +246,6 @@ def score_figure(numbers: Mapping[str, Any]) -> Figure:
     figure.legend(handles=handles, loc="upper right", ncols=2, borderpad=0.3)
     add_header(main, main, numbers["header"])
     return figure
-
-
-def _title(name: str) -> str:
-    """Write a class at the beginning of a text; its capitals stay."""
-    return name[:1].upper() + name[1:]
 
 
 def _draw_train(axes: Axes, edges: Array, train: Mapping[str, Any], colour: str) -> None:

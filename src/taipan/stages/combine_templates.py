@@ -7,7 +7,7 @@ from typing import Any
 
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
-from taipan.estimates.registry import read_estimate
+from taipan.estimates.registry import add_divided, read_estimate
 from taipan.events.variations import template_variations
 from taipan.normalisation import from_dict
 from taipan.templates.build import add_parts, take_from_data
@@ -76,7 +76,8 @@ def combine_templates(
     filled = results[templates]
     yields = list_yields(next(iter(filled.values())))
     check_yields(yields, config.samples, config.regions)
-    check_variations(filled, config.samples, config.regions, variations)
+    regions = add_divided(config.regions, config.samples)
+    check_variations(filled, config.samples, regions, variations)
     for output, histograms in results.items():
         write_histograms(output, histograms)
     write_json(residuals, records)

@@ -16,17 +16,23 @@ from taipan.coverage.draw import (
     FitBins,
     SourceData,
     Universe,
-    extreme_truths,
     reach_of,
     split_samples,
 )
-from taipan.coverage.truth import Truth, draw_truth, leave_out_predictions, scale_samples
-from taipan.estimates.registry import MeasuredEstimate, read_estimate
+from taipan.coverage.truth import (
+    Truth,
+    draw_truth,
+    extreme_truths,
+    leave_out_predictions,
+    scale_samples,
+)
+from taipan.estimates.registry import MeasuredEstimate, counted_planes, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.opening import open_analysis
 from taipan.events.variations import acts_on_estimate
 from taipan.labels import DATA, NOMINAL
+from taipan.likelihood.counted import start_yields
 from taipan.likelihood.merge import merge_values
 from taipan.likelihood.table import Table, read_table
 from taipan.nn.scorer import open_scorer
@@ -99,11 +105,15 @@ def draw_pseudo_data(
     quantities = filled_quantities(config.observables)
     main = quantities[observable]
 
+    # the source of a region is binned as the region
+    bound = {item.source: name for name, item in counted_planes(config.samples).items()}
+
     def fitted_in(region: str) -> str:
-        return choose_histogram(region, config.regions, observable, histograms)
+        return choose_histogram(bound.get(region, region), config.regions, observable, histograms)
 
     def counted_in(region: str) -> str:
-        return quantities[config.regions[region].choose_observable(observable)]
+        chosen = config.regions[bound.get(region, region)]
+        return quantities[chosen.choose_observable(observable)]
 
     binning = FitBins(
         main,
@@ -114,7 +124,8 @@ def draw_pseudo_data(
     tables = {name: read_table(histograms[fitted_in(name)], fitted_in(name)) for name in merging}
     estimate = read_estimate(config.samples, read_json(transfer_factor))
     source_data = read_source_data(tables, merging, config, estimate)
-    factors = () if estimate is None else estimate.method.parameters
+    free = estimate is None or source_data.fixed
+    factors = () if free or estimate is None else estimate.method.parameters
     corrections = read_corrections(config.weights, analysis.quantities, shapes)
     full = Universe(
         split_samples(loaded, analysis, config, corrections),
@@ -163,18 +174,39 @@ def read_source_data(
     acting = [n for n, s in settings.systematics.items() if acts_on_estimate(s, settings.samples)]
     counts: dict[str, dict[str, Any]] = {name: {} for name in (NOMINAL, *acting)}
     for region, item in merging.items():
-        source = None if estimate is None else estimate.source(region)
-        if source is None:
+        places = () if estimate is None else estimate.filled_in(region)
+        if not places:
             continue
         table = tables[region]
         for name, by_region in counts.items():
             # a weight that does not act in the source has left its template empty
             label = NOMINAL if name == NOMINAL else f"{name}_up"
-            values = table.counts(DATA, source, label).values
-            if not values.any():
-                values = table.counts(DATA, source).values
-            by_region[region] = merge_values(values, tuple(item["starts"]))
-    return SourceData(counts.pop(NOMINAL), counts, estimate)
+            rows = []
+            for place in places:
+                values = table.counts(DATA, place, label).values
+                if not values.any():
+                    values = table.counts(DATA, place).values
+                rows.append(merge_values(values, tuple(item["starts"])))
+            by_region[region] = np.stack(rows)
+    fixed = {} if estimate is None else _count_truth(tables, merging, estimate)
+    return SourceData(counts.pop(NOMINAL), counts, estimate, fixed)
+
+
+def _count_truth(
+    tables: Mapping[str, Table], merging: Mapping[str, Any], estimate: MeasuredEstimate
+) -> dict[str, Any]:
+    """Give the true yields of a sample that the fit counts in further regions: those measured."""
+    found: dict[str, Any] = {}
+    for region, plane in estimate.method.counted.items():
+        if region not in merging:
+            continue
+        starts = {name: tuple(merging[name]["starts"]) for name in (region, plane.source)}
+        in_source = start_yields(tables[region], estimate, plane.source, starts[plane.source], 0.0)
+        below = start_yields(tables[region], estimate, plane.denominator, (0,), 0.0)
+        factor = estimate.factor(region)
+        found |= {region: factor * in_source, plane.source: in_source}
+        found |= {plane.numerator: factor * below, plane.denominator: below}
+    return found
 
 
 def _loss(full: Universe, near: Universe, truth: Truth, source_data: SourceData) -> float:

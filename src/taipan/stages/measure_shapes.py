@@ -42,14 +42,15 @@ def measure_shapes(
     measured = {}
     if measurements:
         analysis = open_analysis(config)
+        estimate = read_estimate(config.samples, read_json(transfer_factor))
         counts = count_events(
             skimmed.open(analysis, folds=2),
             measurements,
             config.samples,
             config.regions,
             analysis,
+            estimate,
         )
-        estimate = read_estimate(config.samples, read_json(transfer_factor))
         for name, item in measurements.items():
             values = measure_weight(name, item, counts, config.samples, config.regions, estimate)
             logger.info("%s: %s", name, ", ".join(f"{value:.3f}" for value in values))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
-
 from taipan.atomic import write_json
 from taipan.config.model import Config
-from taipan.estimates.registry import MeasuredEstimate, find_estimate
+from taipan.estimates.registry import find_estimate, list_cross_checks
 from taipan.events.expected import SampleSums, check_samples
 from taipan.events.inputs import SkimmedEvents
+from taipan.events.measured import EstimateSums
 from taipan.events.opening import open_analysis
-from taipan.events.selection import region_masks, sample_masks
 
 logger = logging.getLogger("taipan.measure_transfer_factor")
 
@@ -36,31 +34,32 @@ def measure_transfer_factor(
         JSON file to write; null if no sample is estimated from data.
     """
     found, analysis = find_estimate(config.samples), open_analysis(config)
-    totals = {name: np.zeros(2) for name in (found[1].measured_in if found else ())}
-    chosen = {name: config.regions[name] for name in totals}
+    measured = None if found is None else EstimateSums(*found, config.samples, config.regions)
+    others = {
+        name: EstimateSums(found[0], method, config.samples, config.regions, name)
+        for name, method in list_cross_checks(config.samples).items()
+        if found is not None
+    }
     sums = SampleSums(config.samples, config.regions, analysis.is_late)
     for dataset in skimmed.open(analysis, folds=2):
         quantities = analysis.compute(dataset.columns)
         sums.add(dataset, quantities)
-        for region, mask in region_masks(quantities, chosen).items():
-            if dataset.weights is None:
-                totals[region] += mask.sum()
-                continue
-            for selected in sample_masks(quantities, config.samples, dataset.name).values():
-                weights = dataset.weights.nominal[mask & selected]
-                totals[region] += (-weights.sum(), (weights**2).sum())
+        for item in (measured, *others.values()):
+            if item is not None:
+                item.add(dataset, quantities)
     for line in check_samples(sums):
         logger.warning("%s", line)
-    if found is None:
+    if measured is None:
         write_json(transfer_factor, None)
         return
-    yields = {name: (float(pair[0]), float(pair[1])) for name, pair in totals.items()}
-    estimate = MeasuredEstimate(*found, found[1].measure(yields))
-    for region in found[1].sources:
+    estimate = measured.measure()
+    for region in estimate.method.sources:
         factor = estimate.factor(region)
         sigma = factor * estimate.relative_uncertainty(region)
         logger.info("%s in %s: factor %.3f ± %.3f", estimate.sample, region, factor, sigma)
-    write_json(transfer_factor, estimate.record)
+    records = {name: dict(item.measure().record) for name, item in others.items()}
+    more = {"cross_checks": records} if records else {}
+    write_json(transfer_factor, {**estimate.record, **more})
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def summarize(
     skipped: Sequence[str],
     compared: Sequence[str],
     judgement: str | None,
+    cross_checks: str | None,
     scores: Mapping[str, str],
     benchmarks: str,
     config: Config,
@@ -59,6 +60,8 @@ def summarize(
         Results of the fits of other networks; none if there is only one.
     judgement
         Record of the rule `check_decorrelation`; None if the networks are not judged.
+    cross_checks
+        Estimates that are compared; None if there are no cross-checks.
     scores
         Network → observable that is its score; empty if there is only one.
     benchmarks
@@ -85,6 +88,7 @@ def summarize(
             transfer_factor=read_json(transfer_factor),
             truth=None if truth is None else read_json(truth),
             skipped=[read_json(path) for path in skipped],
+            cross_checks=None if cross_checks is None else read_json(cross_checks),
             corrections=None if corrections is None else read_json(corrections),
             networks=compare_networks(
                 scores,

@@ -75,6 +75,8 @@ class RunResults:
     skipped
         Records of chunks that the skim left out: `luminosity` of the data that were read (of the
         first record, in fb⁻¹) and `warnings`.
+    cross_checks
+        Estimates that are compared, None if there are no cross-checks.
     networks
         Of :func:`taipan.summary.networks.compare_networks`; empty if there is only one network.
     corrections
@@ -89,6 +91,7 @@ class RunResults:
     transfer_factor: Mapping[str, Any] | None
     truth: Mapping[str, Any] | None
     skipped: Sequence[Mapping[str, Any]] = ()
+    cross_checks: Mapping[str, Any] | None = None
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     corrections: Mapping[str, Any] | None = None
 
@@ -165,6 +168,7 @@ def summarise(
         "fitted_regions": fitted,
         "yields": _visible_yields(results.yields, settings, blinded),
         "transfer_factor": _plain(results.transfer_factor),
+        **({} if results.cross_checks is None else {"cross_checks": dict(results.cross_checks)}),
         "truth": None
         if results.truth is None
         else {key: results.truth[key] for key in _TRUTH_KEYS if key in results.truth},

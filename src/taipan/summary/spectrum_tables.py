@@ -36,6 +36,23 @@ def write_spectra(summary: Mapping[str, Any]) -> list[str]:
     return parts
 
 
+def name_spectrum(summary: Mapping[str, Any]) -> str:
+    """Write the first line of a summary whose first parameter is that of a truth bin."""
+    name, item = next(
+        (name, item)
+        for name, item in summary["unfolding"].items()
+        if summary["poi"] in item["strengths"]
+    )
+    kind = "expected" if item["observed"] is None else "observed"
+    test = item[kind]["bottom_line"]["unfolded"]
+    blinded = "Blinded; " if item["observed"] is None else ""
+    return (
+        f"**{blinded}{escape_markdown(name)} is unfolded in {len(item['strengths'])} bins of "
+        f"{escape_markdown(item['quantity'])}** (table below); χ² of the prediction "
+        f"{test['chi2']:.1f} / {test['degrees']}."
+    )
+
+
 def list_unfolded(summary: Mapping[str, Any]) -> set[str]:
     """List the parameters of the truth bins."""
     return {name for item in summary.get("unfolding", {}).values() for name in item["strengths"]}

@@ -8,6 +8,7 @@ from typing import Any
 from taipan.clean_text import escape_markdown
 from taipan.estimates.registry import true_factors
 from taipan.summary.corrections import CHANGES, list_changes
+from taipan.summary.cross_checks import tabulate_cross_checks
 from taipan.summary.layout import (
     ABSENT,
     count_decimals,
@@ -15,7 +16,7 @@ from taipan.summary.layout import (
     format_table,
     plain_label,
 )
-from taipan.summary.spectrum_tables import list_unfolded, write_spectra
+from taipan.summary.spectrum_tables import list_unfolded, name_spectrum, write_spectra
 from taipan.summary.yield_tables import write_yields
 
 _MIN_DECIMALS = 2
@@ -54,6 +55,10 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
     parts += ["## Yields before the fit", *write_yields(summary)]
+    if "cross_checks" in summary:
+        text = tabulate_cross_checks(summary["cross_checks"], format_measurement, format_table)
+        sample = summary["cross_checks"]["sample"]
+        parts += [f"## Estimates of {sample}", "Used, and cross-checks; before the fit.", text]
     if "corrections" in summary:
         rows = list_changes(summary["corrections"])
         parts += ["## Corrections of the simulation", format_table(CHANGES, rows)]
@@ -106,6 +111,8 @@ def _prediction(summary: Mapping[str, Any]) -> str:
 
 def _headline(summary: Mapping[str, Any]) -> str:
     observed, name = summary["observed"], _poi(summary)
+    if summary["poi"] in list_unfolded(summary):
+        return name_spectrum(summary)
     unit = _unit(summary, summary["poi"])
     least = 0 if unit else _MIN_DECIMALS
     if observed is None:
@@ -320,10 +327,10 @@ def _truth(summary: Mapping[str, Any]) -> str:
         beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
     rows = [[f"signal strength {_poi(summary)}", f"{truth['mu']:g}", beside]]
     if summary["poi"] in {*summary.get("interests", {}), *list_unfolded(summary)}:
-        rows = []  # it is none
+        rows = [["signal strength", f"{truth['mu']:g}", ABSENT]]  # none is fitted
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
-        if factor is None or key not in truth or "value" not in factor:
+        if factor is None or key not in truth or "stat" not in factor:
             continue
         pull = _pull(factor["value"] - truth[key], factor["stat"])
         measured = format_measurement(factor["value"], factor["stat"])

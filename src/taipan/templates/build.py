@@ -12,7 +12,13 @@ from taipan.analysis import Analysis
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.config.sections.region_bins import own_histograms
-from taipan.estimates.registry import MeasuredEstimate, find_sources
+from taipan.estimates.registry import (
+    MeasuredEstimate,
+    add_divided,
+    counted_planes,
+    filled_places,
+    list_cross_checks,
+)
 from taipan.events.corrections import read_corrections
 from taipan.events.variations import Variation, template_variations
 from taipan.labels import DATA, NOMINAL
@@ -43,26 +49,32 @@ def plan_filling(
     """
     return FillSettings(
         config.samples,
-        config.regions,
+        add_divided(config.regions, config.samples),
         config.features,
         observables,
         control_plots or {},
         template_variations(config.systematics, config.samples),
         read_corrections(config.weights, analysis.quantities, shapes),
-        _find_places(config, observables),
+        _filled_places(config, observables),
     )
 
 
-def _find_places(config: Config, observables: Mapping[str, Observable]) -> dict[str, set[str]]:
+def _filled_places(config: Config, observables: Mapping[str, Observable]) -> dict[str, set[str]]:
     """Give the only regions in which a histogram with bins of one region is needed."""
-    sources = find_sources(config.samples)
+    sources = dict(filled_places(config.samples))
+    for method in list_cross_checks(config.samples).values():
+        for place in method.sources:
+            sources[place] = (*sources.get(place, ()), *method.filled_in(place))
+    for region, plane in counted_planes(config.samples).items():
+        more = (plane.numerator, plane.denominator)
+        sources[region] = (*sources.get(region, ()), *more)
     control = {
         item.measured_in for item in config.systematics.values() if item.measured_in is not None
     }
     found = {}
     for name, (_, region) in own_histograms(observables, config.regions, optimised=True).items():
         near = {region, *control}
-        found[name] = near | {sources[place] for place in near if place in sources}
+        found[name] = near.union(*(sources.get(place, ()) for place in near))
     return found
 
 
@@ -81,7 +93,8 @@ def add_parts(
     """
     labels = [NOMINAL, *(variation.name for variation in variations)]
     processes = [*config.samples, DATA]
-    return add_datasets(parts, observables, processes, list(config.regions), labels)
+    regions = list(add_divided(config.regions, config.samples))
+    return add_datasets(parts, observables, processes, regions, labels)
 
 
 def take_from_data(
@@ -108,9 +121,10 @@ def take_from_data(
     templates, residuals
         Observable → histogram; records of the control residuals.
     """
-    filled, records = add_residuals(total, config.samples, config.regions, variations, estimate)
+    regions = add_divided(config.regions, config.samples)
+    filled, records = add_residuals(total, config.samples, regions, variations, estimate)
     templates = {
-        name: add_estimate(item, config.samples, config.regions, variations, estimate)
+        name: add_estimate(item, config.samples, regions, variations, estimate)
         for name, item in filled.items()
     }
     return templates, records

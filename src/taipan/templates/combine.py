@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
+from taipan.estimates.base import is_divided
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.variations import Variation, acts_on_estimate, varied_regions
 from taipan.labels import DATA, NOMINAL
@@ -98,7 +100,8 @@ def add_estimate(
 ) -> hist.Hist:
     """Fill the sample that is estimated from data, in every region that has a source.
 
-    The yield is ``factor × (data − Σ simulation)`` of the source, bin by bin, for each
+    The yield is ``factor × (data − Σ simulation)`` of the source, bin by bin, added up over its
+    parts where the factor depends on the event, for each
     variation with the simulation varied where the variation applies (and the data, where it acts
     on the estimate itself). The variance is
     ``factor² × (Σw²(data) + Σw²(simulation))``; the factor's own uncertainty is a nuisance
@@ -125,30 +128,32 @@ def add_estimate(
     processes, places, labels = (list(axis) for axis in (out.axes[0], out.axes[1], out.axes[2]))
     simulated = [name for name, sample in samples.items() if sample.is_simulated]
     row = processes.index(estimate.sample)
-    for region in regions:
-        source = estimate.source(region)
-        if source is None:
-            continue
-        place, column, factor = places.index(source), places.index(region), estimate.factor(region)
-        for variation in (None, *variations):
-            label = labels.index(NOMINAL if variation is None else variation.name)
-            nominal = labels.index(NOMINAL)
+    for region, variation in itertools.product(regions, (None, *variations)):
+        label = labels.index(NOMINAL if variation is None else variation.name)
+        nominal, column = labels.index(NOMINAL), places.index(region)
+        for i, part in enumerate(estimate.parts(region)):
+            place = places.index(part.place)
             everything = (
                 variation is not None
                 and acts_on_estimate(variation.systematic, samples)
-                and (variation.systematic.regions is None or source in variation.systematic.regions)
+                and (
+                    variation.systematic.regions is None
+                    or part.place in variation.systematic.regions
+                )
             )
             start = label if everything else nominal
             value = view["value"][processes.index(DATA), place, start].copy()
             variance = view["variance"][processes.index(DATA), place, start].copy()
             for name in simulated:
-                varied = variation is not None and variation.applies(name, source)
+                varied = variation is not None and variation.applies(name, part.place)
                 varied = varied or everything
                 chosen = label if varied else nominal
                 value -= view["value"][processes.index(name), place, chosen]
                 variance += view["variance"][processes.index(name), place, chosen]
-            view["value"][row, column, label] = factor * value
-            view["variance"][row, column, label] = factor**2 * variance
+            if i == 0:
+                view["value"][row, column, label] = view["variance"][row, column, label] = 0.0
+            view["value"][row, column, label] += part.factor * value
+            view["variance"][row, column, label] += part.factor**2 * variance
     return out
 
 
@@ -163,9 +168,11 @@ class Yield:
 
 
 def list_yields(histogram: hist.Hist) -> list[Yield]:
-    """Nominal yields, flow bins included, of every region and process."""
+    """Nominal yields, flow bins included, of every region and process; parts of regions apart."""
     found = []
     for region in histogram.axes["region"]:
+        if is_divided(region):
+            continue
         for process in histogram.axes["process"]:
             cell = histogram[
                 {"process": hist.loc(process), "region": hist.loc(region), "variation": NOMINAL}

@@ -17,7 +17,7 @@ from taipan.config.sections.observables import filled_quantities
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
-from taipan.estimates.registry import find_sources
+from taipan.estimates.registry import filled_places
 from taipan.events.corrected_events import CorrectedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.overlap import SharedEvents, exclusive_pairs
@@ -201,7 +201,8 @@ class _Filler:
         self.shared = shared
         self._varied = varied_regions(settings.regions, settings.samples)
         fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
-        self._sources = frozenset(find_sources(settings.samples).values())
+        places = filled_places(settings.samples).values()
+        self._sources = frozenset(itertools.chain.from_iterable(places))
         self._only_sources = self._sources - frozenset(fitted)
 
     def locate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -173,7 +172,7 @@ class Fit(Strict):
         }
         return [name for name in self.pois if name not in strengths]
 
-    @cached_property
+    @property
     def interests(self) -> dict[str, Interest]:
         """The parameters of interest, each written out, in the order of :attr:`pois`."""
         found = {}
@@ -182,11 +181,11 @@ class Fit(Strict):
             found[name] = given if isinstance(given, Interest) else Interest(samples=given)
         return found
 
-    @cached_property
+    @property
     def _expressions(self) -> Expressions:
         return Expressions(self.expressions, tuple(self.pois), "fit.expressions")
 
-    @cached_property
+    @property
     def scales(self) -> dict[str, Polynomial]:
         """Sample → what multiplies its yield, written out in the parameters.
 
@@ -209,7 +208,7 @@ class Fit(Strict):
             If there are several parameters and none scales a signal.
         """
         if sample in self.scale:
-            return self.scales[sample]
+            return self._expressions.resolve(self.scale[sample], f"fit.scale.{sample}")
         for name, interest in self.interests.items():
             if sample in interest.samples:
                 return parameter(name)

@@ -26,6 +26,11 @@ class Sample(Strict):
         None,
         description="How it is estimated from data; a sample without it is simulated.",
     )
+    cross_checks: dict[Name, AnyEstimate] = Field(
+        default_factory=dict,
+        description="Other estimates of the sample, by name: evaluated beside the one that is used "
+        "and compared with it in the summary; not in the fit.",
+    )
     regions: list[Name] | None = Field(
         None,
         min_length=1,
@@ -39,6 +44,8 @@ class Sample(Strict):
             raise ValueError("a simulated sample needs at least one entry in `datasets`")
         if not self.is_simulated and self.datasets:
             raise ValueError("a sample estimated from data takes no `datasets`")
+        if self.is_simulated and self.cross_checks:
+            raise ValueError("`cross_checks` are other estimates of a sample with `estimate`")
         if not self.is_simulated and self.regions is not None:
             raise ValueError(
                 "a sample estimated from data takes no `regions`: it is all that is left"
