@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.project import SMOKE, copy_project
 
 ROOT = Path(__file__).parents[2]
 CLUSTERS = ("htcondor", "kubernetes", "slurm")
@@ -59,3 +62,15 @@ def test_slurm_goes_on_after_a_failure_and_a_laptop_stops() -> None:
     """The files themselves."""
     assert parsed(ROOT, "--profile", "profiles/slurm") == [True, 2, True]
     assert parsed(ROOT) == [False, 0, True]
+
+
+@pytest.mark.workflow
+def test_rules_of_an_era_have_the_threads_and_memory_of_the_profile(tmp_path: Path) -> None:
+    """Their names are others: ``A_train``, of which the profile knows nothing."""
+    project = copy_project(tmp_path / "taipan")
+    overlay = project.overlay("eras: {A: {}, B: {}}")
+    text = project.snakemake("--dry-run", config=(SMOKE, overlay)).stdout
+    for era in "AB":
+        (job,) = re.findall(rf"^rule {era}_train:\n((?: .*\n)+)", text, re.MULTILINE)
+        assert "    threads: 2\n" in job
+        assert "mem_mb=4000" in job

@@ -13,6 +13,7 @@ drop_folder()
 
 from functools import cache
 
+from snakemake import __version__ as snakemake_version
 from snakemake.exceptions import WorkflowError
 
 from taipan.analysis_selection import load_analysis
@@ -214,10 +215,13 @@ rule summarise_eras:
 
 
 # The profile knows the rules of a run of its own.
-for of_rules in (
-    workflow.resource_settings.overwrite_threads,
-    workflow.resource_settings.overwrite_resources,
-):
+for table in ("_parsed_overwrite_threads", "_parsed_overwrite_resources"):
+    of_rules = getattr(workflow.resource_settings, table, None)
+    if of_rules is None:
+        raise WorkflowError(
+            f"snakemake: {snakemake_version} keeps what the profile says of rules in another way; "
+            "install the version of requirements.lock"
+        )
     for rule_name in list(of_rules):
         for era_name in PERIODS:
             of_rules.setdefault(f"{era_name}_{rule_name}", of_rules[rule_name])
