@@ -12,9 +12,17 @@ import pytest
 
 from taipan import metrics
 from taipan.checks.classifier import check_classifier
-from taipan.config.sections.classifier import BoostedTrees, ModelFile
+from taipan.config.load import read_config
+from taipan.config.model import Config
+from taipan.config.sections.classifier import (
+    BoostedTrees,
+    Classifier,
+    ModelFile,
+    NetworkClassifier,
+)
 from taipan.config.sections.overtraining import Overtraining, OvertrainingCondition
 from taipan.config.sections.training import Training
+from taipan.config.slices import slice_config
 from taipan.errors import TaipanError
 from taipan.nn.classes import BINARY, Classes
 from taipan.nn.classifiers import file
@@ -28,6 +36,7 @@ from taipan.nn.scorer import FoldScorer
 from tests.three_gaussians import CLASSES, draw_events, make_set, posterior
 from tests.toy_configuration import make_config, problems
 
+ROOT = Path(__file__).parents[2]
 SETTINGS = Training(networks=1, folds=2, epochs=5, patience=10)
 KEYS = BoostedTrees(rounds=80, depth=3, learning_rate=0.15, min_child_weight=200.0)
 
@@ -290,3 +299,24 @@ def test_configuration_of_a_classifier_is_checked(tmp_path: Path) -> None:
     assert make_config({"classifier": "xgboost"}).classifier == BoostedTrees()
     with pytest.raises(TaipanError, match="classifier.kind: 'forest' is not allowed"):
         make_config({"classifier": "forest"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", NetworkClassifier()),
+        ("classifier: xgboost", BoostedTrees()),
+        ("classifier: {kind: xgboost, rounds: 7}", BoostedTrees(rounds=7)),
+        ("classifier: {model: a.onnx}", ModelFile(model="a.onnx")),
+    ],
+)
+def test_classifier_of_an_overlay_is_read_in_its_short_forms(
+    text: str, expected: Classifier, tmp_path: Path
+) -> None:
+    """Over the defaults of a run, as Snakemake and `taipan config check` read it."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(text)
+    found = read_config([overlay], ROOT)
+    assert found.classifier == expected
+    plain = slice_config(found, "classifier")
+    assert Config.from_plain(plain).classifier == expected

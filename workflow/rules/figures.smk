@@ -57,7 +57,7 @@ def plotted_stages():
     names = ["plot_cutflow"]
     if HAS_NETWORK:
         names += ["plot_weights", "rank_inputs"]
-        if CONFIG.classifier.kind != "file":
+        if CONFIG.classifier.is_trained:
             names.insert(1, "plot_training")
     if HAS_NETWORK and CONFIG.decorrelation.enabled:
         names.append("check_decorrelation")

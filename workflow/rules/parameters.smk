@@ -267,8 +267,6 @@ def tuned_inputs():
 
 def classifier_files():
     """ONNX files of a classifier that was made before."""
-    if CONFIG.classifier.kind != "file":
-        return []
     return [local(path) for path in CONFIG.classifier.models]
 
 

@@ -16,7 +16,7 @@ from taipan.analysis_folder import ANALYSIS_FILE, CATALOGUES, find_folder
 from taipan.config.fields import Fields, KeyPath, entries, format_path, format_value, nearest
 from taipan.config.merging import merge
 from taipan.config.model import Config, Run
-from taipan.config.networks import complete_networks
+from taipan.config.networks import complete_networks, drop_inherited
 from taipan.config.truth_bins import expand_truth_bins
 from taipan.config.uncertainties import add_uncertainties
 from taipan.corrections.base import PATH_KEYS
@@ -164,14 +164,18 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
             f"{path}: {', '.join(misplaced)}: not a key of an analysis; "
             f"write it in {RUN_FILE} or an overlay"
         )
-    base = merge(Run().model_dump(mode="json"), content)
+    # the default of one kind of classifier has nothing to say about another
+    base = merge(Run().model_dump(mode="json", exclude={"classifier"}), content)
     problems: list[str] = []
     merged = _remove_nulls(merge(base, overrides), base, (), problems)
     _raise(problems)
     if "folder" in merged:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
     complete = expand_truth_bins(complete_networks(merged))
-    config = validate_keys(Config, {**complete, "analysis": folder.resolve().name})
+    try:
+        config = validate_keys(Config, {**complete, "analysis": folder.resolve().name})
+    except TaipanError as error:
+        raise TaipanError("\n".join(drop_inherited(str(error).splitlines()))) from error
     return add_uncertainties(config.model_copy(update={"folder": str(folder)}))
 
 

@@ -212,6 +212,7 @@ def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str
         files[LOCK] = lock.read_bytes()
     named = [weight["file"] for weight in elsewhere.values()] + [config.skim.lumi_mask]
     named += [path for name in others for path in config.corrections[name].paths]
+    named += config.classifier.models
     for name in filter(None, named):
         path = Path(name)
         below = not path.is_absolute() and ".." not in path.parts

@@ -43,7 +43,7 @@ def check_overtraining(
     TaipanError
         If a condition fails and `overtraining.on_failure` is `stop`; the verdict is written first.
     """
-    if config.classifier.kind == "file" and config.classifier.trained_on == "elsewhere":
+    if not config.classifier.is_judged:
         write_json(verdict, leave_out_overtraining(config.overtraining))
         return
     training_set = open_training_set(inputs, config)

@@ -9,13 +9,32 @@ from pydantic import BeforeValidator, Field
 from taipan.config.base import NonNegative, Place, Positive, Strict
 
 
-class NetworkClassifier(Strict):
+class Classifier(Strict):
+    """What gives the score; a kind overrides what holds of it alone."""
+
+    @property
+    def models(self) -> list[str]:
+        """Files that it is taken from; none if it is trained."""
+        return []
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether this run trains it, and so has a history of it."""
+        return True
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the events that it was trained on are at hand, as the gate needs them."""
+        return True
+
+
+class NetworkClassifier(Classifier):
     """Neural networks, trained as the section `training` says."""
 
     kind: Literal["network"] = Field("network", description="Networks of the section `training`.")
 
 
-class BoostedTrees(Strict):
+class BoostedTrees(Classifier):
     """Boosted trees of XGBoost, trained on the folds, weights and conditions of `training`."""
 
     kind: Literal["xgboost"] = Field("xgboost", description="Boosted trees.")
@@ -35,7 +54,7 @@ class BoostedTrees(Strict):
     l2: NonNegative = Field(1.0, description="L2 penalty on the answers of the leaves.")
 
 
-class ModelFile(Strict):
+class ModelFile(Classifier):
     """A classifier in ONNX files that were made before; nothing is trained."""
 
     kind: Literal["file"] = Field("file", description="A classifier from a file.")
@@ -53,6 +72,16 @@ class ModelFile(Strict):
     def models(self) -> list[str]:
         """All files."""
         return [self.model] if isinstance(self.model, str) else list(self.model)
+
+    @property
+    def is_trained(self) -> bool:
+        """It was made before."""
+        return False
+
+    @property
+    def is_judged(self) -> bool:
+        """Only where its training events are those of the folds."""
+        return self.trained_on == "folds"
 
 
 def _read_short_form(value: Any) -> Any:
