@@ -79,6 +79,7 @@ def inputs(tmp_path: Path) -> dict[str, Any]:
     write_json(tmp_path / "shapes.json", {})
     return {
         "models": [write_network(tmp_path / f"{fold}.onnx", fold, 3) for fold in range(3)],
+        "others": {},
         "normalisation": str(tmp_path / "norm.json"),
         "pileup": str(tmp_path / "pileup.json"),
         "shapes": str(tmp_path / "shapes.json"),
@@ -174,7 +175,7 @@ def optimise(
         fit={"reference": None},
     )
     write_json(folder / "factor.json", None)
-    others = {key: inputs[key] for key in ("models", "shapes", "threads")}
+    others = {key: inputs[key] for key in ("models", "others", "shapes", "threads")}
     load_stage("optimise_binning").optimise_binning(
         skimmed=SkimmedEvents(events, inputs["normalisation"], inputs["pileup"]),
         transfer_factor=str(folder / "factor.json"),
@@ -290,7 +291,8 @@ def test_gate_stops_when_it_fails_and_is_told_to(
     }
     monkeypatch.setattr(script, "open_training_set", lambda *_: None)
     monkeypatch.setattr(script, "judge_overtraining", lambda *_: verdict)
-    arguments = (None, SimpleNamespace(overtraining=None), 1, [], str(tmp_path / "verdict.json"))
+    judged = SimpleNamespace(overtraining=None, classifier=SimpleNamespace(is_judged=True))
+    arguments = (None, judged, 1, [], str(tmp_path / "verdict.json"))
     if stops:
         with pytest.raises(TaipanError, match="1 conditions failed: auc_gap of fold 0 is 0.2"):
             script.check_overtraining(*arguments)
