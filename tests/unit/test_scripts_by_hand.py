@@ -13,6 +13,7 @@ import pytest
 
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
+from taipan.config.sections.classifier import NetworkClassifier
 from taipan.config.sections.templates import Binning, Templates
 from taipan.errors import TaipanError
 from taipan.events.inputs import SkimmedEvents
@@ -96,6 +97,7 @@ def fill(
     load_stage("histogram").histogram(
         dataset=dataset,
         events=[events],
+        others={},
         edges=str(folder / "edges.json"),
         drop_fold=drop_fold,
         config=Config.from_plain(definitions()),
@@ -180,6 +182,7 @@ def optimise(
         transfer_factor=str(folder / "factor.json"),
         config=Config.from_plain(config),
         edges=str(folder / "edges.json"),
+        others={},
         **others,
     )
     found: dict[str, Any] = read_json(folder / "edges.json")["nn_score"]
@@ -290,7 +293,8 @@ def test_gate_stops_when_it_fails_and_is_told_to(
     }
     monkeypatch.setattr(script, "open_training_set", lambda *_: None)
     monkeypatch.setattr(script, "judge_overtraining", lambda *_: verdict)
-    arguments = (None, SimpleNamespace(overtraining=None), 1, [], str(tmp_path / "verdict.json"))
+    config = SimpleNamespace(overtraining=None, classifier=NetworkClassifier())
+    arguments = (None, config, 1, [], str(tmp_path / "verdict.json"))
     if stops:
         with pytest.raises(TaipanError, match="1 conditions failed: auc_gap of fold 0 is 0.2"):
             script.check_overtraining(*arguments)
