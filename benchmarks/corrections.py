@@ -30,7 +30,7 @@ from taipan.templates.build import plan_filling
 from taipan.templates.fill import fill_blocks
 
 NUMBER = 30
-REPEATS = 5
+REPEATS = 3
 COPIES = 5
 """Times that the events are read, so that a block is full."""
 COLLECTIONS = ("Muon", "Tau", "Jet")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from taipan.analysis_selection import load_analysis
 from taipan.checks.configuration import check_config
+from taipan.checks.eras import check_one_period
 from taipan.cli.main import main
 from taipan.config.fields import KeyPath, format_path
 from taipan.config.load import load_catalogue, load_config, read_config
@@ -31,6 +32,8 @@ FREE_TEXT = ("title", "label", "unit", "results", "source", "group", "skims", "f
 def load(content: dict[str, Any]) -> None:
     config = load_config(content, ROOT)
     check_config(config, load_catalogue(config), load_analysis(config.folder, config.quantities))
+    for problem in check_one_period(config):
+        raise TaipanError(problem)
 
 
 def paths(node: Any, path: KeyPath = ()) -> list[KeyPath]:

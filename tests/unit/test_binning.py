@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,32 @@ def test_linear_model_has_the_uncertainty_of_the_workspace() -> None:
     model = linearise(workspace, "signal", ["ggH", "qqH"])
     assert model.sigma(range(13)) == pytest.approx(expected_sigma(workspace), rel=0.02)
     assert model.sigma([0]) > 2.0 * model.sigma(range(13))
+
+
+def test_empty_bins_of_another_region_say_nothing() -> None:
+    """Two signal regions with fine bins, of which some are empty."""
+
+    def channel(name: str, signal: list[float], background: list[float]) -> dict[str, Any]:
+        mu = {"name": "mu", "type": "normfactor", "data": None}
+        rate = {"name": "rate", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+        samples = [
+            {"name": "s", "data": signal, "modifiers": [mu]},
+            {"name": "b", "data": background, "modifiers": [rate]},
+        ]
+        return {"name": name, "samples": samples}
+
+    config = {"poi": "mu", "parameters": []}
+    here = channel("a", [1.0, 2.0], [5.0, 4.0])
+    sigmas = [
+        linearise(
+            {"channels": [here, other], "measurements": [{"name": "m", "config": config}]},
+            "a",
+            ["s"],
+        ).sigma([0, 1])
+        for other in (
+            channel("b", [1.0, 3.0], [6.0, 2.0]),
+            channel("b", [0.0, 1.0, 0.0, 3.0], [0.0, 6.0, 0.0, 2.0]),
+        )
+    ]
+    assert np.isfinite(sigmas[0])
+    assert sigmas[1] == pytest.approx(sigmas[0], rel=1e-12)

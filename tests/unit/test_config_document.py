@@ -200,7 +200,7 @@ def test_check_command(capsys, tmp_path, monkeypatch):
     out = capsys.readouterr().out
     assert out == (
         "htautau on fastsim: 1.25 fb⁻¹, 7 samples, 6 regions (2 fitted), 21 features, "
-        "28 systematics; no problem found\n"
+        "29 systematics; no problem found\n"
     )
 
 

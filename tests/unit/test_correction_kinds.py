@@ -157,6 +157,7 @@ def tag_file(path: Path) -> str:
         {
             "sf": ({"systematic": "string", **inputs}, varied),
             "efficiency": (inputs, tree(EFFICIENCY)),
+            "light": ({"systematic": "string"}, sides(1.3, 1.4, 1.2, "systematic")),
         },
     )
 
@@ -176,6 +177,17 @@ def test_one_working_point_weighs_tagged_and_other_jets_by_method_1a(tmp_path: P
     assert weigh(data, **keys) == pytest.approx([0.95**2 * light, missed, 1.0])
     up = [(0.95 * 1.02) ** 2 * (1 - 1.2 * 1.02 * 0.1) / 0.9, (1 - 0.95 * 1.02 * 0.8) / 0.2, 1.0]
     assert weigh(data, "up", **keys) == pytest.approx(up)
+
+
+def test_light_jets_may_have_scale_factors_of_their_own(tmp_path: Path) -> None:
+    """The light jet of the first event is not tagged: (1 − 1.3·0.1) / (1 − 0.1)."""
+    keys = {**tags(tag_file(tmp_path / "b.json")), "light": "light", "apply": "central"}
+    path = tag_file(tmp_path / "b.json")
+    text = Path(path).read_text().replace('"nominal"', '"central"')
+    Path(path).write_text(text)
+    missed = (1 - 0.95 * 0.8) / (1 - 0.8)
+    expected = [0.95**2 * (1 - 1.3 * 0.1) / 0.9, missed, 1.0]
+    assert weigh(columns(**TAGS), **keys) == pytest.approx(expected)
 
 
 def test_several_working_points_share_out_the_probability(tmp_path: Path) -> None:

@@ -271,6 +271,8 @@ def test_truth_record(tmp_path: Path) -> None:
     write_truth(path, settings, seed=9)
     truth = read_json(path)
     assert (truth["seed"], truth["mu"], truth["luminosity"]) == (9, 1.5, 0.05)
+    assert truth["strengths"]["VBF_HToTauTau"] == truth["strengths"]["GluGluToHToTauTau"] == 1.5
+    assert truth["strengths"]["DYJetsToLL"] == truth["strengths"]["TTbar"] == 1.0
     assert truth["qcd_os_ss_factor"] == 1.06
     assert truth["mismodelling"]["family"] == "tau"
     assert truth["mismodelling"]["tau_scale"] == pytest.approx(0.06)

@@ -22,7 +22,11 @@ from tests.tiny_analysis import ANALYSIS
 from tests.toy_configuration import check, make_config, problems
 from tests.unit.test_fill_by_hand import cell, dataset, settings
 
-TWO = {"plain": {}, "other": {"l2": 0.25, "adversary": {"strength": 7.0}}}
+TWO = {
+    "plain": {},
+    "other": {"l2": 0.25, "adversary": {"strength": 7.0}},
+    "decorrelated": None,
+}
 
 
 def networks(**changes: Any) -> dict[str, Any]:
@@ -63,7 +67,13 @@ def test_one_network_has_no_name() -> None:
 
 
 def test_mistakes_are_named() -> None:
-    check(networks(l2=0.1))
+    check(networks(l2=0.1, networks=1))
+    learned = {"region": "sr", "negative_weights": "refine", "networks": 4}
+    stored = {"training": learned, "networks": {"a": learned, "b": {**learned, "networks": 2}}}
+    assert problems(stored) == [
+        "networks.b.networks: 2 differs from training.networks (4), which all networks have in "
+        "common"
+    ]
     assert problems({"fit": {"network": "plan"}, **networks()}) == [
         "fit.network: 'plan' is not a network of `networks`; did you mean 'plain'? (plain, other)"
     ]

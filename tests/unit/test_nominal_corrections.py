@@ -343,3 +343,18 @@ def test_up_and_down_share_a_parameter_unless_they_are_decorrelated() -> None:
         factors = modifiers[parameter, "normsys"]
         assert factors["hi"] == pytest.approx(yields[f"{name}_up"] / yields["nominal"])
         assert factors["lo"] == pytest.approx(yields[f"{name}_down"] / yields["nominal"])
+
+
+def test_event_that_is_shifted_out_of_a_factor_of_zero_counts(tmp_path: Path) -> None:
+    """0.5 with a factor of 0 is moved to 1.1, where it is 1; the other factor is 10 or 20."""
+    zero = ({"x": "real"}, bins("x", [0, 1, 2], [0.0, 1.0]))
+    path = write_file(tmp_path / "z.json", {"zero": zero, "second": ({"y": "real"}, SECOND)})
+    analysis = analysis_with(
+        replace(ANALYSIS, shifts={"s": Shift(shifted, None, "")}),
+        zero={"file": path, "correction": "zero"},
+        two={"file": path, "correction": "second"},
+    )
+    item = make_systematic(kind="kinematic", shift="s", size=0.6, one_sided=True, samples=["sig"])
+    found = fill(analysis, {"s": item})
+    assert cell(found, "sig", "high", "nominal") == [0.0, 2 * 20.0]
+    assert cell(found, "sig", "high", "s_up") == [0.0, (1 + 2) * 20.0]

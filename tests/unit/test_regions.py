@@ -241,6 +241,8 @@ def problems(config: Config) -> list[str]:
 
 def with_regions(**regions: dict[str, Any]) -> Config:
     known = settings()["regions"]
+    for name, item in known.items():
+        item["cut"] += f" and q {'>' if name.startswith('ss_') else '<'} 0"
     return make_config(
         regions={name: {**item, **regions.get(name, {})} for name, item in known.items()},
         observables={
@@ -271,10 +273,23 @@ def test_keys_of_bins_are_checked() -> None:
     ):
         (found,) = problems(with_regions(**change))
         assert found.startswith(line), found
-    (found,) = problems(left_out(leave_out=["w_contrl"]))
+    apart = with_regions().regions
+    typo = left_out(leave_out=["w_contrl"]).model_copy(update={"regions": apart})
+    (found,) = problems(typo)
     assert found.startswith("fit.leave_out[0]: 'w_contrl' is not a region with role signal or cont")
-    (found,) = problems(left_out(leave_out=["signal"]))
+    (found,) = problems(left_out(leave_out=["signal"]).model_copy(update={"regions": apart}))
     assert found == "fit.leave_out: signal: no region with role signal is left to fit"
+
+
+def test_regions_of_an_estimate_that_may_share_events_are_refused_early() -> None:
+    """The source of one fitted region reaches into the other."""
+    config = with_regions(ss_signal={"cut": "mt < 90"})
+    (first, *more) = problems(config)
+    assert first == (
+        "regions.ss_signal.cut: 'mt < 90' is not shown to be disjoint from region 'signal' "
+        "('mt < 30 and q < 0'); an estimate needs other events in each, and none of a fitted region"
+    )
+    assert any("from region 'w_control'" in line for line in more)
 
 
 def test_edges_are_chosen_for_each_signal_region() -> None:

@@ -43,6 +43,7 @@ TRUTH = {
     "mismodelling": {"family": "none", "size": 1.0, "jet_scale": 0.0},
     "pile_up": {},
 }
+CITED = {"value": 1200.0, "unit": "pb", "source": "NNLO"}
 CONTROL = {"bins": [0, 1], "low": 0.0, "high": 1.0, "reasons": ["fitted as a yield"]}
 MERGED = {"bins": [10, 11], "low": 0.9, "high": 0.97, "reasons": ["QCD is -0.5"]}
 
@@ -330,13 +331,42 @@ def test_a_measured_cross_section_is_in_its_unit(analysis_config: Config) -> Non
     text = to_markdown(summary)
     assert text.splitlines()[2] == (
         "**sigma_ztt = 1080 ± 108 pb**, expected ± 120 pb; over the predicted 1200 pb it is "
-        "0.900 ± 0.090."
+        "0.900 ± 0.090. This run can measure it to 10.0 %."
     )
     assert "| 1080 ± 108 pb |      [972, 1188] |" in text
     assert "-3.00 ± 4.50 |" in text
     assert "sigma_ztt = 1200 pb (NNLO), mu = 1; its limit" in text
     plain = " ".join(text.split())
     assert f"| signal strength | {TRUTH['mu']:g} | – |" in plain  # of μ, which is not shown first
+
+
+def test_each_parameter_opens_with_what_was_put_in_found_and_can_be_seen(
+    analysis_config: Config,
+) -> None:
+    """1 put in, 3.5 found with 2: 1.25 σ above. 3 σ are 7.5 with an expected 2.5."""
+    about = {"prediction": 1.0, "size": 1200.0, "unit": "pb", "source": "", "label": "Z→ττ"}
+    strength = {**about, "size": 1.0, "unit": "", "label": "Higgs"}
+    fitted = {
+        **fit("nn_score", result(3.5, 2.0)),
+        "interests": {"mu": strength, "sigma_ztt": about},
+        "others": {"sigma_ztt": {"expected": result(1200, 60), "observed": result(1140.0, 60.0)}},
+    }
+    both = {"mu": ["ggH", "qqH"], "sigma_ztt": {"samples": ["ZTT"], "cross_section": CITED}}
+    config = with_fit(analysis_config, parameters_of_interest=both)
+    truth = {**TRUTH, "strengths": {"A": 1.0, "B": 1.0, "Z": 1.0}}
+    results = replace(found(fit=fitted), truth=truth, scaled={"mu": ["A", "B"], "sigma_ztt": ["Z"]})
+    summary = summarise(config, IDENTITY, results, {"fit": 3.5})
+    assert summary["truth"]["injected"] == {"mu": 1.0, "sigma_ztt": 1200.0}
+    first, second = to_markdown(summary).split("\n\n")[1:3]
+    assert first.startswith("Higgs: **μ̂ = 3.50 ± 2.00**")
+    assert first.endswith(
+        "Put in: 1; what was found is 1.2 σ above it. This run can see a signal of about 7.5 with "
+        "3 σ; one of 1 has 0.40 σ."
+    )
+    assert second.startswith("Z→ττ: **sigma_ztt = 1140 ± 60 pb**")
+    assert second.endswith(
+        "Put in: 1200 pb; what was found is 1.0 σ below it. This run can measure it to 5.0 %."
+    )
 
 
 def test_an_unfolded_spectrum_has_a_table(analysis_config: Config) -> None:
@@ -566,6 +596,7 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             judgement=None,
             cross_checks=None,
             scores={},
+            scaled={},
             benchmarks=str(tmp_path / "benchmarks"),
             config=Config.from_plain(
                 slice_config(analysis_config, "analysis", "title", "regions", "fit")

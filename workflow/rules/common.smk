@@ -19,6 +19,7 @@ from snakemake.exceptions import WorkflowError
 from taipan.analysis_selection import load_analysis
 from taipan.checks.coverage import check_strengths
 from taipan.checks.decorrelation import OWN
+from taipan.checks.eras import check_one_period
 from taipan.checks.configuration import check_access, check_config
 from taipan.checks.generator_files import check_generator_files
 from taipan.config.load import check_files, load_catalogue, load_config
@@ -51,6 +52,8 @@ try:
     CATALOGUE = load_catalogue(CONFIG)
     ANALYSIS = load_analysis(CONFIG.folder, CONFIG.quantities)
     check_config(CONFIG, CATALOGUE, ANALYSIS, writes=False)
+    for problem in check_one_period(CONFIG):
+        raise TaipanError(problem)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
 

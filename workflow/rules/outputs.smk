@@ -30,6 +30,22 @@ def compared_scores():
     return SCORES if COMPARED else {}
 
 
+def scaled_datasets():
+    """Parameter of interest to the nominal datasets of the samples that it multiplies."""
+    signals = [name for name, item in CONFIG.samples.items() if item.role == "signal"]
+    samples = {
+        name: item.samples or (signals if not CONFIG.fit.parameters_of_interest else [])
+        for name, item in CONFIG.fit.interests.items()
+    }
+    return {
+        name: [
+            dataset for sample in found for dataset in CONFIG.samples[sample].datasets
+        ]
+        for name, found in samples.items()
+        if set(found) <= set(CONFIG.samples)
+    }
+
+
 def summary_slice():
     """Configuration that the summary shows or checks the results against."""
     values = slice_config(CONFIG, "analysis", "title", "fit")

@@ -20,6 +20,7 @@ rule summarize:
         benchmarks=f"{OUT}/benchmarks",
         config=summary_slice(),
         scores=compared_scores(),
+        scaled=scaled_datasets(),
         identity=run_identity,
     script:
         "../../scripts/summarize.py"

@@ -20,6 +20,22 @@ Periods = Mapping[str, tuple[Config, Catalogue]]
 """Era → its configuration and its catalogue."""
 
 
+def check_one_period(config: Config) -> Problems:
+    """Find names of eras in a run that has none.
+
+    Yields
+    ------
+    str
+        One line a problem.
+    """
+    for name, item in config.systematics.items():
+        if isinstance(item.eras, dict):
+            yield (
+                f"systematics.{name}.eras: {', '.join(item.eras)}: the run has no eras (declare "
+                "them in `eras`, or leave it out)"
+            )
+
+
 def check_eras(periods: Periods) -> Problems:
     """Check the eras against each other, each of which was checked by itself.
 

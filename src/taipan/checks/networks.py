@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from taipan.config.model import Config
 from taipan.config.networks import list_trainings
 from taipan.labels import SCORE
+from taipan.nn.weights.transform import STORED
 from taipan.suggestions import unknown
 
 Problems = Iterator[str]
 
-_SHARED = ("region", "folds", "networks", "negative_weights", "refinement", "cells")
+_SHARED = ("region", "folds", "negative_weights", "refinement", "cells")
 """Keys of the events and their weights, which the networks have in common."""
 
 
@@ -33,15 +34,15 @@ def check_networks(config: Config) -> Problems:
         yield unknown("fit.network", chosen, "network of `networks`", list(config.networks))
     if not config.networks:
         return
-    if not config.features:
-        yield "networks: without `features` no network is trained (add `features`, or take it out)"
-    elif SCORE not in config.observables:
+    if config.features and SCORE not in config.observables:
         yield (
             f"networks: no score is an observable, so there is nothing to compare "
             f"(observables.{SCORE})"
         )
     for name, training in config.networks.items():
-        for key in _SHARED:
+        # a file of weights has some for every network of a fold
+        stored = config.training.negative_weights in STORED
+        for key in (*_SHARED, *(("networks",) if stored else ())):
             own, common = getattr(training, key), getattr(config.training, key)
             if own != common:
                 yield (

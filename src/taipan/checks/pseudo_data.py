@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.config.model import Config
-from taipan.config.networks import list_trainings
 
 
 def check_pseudo_data(config: Config) -> Iterator[str]:
@@ -30,7 +29,9 @@ def check_pseudo_data(config: Config) -> Iterator[str]:
         return
     if config.decorrelation.enabled:
         yield f"decorrelation.enabled: true {why} (false)"
-    for name, training in list_trainings(config).items():
+    trainings = {"training": config.training}
+    if not config.training.adversary.enabled:
+        trainings = {f"networks.{name}": item for name, item in config.networks.items()}
+    for path, training in trainings.items():
         if training.adversary.enabled:
-            path = f"networks.{name}" if name else "training"
             yield f"{path}.adversary.enabled: true {why} (false)"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
+from taipan.columns.expressions import certainly_shared, parse_expression
 from taipan.config.model import Config
 from taipan.config.sections.fit import fitted_regions
 from taipan.config.sections.region_bins import own_histograms
 from taipan.config.sections.regions import YIELD, Region
+from taipan.errors import TaipanError
+from taipan.events.overlap import exclusive_pairs
 from taipan.labels import SCORE
 from taipan.suggestions import unknown
 
@@ -28,6 +31,7 @@ def check_region_bins(config: Config) -> Problems:
                     "(regions.*.binning); rename it"
                 )
     yield from _check_left_out(config)
+    yield from _check_sources(config)
 
 
 def check_edges(path: str, edges: Sequence[float], *, is_score: bool) -> Problems:
@@ -77,6 +81,24 @@ def _check_own_binning(path: str, region: Region, config: Config) -> Problems:
         if observable is not None and observable.quantity is not None:
             is_score = observable.quantity == SCORE
         yield from check_edges(where, edges, is_score=is_score)
+
+
+def _check_sources(config: Config) -> Problems:
+    """Yield a line for regions of an estimate whose cuts let events be in another one, too."""
+    try:
+        pairs = exclusive_pairs(config.regions, config.samples)
+    except TaipanError:
+        return  # a cut that cannot be read has a line of its own
+    for first, second in pairs:
+        regions = [config.regions[name] for name in (first, second)]
+        if all(item.is_fitted for item in regions):
+            continue  # reported as that
+        if certainly_shared(*(parse_expression(item.cut) for item in regions)):
+            yield (
+                f"regions.{second}.cut: '{regions[1].cut}' is not shown to be disjoint from region "
+                f"'{first}' ('{regions[0].cut}'); an estimate needs other events in each, and none "
+                "of a fitted region"
+            )
 
 
 def _check_left_out(config: Config) -> Problems:

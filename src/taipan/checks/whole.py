@@ -7,7 +7,7 @@ from pathlib import Path
 
 from taipan.analysis_selection import load_analysis
 from taipan.checks.configuration import check_config
-from taipan.checks.eras import check_eras, check_runs
+from taipan.checks.eras import check_eras, check_one_period, check_runs
 from taipan.checks.generator_files import check_generator_files
 from taipan.config.load import load_catalogue
 from taipan.config.model import Config
@@ -47,6 +47,8 @@ def check_everything(
             periods[name] = (config, catalogue)
         except TaipanError as error:
             problems += [_prefix(name, line) for line in str(error).splitlines()]
+    if "" in periods:
+        problems += check_one_period(configs[""])
     if "" not in configs and not problems:
         problems += [*check_eras(periods), *check_runs(periods)]
     if problems:

@@ -16,7 +16,7 @@ from taipan.analysis_folder import ANALYSIS_FILE, CATALOGUES, find_folder
 from taipan.config.fields import Fields, KeyPath, entries, format_path, format_value, nearest
 from taipan.config.merging import merge
 from taipan.config.model import Config, Run
-from taipan.config.networks import complete_networks
+from taipan.config.networks import complete_networks, drop_inherited
 from taipan.config.truth_bins import expand_truth_bins
 from taipan.config.uncertainties import add_uncertainties
 from taipan.corrections.base import PATH_KEYS
@@ -172,7 +172,10 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     if "folder" in merged:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
     complete = expand_truth_bins(complete_networks(merged))
-    config = validate_keys(Config, {**complete, "analysis": folder.resolve().name})
+    try:
+        config = validate_keys(Config, {**complete, "analysis": folder.resolve().name})
+    except TaipanError as error:
+        raise TaipanError("\n".join(drop_inherited(str(error).splitlines()))) from error
     return add_uncertainties(config.model_copy(update={"folder": str(folder)}))
 
 

@@ -97,3 +97,19 @@ def _add_scores(content: Mapping[str, Any], networks: Sequence[str]) -> Any:
         if name == SCORE:
             found |= scores
     return found
+
+
+def drop_inherited(problems: Sequence[str]) -> list[str]:
+    """Leave out the problems of a network that it has from `training`, whose own are listed.
+
+    Parameters
+    ----------
+    problems
+        A line each, with the path of the key in front.
+    """
+    own = {line.removeprefix("training.") for line in problems if line.startswith("training.")}
+    return [
+        line
+        for line in problems
+        if not (line.startswith("networks.") and line.split(".", 2)[-1] in own)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +66,16 @@ class CorrectedEvents:
         return np.asarray(found)
 
     def weigh_rows(
-        self, rows: Array, columns: Columns, quantities: Columns, unchanged: frozenset[str]
+        self,
+        rows: Array,
+        columns: Columns,
+        quantities: Columns,
+        unchanged: frozenset[str],
+        regions: Iterable[Array],
     ) -> Array | None:
         """Give the weights of some events whose columns were shifted; None if none is corrected.
 
-        Only factors whose inputs have changed are looked up again.
+        Only factors whose inputs have changed are looked up again, of events in a region.
 
         Parameters
         ----------
@@ -79,6 +85,8 @@ class CorrectedEvents:
             After the shift, shape (m,).
         unchanged
             Columns that the shift left as they were.
+        regions
+            Whether they are in each region after the shift, shape (m,).
         """
         if not self.factors:
             return None
@@ -86,8 +94,10 @@ class CorrectedEvents:
         assert weights is not None
         found = weights.nominal[rows]
         again = np.zeros(len(rows), dtype=bool)
+        used = np.logical_or.reduce([again, *regions])
         for group in self.corrections.groups:
-            stale = np.flatnonzero(self._is_stale(group, rows, columns, quantities, unchanged))
+            changed = self._is_stale(group, rows, columns, quantities, unchanged)
+            stale = np.flatnonzero(changed & used)
             if not len(stale):
                 continue
             factors = self._weigh(stale, columns, quantities, group.columns, group.names)

@@ -176,8 +176,9 @@ def _make_simulation(
 def write_truth(path: Path, settings: FastsimSettings, seed: int) -> None:
     """Write what is true about the pseudo-data as JSON, atomically.
 
-    Keys: ``seed``, ``luminosity`` (fb^-1), ``mu``, ``mismodelling`` (family, size and the shifts
-    in physical units), ``qcd_os_ss_factor``, ``pile_up``, ``filter_efficiency`` by sample,
+    Keys: ``seed``, ``luminosity`` (fb^-1), ``mu``, ``strengths`` (dataset to what its cross section
+    is multiplied by in the pseudo-data), ``mismodelling`` (family, size and the shifts in physical
+    units), ``qcd_os_ss_factor``, ``pile_up``, ``filter_efficiency`` by sample,
     ``expected_events`` by dataset and process (after the generator filter) and
     ``negative_fraction``.
     """
@@ -188,6 +189,10 @@ def write_truth(path: Path, settings: FastsimSettings, seed: int) -> None:
             "seed": seed,
             "luminosity": settings.luminosity,
             "mu": settings.mu,
+            "strengths": {
+                name: settings.mu if any(part.signal for part in sample.components) else 1.0
+                for name, sample in SAMPLES.items()
+            },
             "mismodelling": {
                 "family": settings.mismodelling_family,
                 "size": settings.mismodelling_size,

@@ -136,13 +136,19 @@ def linearise(
         size = len(totals[channel])
         return np.stack([derivatives[n].get(channel, np.zeros(size)) for n in names], axis=1)
 
+    # fine bins of another region may be empty: they say nothing
+    filled = {name: totals[name] + variances[name] > 0.0 for name in others}
     return LinearModel(
         jacobian=columns(region),
         expected=totals[region],
         background=backgrounds[region],
         variance=variances[region],
-        fixed_jacobian=np.concatenate([np.zeros((0, len(names))), *map(columns, others)]),
-        fixed_variance=np.concatenate([np.zeros(0), *(totals[n] + variances[n] for n in others)]),
+        fixed_jacobian=np.concatenate(
+            [np.zeros((0, len(names))), *(columns(name)[filled[name]] for name in others)]
+        ),
+        fixed_variance=np.concatenate(
+            [np.zeros(0), *((totals[n] + variances[n])[filled[n]] for n in others)]
+        ),
         prior=np.array([0.0 if name in free else 1.0 for name in names]),
     )
 

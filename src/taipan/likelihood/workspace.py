@@ -289,12 +289,13 @@ def _describe_interests(config: Config, parts: Mapping[str, str]) -> dict[str, A
     described = {}
     for name, interest in config.fit.interests.items():
         cited = interest.cross_section
-        if cited is not None or interest.prediction != 1.0:
+        if cited is not None or interest.prediction != 1.0 or interest.label:
             described[name] = {
                 "prediction": interest.prediction,
                 "size": interest.unit_size,
                 "unit": "" if cited is None else cited.unit,
                 "source": "" if cited is None else cited.source,
+                **({"label": interest.label} if interest.label else {}),
             }
     squares = list_squares(config.fit.scales.values())
     regions = [make_tie(name, (0.0, 1.0))[0] for name in squares]

@@ -33,6 +33,7 @@ def summarize(
     judgement: str | None,
     cross_checks: str | None,
     scores: Mapping[str, str],
+    scaled: dict[str, list[str]],
     benchmarks: str,
     config: Config,
     identity: dict[str, Any],
@@ -64,6 +65,8 @@ def summarize(
         Estimates that are compared; None if there are no cross-checks.
     scores
         Network → observable that is its score; empty if there is only one.
+    scaled
+        Parameter of interest → datasets of the samples that it multiplies.
     benchmarks
         Folder of Snakemake's benchmark files.
     config
@@ -90,6 +93,7 @@ def summarize(
             skipped=[read_json(path) for path in skipped],
             cross_checks=None if cross_checks is None else read_json(cross_checks),
             corrections=None if corrections is None else read_json(corrections),
+            scaled=scaled,
             networks=compare_networks(
                 scores,
                 [main, *(read_json(path) for path in compared)],

@@ -75,6 +75,8 @@ class RunResults:
     skipped
         Records of chunks that the skim left out: `luminosity` of the data that were read (of the
         first record, in fb⁻¹) and `warnings`.
+    scaled
+        Parameter of interest → datasets of the samples that it multiplies.
     cross_checks
         Estimates that are compared, None if there are no cross-checks.
     networks
@@ -91,6 +93,7 @@ class RunResults:
     transfer_factor: Mapping[str, Any] | None
     truth: Mapping[str, Any] | None
     skipped: Sequence[Mapping[str, Any]] = ()
+    scaled: Mapping[str, Sequence[str]] = field(default_factory=dict)
     cross_checks: Mapping[str, Any] | None = None
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     corrections: Mapping[str, Any] | None = None
@@ -171,7 +174,10 @@ def summarise(
         **({} if results.cross_checks is None else {"cross_checks": dict(results.cross_checks)}),
         "truth": None
         if results.truth is None
-        else {key: results.truth[key] for key in _TRUTH_KEYS if key in results.truth},
+        else {
+            **{key: results.truth[key] for key in _TRUTH_KEYS if key in results.truth},
+            **_injected(results),
+        },
         "warnings": _collect_warnings(results),
         "seconds": dict(seconds),
     }
@@ -239,6 +245,18 @@ def _others(fit: Mapping[str, Any]) -> dict[str, Any]:
             for name, found in fit["others"].items()
         }
     }
+
+
+def _injected(results: RunResults) -> dict[str, Any]:
+    """Give what the simulation put in for each parameter of interest, as far as it says so."""
+    strengths = (results.truth or {}).get("strengths", {})
+    interests = results.fit.get("interests", {})
+    found = {}
+    for name, datasets in results.scaled.items():
+        factors = {strengths.get(dataset) for dataset in datasets}
+        if len(factors) == 1 and None not in factors:
+            found[name] = factors.pop() * interests.get(name, {}).get("size", 1.0)
+    return {"injected": found} if found else {}
 
 
 def _networks(networks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

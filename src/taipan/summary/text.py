@@ -16,10 +16,18 @@ from taipan.summary.layout import (
     format_table,
     plain_label,
 )
-from taipan.summary.spectrum_tables import list_unfolded, name_spectrum, write_spectra
+from taipan.summary.opening import write_opening
+from taipan.summary.spectrum_tables import list_unfolded, write_spectra
+from taipan.summary.words import (
+    MIN_DECIMALS,
+    write_limit,
+    write_measured,
+    write_percent,
+    write_poi,
+    write_unit,
+    write_value_name,
+)
 from taipan.summary.yield_tables import write_yields
-
-_MIN_DECIMALS = 2
 
 
 def to_markdown(summary: Mapping[str, Any]) -> str:
@@ -37,7 +45,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     """
     parts = [
         f"# {escape_markdown(plain_label(summary['title']))}",
-        _headline(summary),
+        *write_opening(summary),
         f"Analysis `{summary['analysis']}` on `{summary['catalogue']}`: "
         f"{summary['luminosity']:g} fb⁻¹{_origin(summary)}, seed {summary['seed']}.",
         "## Signal strength",
@@ -78,22 +86,6 @@ def _kind(summary: Mapping[str, Any], kind: str) -> str:
     return "pseudo-data" if summary["pseudo_data"] and kind == "observed" else kind
 
 
-def _poi(summary: Mapping[str, Any]) -> str:
-    """Write the parameter of interest: a signal strength is μ, another one has its name."""
-    return "μ" if summary["poi"] == "mu" else str(summary["poi"])
-
-
-def _estimate(summary: Mapping[str, Any]) -> str:
-    """Write its estimate: μ with a hat, which a longer name cannot have."""
-    return "μ\u0302" if summary["poi"] == "mu" else str(summary["poi"])
-
-
-def _unit(summary: Mapping[str, Any], name: str) -> str:
-    """Write the unit of a parameter of interest behind a number; most have none."""
-    unit = summary.get("interests", {}).get(name, {}).get("unit", "")
-    return f" {escape_markdown(unit)}" if unit else ""
-
-
 def _prediction(summary: Mapping[str, Any]) -> str:
     """Write what the parameters of interest are in the expected result."""
     known = summary.get("interests", {})
@@ -101,75 +93,18 @@ def _prediction(summary: Mapping[str, Any]) -> str:
     for name in (summary["poi"], *summary.get("others", {})):
         found = known.get(name)
         if found is None:
-            written.append(f"{_poi(summary) if name == summary['poi'] else name} = 1")
+            written.append(f"{write_poi(summary) if name == summary['poi'] else name} = 1")
             continue
-        value = f"{name} = {found['prediction'] * found['size']:g}{_unit(summary, name)}"
+        value = f"{name} = {found['prediction'] * found['size']:g}{write_unit(summary, name)}"
         source = escape_markdown(found["source"])
         written.append(f"{value} ({source})" if source else value)
     return ", ".join(written)
 
 
-def _headline(summary: Mapping[str, Any]) -> str:
-    observed, name = summary["observed"], _poi(summary)
-    if summary["poi"] in list_unfolded(summary):
-        return name_spectrum(summary)
-    unit = _unit(summary, summary["poi"])
-    least = 0 if unit else _MIN_DECIMALS
-    if observed is None:
-        expected = summary["expected"]
-        return (
-            f"**Blinded; expected {_estimate(summary)} = {_measured(expected, least)}{unit}**, "
-            f"significance {expected['significance']:.2f} σ, "
-            f"{name} < {_limit(expected['limit']['expected'], least)}{unit} at "
-            f"{_percent(expected['limit']['level'])} CL without signal."
-        )
-    limit, expected = observed["limit"], summary["expected"]
-    if unit:
-        predicted = summary["interests"][summary["poi"]]["size"]
-        ratio = format_measurement(
-            observed["mu_hat"] / predicted, observed["sigma"] / predicted, _MIN_DECIMALS
-        )
-        digits = count_decimals(expected["sigma"], least)
-        return (
-            f"**{_estimate(summary)} = {_measured(observed, least)}{unit}**, expected ± "
-            f"{expected['sigma']:.{digits}f}{unit}; over the predicted {predicted:g}{unit} it is "
-            f"{ratio}.{_caution(summary)}"
-        )
-    return (
-        f"**{_estimate(summary)} = {_measured(observed)}**, significance "
-        f"{observed['significance']:.2f} σ, "
-        f"{name} < {_limit(limit['observed'])} at {_percent(limit['level'])} CL "
-        f"(expected ± {expected['sigma']:.{count_decimals(expected['sigma'], _MIN_DECIMALS)}f} and "
-        f"{name} < {_limit(expected['limit']['expected'])})."
-        f"{_caution(summary)}"
-    )
-
-
-def _caution(summary: Mapping[str, Any]) -> str:
-    """Say beside the result that it is none, if the fit ended at a bound."""
-    start = f"{summary['observable']}: observed fit has "
-    if not any(warning.startswith(start) for warning in summary["warnings"]):
-        return ""
-    return " **A parameter is at its bound: no measurement, see the warnings.**"
-
-
-def _measured(result: Mapping[str, Any], least: int = _MIN_DECIMALS) -> str:
-    return format_measurement(result["mu_hat"], result["sigma"], least)
-
-
-def _limit(value: float, least: int = _MIN_DECIMALS) -> str:
-    """Write a limit with two significant digits at least: 0.0034, not 0.00."""
-    return f"{value:.{count_decimals(value, least)}f}"
-
-
-def _percent(level: float) -> str:
-    return f"{100 * level:g} %"
-
-
 def _results_table(summary: Mapping[str, Any]) -> str:
     rows = []
     for name, fit, unit in _fits(summary):
-        least = 0 if unit else _MIN_DECIMALS
+        least = 0 if unit else MIN_DECIMALS
         for kind in ("expected", "observed"):
             result, shown = fit[kind], f"{name}, {_kind(summary, kind)}"
             if result is None:
@@ -179,16 +114,16 @@ def _results_table(summary: Mapping[str, Any]) -> str:
             rows.append(
                 [
                     shown,
-                    _measured(result, least) + unit,
+                    write_measured(result, least) + unit,
                     _interval(result, least),
                     f"{result['significance']:.2f} σ",
-                    _limit(limit, least) + unit,
+                    write_limit(limit, least) + unit,
                 ]
             )
-    level = _percent(summary["expected"]["limit"]["level"])
+    level = write_percent(summary["expected"]["limit"]["level"])
     header = [
         "fit",
-        f"{'value' if summary.get('others') else _estimate(summary)} ± σ",
+        f"{'value' if summary.get('others') else write_value_name(summary)} ± σ",
         "68.27 % interval",
         "significance",
         f"{level} CLs limit",
@@ -200,12 +135,12 @@ def _fits(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], str]
     """List name, results and unit of each parameter of interest of each fit."""
     others = summary.get("others", {})
     several = f": {summary['poi']}" if others else ""
-    unit = _unit(summary, summary["poi"])
+    unit = write_unit(summary, summary["poi"])
     fits: list[tuple[str, Mapping[str, Any], str]] = [
         (f"{summary['observable']}{several}", summary, unit)
     ]
     fits += [
-        (f"{summary['observable']}: {name}", found, _unit(summary, name))
+        (f"{summary['observable']}: {name}", found, write_unit(summary, name))
         for name, found in others.items()
     ]
     reference = summary["reference"]
@@ -236,7 +171,7 @@ def _agreement(summary: Mapping[str, Any]) -> list[str]:
     header = ["fit", "χ² / ndf", "p-value", "regions, χ² / ndf", "p-value"]
     return [
         "Goodness of fit (saturated model), and whether the regions agree on "
-        f"{_poi(summary)}; asymptotic.",
+        f"{write_poi(summary)}; asymptotic.",
         format_table(header, rows),
     ]
 
@@ -274,8 +209,8 @@ def _networks(summary: Mapping[str, Any]) -> list[str]:
         rows.append(
             [
                 f"{name} (result)" if is_result else name,
-                _measured(item["expected"]),
-                "blinded" if observed is None else _measured(observed),
+                write_measured(item["expected"]),
+                "blinded" if observed is None else write_measured(observed),
                 "passed" if item["overtraining"] else "FAILED",
                 *(_auc(item["control"].get(region)) for region in regions),
                 *(_tail(item["control"].get(region)) for region in regions),
@@ -291,7 +226,7 @@ def _networks(summary: Mapping[str, Any]) -> list[str]:
     ]
     lines = [
         f"Each network has a fit of its own. `fit.network` says which one is the result "
-        f"({_poi(summary)} is given).",
+        f"({write_poi(summary)} is given).",
         format_table(header, rows),
     ]
     if regions:
@@ -313,21 +248,24 @@ def _tail(found: Mapping[str, Any] | None) -> str:
     if not tails:
         return ABSENT
     tightest = min(tails, key=lambda item: float(item["efficiency"]))
-    ratio = format_measurement(tightest["ratio"], tightest["sigma"], _MIN_DECIMALS)
-    return f"{ratio} ({_percent(tightest['efficiency'])})"
+    ratio = format_measurement(tightest["ratio"], tightest["sigma"], MIN_DECIMALS)
+    return f"{ratio} ({write_percent(tightest['efficiency'])})"
 
 
 def _truth(summary: Mapping[str, Any]) -> str:
-    truth, observed = summary["truth"], summary["observed"]
-    beside = "blinded"
-    if observed is not None:
-        low, high = observed["interval"]
-        inside = "inside" if low <= truth["mu"] <= high else "outside"
-        pull = _pull(observed["mu_hat"] - truth["mu"], observed["sigma"])
-        beside = f"{_measured(observed)} ({pull}{inside} the 68.27 % interval)"
-    rows = [[f"signal strength {_poi(summary)}", f"{truth['mu']:g}", beside]]
-    if summary["poi"] in {*summary.get("interests", {}), *list_unfolded(summary)}:
-        rows = [["signal strength", f"{truth['mu']:g}", ABSENT]]  # none is fitted
+    truth, others = summary["truth"], summary.get("others", {})
+    results = {summary["poi"]: summary, **others}
+    injected = truth.get("injected", {})
+    other = {*summary.get("interests", {}), *list_unfolded(summary)}
+    if not injected and summary["poi"] not in other:
+        injected = {summary["poi"]: truth["mu"]}  # a simulation that says nothing but this
+    rows = [
+        _injected(summary, name, value, results[name]["observed"])
+        for name, value in injected.items()
+        if name in results
+    ]
+    if not rows:
+        rows = [["signal strength", f"{truth['mu']:g}", ABSENT]]
     factor = summary["transfer_factor"]
     for key, name in true_factors().items():
         if factor is None or key not in truth or "stat" not in factor:
@@ -341,6 +279,23 @@ def _truth(summary: Mapping[str, Any]) -> str:
         size = "" if family == "none" else f", size {mismodelling['size']:g}"
         rows.append(["mismodelling of the pseudo-data", f"{family}{size}", ABSENT])
     return format_table(["quantity", "injected", "measured"], rows)
+
+
+def _injected(
+    summary: Mapping[str, Any], name: str, value: float, observed: Mapping[str, Any] | None
+) -> list[str]:
+    """Put what was injected for a parameter of interest beside what was found."""
+    unit = write_unit(summary, name)
+    shown = "signal strength μ" if name == "mu" else name
+    if not unit and name == summary["poi"]:
+        shown = f"signal strength {write_poi(summary)}"
+    if observed is None:
+        return [shown, f"{value:g}{unit}", "blinded"]
+    low, high = observed["interval"]
+    inside = "inside" if low <= value <= high else "outside"
+    pull = _pull(observed["mu_hat"] - value, observed["sigma"])
+    measured = write_measured(observed, 0 if unit else MIN_DECIMALS)
+    return [shown, f"{value:g}{unit}", f"{measured}{unit} ({pull}{inside} the 68.27 % interval)"]
 
 
 def _pull(difference: float, sigma: float) -> str:

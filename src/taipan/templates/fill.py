@@ -272,7 +272,9 @@ class _Filler:
             weights = (
                 None
                 if corrected is None
-                else corrected.weigh_rows(rows, columns, found.quantities, unchanged)
+                else corrected.weigh_rows(
+                    rows, columns, found.quantities, unchanged, found.regions.values()
+                )
             )
             stop = 0
             for item in parts:

@@ -59,6 +59,7 @@ class Interest(Strict):
     range: tuple[Bounded, Bounded] | None = Field(
         None, description="Bounds, in its unit; `fit.poi_range` (times the prediction) if absent."
     )
+    label: str = Field("", description="What it is, for the first lines of the summary.")
 
     @property
     def unit_size(self) -> float:
