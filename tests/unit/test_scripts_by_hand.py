@@ -13,6 +13,7 @@ import pytest
 
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
+from taipan.config.sections.classifier import NetworkClassifier
 from taipan.config.sections.templates import Binning, Templates
 from taipan.errors import TaipanError
 from taipan.events.inputs import SkimmedEvents
@@ -79,7 +80,6 @@ def inputs(tmp_path: Path) -> dict[str, Any]:
     write_json(tmp_path / "shapes.json", {})
     return {
         "models": [write_network(tmp_path / f"{fold}.onnx", fold, 3) for fold in range(3)],
-        "others": {},
         "normalisation": str(tmp_path / "norm.json"),
         "pileup": str(tmp_path / "pileup.json"),
         "shapes": str(tmp_path / "shapes.json"),
@@ -97,6 +97,7 @@ def fill(
     load_stage("histogram").histogram(
         dataset=dataset,
         events=[events],
+        others={},
         edges=str(folder / "edges.json"),
         drop_fold=drop_fold,
         config=Config.from_plain(definitions()),
@@ -175,12 +176,13 @@ def optimise(
         fit={"reference": None},
     )
     write_json(folder / "factor.json", None)
-    others = {key: inputs[key] for key in ("models", "others", "shapes", "threads")}
+    others = {key: inputs[key] for key in ("models", "shapes", "threads")}
     load_stage("optimise_binning").optimise_binning(
         skimmed=SkimmedEvents(events, inputs["normalisation"], inputs["pileup"]),
         transfer_factor=str(folder / "factor.json"),
         config=Config.from_plain(config),
         edges=str(folder / "edges.json"),
+        others={},
         **others,
     )
     found: dict[str, Any] = read_json(folder / "edges.json")["nn_score"]
@@ -291,8 +293,8 @@ def test_gate_stops_when_it_fails_and_is_told_to(
     }
     monkeypatch.setattr(script, "open_training_set", lambda *_: None)
     monkeypatch.setattr(script, "judge_overtraining", lambda *_: verdict)
-    judged = SimpleNamespace(overtraining=None, classifier=SimpleNamespace(is_judged=True))
-    arguments = (None, judged, 1, [], str(tmp_path / "verdict.json"))
+    config = SimpleNamespace(overtraining=None, classifier=NetworkClassifier())
+    arguments = (None, config, 1, [], str(tmp_path / "verdict.json"))
     if stops:
         with pytest.raises(TaipanError, match="1 conditions failed: auc_gap of fold 0 is 0.2"):
             script.check_overtraining(*arguments)

@@ -34,9 +34,7 @@ Array = NDArray[Any]
 class Efficiencies(Strict):
     """Efficiencies of the working points in simulation."""
 
-    file: Place = Field(
-        description="correctionlib file with efficiencies of jets in simulation."
-    )
+    file: Place = Field(description="correctionlib file with efficiencies of jets in simulation.")
     correction: str = Field("efficiency", description="Name of the correction in `file`.")
     inputs: dict[str, str | float] = Field(
         default_factory=dict, description="Inputs, as of the scale factors."

@@ -53,7 +53,8 @@ def plot_training(record: str, verdict: str, header: dict[str, Any], figures: Fi
         save_figure(roc_figure(of_class), figures[f"roc_{name}"], of_class)
     if classes:
         confusion = confusion_numbers(checked, header)
-        save_figure(confusion_figure(confusion), figures["confusion_held_out"], confusion)
+        place = figures["_".join(("confusion", "held_out"))]
+        save_figure(confusion_figure(confusion), place, confusion)
 
 
 if __name__ == "__main__":
