@@ -336,7 +336,7 @@ def test_keys_of_fake_factors_are_checked() -> None:
     path = "samples.jets.estimate"
     assert problems() == []
     assert problems(denominator="passing")[0].startswith(f"{path}.denominator: 'passing' is also")
-    assert problems(numerator="pasing")[0].startswith(f"{path}.numerator: 'pasing' is not a region")
+    assert problems(numerator="nowhere")[0].startswith(f"{path}.numerator: 'nowhere' is not a")
     assert problems(binning={"p": [0, 2, 1]}) == [
         f"{path}.binning.p[2]: 1 after 2; edges must increase"
     ]
