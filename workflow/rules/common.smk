@@ -198,7 +198,7 @@ def nominal_events():
 
 def in_folder(network):
     """Part of a path that says which network a file is of; empty if there is only one."""
-    return f"/{network}" if network else ""
+    return os.sep + network if network else ""
 
 
 def models_of(network):

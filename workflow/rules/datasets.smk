@@ -4,10 +4,6 @@ if IS_SIMULATED:
 
     SIMULATION = str(source_folder(CONFIG, CATALOGUE))
 
-    def simulated_ending():
-        """Ending of the names of the files that the simulation writes."""
-        return ".root" if CATALOGUE.table is None else ".parquet"
-
     rule simulate:
         """Simulate one dataset as a ROOT file or table."""
         output:

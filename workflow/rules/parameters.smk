@@ -21,6 +21,11 @@ def simulation_settings():
     }
 
 
+def simulated_ending():
+    """Ending of the names of the files that the simulation writes."""
+    return ".root" if CATALOGUE.table is None else ".parquet"
+
+
 def input_of(chunk):
     """ROOT file of a chunk; the receipt if it is fetched, none if it is read elsewhere."""
     if CONFIG.remote.access == "stream":
