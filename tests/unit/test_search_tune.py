@@ -461,6 +461,9 @@ def test_files_of_a_search(tmp_path: Path) -> None:
     assert {row["feature_set"] for row in rows} == {"good", "bad"}
     assert float(rows[best["trial"]]["objective"]) == best["value"]
     settings, used = tune.apply_best(paths[0], TRAINING, names)
+    kept, _ = tune.apply_best(paths[0], TRAINING, names, ["learning_rate"])
+    assert kept.learning_rate == TRAINING.learning_rate != settings.learning_rate
+    assert kept.model_copy(update={"learning_rate": settings.learning_rate}) == settings
     assert best["features"] == ["a", "b"]
     assert used == (True, True, False, False)
     row = rows[best["trial"]]

@@ -239,8 +239,15 @@ def training_slice(*more):
 
 def of_network(wildcards, values):
     """Put the settings of a network in the place of those of `training`."""
-    training = NETWORKS[wildcards.network.removeprefix("/")]
+    training = NETWORKS[wildcards.network.removeprefix(os.sep)]
     return {**values, "training": training.model_dump(mode="json")}
+
+
+def own_keys(wildcards):
+    """Keys in which a network differs from `training`; the search does not replace them."""
+    own = NETWORKS[wildcards.network.removeprefix(os.sep)].model_dump(mode="json")
+    common = CONFIG.training.model_dump(mode="json")
+    return sorted(key for key, value in own.items() if value != common[key])
 
 
 def network_slice(wildcards):

@@ -19,6 +19,7 @@ rule train:
         events=nominal_by_dataset(),
         checkpoints=f"{OUT}/models{{network}}/checkpoints",
         config=network_slice,
+        own=own_keys,
         seed=derive_seed(SEED, "train"),
     script:
         "../../scripts/train.py"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,10 @@ class Setup:
 
 
 def set_up_training(
-    files: TrainingFiles | None, training_set: TrainingSet, config: Config
+    files: TrainingFiles | None,
+    training_set: TrainingSet,
+    config: Config,
+    own: Collection[str] = (),
 ) -> Setup:
     """Read what the search and the stages of the weights left for a training.
 
@@ -68,6 +71,8 @@ def set_up_training(
         Its events.
     config
         Sections `features` and `training`.
+    own
+        Keys of `training` that the network has for itself: the search does not replace them.
 
     Raises
     ------
@@ -78,6 +83,6 @@ def set_up_training(
     if files is None:
         return Setup(training, used, None)
     if files.best is not None:
-        training, used = apply_best(files.best, training, config.features)
+        training, used = apply_best(files.best, training, config.features, own)
     transformed = read_loss_weights(files.weights, training_set, training.network_count)
     return Setup(training, used, transformed)

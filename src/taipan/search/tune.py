@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -240,9 +240,11 @@ _TUNED = (
 
 
 def apply_best(
-    path: Path | str, training: Training, features: Sequence[str]
+    path: Path | str, training: Training, features: Sequence[str], own: Collection[str] = ()
 ) -> tuple[Training, tuple[bool, ...]]:
     """Put the values found by the search in the place of those of the configuration.
+
+    Those of the keys `own`, which a network has for itself, stay as they are.
 
     Returns
     -------
@@ -260,7 +262,8 @@ def apply_best(
         raise TaipanError(
             f"{path}: feature {unknown[0]!r} is not a feature ({', '.join(features)})"
         )
-    settings = Training.model_validate({**training.model_dump(), **best["training"]})
+    found = {key: value for key, value in best["training"].items() if key not in own}
+    settings = Training.model_validate({**training.model_dump(), **found})
     return settings, tuple(name in best["features"] for name in features)
 
 

@@ -14,6 +14,7 @@ from taipan.search.setup import TrainingFiles, set_up_training
 def train(
     files: TrainingFiles,
     config: Config,
+    own: Sequence[str],
     seed: int,
     code: str,
     threads: int,
@@ -30,6 +31,9 @@ def train(
     config
         Sections `folder`, `samples`, `regions`, `features`, `categorical`, `classes`, `training`,
         `classifier` and the conditions of `overtraining`.
+    own
+        Keys of `training` that this one of several networks has for itself; none if there is only
+        one.
     seed
         Seed of the training.
     code
@@ -44,7 +48,7 @@ def train(
         Folder from whose files a killed training goes on.
     """
     training_set, opponents = open_training_events(files.inputs, config)
-    setup = set_up_training(files, training_set, config)
+    setup = set_up_training(files, training_set, config, own)
     job = ClassifierJob(
         training_set,
         setup.training,
