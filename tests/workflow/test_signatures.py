@@ -173,3 +173,18 @@ def test_stage_by_hand_writes_what_its_rule_writes(
     for name in made.values():
         expected = (finished.path / RESULTS / name).read_bytes()
         assert (tmp_path / Path(name).name).read_bytes() == expected
+
+
+def test_names_of_eras_are_for_runs_with_eras(copy: Project) -> None:
+    """The rules of an era are those of a run of its own, and were once refused as one without."""
+    planned = copy.snakemake(
+        "--dry-run", "--quiet", "rules", config=("config/examples/eras.yaml",)
+    ).stdout
+    assert "combine_eras" in planned
+    names = copy.overlay('systematics: {luminosity: {eras: {"2011": a, "2012": b}}}')
+    refused = copy.snakemake("--dry-run", config=(SMOKE, names), check=False)
+    assert refused.returncode == 1
+    assert (
+        "systematics.luminosity.eras: 2011, 2012: the run has no eras (declare them in `eras`, "
+        "or leave it out)"
+    ) in refused.stdout + refused.stderr

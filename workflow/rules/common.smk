@@ -53,7 +53,7 @@ try:
     ANALYSIS = load_analysis(CONFIG.folder, CONFIG.quantities)
     check_config(CONFIG, CATALOGUE, ANALYSIS, writes=False)
     # an era is a module, with the correlations of all
-    for problem in () if workflow.modifier.is_module else check_one_period(CONFIG):
+    for problem in () if workflow.modifier.namespace else check_one_period(CONFIG):
         raise TaipanError(problem)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
