@@ -12,6 +12,12 @@ LARGEST_CLASS = "nn_class"
 """Class whose score is the largest, in cuts: ``nn_class == "ztt"``."""
 TREE = "Events"
 """Tree of the events in a NanoAOD file."""
+SUMS_BRANCHES = {
+    "LHEScaleWeight": "LHEScaleSumw",
+    "LHEPdfWeight": "LHEPdfSumw",
+    "PSWeight": "PSSumw",
+}
+"""Branch of the weights → branch of the tree ``Runs`` with their sums."""
 
 
 def name_score(name: str) -> str:

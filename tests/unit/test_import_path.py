@@ -194,7 +194,7 @@ def test_an_analysis_that_does_not_exist_gets_a_suggestion(tmp_path: Path, root_
     assert done.returncode == 1
     assert done.stderr == (
         "taipan: error: analysis: 'htautua' is not a folder of config/analyses; did you mean "
-        "'htautau'? (agc_ttbar, htautau, zmumu, or the path of a folder, with a /)\n"
+        "'htautau'? (agc_ttbar, higgsml, htautau, zmumu, zpt, or the path of a folder, with a /)\n"
     )
 
 

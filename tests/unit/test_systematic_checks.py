@@ -72,7 +72,7 @@ SYSTEMATICS = {
     "kinematic without a size": (
         "tes",
         {"size": None},
-        ".size: null is not allowed (number, > 0, < 1)",
+        ".size: null is not allowed (number, > 0, < 10)",
     ),
     "kinematic with datasets": (
         "tes",

@@ -77,7 +77,7 @@ def test_no_script_reaches_the_checks_of_the_configuration(script: str) -> None:
     """The models of the keys count; loading and checking them happens before any job."""
     own = {name.removeprefix("taipan.config.") for name in reached(script) if ".config." in name}
     keys = {name for name in own if name.partition(".")[0] == "sections"}
-    assert own - keys <= {"model", "base", "slices"}
+    assert own - keys <= {"model", "base", "slices", "polynomials", "truth_bins"}
     rooms = {name.split(".")[1] for name in reached(script) if "." in name}
     assert not rooms & {"staleness", "checks", "commands", "cli"}
 

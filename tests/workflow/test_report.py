@@ -27,6 +27,8 @@ CATEGORIES: dict[str, dict[str, str]] = {
 }
 for _stage in STAGES:
     for _figure in expand_figures(read_figures(_stage), observable=OBSERVABLES, region=REGIONS):
+        if "{" in _figure.path:
+            continue  # of networks with several classes
         _files = CATEGORIES.setdefault(_figure.category, {})
         _files[f"plots/{_figure.path}.png"] = _figure.caption_file.removesuffix(".rst")
 """Category → file of the results → caption in `workflow/report`."""

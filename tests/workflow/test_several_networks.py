@@ -15,8 +15,8 @@ pytestmark = pytest.mark.workflow
 
 NETWORKS = """\
 networks:
-  plain: {}
-  decorrelated:
+  one: {}
+  two:
     adversary: {enabled: true, warmup_epochs: 1, control_sample: {region: w_control}}
 decorrelation: {permutations: 2}
 """
@@ -34,24 +34,24 @@ def test_two_networks_are_trained_judged_and_fitted(project: Project) -> None:
     summary = content(results, "summary.json")
     assert summary["observed"] == before["observed"]
     assert summary["reference"] == before["reference"]
-    assert list(summary["networks"]) == ["plain", "decorrelated"]
+    assert list(summary["networks"]) == ["one", "two"]
     plain, other = summary["networks"].values()
     assert plain["observed"] == summary["observed"]
     assert other["observed"]["mu_hat"] != plain["observed"]["mu_hat"]
-    fitted = content(results, "fit/nn_score_decorrelated.json")
+    fitted = content(results, "fit/nn_score_two.json")
     assert other["expected"]["sigma"] == fitted["expected"]["sigma"]
     assert set(summary["gates"]) >= {
-        "check_overtraining/plain",
-        "check_overtraining/decorrelated",
+        "check_overtraining/one",
+        "check_overtraining/two",
     }
     judged = [item["control"]["w_control"]["adversary"]["auc"] for item in (plain, other)]
     assert 0.3 < judged[0] != judged[1] < 0.7
     filled = read_histograms(results / "templates/templates.zip")
     signal = {"region": "signal", "variation": "nominal", "process": "ZTT"}
-    first, second = (filled[name][signal] for name in ("nn_score", "nn_score_decorrelated"))
+    first, second = (filled[name][signal] for name in ("nn_score", "nn_score_two"))
     assert first.sum(flow=True).value == pytest.approx(second.sum(flow=True).value, rel=1e-9)
     assert first != second
     # another choice trains nothing: the scores change places, and with them the fits
-    planned = project.planned(project.overlay(NETWORKS + "fit: {network: decorrelated}\n"))
+    planned = project.planned(project.overlay(NETWORKS + "fit: {network: two}\n"))
     assert not {"train", "check_overtraining", "skim"} & set(planned)
     assert {"histogram", "fit"} <= set(planned)

@@ -114,8 +114,10 @@ def _check_region(config: Config, name: str) -> Problems:
 def _check_features(config: Config, analysis: Analysis, settings: Adversary) -> Problems:
     path = f"{_PATH}.neutral"
     continuous = [name for name in config.features if name not in config.categorical]
+    # an overlay may leave features out that define the region: what no network sees is neutral
+    harmless = set(analysis.quantities) - set(config.features) if config.networks else set()
     for i, name in enumerate(settings.control_sample.neutral):
-        if name not in continuous:
+        if name not in continuous and name not in harmless:
             yield unknown(f"{path}[{i}]", name, "continuous feature", continuous)
     for i, name in enumerate(settings.condition_on):
         yield from _check_quantity(analysis, f"training.adversary.condition_on[{i}]", name)

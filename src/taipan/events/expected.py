@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taipan.config.sections.regions import Region
+from taipan.config.sections.regions import EXPECTED_DATA, Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
@@ -18,10 +18,6 @@ from taipan.events.selection import belongs_to, early_regions, reach_masks, samp
 from taipan.labels import DATA, is_score
 
 Array = NDArray[Any]
-
-
-EXPECTED_DATA = 10.0
-"""Expected events from which on a region without data is a mistake: by chance it is in 1/20,000."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from taipan.bin_statistics import find_groups, list_uncounted
 from taipan.config.model import Config
 from taipan.config.sections.fit import AGAIN, find_unscaled, fitted_regions
 from taipan.config.sections.region_bins import choose_histogram
+from taipan.config.sections.regions import EXPECTED_DATA
 from taipan.config.truth_bins import name_strengths
 from taipan.estimates.registry import find_estimate, read_estimate
-from taipan.events.expected import EXPECTED_DATA
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.curvature_penalty import make_curvature_region
 from taipan.likelihood.errors import LikelihoodError

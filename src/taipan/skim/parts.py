@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from taipan.errors import TaipanError
+from taipan.labels import SUMS_BRANCHES
 from taipan.skim.generator_weights import WeightSpread, refuse_absurd, typical_weight
 from taipan.skim.weight_lists import WeightSums, read_list_sums
-from taipan.systematics.members import SUMS_BRANCHES
 
 logger = logging.getLogger(__name__)
 

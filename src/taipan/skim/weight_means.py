@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from taipan.errors import TaipanError
+from taipan.labels import SUMS_BRANCHES
 from taipan.skim.parts import RUNS, GeneratedSums, Part
 from taipan.systematics.base import Systematic
-from taipan.systematics.members import SUMS_BRANCHES, Members, select_generator
+from taipan.systematics.members import Members, select_generator
 
 logger = logging.getLogger(__name__)
 

@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-SUMS_BRANCHES = {
-    "LHEScaleWeight": "LHEScaleSumw",
-    "LHEPdfWeight": "LHEPdfSumw",
-    "PSWeight": "PSSumw",
-}
-"""Branch of the weights → branch of the tree ``Runs`` with their sums."""
-
 
 @dataclass(frozen=True)
 class Members:

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from taipan.config.base import Bounded, Name, Strict
 
+EXPECTED_DATA = 10.0
+"""Expected events from which on a region without data is a mistake: by chance it is in 1/20,000."""
 YIELD = "yield"
 """In the place of an observable: all events of the region in a single bin."""
 
