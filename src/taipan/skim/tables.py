@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ RowRange = tuple[int, dict[str, Array]]
 """Number of the first row, and column → values of some rows."""
 
 
-class OpenTable:
+class OpenTable(ABC):
     """An open table.
 
     Attributes
@@ -39,13 +40,13 @@ class OpenTable:
         """Return the names of the columns, as a tree does those of its branches."""
         return self.columns
 
+    @abstractmethod
     def count(self) -> int:
         """Return the number of rows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, names: Sequence[str], start: int, stop: int, step: int) -> Iterator[RowRange]:
         """Read columns of rows `start` to `stop`, at most `step` at a time."""
-        raise NotImplementedError
 
     def require(self, names: Sequence[str]) -> None:
         """Refuse a table without one of the columns.
