@@ -11,7 +11,7 @@ import pytest
 
 from taipan.atomic import write_json
 from taipan.config.load import load_config
-from taipan.config.networks import find_result, list_scores, list_trainings
+from taipan.config.networks import find_result, list_own_keys, list_scores, list_trainings
 from taipan.config.sections.observables import Observable
 from taipan.errors import TaipanError
 from taipan.summary import read_gates
@@ -39,6 +39,8 @@ def test_a_network_has_the_keys_of_training_that_it_does_not_name() -> None:
     config = load_config({"training": {"dropout": 0.4}, "networks": TWO}, ROOT)
     plain, other = list_trainings(config).values()
     assert plain == config.training
+    assert list_own_keys(config, "plain") == []
+    assert list_own_keys(config, "other") == ["adversary", "l2"]  # the search once replaced l2
     assert (other.dropout, other.l2, other.adversary.strength) == (0.4, 0.25, 7.0)
     assert plain.l2 != 0.25
 

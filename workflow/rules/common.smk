@@ -23,7 +23,12 @@ from taipan.checks.eras import check_one_period
 from taipan.checks.configuration import check_access, check_config
 from taipan.checks.generator_files import check_generator_files
 from taipan.config.load import check_files, load_catalogue, load_config
-from taipan.config.networks import find_result, list_scores, list_trainings
+from taipan.config.networks import (
+    find_result,
+    list_own_keys,
+    list_scores,
+    list_trainings,
+)
 from taipan.config.slices import hash_catalogue, hash_config, slice_config
 from taipan.datasets import (
     mirrors_of,

@@ -245,9 +245,7 @@ def of_network(wildcards, values):
 
 def own_keys(wildcards):
     """Keys in which a network differs from `training`; the search does not replace them."""
-    own = NETWORKS[wildcards.network.removeprefix(os.sep)].model_dump(mode="json")
-    common = CONFIG.training.model_dump(mode="json")
-    return sorted(key for key, value in own.items() if value != common[key])
+    return list_own_keys(CONFIG, wildcards.network.removeprefix(os.sep))
 
 
 def network_slice(wildcards):

@@ -50,6 +50,21 @@ def list_scores(config: Config) -> dict[str, str]:
     return {name: SCORE if name == result else name_score(name) for name in list_trainings(config)}
 
 
+def list_own_keys(config: Config, network: str) -> list[str]:
+    """Give the keys in which a network differs from `training`: no search replaces them.
+
+    Parameters
+    ----------
+    config
+        Sections `features`, `training` and `networks`.
+    network
+        Its name; empty if there is only one.
+    """
+    own = list_trainings(config)[network].model_dump(mode="json")
+    common = config.training.model_dump(mode="json")
+    return sorted(key for key, value in own.items() if value != common[key])
+
+
 def complete_networks(content: Mapping[str, Any]) -> dict[str, Any]:
     """Write out what the section ``networks`` leaves to others.
 
