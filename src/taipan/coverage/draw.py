@@ -34,7 +34,6 @@ from taipan.events.selection import (
     region_masks,
     sample_masks,
 )
-from taipan.events.stream import stream_dataset
 from taipan.events.variations import acts_on_estimate, with_sources
 from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import Systematic
@@ -147,11 +146,8 @@ def iterate_samples(
     TaipanError
         If a dataset is not simulated, or a file cannot be read.
     """
-    for name, paths in skimmed.events.items():
-        for block in stream_dataset(
-            name, paths, skimmed.normalisation, skimmed.pileup, analysis, folds
-        ):
-            yield from split_samples(block, analysis, config, corrections)
+    for block in skimmed.stream(analysis, folds):
+        yield from split_samples(block, analysis, config, corrections)
 
 
 def split_samples(
