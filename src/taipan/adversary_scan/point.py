@@ -284,7 +284,7 @@ def fill_total(
         blocks: Iterable[DatasetEvents] = [item]
         lists = generator_branches(settings, item.name)
         if lists and skimmed is not None:
-            blocks = skimmed.stream(item.name, analysis, settings.training.folds, lists)
+            blocks = skimmed.stream_lists(item.name, analysis, settings.training.folds, lists)
         parts.append(fill_blocks(blocks, analysis, fill, scorer)[0])
     total = add_parts(parts, settings, observables, variations)
     if skimmed is not None:

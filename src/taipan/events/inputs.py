@@ -29,8 +29,12 @@ class SkimmedEvents:
     normalisation: str
     pileup: str
 
+    def stream(self, analysis: Analysis, folds: int) -> EventBlocks:
+        """Read the datasets in blocks, as often as is asked; parameters as of :meth:`open`."""
+        return EventBlocks(self, analysis, folds)
+
     def open(self, analysis: Analysis, folds: int) -> list[DatasetEvents]:
-        """Load the datasets, in the order given.
+        """Load all events of the datasets, in the order given.
 
         Parameters
         ----------
@@ -56,7 +60,7 @@ class SkimmedEvents:
         """Read the normalisation of every dataset."""
         return from_dict(read_json(self.normalisation))
 
-    def stream(
+    def stream_lists(
         self,
         dataset: str,
         analysis: Analysis,
@@ -80,3 +84,30 @@ class SkimmedEvents:
             keep_fold=keep_fold,
             weight_lists=weight_lists,
         )
+
+
+@dataclass(frozen=True)
+class EventBlocks:
+    """The events of datasets, a block in memory at a time; each iteration reads the files.
+
+    Attributes
+    ----------
+    skimmed
+        The files.
+    analysis
+        Gives the columns.
+    folds
+        Number of folds.
+    """
+
+    skimmed: SkimmedEvents
+    analysis: Analysis
+    folds: int
+
+    def __iter__(self) -> Iterator[DatasetEvents]:
+        """Give the blocks of one dataset after the other, in the order of the files."""
+        files = self.skimmed
+        for name, paths in files.events.items():
+            yield from stream_dataset(
+                name, paths, files.normalisation, files.pileup, self.analysis, self.folds
+            )

@@ -108,7 +108,7 @@ def optimise_binning(
         choose = divide_estimate if dataset.is_data else select_fold
         blocks: Iterable[DatasetEvents] = [choose(dataset, binning.fold, inside=True)]
         if lists := generator_branches(config, dataset.name):
-            blocks = skimmed.stream(dataset.name, analysis, len(models), lists, binning.fold)
+            blocks = skimmed.stream_lists(dataset.name, analysis, len(models), lists, binning.fold)
         parts.append(fill_blocks(blocks, analysis, fill, scorer, compared)[0])
     measured = read_json(transfer_factor)
     estimate = read_estimate(config.samples, measured)
