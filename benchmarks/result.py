@@ -23,7 +23,7 @@ from taipan.config.load import read_config
 from taipan.config.model import Config
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.likelihood.projection import measure_spread, project
+from taipan.likelihood.projection import project, projection_spread
 from taipan.templates.store import read_histograms
 
 ROOT = Path(__file__).parents[1]
@@ -161,7 +161,7 @@ def main() -> None:
         noisy = project(total, config, observable, transfer, options.factor, None, places)
         print(f"    noise of shifts multiplied: {noisy['sigma']:.3f}")
         if options.replicas:
-            spread = measure_spread(
+            spread = projection_spread(
                 *(total, config, observable, transfer, options.factor, templates, places),
                 *(options.replicas, np.random.default_rng(config.seed)),
             )

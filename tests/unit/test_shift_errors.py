@@ -14,7 +14,7 @@ from taipan.labels import name_shifts
 from taipan.likelihood import build_workspace
 from taipan.likelihood.denoise import remove_noise
 from taipan.likelihood.merge import merge_values
-from taipan.likelihood.projection import measure_spread, project
+from taipan.likelihood.projection import project, projection_spread
 from taipan.likelihood.replicas import Fluctuations
 from taipan.likelihood.significance import compare_with_noise
 from taipan.likelihood.subtracted import shift_estimate
@@ -262,6 +262,6 @@ def test_spread_of_a_projection_grows_with_the_noise_of_the_shifts() -> None:
         arguments = (histograms["nn_score"], config, "nn_score", TRANSFER, 10.0, histograms)
         bins = project(*arguments)["bins"]
         rng = np.random.default_rng(8)
-        spread[size] = measure_spread(*arguments, bins, 6, rng)
+        spread[size] = projection_spread(*arguments, bins, 6, rng)
     assert 0.0 < spread[1e-9] < 0.05
     assert spread[1.0] > 1.5 * spread[1e-9]

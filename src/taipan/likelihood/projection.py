@@ -89,7 +89,7 @@ def project(
     }
 
 
-def measure_spread(
+def projection_spread(
     templates: hist.Hist,
     config: Config,
     observable: str,
