@@ -92,4 +92,5 @@ def read_member_factors(
 
 def _relative(varied: Array, nominal: Array) -> Array:
     change = varied - nominal
-    return np.divide(change, nominal, out=np.zeros(len(nominal)), where=nominal != 0.0)
+    found: Array = np.divide(change, nominal, out=np.zeros(len(nominal)), where=nominal != 0.0)
+    return found
