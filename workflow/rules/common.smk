@@ -222,11 +222,6 @@ def scoring_models(wildcards):
     return OTHER_MODELS.get(wildcards.observable, MODELS)
 
 
-def plot(name):
-    """A figure as PDF and PNG, with its numbers."""
-    return {kind: f"{OUT}/plots/{name}.{kind}" for kind in ("pdf", "png", "json")}
-
-
 NORMALISATION = f"{OUT}/normalisation.json"
 CUTFLOW = f"{OUT}/cutflow/cutflow.json"
 CUTFLOW_TABLE = f"{OUT}/cutflow/cutflow.csv"
