@@ -14,22 +14,18 @@ import platform
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import yaml
-
-from taipan.analysis_folder import ANALYSES, ANALYSIS_FILE, CATALOGUES
+from taipan.analysis_folder import CATALOGUES
 from taipan.atomic import read_json, replacing
 from taipan.checksums import file_digest
-from taipan.clean_text import strip_credentials
-from taipan.config.load import RUN_FILE
-from taipan.config.model import Config, Run
+from taipan.config.model import Config
 from taipan.config.slices import hash_catalogue, hash_config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.limits import refuse_unpacked
-from taipan.reproduce.correction_files import divide_corrections
+from taipan.reproduce.project_files import list_project_files, refuse_name
 from taipan.reproduce.verify import verify_run
 
 logger = logging.getLogger(__name__)
@@ -57,9 +53,6 @@ ALSO_COMPARED = (
     "fit/*.json",
 )
 """Patterns of the other results of which every number is compared."""
-HARMLESS = (".yaml", ".json", ".gz", ".txt", ".lock", ".csv", ".zip", ".onnx")
-"""Suffixes of what a bundle may hold: nothing that Python, Snakemake or a shell runs."""
-LOCK = "requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -144,7 +137,7 @@ def write_bundle(
         "summary_sha256": file_digest(results / COMPARED[0]),
         "sha256": {name: file_digest(results / name) for name in shown[1:]},
     }
-    project = _project_files(config, catalogue, root)
+    project = list_project_files(config, catalogue, root)
     entries = {
         _ABOUT: json.dumps(about, indent=1).encode(),
         **{f"project/{name}": content for name, content in project.items()},
@@ -169,80 +162,6 @@ def describe_platform() -> dict[str, str]:
 def _other_files(results: Path) -> list[str]:
     found = {path for pattern in ALSO_COMPARED for path in results.glob(pattern)}
     return sorted(path.relative_to(results).as_posix() for path in found)
-
-
-def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str, bytes]:
-    """Split the resolved configuration as the project wants it; add files that it names."""
-    values = config.model_dump(mode="json")
-    run = {key: values.pop(key) for key in Run.model_fields}
-    place, folder = Path(values.pop("folder")), ANALYSES / config.analysis
-    inside, elsewhere = _divide_weights(values["weights"], place)
-    values["weights"] = inside
-    if elsewhere:  # whose paths count from the working directory, as all of this file
-        run["weights"] = elsewhere
-    corrected, others = divide_corrections(config, values["corrections"])
-    values["corrections"] = corrected
-    if others:
-        run["corrections"] = others
-    values["systematics"] = {  # what the corrections make, they make again
-        name: item
-        for name, item in values["systematics"].items()
-        if not config.systematics[name].made_of_correction
-    }
-    run["results"] = "results"
-    run["remote"]["mirrors"] = [strip_credentials(url) for url in config.remote.mirrors]
-    offered = catalogue.model_dump(mode="json", exclude_none=True)
-    if offered.get("mirrors"):
-        offered["mirrors"] = [strip_credentials(url) for url in catalogue.mirrors]
-    run["skim"] |= {"executor": "local", "dask_scheduler": None}  # which changes no result
-    files = {
-        RUN_FILE.as_posix(): _yaml(run),
-        (folder / ANALYSIS_FILE).as_posix(): _yaml(values),
-        (folder / CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(offered),
-    }
-    for weight in inside.values():
-        if weight["file"] and (place / weight["file"]).is_file():
-            files[(folder / weight["file"]).as_posix()] = (place / weight["file"]).read_bytes()
-    for name in corrected:
-        for path in map(Path, config.corrections[name].paths):
-            if path.is_file():
-                files[(folder / path.relative_to(place)).as_posix()] = path.read_bytes()
-    lock = root / LOCK
-    if lock.is_file():
-        files[LOCK] = lock.read_bytes()
-    named = [weight["file"] for weight in elsewhere.values()] + [config.skim.lumi_mask]
-    named += [path for name in others for path in config.corrections[name].paths]
-    named += config.classifier.models
-    for name in filter(None, named):
-        path = Path(name)
-        below = not path.is_absolute() and ".." not in path.parts
-        if below and (root / path).is_file():
-            files[path.as_posix()] = (root / path).read_bytes()
-    for name in files:
-        _refuse_name("this run", name)
-    return files
-
-
-def _divide_weights(
-    weights: Mapping[str, dict[str, Any]], folder: Path
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Divide weights into those whose file lies in the folder, which names it, and others."""
-    inside: dict[str, dict[str, Any]] = {}
-    elsewhere: dict[str, dict[str, Any]] = {}
-    for name, weight in weights.items():
-        file = weight["file"]
-        if file is None:
-            inside[name] = weight
-        elif Path(file).is_relative_to(folder):
-            inside[name] = {**weight, "file": Path(file).relative_to(folder).as_posix()}
-        else:
-            elsewhere[name] = weight
-    return inside, elsewhere
-
-
-def _yaml(content: Mapping[str, Any]) -> bytes:
-    text: str = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
-    return text.encode()
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -270,7 +189,7 @@ def read_bundle(path: Path) -> Bundle:
         raise TaipanError(f"{path}: {_ABOUT}: {wrong[0]} is missing or of another type")
     project, results = _below("project/", entries), _below("results/", entries)
     for name in (*project, *results, *about["sha256"]):
-        _refuse_name(path, name)
+        refuse_name(path, name)
     _check_digests(path, about, results)
     return Bundle(about, project, results)
 
@@ -290,17 +209,6 @@ def _check_digests(path: Path, about: Mapping[str, Any], results: Mapping[str, b
                 f"{path}: results/{name} was changed: its SHA-256 is {found}, {_ABOUT} has "
                 f"{stated[name]}"
             )
-
-
-def _refuse_name(path: Path | str, name: str) -> None:
-    """Refuse a file of a bundle that is not data, or not below the folder it is written to."""
-    place = PurePosixPath(name)
-    if ".." in place.parts or place.is_absolute() or "\\" in name:
-        raise TaipanError(f"{path}: '{name}' leaves the folder of the bundle")
-    if any(part.startswith(".") for part in place.parts):
-        raise TaipanError(f"{path}: '{name}' is hidden, which no file of a bundle may be")
-    if place.suffix not in HARMLESS:
-        raise TaipanError(f"{path}: '{name}' may be code; a bundle holds {', '.join(HARMLESS)}")
 
 
 def _below(folder: str, entries: Mapping[str, bytes]) -> dict[str, bytes]:
