@@ -1,6 +1,39 @@
-"""Files of the figures that stages declare, with their captions in the report."""
+"""What runs of one data-taking period and of several share: scripts, and files of figures."""
 
 from taipan.jobs.figures import expand_figures, read_figures
+
+# By which figures of a run with eras are told apart in the report; an era is a module.
+ERA_NAME = workflow.modifier.namespace or ("combined" if config.get("eras") else "")
+ERA = {"Era": ERA_NAME} if ERA_NAME else {}
+
+
+# Files of rules whose numbers the result is made of.
+STAGES = (
+    "datasets",
+    "skim",
+    "corrections",
+    "tune",
+    "train",
+    "weights",
+    "templates",
+    "fit",
+)
+
+
+def script_of(rule):
+    """Script of a rule."""
+    return (Path(rule.snakefile).parent / rule.script).resolve()
+
+
+def result_scripts(*more):
+    """Scripts that make the numbers of the result: of the files of rules above, and of more."""
+    return sorted(
+        {
+            script_of(rule)
+            for rule in workflow.rules
+            if rule.script and Path(rule.snakefile).stem in (*STAGES, *more)
+        }
+    )
 
 
 def plot(name):
@@ -22,7 +55,7 @@ def figures(stage, **values):
             paths["png"],
             caption=f"../report/{item.caption_file}",
             category=item.category,
-            labels=item.labels,
+            labels={**item.labels, **ERA},
         )
         files |= {f"{item.key}_{kind}": path for kind, path in paths.items()}
     return files
