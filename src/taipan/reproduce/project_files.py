@@ -21,11 +21,25 @@ HARMLESS = (".yaml", ".json", ".gz", ".txt", ".lock", ".csv", ".zip", ".onnx")
 LOCK = "requirements.lock"
 
 
+def list_values(config: Config) -> dict[str, Any]:
+    """Give the resolved configuration without what is of this place, or is made again."""
+    values = config.model_dump(mode="json", exclude={"folder"})
+    values["systematics"] = {  # what the corrections make, they make again
+        name: item
+        for name, item in values["systematics"].items()
+        if not config.systematics[name].made_of_correction
+    }
+    values["results"] = "results"
+    values["remote"]["mirrors"] = [strip_credentials(url) for url in config.remote.mirrors]
+    values["skim"] |= {"executor": "local", "dask_scheduler": None}  # which changes no result
+    return values
+
+
 def list_project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str, bytes]:
     """Split the resolved configuration as the project wants it; add files that it names."""
-    values = config.model_dump(mode="json")
+    values = list_values(config)
     run = {key: values.pop(key) for key in Run.model_fields}
-    place, folder = Path(values.pop("folder")), ANALYSES / config.analysis
+    place, folder = Path(config.folder), ANALYSES / config.analysis
     inside, elsewhere = _divide_weights(values["weights"], place)
     values["weights"] = inside
     if elsewhere:  # whose paths count from the working directory, as all of this file
@@ -34,21 +48,13 @@ def list_project_files(config: Config, catalogue: Catalogue, root: Path) -> dict
     values["corrections"] = corrected
     if others:
         run["corrections"] = others
-    values["systematics"] = {  # what the corrections make, they make again
-        name: item
-        for name, item in values["systematics"].items()
-        if not config.systematics[name].made_of_correction
-    }
-    run["results"] = "results"
-    run["remote"]["mirrors"] = [strip_credentials(url) for url in config.remote.mirrors]
     offered = catalogue.model_dump(mode="json", exclude_none=True)
     if offered.get("mirrors"):
         offered["mirrors"] = [strip_credentials(url) for url in catalogue.mirrors]
-    run["skim"] |= {"executor": "local", "dask_scheduler": None}  # which changes no result
     files = {
-        RUN_FILE.as_posix(): _yaml(run),
-        (folder / ANALYSIS_FILE).as_posix(): _yaml(values),
-        (folder / CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(offered),
+        RUN_FILE.as_posix(): to_yaml(run),
+        (folder / ANALYSIS_FILE).as_posix(): to_yaml(values),
+        (folder / CATALOGUES / f"{config.catalogue}.yaml").as_posix(): to_yaml(offered),
     }
     for weight in inside.values():
         if weight["file"] and (place / weight["file"]).is_file():
@@ -90,7 +96,8 @@ def _divide_weights(
     return inside, elsewhere
 
 
-def _yaml(content: Mapping[str, Any]) -> bytes:
+def to_yaml(content: Mapping[str, Any]) -> bytes:
+    """Write a mapping as YAML, its keys in their order."""
     text: str = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
     return text.encode()
 
