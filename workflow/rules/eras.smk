@@ -36,7 +36,7 @@ from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.overlays import restore_empty
 from taipan.errors import TaipanError
 from taipan.results_owner import claim_results
-from taipan.summary.eras import COMBINED
+from taipan.summary.eras import ALL_ERAS
 
 
 include: "overlays.smk"
@@ -106,7 +106,7 @@ def by_era(name):
 
 def fitted_eras():
     """Name of a result to the file of its fit."""
-    names = {COMBINED: FITTED, **{era: f"{FITTED}_{era}" for era in PERIODS}}
+    names = {ALL_ERAS: FITTED, **{era: f"{FITTED}_{era}" for era in PERIODS}}
     return {name: [f"{OUT}/fit/{file}.json"] for name, file in names.items()}
 
 

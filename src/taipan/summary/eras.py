@@ -11,9 +11,9 @@ from taipan.summary.cross_sections import describe_cross_section
 from taipan.summary.layout import format_measurement, format_table, plain_label
 from taipan.summary.words import MIN_DECIMALS, write_measured, write_unit
 
-COMBINED = "combined"
+ALL_ERAS = "combined"
 """Name of the result of all eras."""
-KINDS = ("expected", "observed")
+_KINDS = ("expected", "observed")
 _KEYS = ("mu_hat", "sigma", "interval", "significance", "limit")
 
 
@@ -42,8 +42,8 @@ def summarise_eras(
     dict
         Content of ``summary.json``; the keys are described in ``docs/eras.md``.
     """
-    main = fits[COMBINED]
-    eras = {name: _shorten(fit, cross_section) for name, fit in fits.items() if name != COMBINED}
+    main = fits[ALL_ERAS]
+    eras = {name: _shorten(fit, cross_section) for name, fit in fits.items() if name != ALL_ERAS}
     content: dict[str, Any] = {
         **identity,
         "observable": main["observable"],
@@ -51,7 +51,7 @@ def summarise_eras(
         "blinded": main["blinded"],
         **({"interests": main["interests"]} if "interests" in main else {}),
         "eras": eras,
-        COMBINED: _shorten(main, cross_section),
+        ALL_ERAS: _shorten(main, cross_section),
         "correlated": record["correlated"],
         "warnings": record["warnings"],
     }
@@ -61,10 +61,10 @@ def summarise_eras(
 def _shorten(
     fit: Mapping[str, Any], cross_section: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {kind: fit[kind] and _select(fit[kind]) for kind in KINDS}
+    found: dict[str, Any] = {kind: fit[kind] and _select(fit[kind]) for kind in _KINDS}
     if "others" in fit:
         found["others"] = {
-            name: {kind: item[kind] and _select(item[kind]) for kind in KINDS}
+            name: {kind: item[kind] and _select(item[kind]) for kind in _KINDS}
             for name, item in fit["others"].items()
         }
     if cross_section is not None:
@@ -87,7 +87,7 @@ def eras_to_markdown(summary: Mapping[str, Any]) -> str:
         Of :func:`summarise_eras`.
     """
     shared = ", ".join(summary["correlated"]) or "none but the parameter of interest"
-    pois = [summary["poi"], *summary[COMBINED].get("others", {})]
+    pois = [summary["poi"], *summary[ALL_ERAS].get("others", {})]
     luminosities = ", ".join(f"{size:g} ({era})" for era, size in summary["luminosity"].items())
     parts = [
         f"# {escape_markdown(plain_label(summary['title']))}",
@@ -100,8 +100,8 @@ def eras_to_markdown(summary: Mapping[str, Any]) -> str:
         least = 0 if unit else MIN_DECIMALS
         parts.append(f"## {name} ({unit})" if unit else f"## {name}")
         parts.append(_table(summary, name, least))
-    if "cross_section" in summary[COMBINED]:
-        found = summary[COMBINED]["cross_section"]
+    if "cross_section" in summary[ALL_ERAS]:
+        found = summary[ALL_ERAS]["cross_section"]
         unit = escape_markdown(found["unit"])
         parts += ["## Cross section", f"In {unit}; predicted: {found['predicted']:g}."]
         parts.append(_cross_sections(summary))
@@ -112,22 +112,22 @@ def eras_to_markdown(summary: Mapping[str, Any]) -> str:
 
 
 def _results(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {**summary["eras"], COMBINED: summary[COMBINED]}
+    return {**summary["eras"], ALL_ERAS: summary[ALL_ERAS]}
 
 
 def _table(summary: Mapping[str, Any], poi: str, least: int) -> str:
     rows = []
     for era, item in _results(summary).items():
         found = item if poi == summary["poi"] else item["others"][poi]
-        cells = [found[kind] and write_measured(found[kind], least) for kind in KINDS]
+        cells = [found[kind] and write_measured(found[kind], least) for kind in _KINDS]
         rows.append([era, *(cell or "blinded" for cell in cells)])
-    return format_table(["era", *KINDS], rows)
+    return format_table(["era", *_KINDS], rows)
 
 
 def _cross_sections(summary: Mapping[str, Any]) -> str:
     rows = []
     for era, item in _results(summary).items():
-        found = [item["cross_section"][kind] for kind in KINDS]
+        found = [item["cross_section"][kind] for kind in _KINDS]
         cells = [one and format_measurement(one["value"], one["sigma"]) for one in found]
         rows.append([era, *(cell or "blinded" for cell in cells)])
-    return format_table(["era", *KINDS], rows)
+    return format_table(["era", *_KINDS], rows)
