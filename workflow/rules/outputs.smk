@@ -20,6 +20,8 @@ def summary_inputs():
         files["truth"] = TRUTH
     if CONFIG.corrections:
         files["corrections"] = CLOSURE[0]
+    if CONFIG.coverage.calibrate:
+        files["calibration"] = f"{OUT}/calibration/{CONFIG.fit.observable}.json"
     if COMPARED and CONFIG.decorrelation.enabled:
         files["judgement"] = DECORRELATION
     return files
@@ -63,6 +65,7 @@ STAGES = (
     "weights",
     "templates",
     "fit",
+    *(["coverage"] if CONFIG.coverage.calibrate else []),
 )
 
 

@@ -15,7 +15,7 @@ from taipan.atomic import read_json
 from taipan.columns.identity import assign_folds
 from taipan.events.load import DatasetEvents, correct_events, divide_estimate, select_fold
 from taipan.events.weights import VertexWeights, weigh_events
-from taipan.normalisation import from_dict
+from taipan.normalisation import Normalisation, from_dict
 from taipan.skim.storage import iterate_events, read_events
 from taipan.skim.weight_lists import list_columns
 
@@ -38,8 +38,9 @@ def stream_dataset(
 ) -> Iterator[DatasetEvents]:
     """Read a dataset in blocks, each with its events, weights and folds.
 
-    Weights and folds are those of :func:`taipan.events.load.load_dataset`: the few columns that
-    they need are read first, of all events, because the vertex weights keep the sum over all.
+    Weights and folds are those of :func:`taipan.events.load.load_dataset`. Where they depend on all
+    events (vertex weights keep their sum, a fold that is left out is made up for), the few columns
+    that they need are read first, of all events.
 
     Parameters
     ----------
@@ -67,6 +68,12 @@ def stream_dataset(
     norm = from_dict(read_json(normalisation))[dataset]
     measured = read_json(pileup)
     vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
+    columns = (*analysis.columns, *list_columns(weight_lists))
+    if drop_fold is None and (norm.is_data or vertices is None):
+        for block_columns in iterate_events(paths, columns, block):
+            part = _weigh_alone(dataset, norm, block_columns, folds)
+            yield _finish(part, weight_lists, analysis)
+        return
     few = read_events(paths, [c for c in analysis.columns if c.name in _WEIGHED_BY])
     weights = None if norm.is_data else weigh_events(few, norm.scale, vertices, dataset)
     whole = DatasetEvents(
@@ -79,11 +86,24 @@ def stream_dataset(
         kept = whole.folds != drop_fold
         whole = select_fold(whole, drop_fold, inside=False)
     del few
-    columns = (*analysis.columns, *list_columns(weight_lists))
     for part in _cut(whole, iterate_events(paths, columns, block), kept):
-        lists = {name: part.columns[name] for name in weight_lists}
-        plain = {name: item for name, item in part.columns.items() if name not in lists}
-        yield correct_events(replace(part, columns=plain, weight_lists=lists), analysis)
+        yield _finish(part, weight_lists, analysis)
+
+
+def _weigh_alone(
+    dataset: str, norm: Normalisation, columns: Mapping[str, NDArray[Any]], folds: int
+) -> DatasetEvents:
+    """Weigh events that need no other events of their dataset."""
+    weights = None if norm.is_data else weigh_events(columns, norm.scale, None, dataset)
+    numbers = assign_folds(columns["event_hash"], folds)
+    return DatasetEvents(dataset, norm.is_data, columns, weights, numbers)
+
+
+def _finish(part: DatasetEvents, weight_lists: Sequence[str], analysis: Analysis) -> DatasetEvents:
+    """Take the lists of weights out of the columns, and apply corrections."""
+    lists = {name: part.columns[name] for name in weight_lists}
+    plain = {name: item for name, item in part.columns.items() if name not in lists}
+    return correct_events(replace(part, columns=plain, weight_lists=lists), analysis)
 
 
 def _cut(
