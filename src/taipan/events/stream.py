@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis
 from taipan.atomic import read_json
 from taipan.columns.identity import assign_folds
+from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents, correct_events, divide_estimate, select_fold
 from taipan.events.weights import VertexWeights, weigh_events
 from taipan.normalisation import Normalisation, from_dict
 from taipan.skim.storage import iterate_events, read_events
-from taipan.skim.weight_lists import list_columns
+from taipan.skim.weight_lists import list_columns, member_columns
 
 BLOCK = 200_000
 """Events of a block."""
@@ -33,6 +34,7 @@ def stream_dataset(
     folds: int,
     *,
     drop_fold: int | None = None,
+    keep_fold: int | None = None,
     block: int = BLOCK,
     weight_lists: Sequence[str] = (),
 ) -> Iterator[DatasetEvents]:
@@ -55,6 +57,8 @@ def stream_dataset(
     drop_fold
         Fold of events to leave out of simulation and estimates from data, at the same expected
         yield.
+    keep_fold
+        The only fold of events to keep, in the same way; then `drop_fold` is not looked at.
     block
         Events of a block, before a fold is left out.
     weight_lists
@@ -64,15 +68,22 @@ def stream_dataset(
     ------
     DatasetEvents
         Of at most `block` events.
+
+    Raises
+    ------
+    TaipanError
+        If a file is damaged, or the skim has no such weights.
     """
     norm = from_dict(read_json(normalisation))[dataset]
     measured = read_json(pileup)
     vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
-    columns = (*analysis.columns, *list_columns(weight_lists))
-    if drop_fold is None and (norm.is_data or vertices is None):
-        for block_columns in iterate_events(paths, columns, block):
-            part = _weigh_alone(dataset, norm, block_columns, folds)
-            yield _finish(part, weight_lists, analysis)
+    members = _count_members(norm, weight_lists)
+    columns = (*analysis.columns, *list_columns(members))
+    inside = keep_fold is not None
+    fold = keep_fold if inside else drop_fold
+    if fold is None and (norm.is_data or vertices is None):
+        for some in iterate_events(paths, columns, block):
+            yield _finish(_weigh_alone(dataset, norm, some, folds), members, analysis)
         return
     few = read_events(paths, [c for c in analysis.columns if c.name in _WEIGHED_BY])
     weights = None if norm.is_data else weigh_events(few, norm.scale, vertices, dataset)
@@ -80,14 +91,14 @@ def stream_dataset(
         dataset, norm.is_data, {}, weights, assign_folds(few["event_hash"], folds)
     )
     kept = None
-    if drop_fold is not None and norm.is_data:
-        whole = divide_estimate(whole, drop_fold, inside=False)
-    elif drop_fold is not None:
-        kept = whole.folds != drop_fold
-        whole = select_fold(whole, drop_fold, inside=False)
+    if fold is not None and norm.is_data:
+        whole = divide_estimate(whole, fold, inside=inside)
+    elif fold is not None:
+        kept = (whole.folds == fold) == inside
+        whole = select_fold(whole, fold, inside=inside)
     del few
     for part in _cut(whole, iterate_events(paths, columns, block), kept):
-        yield _finish(part, weight_lists, analysis)
+        yield _finish(part, members, analysis)
 
 
 def _weigh_alone(
@@ -99,11 +110,22 @@ def _weigh_alone(
     return DatasetEvents(dataset, norm.is_data, columns, weights, numbers)
 
 
-def _finish(part: DatasetEvents, weight_lists: Sequence[str], analysis: Analysis) -> DatasetEvents:
+def _finish(part: DatasetEvents, members: Mapping[str, int], analysis: Analysis) -> DatasetEvents:
     """Take the lists of weights out of the columns, and apply corrections."""
-    lists = {name: part.columns[name] for name in weight_lists}
-    plain = {name: item for name, item in part.columns.items() if name not in lists}
-    return correct_events(replace(part, columns=plain, weight_lists=lists), analysis)
+    found = dict(part.columns)
+    lists = {
+        branch: tuple(found.pop(name) for name in member_columns(branch, count))
+        for branch, count in members.items()
+    }
+    return correct_events(replace(part, columns=found, weight_lists=lists), analysis)
+
+
+def _count_members(norm: Normalisation, branches: Sequence[str]) -> dict[str, int]:
+    """Give the number of members of each branch of generator weights."""
+    absent = [name for name in branches if name not in norm.weight_means]
+    if absent:
+        raise TaipanError(f"dataset '{norm.dataset}', {absent[0]}: the skim has none; run it again")
+    return {name: norm.weight_means[name].count for name in branches}
 
 
 def _cut(
