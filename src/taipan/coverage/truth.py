@@ -56,7 +56,7 @@ def draw_truth(
     Raises
     ------
     TaipanError
-        If a systematic cannot be applied to single events.
+        If a systematic can be applied neither to single events nor to yields of bins.
     """
     for name, item in systematics.items():
         if problem := describe_obstacle(name, item):
@@ -69,9 +69,9 @@ def draw_truth(
 
 
 def describe_obstacle(name: str, item: Systematic) -> str | None:
-    """Say why a systematic cannot be applied to single events; None if it can."""
-    if not item.acts_on_events:
-        kinds = (kind for kind, found in KINDS.items() if found.acts_on_events)
+    """Say why a true value of a systematic cannot be applied; None if it can."""
+    if not _can_be_drawn(item):
+        kinds = (kind for kind, found in KINDS.items() if _can_be_drawn(found))
         return (
             f"coverage: systematics.{name} is of kind {item.kind!r}; events can be varied by "
             f"{', '.join(kinds)}"
@@ -82,6 +82,11 @@ def describe_obstacle(name: str, item: Systematic) -> str | None:
             "cannot be applied to events"
         )
     return None
+
+
+def _can_be_drawn(item: Systematic | type[Systematic]) -> bool:
+    """Tell whether a true value acts on events, or on the yields of samples by their members."""
+    return item.acts_on_events or item.has_members
 
 
 def scale_samples(truth: Truth, config: Config) -> Truth:
