@@ -161,8 +161,9 @@ class RunSlices:
         return {
             **self.definitions(),
             "fit": self.config.fit.model_dump(mode="json", include=_SCALES),
+            "coverage": self.config.coverage.model_dump(mode="json", exclude={"calibrate"}),
             **self.corrections(varied=True),
-            **slice_config(self.config, *keys, "systematics", "weights", "coverage"),
+            **slice_config(self.config, *keys, "systematics", "weights"),
         }
 
     def scan(self) -> Values:
