@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from taipan.analysis import Analysis
 from taipan.atomic import read_json
 from taipan.events.load import DatasetEvents, load_dataset
-from taipan.events.weights import VertexWeights
+from taipan.events.weights import read_vertex_weights
 from taipan.normalisation import from_dict
 
 
@@ -45,7 +45,7 @@ class SkimmedEvents:
         """
         norms = from_dict(read_json(self.normalisation))
         measured = read_json(self.pileup)
-        vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
+        vertices = read_vertex_weights(measured)
         return [
             load_dataset(paths, analysis, norms[name], vertices, folds)
             for name, paths in self.events.items()

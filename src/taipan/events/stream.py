@@ -14,7 +14,7 @@ from taipan.analysis import Analysis
 from taipan.atomic import read_json
 from taipan.columns.identity import assign_folds
 from taipan.events.load import DatasetEvents, correct_events, divide_estimate, select_fold
-from taipan.events.weights import VertexWeights, weigh_events
+from taipan.events.weights import read_vertex_weights, weigh_events
 from taipan.normalisation import from_dict
 from taipan.skim.storage import iterate_events, read_events
 from taipan.skim.weight_lists import list_columns
@@ -66,7 +66,7 @@ def stream_dataset(
     """
     norm = from_dict(read_json(normalisation))[dataset]
     measured = read_json(pileup)
-    vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
+    vertices = read_vertex_weights(measured)
     few = read_events(paths, [c for c in analysis.columns if c.name in _WEIGHED_BY])
     weights = None if norm.is_data else weigh_events(few, norm.scale, vertices, dataset)
     whole = DatasetEvents(
