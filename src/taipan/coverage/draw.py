@@ -4,14 +4,15 @@ Each pseudo-experiment has a true signal strength and a true value of every syst
 are resampled (each is taken a Poisson(1) number of times, so that the true distributions differ
 from the templates as the limited simulation allows), their objects are shifted, cuts, quantities
 and the network are evaluated anew, and the counts of the fit's bins are drawn from the result.
-Nothing of the templates of the simulation or of their interpolation is used; the data that an
-estimate is made of, and what a weight of them makes of them, come as counts.
+Nothing of the templates of the simulation or of their interpolation is used, but for systematics
+of generator weights, which are made of histograms; the data that an estimate is made of, and what a
+weight of them makes of them, come as counts.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,11 +21,13 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
+from taipan.coverage.member_factors import MemberFactors
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import Truth, draw_factors
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, add_divided, filled_places
 from taipan.events.corrections import EventCorrection
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import (
     belongs_to,
@@ -38,6 +41,7 @@ from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import Systematic
 
 Array = NDArray[Any]
+NO_MEMBERS = MemberFactors()
 
 
 @dataclass(frozen=True)
@@ -113,47 +117,74 @@ class SourceData:
         return np.asarray(drawn * factor)
 
 
-def split_samples(
-    events: Sequence[DatasetEvents],
+def iterate_samples(
+    skimmed: SkimmedEvents,
     analysis: Analysis,
     config: Config,
     corrections: Mapping[str, EventCorrection],
-) -> list[SampleEvents]:
-    """Divide simulated datasets into the samples that they make up.
-
-    `corrections` are the evaluators of the section `weights`.
-    """
-    parts = []
-    for dataset in events:
-        if dataset.weights is None:
-            raise TaipanError(f"coverage: dataset '{dataset.name}' is data, not simulation")
-        quantities = analysis.compute(dataset.columns)
-        nominal = dataset.weights.nominal
-        measured = {
-            name: nominal * correction.evaluate(quantities)
-            for name, correction in corrections.items()
-        }
-        for sample, mask in sample_masks(quantities, config.samples, dataset.name).items():
-            everything = SampleEvents(
-                sample,
-                dataset.columns,
-                nominal,
-                {**dataset.weights.alternatives, **measured},
-                dataset.folds,
-                dataset.name,
-                dataset.weights.uncorrected,
-            )
-            parts.append(everything.take(np.flatnonzero(mask)))
-    return parts
-
-
-class Universe:
-    """Simulated events, and the pseudo-data that they make.
+    folds: int,
+) -> Iterator[SampleEvents]:
+    """Read simulated datasets in blocks, each divided into the samples that it makes up.
 
     Parameters
     ----------
-    events
-        Events of all samples.
+    skimmed
+        Files of the datasets.
+    analysis
+        Gives columns and quantities.
+    config
+        Section `samples`.
+    corrections
+        Evaluators of the section `weights`.
+    folds
+        Number of folds.
+
+    Yields
+    ------
+    SampleEvents
+        A block of a sample at a time, so that memory does not grow with the number of events.
+
+    Raises
+    ------
+    TaipanError
+        If a dataset is not simulated, or a file cannot be read.
+    """
+    for block in skimmed.stream(analysis, folds):
+        yield from split_samples(block, analysis, config, corrections)
+
+
+def split_samples(
+    dataset: DatasetEvents,
+    analysis: Analysis,
+    config: Config,
+    corrections: Mapping[str, EventCorrection],
+) -> Iterator[SampleEvents]:
+    """Divide events of a simulated dataset into the samples that they make up."""
+    if dataset.weights is None:
+        raise TaipanError(f"coverage: dataset '{dataset.name}' is data, not simulation")
+    quantities = dataset.compute(analysis)
+    nominal = dataset.weights.nominal
+    measured = {
+        name: nominal * correction.evaluate(quantities) for name, correction in corrections.items()
+    }
+    for sample, mask in sample_masks(quantities, config.samples, dataset.name).items():
+        everything = SampleEvents(
+            sample,
+            dataset.columns,
+            nominal,
+            {**dataset.weights.alternatives, **measured},
+            dataset.folds,
+            dataset.name,
+            dataset.weights.uncorrected,
+        )
+        yield everything.take(np.flatnonzero(mask))
+
+
+class Universe:
+    """The pseudo-data that simulated events make.
+
+    Parameters
+    ----------
     analysis
         Gives quantities and shifts.
     config
@@ -162,18 +193,20 @@ class Universe:
         Bins of the fit.
     scorer
         The networks; None if the observable is not their score.
+    members
+        Of the systematics of generator weights.
     """
 
     def __init__(
         self,
-        events: Sequence[SampleEvents],
         analysis: Analysis,
         config: Config,
         binning: FitBins,
         scorer: Scorer | None,
+        members: MemberFactors = NO_MEMBERS,
     ) -> None:
-        self.events, self.analysis, self.config = events, analysis, config
-        self.binning = binning
+        self._members = members
+        self.analysis, self.config, self.binning = analysis, config, binning
         sources = filled_places(config.samples)
         self._sources = {name: sources[name] for name in binning.edges if name in sources}
         self._places = set(itertools.chain.from_iterable(self._sources.values()))
@@ -200,12 +233,18 @@ class Universe:
         return [name for name in self._regions if name in asked]
 
     def expected(
-        self, truth: Truth, source_data: SourceData, rng: np.random.Generator | None = None
+        self,
+        events: Iterable[SampleEvents],
+        truth: Truth,
+        source_data: SourceData,
+        rng: np.random.Generator | None = None,
     ) -> dict[str, Array]:
         """Give the expected yields of the fit's bins.
 
         Parameters
         ----------
+        events
+            Events of all samples, in parts of any size.
         truth
             Signal strength and systematics.
         source_data
@@ -223,7 +262,7 @@ class Universe:
         subtracted = {
             name: np.zeros((len(self._sources.get(name, ())), size)) for name, size in sizes.items()
         }
-        for part in self.events:
+        for part in events:
             counts = np.ones(len(part.weights), dtype=np.int64)
             if rng is not None:
                 counts = rng.poisson(1.0, len(part.weights))
@@ -291,7 +330,9 @@ class Universe:
                 scaled = scale * (self._weigh(part, place, truth) * counts)[chosen]
                 name = self.binning.own.get(region, self.binning.observable)
                 found_values = scaled if name not in values else values[name][chosen]
-                filled.append(self.binning.fill(region, found_values, scaled))
+                yields = self.binning.fill(region, found_values, scaled)
+                cell = (part.sample, region, place)
+                filled.append(self._members.vary(yields, cell, truth.pulls))
             in_sources = np.reshape(filled[1:], (len(filled) - 1, len(filled[0])))
             found[region] = (filled[0], in_sources)
         return found
@@ -337,20 +378,6 @@ class Universe:
             if found is not None and self._acts(item, sample, region):
                 factor *= found
         return factor
-
-
-def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:
-    """Keep the events that enter a fitted region, or a source, for any of some truths.
-
-    Most events never come near: leaving them out makes pseudo-experiments several times faster.
-    """
-    kept = []
-    for part in universe.events:
-        near = np.zeros(len(part.weights), dtype=bool)
-        for truth in truths:
-            near |= universe.selected(part, truth)
-        kept.append(part.take(np.flatnonzero(near)))
-    return kept
 
 
 def _is_mirrored(systematic: Systematic) -> bool:
