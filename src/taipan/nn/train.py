@@ -65,6 +65,28 @@ class FoldPlan:
     code: str = ""
 
 
+@dataclass(frozen=True)
+class FittedNetworks:
+    """The networks of all folds, in the order of :func:`~taipan.nn.data.split_networks`.
+
+    Attributes
+    ----------
+    training_set
+        Events in the order in which they were trained on.
+    splits
+        Events of each network.
+    described
+        Entry of each network in the record.
+    weights
+        Of each network, as :meth:`~taipan.nn.model.Network.get_weights` gives them.
+    """
+
+    training_set: TrainingSet
+    splits: list[Split]
+    described: list[dict[str, Any]]
+    weights: list[list[list[NDArray[Any]]]]
+
+
 def train_network(
     training_set: TrainingSet,
     settings: Training,
@@ -127,6 +149,40 @@ def train_network(
     """
     if len(models) != settings.folds:
         raise TaipanError(f"training: {len(models)} model files for {settings.folds} folds")
+    code = json.dumps(dict(provenance or {}), sort_keys=True)
+    plan = FoldPlan(settings, tuple(conditions), used=tuple(used), code=code)
+    found = fit_networks(training_set, plan, seed, threads, transformed, checkpoints, opponents)
+    _export(found, settings, models, provenance or {})
+    about = Trained(found.training_set, settings, conditions, seed, provenance or {}, used)
+    write_record(record, about, found.described, [item.describe() for item in opponents])
+    if checkpoints is not None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def fit_networks(
+    training_set: TrainingSet,
+    plan: FoldPlan,
+    seed: int,
+    threads: int = 1,
+    transformed: NDArray[np.float64] | None = None,
+    checkpoints: Path | None = None,
+    opponents: Sequence[Opponent] = (),
+) -> FittedNetworks:
+    """Train the networks of k folds.
+
+    Parameters
+    ----------
+    training_set, seed, threads, transformed, checkpoints, opponents
+        As of :func:`train_network`.
+    plan
+        Settings, conditions and features.
+
+    Raises
+    ------
+    TaipanError
+        As :func:`train_network`.
+    """
+    settings = plan.settings
     training_set.validate(settings.folds)
     training_set, physical = order_events(training_set, settings, transformed)
     weights = training_set.training_weights()
@@ -136,9 +192,6 @@ def train_network(
     # Networks against an adversary are trained one by one: their repetitions may differ otherwise.
     workers = 1 if opponents else min(threads, len(splits))
     prepare_tensorflow(workers)
-    code = json.dumps(dict(provenance or {}), sort_keys=True)
-    plan = FoldPlan(settings, tuple(conditions), used=tuple(used), code=code)
-    reference = pick_reference(training_set)
     # Built here, one after the other: Keras names layers by a counter of the process.
     engines: SimpleQueue[Engine] = SimpleQueue()
     for _ in range(workers):
@@ -174,31 +227,38 @@ def train_network(
 
     with ThreadPoolExecutor(workers) as pool:
         results = list(pool.map(train_one, splits, physical))
-    members = [make_network(training_set, settings) for _ in range(settings.networks)]
+    return FittedNetworks(training_set, splits, *map(list, zip(*results, strict=True)))
+
+
+def _export(
+    found: FittedNetworks,
+    settings: Training,
+    models: Sequence[Path],
+    provenance: Mapping[str, str],
+) -> None:
+    """Write an ONNX file a fold, and name it in what is recorded of its networks."""
+    events = found.training_set
+    reference = pick_reference(events)
+    members = [make_network(events, settings) for _ in range(settings.networks)]
     score = average_networks(members)
     for fold, path in enumerate(models):
-        of_fold = [item for split, item in zip(splits, results, strict=True) if split.fold == fold]
-        for member, (_, values) in zip(members, of_fold, strict=True):
-            member.set_weights(values)
+        own = [index for index, split in enumerate(found.splits) if split.fold == fold]
+        for member, index in zip(members, own, strict=True):
+            member.set_weights(found.weights[index])
         card = ModelCard(
-            features=training_set.names,
-            may_be_missing=training_set.missing_flags,
+            features=events.names,
+            may_be_missing=events.missing_flags,
             fold=fold,
             folds=settings.folds,
-            seed=of_fold[0][0]["seed"],
-            provenance=dict(provenance or {}),
+            seed=found.described[own[0]]["seed"],
+            provenance=dict(provenance),
             networks=settings.networks,
-            classes=training_set.classes,
+            classes=events.classes,
         )
         export_network(score, path, card, reference)
         written = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-        for described, _ in of_fold:
-            described.update(written)
-    about = Trained(training_set, settings, conditions, seed, provenance or {}, used)
-    written_networks = [found for found, _ in results]
-    write_record(record, about, written_networks, [item.describe() for item in opponents])
-    if checkpoints is not None:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        for index in own:
+            found.described[index].update(written)
 
 
 def make_engine(
