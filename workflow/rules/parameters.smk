@@ -232,6 +232,7 @@ def training_slice(*more):
         **corrections_slice(),
         **slice_config(CONFIG, *keys, *more),
     }
+    del values["training"]["pretrain"]  # which is that of a network alone
     # of the gate, training depends on the conditions alone
     conditions = CONFIG.overtraining.model_dump(mode="json", include={"conditions"})
     return {"overtraining": conditions, **values}
@@ -251,6 +252,23 @@ def own_keys(wildcards):
 def network_slice(wildcards):
     """Configuration that decides which events a network is trained on, and how."""
     return of_network(wildcards, training_slice("classifier"))
+
+
+def pretraining_slice(wildcards):
+    """The same for a training without adversary that others begin with."""
+    values = of_network(wildcards, training_slice())
+    for key in ("pretrain", "adversary", "decorrelate"):
+        del values["training"][key]
+    return values
+
+
+def pretrained_files(wildcards):
+    """File of each fold with the networks that a network begins with, if it does."""
+    name = wildcards.network.removeprefix(os.sep)
+    if not NETWORKS[name].pretrain.enabled:
+        return []
+    folder = f"{PRETRAINING}/pretrained{wildcards.network}"
+    return [f"{folder}/fold{i}.npz" for i in FOLDS]
 
 
 def gate_slice(wildcards):
@@ -283,7 +301,7 @@ def classifier_files():
 def weights_slice(*more):
     """Configuration that the weights of the loss depend on."""
     values = training_slice(*more)
-    used = {"region", "folds", "networks", "activation"}
+    used = {"region", "folds", "networks", "seeds", "activation"}
     used |= {"negative_weights", "refinement", "cells"}
     values["training"] = CONFIG.training.model_dump(mode="json", include=used)
     return values

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from taipan.config.model import Config
+from taipan.config.networks import list_trainings
 from taipan.datasets import Catalogue, data_datasets, find_inode, source_folder, used_datasets
 from taipan.errors import TaipanError
 from taipan.labels import TREE
@@ -61,6 +62,13 @@ def check_eras(periods: Periods) -> Problems:
                 f"eras.{name}.fit.parameters_of_interest: {', '.join(other.fit.pois[1:])}: eras are"
                 " combined with one parameter of interest (fit.poi)"
             )
+        for network, training in list_trainings(other).items():
+            if training.pretrain.enabled:
+                key = f"networks.{network}" if network else "training"
+                yield (
+                    f"eras.{name}.{key}.pretrain.catalogue: '{training.pretrain.catalogue}': a run "
+                    "of several eras has no pre-training (leave it out)"
+                )
     yield from _check_correlations(periods)
     yield from _check_files(periods)
 
