@@ -6,7 +6,9 @@ one network a fold on a share of the target's events in three ways: from scratch
 `--scratch`), pre-trained without fine-tuning, and fine-tuned. The share is taken by a hash of the
 event, so that a smaller one is part of a larger one; its weights are scaled to the same totals. All
 are judged on all events of the fold that they never saw: the AUC with signed weights, and the
-expected statistical sigma(mu) of 16 bins of equal signal. Each seed has a pre-training of its own.
+expected statistical sigma(mu) of 16 bins of equal signal. Each seed has a pre-training of its own,
+which all folds begin with: simulated events are none of the target's, so that no fold of them needs
+to be kept apart. The workflow, which cannot know, trains one for each fold.
 With `--fit`, the networks of the configuration (all of a fold) on all events, and sigma(mu) of the
 fit with all systematics in those bins; `--overlay` changes both configurations.
 
@@ -37,6 +39,8 @@ from taipan.config.pretraining import read_source
 from taipan.config.sections.training import Training
 from taipan.labels import SCORE
 from taipan.nn.data import TrainingSet, split_folds, uniform_hash
+from taipan.nn.plan import LayerWeights
+from taipan.nn.pretrained import PretrainedFold, Start, describe_interface, write_pretrained
 from taipan.nn.scorer import FoldScorer
 from taipan.seeds import derive_seed
 
@@ -89,24 +93,27 @@ class Trainer:
         self._engine = make_engine(like, settings)
 
     def train(
-        self, events: TrainingSet, seed: int, starts: Sequence[Any] | None = None
-    ) -> list[Any]:
-        """Give the weights of the network of each fold, and its kept epoch."""
+        self,
+        events: TrainingSet,
+        seed: int,
+        start: LayerWeights | None = None,
+        trained: int | None = None,
+    ) -> list[LayerWeights]:
+        """Give the weights of the network of each fold, or of the first `trained` folds."""
         from taipan.nn.fold import FoldPlan, train_fold
 
         ordered = events.take(events.canonical_order())
         weights, folds = ordered.training_weights(), self.settings.folds
         found = []
-        for fold in range(folds):
+        for fold in range(folds if trained is None else trained):
             split = split_folds(ordered.folds, ordered.identifiers, fold, folds)
-            start = None if starts is None else starts[fold]
             own = derive_seed(seed, "fold", fold)
             train_fold(self._engine, ordered, weights, split, FoldPlan(self.settings), own,
-                       start=start)  # fmt: skip
+                       start=None if start is None else Start(start, "", "", 1))  # fmt: skip
             found.append(self._engine.network.get_weights())
         return found
 
-    def score(self, events: TrainingSet, networks: Sequence[Any]) -> NDArray[np.float64]:
+    def score(self, events: TrainingSet, networks: Sequence[LayerWeights]) -> NDArray[np.float64]:
         """Score all events."""
         scores = np.empty(len(events))
         for fold, weights in enumerate(networks):
@@ -117,13 +124,6 @@ class Trainer:
             )
             scores[rows] = self._engine.predict(loaded)
         return scores
-
-
-def begin_with(networks: Sequence[Any]) -> list[Any]:
-    """Say that the networks are what others begin with."""
-    from taipan.nn.pretrained import Start
-
-    return [Start(weights, "", "", 1) for weights in networks]
 
 
 def measure_curve(
@@ -138,19 +138,21 @@ def measure_curve(
     trainers = {name: Trainer(target, item) for name, item in settings.items()}
     rows: list[dict[str, Any]] = []
 
-    def add(seed: int, share: float, way: str, trainer: Trainer, networks: Sequence[Any]) -> None:
+    def add(
+        seed: int, share: float, way: str, trainer: Trainer, networks: Sequence[LayerWeights]
+    ) -> None:
         found = judge(target, trainer.score(target, networks))
         rows.append({"seed": seed, "share": share, "way": way, **found})
         print(rows[-1], f"{time.process_time():.0f} s", flush=True)
         out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
     for seed in seeds:
-        pretrained = trainers["source"].train(source, derive_seed(seed, "source"))
-        add(seed, 0.0, "source", trainers["source"], pretrained)
+        (pretrained,) = trainers["source"].train(source, derive_seed(seed, "source"), trained=1)
+        add(seed, 0.0, "source", trainers["source"], [pretrained] * settings["source"].folds)
         for share in shares:
             kept = keep_share(target, share)
-            for way, starts in (("scratch", None), ("fine-tuned", begin_with(pretrained))):
-                networks = trainers[way].train(kept, derive_seed(seed, way), starts)
+            for way, start in (("scratch", None), ("fine-tuned", pretrained)):
+                networks = trainers[way].train(kept, derive_seed(seed, way), start)
                 add(seed, share, way, trainers[way], networks)
     return rows
 
@@ -164,16 +166,18 @@ def measure_fit(
     out: Path,
 ) -> list[dict[str, Any]]:
     """Train the networks of the configuration; σ(μ) of the fit with all systematics."""
-    from taipan.nn.train import pretrain_network, train_network
+    from taipan.nn.train import train_network
 
     rows: list[dict[str, Any]] = []
     for seed in seeds:
         with tempfile.TemporaryDirectory() as name:
             folder, training = Path(name), configs["source"].training
+            trainer = Trainer(source, training)
+            (pretrained,) = trainer.train(source, derive_seed(seed, "source"), trained=1)
             files = [folder / f"fold{i}.npz" for i in range(training.folds)]
-            pretrain_network(
-                source, training, derive_seed(seed, "source"), files, folder / "pretraining.json"
-            )
+            for fold, file in enumerate(files):
+                interface = describe_interface(target, training)
+                write_pretrained(file, PretrainedFold(fold, interface, [pretrained]))
             for way, starts in (("scratch", []), ("fine-tuned", files)):
                 config = configs[way]
                 models = [folder / f"{way}{i}.onnx" for i in range(training.folds)]

@@ -15,7 +15,7 @@ from taipan import metrics
 from taipan.analysis_selection import load_analysis
 from taipan.checks.configuration import check_config
 from taipan.checks.eras import check_eras
-from taipan.checks.pretraining import check_source
+from taipan.checks.pretraining import check_pretraining_run
 from taipan.config.eras import load_eras
 from taipan.config.load import load_catalogue, read_config
 from taipan.config.pretraining import load_source, read_source, split_source
@@ -320,7 +320,7 @@ def problems(pretrain: dict[str, Any], **more: Any) -> list[str]:
             config = read_config([], ROOT, **keys)
             catalogue = load_catalogue(config)
             if source is not None:
-                check_source(config, catalogue, source)
+                check_pretraining_run(config, catalogue, source)
             check_config(config, catalogue, load_analysis(Path(config.folder), config.quantities))
         except TaipanError as error:
             yield from str(error).splitlines()

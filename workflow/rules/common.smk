@@ -22,7 +22,7 @@ from taipan.checks.decorrelation import OWN
 from taipan.checks.eras import check_one_period
 from taipan.checks.configuration import check_access, check_config
 from taipan.checks.generator_files import check_generator_files
-from taipan.checks.pretraining import check_source
+from taipan.checks.pretraining import check_pretraining_run
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.networks import (
     find_result,
@@ -65,7 +65,7 @@ try:
     SOURCE_KEYS = split_source(config, ROOT)
     SOURCE = load_source(SOURCE_KEYS, ROOT)
     if SOURCE is not None:
-        check_source(CONFIG, CATALOGUE, SOURCE)
+        check_pretraining_run(CONFIG, CATALOGUE, SOURCE)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
 

@@ -20,7 +20,7 @@ _SHAPE = ("folds", "hidden_layers", "activation", "logit_bound")
 """Keys of `training` that a network has in common with the one that it begins with."""
 
 
-def check_source(config: Config, catalogue: Catalogue, source: Config) -> None:
+def check_pretraining_run(config: Config, catalogue: Catalogue, source: Config) -> None:
     """Check the run that networks are pre-trained in, before any of its jobs.
 
     Parameters

@@ -43,7 +43,7 @@ def check(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
     """Check the configuration, with overlays, and say what it holds."""
     from taipan.analysis_choice import read_trusted
     from taipan.checks.describe import describe_config
-    from taipan.checks.pretraining import check_source
+    from taipan.checks.pretraining import check_pretraining_run
     from taipan.checks.whole import check_everything
     from taipan.config.eras import read_eras
     from taipan.config.pretraining import read_source
@@ -54,7 +54,7 @@ def check(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
     source = read_source(overlays, root, **named)
     for name, (one, catalogue) in check_everything(eras or {"": read}, folder).items():
         if source is not None:
-            check_source(one, catalogue, source)
+            check_pretraining_run(one, catalogue, source)
         print(f"era {name}: " * bool(name) + describe_config(one, catalogue))
 
 
