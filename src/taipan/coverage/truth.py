@@ -56,11 +56,11 @@ def draw_truth(
     Raises
     ------
     TaipanError
-        If a systematic cannot be applied to single events.
+        If a systematic can be applied neither to single events nor to yields of bins.
     """
     for name, item in systematics.items():
-        if not item.acts_on_events:
-            kinds = (kind for kind, found in KINDS.items() if found.acts_on_events)
+        if not _can_be_drawn(item):
+            kinds = (kind for kind, found in KINDS.items() if _can_be_drawn(found))
             raise TaipanError(
                 f"coverage: systematics.{name} is of kind {item.kind!r}; events can be varied by "
                 f"{', '.join(kinds)}"
@@ -75,6 +75,11 @@ def draw_truth(
     drawn = {name: float(rng.normal()) for name in factors}
     further = {name: float(rng.uniform(*span)) for name, span in (others or {}).items()}
     return Truth(mu, pulls, drawn, further)
+
+
+def _can_be_drawn(item: Systematic | type[Systematic]) -> bool:
+    """Tell whether a true value acts on events, or on the yields of samples by their members."""
+    return item.acts_on_events or item.has_members
 
 
 def scale_samples(truth: Truth, config: Config) -> Truth:
