@@ -94,7 +94,7 @@ class RunSlices:
         values = self.training(*more)
         unused = ["adversary", "decorrelate"]
         if not self.stores_weights:  # one network is trained
-            unused.append("networks")
+            unused += ["networks", "seeds"]
         for key in unused:
             del values["training"][key]
         return values
