@@ -490,8 +490,8 @@ MESSAGES = {
         "coverage.mu_range: [0, 99] must be increasing, not negative, and within fit.poi_range",
     ),
     "too few pseudo-experiments to calibrate": (
-        {"coverage": {"calibrate": True, "experiments": 40}},
-        "coverage.experiments: 40; coverage.calibrate needs at least 100",
+        {"coverage": {"calibrate": True, "experiments": 120}},
+        "coverage.experiments: 120; coverage.calibrate needs at least 200",
     ),
     "calibration with a shift of some regions": (
         {

@@ -26,7 +26,7 @@ class ClassifierJob:
     ----------
     training_set, settings, seed, models, record, provenance, threads
         As of :func:`~taipan.nn.train.train_network`.
-    transformed, conditions, used, checkpoints, opponents
+    transformed, conditions, used, checkpoints, opponents, pretrained
         The same.
     """
 
@@ -42,6 +42,7 @@ class ClassifierJob:
     used: Sequence[bool] = ()
     checkpoints: Path | None = None
     opponents: Sequence[Opponent] = ()
+    pretrained: Sequence[Path] = ()
 
 
 TrainClassifier = Callable[[Any, ClassifierJob], None]
