@@ -250,7 +250,23 @@ def own_keys(wildcards):
 
 def network_slice(wildcards):
     """Configuration that decides which events a network is trained on, and how."""
-    return of_network(wildcards, training_slice("classifier"))
+    values = of_network(wildcards, training_slice("classifier"))
+    return {**values, **linear_slice()} if is_fine_tuned(wildcards) else values
+
+
+def is_fine_tuned(wildcards):
+    """Whether the loss of a network is one of the fit."""
+    return NETWORKS[wildcards.network.removeprefix(os.sep)].is_fine_tuned
+
+
+def shapes_of_network(wildcards):
+    """Measured weights of events, an input of the training if variations are."""
+    return [SHAPES] if is_fine_tuned(wildcards) else []
+
+
+def linear_slice():
+    """What the parameters of the fit do to events, for a loss that is made of them."""
+    return slice_config(CONFIG, "systematics", "weights", "fit")
 
 
 def gate_slice(wildcards):

@@ -7,6 +7,7 @@ rule train:
         **TRAINING_INPUTS,
         **tuned_inputs(),
         weights=TRANSFORMED_WEIGHTS,
+        shapes=shapes_of_network,
         after=classifier_files(),
     output:
         models=[f"{OUT}/models{{network}}/fold{i}.onnx" for i in FOLDS],

@@ -34,6 +34,8 @@ from taipan.nn.model_card import ModelCard, pick_reference
 from taipan.nn.plan import Fitted, Loaded, Plan
 from taipan.nn.record import Trained, describe_network, write_record
 from taipan.nn.reference import fit_reference
+from taipan.nn.sensitivity.engine import SensitivityEngine
+from taipan.nn.sensitivity.linear import LinearEvents, split_events
 from taipan.nn.weights.transform import order_events
 from taipan.seeds import derive_seed
 
@@ -78,6 +80,7 @@ def train_network(
     used: Sequence[bool] = (),
     checkpoints: Path | None = None,
     opponents: Sequence[Opponent] = (),
+    linear: LinearEvents | None = None,
 ) -> None:
     """Train the networks of k folds and write them with their record.
 
@@ -116,6 +119,8 @@ def train_network(
         Folder of checkpoints, from which a killed training goes on; removed at the end.
     opponents
         What the networks are trained against; none for the plain training.
+    linear
+        Events as the fit sees them, for a loss of the fit.
 
     Raises
     ------
@@ -133,6 +138,9 @@ def train_network(
     splits = split_networks(training_set.folds, training_set.identifiers, settings)
     for split in splits:
         check_split(training_set, weights, split)
+        if linear is not None:
+            for part in split_events(linear, split, settings.folds):
+                part.check_bins(settings.sensitivity.bins, f"the training of {split.name}")
     # Networks against an adversary are trained one by one: their repetitions may differ otherwise.
     workers = 1 if opponents else min(threads, len(splits))
     prepare_tensorflow(workers)
@@ -142,7 +150,7 @@ def train_network(
     # Built here, one after the other: Keras names layers by a counter of the process.
     engines: SimpleQueue[Engine] = SimpleQueue()
     for _ in range(workers):
-        engines.put(make_engine(training_set, settings, opponents))
+        engines.put(make_engine(training_set, settings, opponents, linear))
     failed = Event()
 
     def train_one(
@@ -202,7 +210,10 @@ def train_network(
 
 
 def make_engine(
-    training_set: TrainingSet, settings: Training, opponents: Sequence[Opponent] = ()
+    training_set: TrainingSet,
+    settings: Training,
+    opponents: Sequence[Opponent] = (),
+    linear: LinearEvents | None = None,
 ) -> Engine:
     """Build a network for the features of a training set, and its engine.
 
@@ -214,11 +225,16 @@ def make_engine(
         Section `training` of the configuration.
     opponents
         What the network is trained against; none for the plain training.
+    linear
+        Events as the fit sees them. Without them a loss of the fit is its beginning alone, the
+        cross-entropy: so the search has it.
     """
     prepare_tensorflow()
     network = make_network(training_set, settings)
     if opponents:
         return AdversarialEngine(network, settings, opponents)
+    if linear is not None:
+        return SensitivityEngine(network, settings, linear)
     return Engine(network, settings)
 
 
