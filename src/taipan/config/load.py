@@ -17,6 +17,7 @@ from taipan.config.fields import Fields, KeyPath, entries, format_path, format_v
 from taipan.config.merging import merge
 from taipan.config.model import Config, Run
 from taipan.config.networks import complete_networks, drop_inherited
+from taipan.config.split_regions import expand_split_regions
 from taipan.config.truth_bins import expand_truth_bins
 from taipan.config.uncertainties import add_uncertainties
 from taipan.corrections.base import PATH_KEYS
@@ -171,7 +172,7 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     _raise(problems)
     if "folder" in merged:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
-    complete = expand_truth_bins(complete_networks(merged))
+    complete = expand_split_regions(expand_truth_bins(complete_networks(merged)))
     try:
         config = validate_keys(Config, {**complete, "analysis": folder.resolve().name})
     except TaipanError as error:

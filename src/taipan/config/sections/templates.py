@@ -12,11 +12,11 @@ from taipan.config.base import NonNegative, Positive, Strict
 class Binning(Strict):
     """Optimised bin edges of the observables in the signal regions."""
 
-    method: Literal["none", "quantile", "merge", "gradient"] = Field(
+    method: Literal["none", "quantile", "merge", "gradient", "dynamic"] = Field(
         "none",
         description="`none`: the edges of `observables`; `quantile`: bins of equal signal; "
         "`merge`: fine bins joined greedily; `gradient`: edges moved along the gradient of the "
-        "expected σ(μ).",
+        "expected σ(μ); `dynamic`: the best edges of all, by dynamic programming, with a bound.",
     )
     bins: Annotated[int, Field(ge=1, le=100)] = Field(15, description="Largest number of bins.")
     fine_bins: Annotated[int, Field(ge=2, le=2000)] = Field(
@@ -29,7 +29,8 @@ class Binning(Strict):
         0.2, description="Largest relative statistical error of a bin's background."
     )
     max_loss: NonNegative = Field(
-        0.002, description="`merge`: bins are joined while σ(μ) grows relatively by less."
+        0.002,
+        description="`merge` and `dynamic`: bins are joined while σ(μ) grows relatively by less.",
     )
     fold: Annotated[int, Field(ge=0)] = Field(
         0,
@@ -44,12 +45,13 @@ class Templates(Strict):
     min_effective_events: NonNegative = Field(
         10.0,
         description="Neighbouring bins are merged until the summed background has at least this "
-        "n_eff = (Σw)²/Σw² and every sample a non-negative yield.",
+        "n_eff = (Σw)²/Σw² and is positive.",
     )
     negative_bins: Literal["merge", "repair"] = Field(
-        "merge",
-        description="Bins in which a sample is negative: `merge` them with a neighbour, or "
-        "`repair` them: set to zero, the sample's other bins scaled to the same total.",
+        "repair",
+        description="Bins in which a sample is negative: `repair` them: set to zero, the "
+        "sample's other bins scaled to the same total; or `merge` them with a neighbour. "
+        "Variations are always repaired.",
     )
     prune_rate: NonNegative = Field(
         0.0,
