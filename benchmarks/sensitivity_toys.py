@@ -350,7 +350,7 @@ def measure(
 def toy_settings(loss: str, **keys: Any) -> Training:
     """Give the settings of the toys: many events, so that many steps do not overfit."""
     sensitivity = {
-        "bins": 10, "steps": 300, "patience": 60, "learning_rate": 3e-3, **keys,
+        "bins": 10, "warmup_steps": 5, "steps": 300, "patience": 60, "learning_rate": 3e-3, **keys,
     }  # fmt: skip
     return Training(
         loss=loss, folds=3, networks=1, hidden_layers=[64, 64], dropout=0.0, l2=0.0,

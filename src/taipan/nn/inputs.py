@@ -154,7 +154,7 @@ def open_linear_events(inputs: TrainingInputs, settings: Config, shapes: str) ->
         If a file cannot be read or no event is selected.
     """
     analysis = open_analysis(settings, settings.systematics)
-    datasets = inputs.skimmed.open(analysis, settings.training.folds)
+    datasets = inputs.skimmed.stream(analysis, settings.training.folds)
     estimate = read_estimate(settings.samples, read_json(inputs.transfer_factor))
     return collect_linear_events(datasets, analysis, settings, estimate, shapes)
 

@@ -75,15 +75,17 @@ class Sensitivity(Strict):
         0.2, description="Width of the smooth edges, in units of a bin."
     )
     steps: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        60, description="Largest number of passes over the events; more of them overfit."
+        40, description="Largest number of passes over the events; more of them overfit."
     )
     warmup_steps: Annotated[int, Field(ge=0)] = Field(
-        5, description="First passes, with all parameters but the one of interest known."
+        0, description="First passes, with all parameters but the one of interest known."
     )
     patience: Annotated[int, Field(ge=1)] = Field(
         20, description="Passes without a smaller σ of the held-out events before it stops."
     )
-    learning_rate: Positive = Field(1e-3, description="Learning rate of Adam.")
+    learning_rate: Positive = Field(
+        1e-4, description="Learning rate of Adam; a larger one fits the noise of the events."
+    )
     batch_size: Annotated[int, Field(ge=1000)] = Field(
         400_000,
         description="Events and shifted events of a step. More are divided into parts of this "

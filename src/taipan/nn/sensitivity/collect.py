@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -329,7 +329,7 @@ class LinearCollector:
 
 
 def collect_linear_events(
-    datasets: Sequence[DatasetEvents],
+    datasets: Iterable[DatasetEvents],
     analysis: Analysis,
     config: Config,
     estimate: MeasuredEstimate | None,
@@ -340,7 +340,7 @@ def collect_linear_events(
     Parameters
     ----------
     datasets
-        Events of all datasets, data among them.
+        Events of all datasets, data among them; of one dataset in any number of blocks.
     analysis, config, estimate, shapes
         As of :class:`LinearCollector`.
 
