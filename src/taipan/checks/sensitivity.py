@@ -1,4 +1,4 @@
-"""Checks of the losses of the fit, `sannt` and `shape_penalty`."""
+"""Checks of the losses of the fit: `sannt`, `inferno`, `shape_penalty`."""
 
 from __future__ import annotations
 

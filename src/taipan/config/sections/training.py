@@ -61,12 +61,12 @@ def most_networks(folds: int) -> int:
 
 RENAMED_LOSSES = {"bce": "crossentropy"}
 """Former name of a loss → its name."""
-FINE_TUNING = ("sannt", "shape_penalty")
+FINE_TUNING = ("sannt", "inferno", "shape_penalty")
 """Losses of a short training on the fit, after one with cross-entropy."""
 
 
 class Sensitivity(Strict):
-    """The short training on the fit, of the losses `sannt` and `shape_penalty`."""
+    """The short training on the fit, of the losses `sannt`, `inferno` and `shape_penalty`."""
 
     bins: Annotated[int, Field(ge=2, le=100)] = Field(
         10, description="Bins of the logit, of equal parts of half signal, half background."
@@ -126,11 +126,13 @@ class Training(Strict):
     loss: Annotated[Name, BeforeValidator(_find_loss_name)] = Field(
         "crossentropy",
         description="Loss: a file of `src/taipan/nn/losses`. Or `sannt` (the expected uncertainty "
-        "of the fit) or `shape_penalty` (cross-entropy and the change of shape by systematics), "
-        "both in a short training after one with cross-entropy.",
+        "of the fit), `inferno` (the same in bins that the network makes) or `shape_penalty` "
+        "(cross-entropy and the change of shape by systematics), all in a short training after "
+        "one with cross-entropy.",
     )
     sensitivity: Sensitivity = Field(
-        default_factory=Sensitivity, description="The short training of `sannt`, `shape_penalty`."
+        default_factory=Sensitivity,
+        description="The short training of `sannt`, `inferno`, `shape_penalty`.",
     )
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.2, description="Dropout after each hidden layer."

@@ -172,7 +172,10 @@ class SensitivityEngine(Engine):
         both = tf.concat([events.inputs, events.moved_inputs], axis=0)
         # Without dropout: it would smear the score and so the bins.
         logits = self.network.body(both, training=False)[:, 0]
-        shares = memberships(logits, self._edges, self._keys.softness)
+        if self.network.summary is None:
+            shares = memberships(logits, self._edges, self._keys.softness)
+        else:
+            shares = self.network.summary(both, training=False)
         n = tf.shape(events.inputs)[0]
         return logits[:n], fill_soft_bins(shares[:n], shares[n:], events)
 

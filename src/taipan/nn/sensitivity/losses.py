@@ -64,4 +64,13 @@ def shape_penalty(
     return cross_entropy(logits, events) + settings.strength * shape_change(counts, events)
 
 
-FIT_LOSSES: dict[str, FitLoss] = {"sannt": sannt, "shape_penalty": shape_penalty}
+def inferno(logits: Any, counts: BinCounts, events: LoadedEvents, settings: Sensitivity) -> Any:
+    """Give ln σ (arXiv:1806.04743); the bins are outputs of the network."""
+    return log_sigma(counts, events)
+
+
+FIT_LOSSES: dict[str, FitLoss] = {
+    "sannt": sannt,
+    "inferno": inferno,
+    "shape_penalty": shape_penalty,
+}
