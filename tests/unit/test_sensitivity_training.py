@@ -19,7 +19,8 @@ from taipan.nn.sensitivity.linear import LinearEvents
 from taipan.nn.train import train_network
 
 SETTINGS = Training(
-    loss="sannt", folds=3, networks=1, hidden_layers=[8], dropout=0.0, epochs=12, batch_size=64, learning_rate=1e-2,
+    loss="sannt", folds=3, networks=1, hidden_layers=[8], dropout=0.0, epochs=12,
+    batch_size=64, learning_rate=1e-2,
     sensitivity=Sensitivity(bins=6, steps=3, learning_rate=1e-2),
 )  # fmt: skip
 
