@@ -86,7 +86,7 @@ def check_config(
         *_check_samples(config, analysis),
         *check_confined(config),
         *_check_regions(config, analysis),
-        *check_region_bins(config),
+        *check_region_bins(config, _list_scores(config)),
         *_check_estimates(config, analysis),
         *_check_features(config, analysis),
         *check_networks(config),
@@ -286,12 +286,17 @@ def _check_features(config: Config, analysis: Analysis) -> Problems:
         yield from check_quantity(f"features[{i}]", name, analysis)
 
 
+def _list_scores(config: Config) -> list[str]:
+    """List the scores of networks and classes, whether there are such networks or not."""
+    return list(dict.fromkeys([SCORE, *list_scores(config).values(), *score_names(config)]))
+
+
 def _check_observables(config: Config, analysis: Analysis) -> Problems:
     sections: Mapping[str, Mapping[str, Observable]] = {
         "observables": config.observables,
         "control_plots": config.control_plots,
     }
-    scores = list(dict.fromkeys([SCORE, *list_scores(config).values(), *score_names(config)]))
+    scores = _list_scores(config)
     for section, observables in sections.items():
         for name, observable in observables.items():
             path = f"{section}.{name}"

@@ -214,7 +214,7 @@ def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Conf
     root
         Folder that holds ``config/``.
     **keys
-        Top-level keys that replace those of the files.
+        Top-level keys that are merged over those of the files, as Snakemake does.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Conf
     paths = [root / RUN_FILE, *map(Path, files)]
     check_files(paths)
     merged: dict[str, Any] = functools.reduce(merge, map(read_yaml, paths), {})
-    return load_config({**merged, **keys}, root)
+    return load_config(merge(merged, keys), root)
 
 
 def load_catalogue(config: Config) -> Catalogue:

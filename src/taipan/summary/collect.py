@@ -12,7 +12,9 @@ from taipan.config.model import Config
 from taipan.config.sections.fit import fitted_regions
 from taipan.errors import TaipanError
 from taipan.estimates.registry import true_factors
+from taipan.summary.calibrated import calibrate_fit
 from taipan.summary.corrections import sum_corrections
+from taipan.summary.cross_sections import describe_cross_section
 from taipan.summary.read import YieldTable
 
 _RESULT_KEYS = ("mu_hat", "sigma", "interval", "interval_at_bound", "significance", "limit")
@@ -83,6 +85,8 @@ class RunResults:
         Of :func:`taipan.summary.networks.compare_networks`; empty if there is only one network.
     corrections
         Record of the rule `list_corrections`; None if nothing is corrected.
+    calibration
+        Record of the rule `calibrate_intervals`; None if intervals are as they are fitted.
     """
 
     fit: Mapping[str, Any]
@@ -97,6 +101,7 @@ class RunResults:
     cross_checks: Mapping[str, Any] | None = None
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     corrections: Mapping[str, Any] | None = None
+    calibration: Mapping[str, Any] | None = None
 
 
 def summarise(
@@ -160,6 +165,7 @@ def summarise(
         **_cross_sections(settings, results.fit),
         **_networks(results.networks),
         **_corrections(results.corrections, fitted),
+        **_calibration(results.calibration, results.fit),
         "gates": {
             name: {
                 "passed": bool(verdict["passed"]),
@@ -281,20 +287,16 @@ def _corrections(record: Mapping[str, Any] | None, fitted: Sequence[str]) -> dic
     return {} if record is None else {"corrections": sum_corrections(record, fitted)}
 
 
+def _calibration(record: Mapping[str, Any] | None, fit: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if record is None else {"calibration": calibrate_fit(record, fit)}
+
+
 def _cross_sections(settings: Config, fit: Mapping[str, Any]) -> dict[str, Any]:
     """Give strength times cross section, if the configuration says what a strength of 1 is."""
     one = settings.fit.cross_section
     if one is None:
         return {}
-    found: dict[str, Any] = {"unit": one.unit, "predicted": one.value}
-    for kind in ("expected", "observed"):
-        result = fit[kind]
-        found[kind] = result and {
-            "value": one.value * result["mu_hat"],
-            "sigma": one.value * result["sigma"],
-            "interval": [one.value * end for end in result["interval"]],
-        }
-    return {"cross_section": found}
+    return {"cross_section": describe_cross_section(one.value, one.unit, fit)}
 
 
 def _plain(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
