@@ -43,7 +43,6 @@ from taipan.dry_run import plan_without_writing
 from taipan.errors import TaipanError
 from taipan.estimates.registry import list_cross_checks
 from taipan.events.blinding import overlapping_signal
-from taipan.events.selection import early_regions
 from taipan.nn.weights.transform import STORED
 from taipan.code_version import code_version
 from taipan.remote.fetch import RECEIPT
