@@ -287,7 +287,7 @@ def train_toy(
     fitted
         What the training leaves.
     """
-    from taipan.nn.train import FoldPlan, make_engine, train_fold
+    from taipan.nn.fold import FoldPlan, make_engine, train_fold
 
     events = join([toy.linear(sample, fold) for fold, sample in enumerate(samples)])
     rows = events.nominal

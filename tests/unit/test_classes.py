@@ -32,13 +32,14 @@ from taipan.nn.conditions import ScoredPart, compare_metric
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.engine import signal_logit
 from taipan.nn.export import export_network
+from taipan.nn.fold import make_engine
 from taipan.nn.losses.registry import find_loss
 from taipan.nn.model import average_networks
 from taipan.nn.model_card import ModelCard
 from taipan.nn.overtraining import check_scorer
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.scores import name_scores
-from taipan.nn.train import make_engine, train_network
+from taipan.nn.train import train_network
 from taipan.systematics.registry import make_systematic
 from taipan.templates.fill import FillSettings, fill_dataset
 from tests.three_gaussians import CLASSES, draw_events, make_set, posterior

@@ -213,6 +213,23 @@ def shapes_of_network(wildcards):
     return [SHAPES] if is_fine_tuned(wildcards) else []
 
 
+def pretraining_slice(wildcards):
+    """The same for a training without adversary that others begin with."""
+    values = of_network(wildcards, SLICES.training())
+    for key in ("pretrain", "adversary", "decorrelate"):
+        del values["training"][key]
+    return values
+
+
+def pretrained_files(wildcards):
+    """File of each fold with the networks that a network begins with, if it does."""
+    name = wildcards.network.removeprefix(os.sep)
+    if not NETWORKS[name].pretrain.enabled:
+        return []
+    folder = f"{PRETRAINING}/pretrained{wildcards.network}"
+    return [f"{folder}/fold{i}.npz" for i in FOLDS]
+
+
 def gate_slice(wildcards):
     """The same with the conditions of the gate."""
     return of_network(wildcards, SLICES.training("overtraining", "classifier"))

@@ -8,6 +8,7 @@ rule train:
         **tuned_inputs(),
         weights=TRANSFORMED_WEIGHTS,
         shapes=shapes_of_network,
+        pretrained=pretrained_files,
         after=classifier_files(),
     output:
         models=[f"{OUT}/models{{network}}/fold{i}.onnx" for i in FOLDS],

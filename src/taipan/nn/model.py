@@ -6,7 +6,7 @@ Imports Keras: used by training alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from numpy.typing import NDArray
 
 from taipan.config.sections.observables import Categorical
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.classes import BINARY, Classes
+from taipan.nn.plan import LayerWeights
 from taipan.nn.standardisation import Standardisation
 from taipan.seeds import derive_seed
 
@@ -53,14 +53,24 @@ class Network:
     classes: Classes = BINARY
     summary: Any = None
 
-    def get_weights(self) -> list[list[NDArray[Any]]]:
-        """Copy the weights of both parts."""
-        return [self.standardise.get_weights(), self.body.get_weights()]
+    def get_weights(self) -> LayerWeights:
+        """Copy the weights of all layers that have some, by the name of the layer."""
+        return {layer.name: layer.get_weights() for layer in self._layers()}
 
-    def set_weights(self, weights: Sequence[list[NDArray[Any]]]) -> None:
+    def set_weights(self, weights: LayerWeights) -> None:
         """Take over what :meth:`get_weights` gave of a network of the same layers."""
-        for part, values in zip((self.standardise, self.body), weights, strict=True):
-            part.set_weights(values)
+        layers = {layer.name: layer for layer in self._layers()}
+        for name in layers.keys() | weights.keys():
+            layers[name].set_weights(weights[name])
+
+    def freeze(self, names: Collection[str]) -> None:
+        """Let the training leave layers of the body as they are; before its engine is made."""
+        for layer in self._layers()[1:]:
+            layer.trainable = layer.name not in names
+
+    def _layers(self) -> list[Any]:
+        dense = [layer for layer in self.body.layers if isinstance(layer, keras.layers.Dense)]
+        return [self.standardise, *dense]
 
 
 @keras.saving.register_keras_serializable(package="taipan")

@@ -13,6 +13,7 @@ from taipan.search.setup import TrainingFiles, set_up_training
 
 def train(
     files: TrainingFiles,
+    pretrained: Sequence[str],
     config: Config,
     own: Sequence[str],
     seed: int,
@@ -28,6 +29,9 @@ def train(
     ----------
     files
         Events, weights of the loss and what the search found.
+    pretrained
+        File of each fold of the rule ``pretrain``, with the networks to begin with; none to begin
+        with random ones.
     config
         Sections `folder`, `samples`, `regions`, `features`, `categorical`, `classes`, `training`,
         `classifier` and the conditions of `overtraining`; for a loss of the fit those of
@@ -67,6 +71,7 @@ def train(
         checkpoints=Path(checkpoints),
         opponents=opponents,
         linear=linear,
+        pretrained=[Path(path) for path in pretrained],
     )
     find_classifier(config.classifier.kind)(config.classifier, job)
 

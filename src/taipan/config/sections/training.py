@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from taipan.config.base import Activation, Layers, Name, NonNegative, Positive, Strict
 from taipan.config.sections.adversary import Adversary, Decorrelation
+from taipan.config.sections.pretraining import Pretrain
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +118,11 @@ class Training(Strict):
         description="Networks of a fold, less than `folds` (with two folds up to 4). Each is "
         "stopped early by other events, and the score is that of their mean logit.",
     )
+    seeds: Annotated[int, Field(ge=1, le=20)] = Field(
+        1,
+        description="Each network is trained with so many seeds, on the same events; the score is "
+        "that of the mean logit of all networks of a fold.",
+    )
     hidden_layers: list[Annotated[int, Field(ge=1)]] = Field(
         default_factory=lambda: [64, 64],
         min_length=1,
@@ -182,6 +188,11 @@ class Training(Strict):
     checkpoint_every: Annotated[int, Field(ge=0)] = Field(
         10, description="Epochs between checkpoints, from which a killed training goes on; 0: none."
     )
+    pretrain: Pretrain = Field(
+        default_factory=Pretrain,
+        description="Training that begins with the events of another sample, such as a fast "
+        "simulation (docs/transfer.md).",
+    )
     adversary: Adversary = Field(
         default_factory=Adversary,
         description="An adversary that tries to tell data from simulation by the score.",
@@ -203,4 +214,21 @@ class Training(Strict):
     @property
     def network_count(self) -> int:
         """Number of networks of all folds."""
-        return self.folds * self.networks
+        return self.folds * self.networks_of_fold
+
+    @property
+    def networks_of_fold(self) -> int:
+        """Number of networks of a fold."""
+        return self.networks * self.seeds
+
+    def fine_tuning(self) -> Training:
+        """Give the settings of the training on the events of the analysis.
+
+        With a pre-training they are those of the fine-tuning. Its first epoch has the learning rate
+        0: it is the network as it was pre-trained.
+        """
+        if not self.pretrain.enabled:
+            return self
+        pretrain = self.pretrain
+        update = {"learning_rate": pretrain.learning_rate, "epochs": pretrain.epochs + 1}
+        return self.model_copy(update=update)

@@ -24,4 +24,5 @@ def train_classifier(keys: NetworkClassifier, job: ClassifierJob) -> None:
         checkpoints=job.checkpoints,
         opponents=job.opponents,
         linear=job.linear,
+        pretrained=job.pretrained,
     )

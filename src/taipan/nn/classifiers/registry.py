@@ -27,7 +27,7 @@ class ClassifierJob:
     ----------
     training_set, settings, seed, models, record, provenance, threads
         As of :func:`~taipan.nn.train.train_network`.
-    transformed, conditions, used, checkpoints, opponents, linear
+    transformed, conditions, used, checkpoints, opponents, linear, pretrained
         The same.
     """
 
@@ -44,6 +44,7 @@ class ClassifierJob:
     checkpoints: Path | None = None
     opponents: Sequence[Opponent] = ()
     linear: LinearEvents | None = None
+    pretrained: Sequence[Path] = ()
 
 
 TrainClassifier = Callable[[Any, ClassifierJob], None]
