@@ -244,7 +244,7 @@ MESSAGES = {
     "feature from the generator record": (
         {"features": ["pt_1", "z_true"]},
         "features[1]: 'z_true' comes from the generator record, which data do not have; only "
-        "samples.*.select may use it",
+        "samples.*.select and systematics.*.select may use it",
     ),
     "cut on the generator record": (
         {"regions": {"ss_sr": {"cut": "q_1 * q_2 > 0 and z_true > 1"}}},
