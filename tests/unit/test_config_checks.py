@@ -264,7 +264,7 @@ MESSAGES = {
     "feature from the generator record": (
         {"features": ["pt_1", "z_true"]},
         "features[1]: 'z_true' comes from the generator record, which data do not have; only "
-        "samples.*.select may use it",
+        "samples.*.select and systematics.*.select may use it",
     ),
     "cut on the generator record": (
         {"regions": {"ss_sr": {"cut": "q_1 * q_2 > 0 and z_true > 1"}}},
@@ -510,8 +510,8 @@ MESSAGES = {
         "coverage.mu_range: [0, 99] must be increasing, not negative, and within fit.poi_range",
     ),
     "too few pseudo-experiments to calibrate": (
-        {"coverage": {"calibrate": True, "experiments": 40}},
-        "coverage.experiments: 40; coverage.calibrate needs at least 100",
+        {"coverage": {"calibrate": True, "experiments": 120}},
+        "coverage.experiments: 120; coverage.calibrate needs at least 200",
     ),
     "calibration with a shift of some regions": (
         {
