@@ -84,6 +84,7 @@ class RunSlices:
             **self.corrections(),
             **slice_config(self.config, *keys, *more),
         }
+        del values["training"]["pretrain"]  # which is that of a network alone
         # of the gate, training depends on the conditions alone
         conditions = self.config.overtraining.model_dump(mode="json", include={"conditions"})
         return {"overtraining": conditions, **values}
@@ -93,7 +94,7 @@ class RunSlices:
         values = self.training(*more)
         unused = ["adversary", "decorrelate"]
         if not self.stores_weights:  # one network is trained
-            unused.append("networks")
+            unused += ["networks", "seeds"]
         for key in unused:
             del values["training"][key]
         return values
@@ -101,7 +102,7 @@ class RunSlices:
     def weights(self, *more: str) -> Values:
         """Give what the weights of the loss depend on, and sections `more`."""
         values = self.training(*more)
-        used = {"region", "folds", "networks", "activation"}
+        used = {"region", "folds", "networks", "seeds", "activation"}
         used |= {"negative_weights", "refinement", "cells"}
         values["training"] = self.config.training.model_dump(mode="json", include=used)
         return values
