@@ -20,7 +20,7 @@ from taipan.likelihood.table import TemplatePair
 
 Array = npt.NDArray[np.float64]
 
-SMALLEST_NUMBER = 2
+FEWEST_BINS = 2
 """Bins that a shape has at least."""
 SMALLEST_P_VALUE = 0.05
 """Shapes that differ by more than chance does in one of twenty cases are not the same."""
@@ -88,7 +88,7 @@ def add_looser(
     for pair in pairs[1:]:
         added = added.add(pair)
     filled = np.flatnonzero((nominal.values > 0) & (other > 0))
-    if added.errors is None or len(filled) < SMALLEST_NUMBER:
+    if added.errors is None or len(filled) < FEWEST_BINS:
         return variation, None
     sides = [
         tuple(_take_bins(item, filled) for item in side) for side in _directions(variation, added)
