@@ -76,7 +76,9 @@ def train(folder: Path, events: TrainingSet, settings: Training = SETTINGS) -> l
 def test_losses_of_three_classes_by_hand() -> None:
     arguments = [tf.constant(v, tf.float32) for v in (LOGITS, [1.0, 0.0], [2.0, -1.0])]
     entropy = (2.0 * -math.log(3 / 5) - 1.0 * -math.log(1 / 4)) / 2
-    assert float(find_loss("bce", softmax=True)(*arguments)) == pytest.approx(entropy, rel=1e-6)
+    assert float(find_loss("crossentropy", softmax=True)(*arguments)) == pytest.approx(
+        entropy, rel=1e-6
+    )
     distances = (1 / 25 + 4 / 25 + 1 / 25, 9 / 16 + 1 / 16 + 1 / 4)
     brier = (2.0 * distances[0] - distances[1]) / 2
     assert float(find_loss("brier", softmax=True)(*arguments)) == pytest.approx(brier, rel=1e-6)

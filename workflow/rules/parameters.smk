@@ -196,7 +196,21 @@ def own_keys(wildcards):
 
 def network_slice(wildcards):
     """Configuration that decides which events a network is trained on, and how."""
-    return of_network(wildcards, SLICES.training("classifier"))
+    if not is_fine_tuned(wildcards):
+        return of_network(wildcards, SLICES.training("classifier"))
+    # such a loss is made of what the parameters of the fit do to events
+    values = SLICES.training("classifier", "systematics", "weights", "fit")
+    return of_network(wildcards, {**values, **SLICES.corrections(varied=True)})
+
+
+def is_fine_tuned(wildcards):
+    """Whether the loss of a network is one of the fit."""
+    return NETWORKS[wildcards.network.removeprefix(os.sep)].is_fine_tuned
+
+
+def shapes_of_network(wildcards):
+    """Measured weights of events, an input of the training if variations are."""
+    return [SHAPES] if is_fine_tuned(wildcards) else []
 
 
 def pretraining_slice(wildcards):

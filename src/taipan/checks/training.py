@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.config.model import Config
-from taipan.config.sections.training import most_networks
+from taipan.config.sections.training import FINE_TUNING, most_networks
 from taipan.nn.losses.registry import LOSSES
 from taipan.suggestions import unknown
 
@@ -34,8 +34,9 @@ def check_training(config: Config) -> Problems:
 
 def _check_networks(config: Config) -> Problems:
     training = config.training
-    if training.loss not in LOSSES:
-        yield unknown("training.loss", training.loss, "loss", LOSSES)
+    losses = [*LOSSES, *FINE_TUNING]
+    if training.loss not in losses:
+        yield unknown("training.loss", training.loss, "loss", losses)
     most = most_networks(training.folds)
     if training.networks > most:
         yield (

@@ -23,6 +23,8 @@ from taipan.nn.model import Network, build_network
 from taipan.nn.plan import Fitted, Loaded, Plan
 from taipan.nn.pretrained import Start
 from taipan.nn.reference import fit_reference
+from taipan.nn.sensitivity.engine import SensitivityEngine
+from taipan.nn.sensitivity.linear import LinearEvents
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,10 @@ class FoldPlan:
 
 
 def make_engine(
-    training_set: TrainingSet, settings: Training, opponents: Sequence[Opponent] = ()
+    training_set: TrainingSet,
+    settings: Training,
+    opponents: Sequence[Opponent] = (),
+    linear: LinearEvents | None = None,
 ) -> Engine:
     """Build a network for the features of a training set, and its engine.
 
@@ -63,12 +68,17 @@ def make_engine(
         Section `training` of the configuration.
     opponents
         What the network is trained against; none for the plain training.
+    linear
+        Events as the fit sees them. Without them a loss of the fit is its beginning alone, the
+        cross-entropy: so the search has it.
     """
     prepare_tensorflow()
     network = make_network(training_set, settings)
     network.freeze(settings.pretrain.freeze)
     if opponents:
         return AdversarialEngine(network, settings, opponents)
+    if linear is not None:
+        return SensitivityEngine(network, settings, linear)
     return Engine(network, settings)
 
 

@@ -42,12 +42,16 @@ class Network:
         Standardised inputs → bounded logits (n, 1) or (n, K): the part that is trained.
     classes
         What the outputs stand for.
+    summary
+        Standardised inputs → shares (n, K) of the bins that the network itself makes (`inferno`);
+        None if bins are made of the logit.
     """
 
     score: Any
     standardise: Standardise
     body: Any
     classes: Classes = BINARY
+    summary: Any = None
 
     def get_weights(self) -> LayerWeights:
         """Copy the weights of all layers that have some, by the name of the layer."""
@@ -175,6 +179,18 @@ class BoundedLogit(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="taipan")
+class MeanBin(keras.layers.Layer):  # type: ignore[misc]
+    """Shares of K bins → logit of the mean bin, whose centres divide 0 to 1 into equal parts."""
+
+    def call(self, inputs: Any) -> Any:
+        """Map shares (n, K) that add up to 1 to logits (n, 1), at most ln(2K - 1) in size."""
+        bins = inputs.shape[1]
+        centres = ((np.arange(bins) + 0.5) / bins).astype("float32")
+        mean = ops.sum(inputs * centres, axis=1, keepdims=True)
+        return ops.log(mean) - ops.log(1.0 - mean)
+
+
+@keras.saving.register_keras_serializable(package="taipan")
 class FastDropout(keras.layers.Dropout):  # type: ignore[misc]
     """Dropout that draws eight random bits for each unit, not a float.
 
@@ -262,15 +278,23 @@ def build_network(
         )(hidden)
         if settings.dropout:
             hidden = FastDropout(settings.dropout, seed=0, name=f"dropout_{index}")(hidden)
-    logit = keras.layers.Dense(classes.outputs, name="logit")(hidden)
-    if settings.logit_bound is not None:
+    summary = None
+    if settings.loss == "inferno":
+        outputs = keras.layers.Dense(settings.sensitivity.bins, name="summary")(hidden)
+        shares = keras.layers.Activation("softmax", name="shares")(outputs)
+        summary = keras.Model(inputs, shares, name="summary_of_body")
+        logit = MeanBin(name="logit")(shares)
+    else:
+        logit = keras.layers.Dense(classes.outputs, name="logit")(hidden)
+    if settings.logit_bound is not None and summary is None:
         bound = settings.logit_bound * (0.5 if classes.softmax else 1.0)
         logit = BoundedLogit(bound, name="bounded_logit")(logit)
     body = keras.Model(inputs, logit, name="body")
 
     features = keras.Input((len(flags),), name="features")
     score = _normalise(classes, body(standardise(features)))
-    return Network(keras.Model(features, score, name="taipan"), standardise, body, classes)
+    whole = keras.Model(features, score, name="taipan")
+    return Network(whole, standardise, body, classes, summary)
 
 
 def _normalise(classes: Classes, logits: Any) -> Any:

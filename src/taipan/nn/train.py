@@ -39,6 +39,7 @@ from taipan.nn.pretrained import (
     write_pretrained,
 )
 from taipan.nn.record import Trained, describe_network, write_record
+from taipan.nn.sensitivity.linear import LinearEvents, split_events
 from taipan.nn.weights.transform import order_events
 from taipan.seeds import derive_seed
 
@@ -80,6 +81,7 @@ def train_network(
     used: Sequence[bool] = (),
     checkpoints: Path | None = None,
     opponents: Sequence[Opponent] = (),
+    linear: LinearEvents | None = None,
     pretrained: Sequence[Path] = (),
 ) -> None:
     """Train the networks of k folds and write them with their record.
@@ -119,6 +121,8 @@ def train_network(
         Folder of checkpoints, from which a killed training goes on; removed at the end.
     opponents
         What the networks are trained against; none for the plain training.
+    linear
+        Events as the fit sees them, for a loss of the fit.
     pretrained
         File of each fold with the networks to begin with (:func:`pretrain_network`); none to begin
         with random ones.
@@ -136,7 +140,7 @@ def train_network(
     code = json.dumps(dict(provenance or {}), sort_keys=True)
     plan = FoldPlan(settings, tuple(conditions), used=tuple(used), code=code)
     found = fit_networks(
-        training_set, plan, seed, threads, transformed, checkpoints, opponents, pretrained
+        training_set, plan, seed, threads, transformed, checkpoints, opponents, linear, pretrained
     )
     _export(found, settings, models, provenance or {})
     about = Trained(found.training_set, settings, conditions, seed, provenance or {}, used)
@@ -153,13 +157,14 @@ def fit_networks(
     transformed: NDArray[np.float64] | None = None,
     checkpoints: Path | None = None,
     opponents: Sequence[Opponent] = (),
+    linear: LinearEvents | None = None,
     pretrained: Sequence[Path] = (),
 ) -> FittedNetworks:
     """Train the networks of k folds.
 
     Parameters
     ----------
-    training_set, seed, threads, transformed, checkpoints, opponents, pretrained
+    training_set, seed, threads, transformed, checkpoints, opponents, linear, pretrained
         As of :func:`train_network`.
     plan
         Settings, conditions and features.
@@ -176,6 +181,9 @@ def fit_networks(
     splits = split_networks(training_set.folds, training_set.identifiers, settings)
     for split in splits:
         check_split(training_set, weights, split)
+        if linear is not None:
+            for part in split_events(linear, split, settings.folds):
+                part.check_bins(settings.sensitivity.bins, f"the training of {split.name}")
     starts = read_starts(pretrained, training_set, splits, settings)
     # Networks against an adversary are trained one by one: their repetitions may differ otherwise.
     workers = 1 if opponents else min(threads, len(splits))
@@ -183,7 +191,7 @@ def fit_networks(
     # Built here, one after the other: Keras names layers by a counter of the process.
     engines: SimpleQueue[Engine] = SimpleQueue()
     for _ in range(workers):
-        engines.put(make_engine(training_set, settings, opponents))
+        engines.put(make_engine(training_set, settings, opponents, linear))
     failed = Event()
 
     def train_one(
