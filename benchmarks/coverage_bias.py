@@ -23,14 +23,14 @@ import numpy as np
 from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json
 from taipan.config.load import read_config
+from taipan.config.sections.region_bins import choose_histogram
 from taipan.coverage.draw import (
     FitBins,
-    SampleEvents,
     SourceData,
     Universe,
-    reach_of,
-    split_samples,
+    iterate_samples,
 )
+from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import Truth, extreme_truths
 from taipan.estimates.registry import read_estimate
 from taipan.events.corrections import read_corrections
@@ -39,7 +39,7 @@ from taipan.inference import compile_model
 from taipan.inference.model import CompiledModel
 from taipan.inference.toys import fit_pseudo_data
 from taipan.likelihood.table import read_table
-from taipan.nn.scorer import FoldScorer
+from taipan.nn.scorer import open_scorer
 from taipan.stages.draw_pseudo_data import read_source_data
 from taipan.templates.store import read_histograms
 
@@ -47,7 +47,7 @@ SPLITS = 4
 OBSERVABLE = "nn_score"
 
 
-def open_universe(folder: Path, config: Any) -> tuple[Universe, SourceData]:
+def open_universe(folder: Path, config: Any) -> tuple[Universe, list[SampleEvents], SourceData]:
     """Open the events of a run near the fitted regions, and the data of an estimate."""
     analysis = load_analysis(config.folder, config.quantities)
     models = sorted(map(str, (folder / "models").glob("fold*.onnx")))
@@ -59,37 +59,41 @@ def open_universe(folder: Path, config: Any) -> tuple[Universe, SourceData]:
     }
     corrections = folder / "corrections"
     skimmed = SkimmedEvents(events, folder / "normalisation.json", corrections / "pileup.json")
-    loaded = skimmed.open(analysis, len(models))
     binning = FitBins(
         OBSERVABLE,
         {name: np.asarray(item["edges_after"]) for name, item in merging.items()},
         frozenset(name for name, item in merging.items() if item["role"] == "control"),
     )
-    table = read_table(
-        read_histograms(str(folder / "templates/templates.zip"))[OBSERVABLE], OBSERVABLE
-    )
+    histograms = read_histograms(str(folder / "templates/templates.zip"))
+    tables = {
+        name: read_table(histograms[found], found)
+        for name in merging
+        for found in [choose_histogram(name, config.regions, OBSERVABLE, histograms)]
+    }
     source_data = read_source_data(
-        table,
+        tables,
         merging,
         config,
         read_estimate(config.samples, read_json(corrections / "transfer_factor.json")),
     )
     evaluators = read_corrections(config.weights, analysis.quantities, corrections / "shapes.json")
-    score = FoldScorer(models, threads=1, features=config.features).score
-    parts = split_samples(loaded, analysis, config, evaluators)
-    full = Universe(parts, analysis, config, binning, score)
-    near = reach_of(full, extreme_truths(config.systematics))
-    return Universe(near, analysis, config, binning, score), source_data
+    universe = Universe(analysis, config, binning, open_scorer(models, config.features, 1))
+    extremes = extreme_truths(config.systematics)
+    near = []
+    for part in iterate_samples(skimmed, analysis, config, evaluators, len(models)):
+        chosen = np.logical_or.reduce([universe.selected(part, truth) for truth in extremes])
+        near.append(part.take(np.flatnonzero(chosen)))
+    return universe, near, source_data
 
 
 def even_parts(
-    universe: Universe, source_data: SourceData, names: list[str]
+    universe: Universe, events: list[SampleEvents], source_data: SourceData, names: list[str]
 ) -> list[dict[str, Any]]:
     """Even part of each systematic, and of all together, per region and bin."""
     zero = dict.fromkeys(universe.config.systematics, 0.0)
 
     def yields(**pulls: float) -> dict[str, Any]:
-        return universe.expected(Truth(1.0, {**zero, **pulls}, {}), source_data)
+        return universe.expected(events, Truth(1.0, {**zero, **pulls}, {}), source_data)
 
     nominal, found = yields(), []
     for name in names:
@@ -125,26 +129,18 @@ def halves(parts: list[SampleEvents], rng: np.random.Generator) -> list[list[Sam
 
 def main(folder: Path) -> None:
     config = read_config([], Path.cwd())
-    universe, source_data = open_universe(folder, config)
+    universe, events, source_data = open_universe(folder, config)
     model = compile_model(read_json(folder / f"workspaces/{OBSERVABLE}.json"))
     names = [name for name, item in config.systematics.items() if item.kind == "kinematic"]
     zero = Truth(1.0, dict.fromkeys(config.systematics, 0.0), {})
-    nominal = universe.expected(zero, source_data)
-    found = biases(model, nominal, even_parts(universe, source_data, names))
+    nominal = universe.expected(events, zero, source_data)
+    found = biases(model, nominal, even_parts(universe, events, source_data, names))
     rng = np.random.default_rng(1)
     differences = []
     for _ in range(SPLITS):
         pair = [
-            biases(
-                model,
-                nominal,
-                even_parts(
-                    Universe(half, universe.analysis, config, universe.binning, universe._scorer),
-                    source_data,
-                    names,
-                ),
-            )
-            for half in halves(universe.events, rng)
+            biases(model, nominal, even_parts(universe, half, source_data, names))
+            for half in halves(events, rng)
         ]
         differences.append(0.5 * (pair[0] - pair[1]))
     noise = np.sqrt(np.mean(np.square(differences), axis=0))

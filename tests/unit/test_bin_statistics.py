@@ -233,7 +233,7 @@ def test_signal_that_cancels_to_zero_joins_its_neighbour():
         "signal": BinYields(np.array([5.0, 0.0, 20.0]), np.array([5.0, 8.0, 20.0])),
     }
     merging = find_merging(
-        "sr", [0.0, 1.0, 2.0, 3.0], nominal_yields, {}, backgrounds=["background"],
+        "sr", [0.0, 1.0, 2.0, 3.0], nominal_yields, backgrounds=["background"],
         min_effective_events=10.0,
     )  # fmt: skip
     assert merging.starts == (0, 2)

@@ -214,10 +214,10 @@ def test_pseudo_data_are_counted_in_the_regions_of_classes() -> None:
     events = SampleEvents("sig", columns, weights, {}, folds)
     edges = {"like_a": np.array([0.0, 0.65, 1.0]), "like_b": np.array([0.0, 1.0])}
     bins = FitBins("ratio", edges, frozenset(["like_b"]))
-    universe = Universe([events], analysis, config, bins, ThreeClasses())
+    universe = Universe(analysis, config, bins, ThreeClasses())
     nothing = SourceData({}, {}, None)
-    found = universe.expected(Truth(1.0, {"push": 0.0}, {}), nothing)
+    found = universe.expected([events], Truth(1.0, {"push": 0.0}, {}), nothing)
     assert {k: v.tolist() for k, v in found.items()} == {"like_a": [0.0, 1.0], "like_b": [6.0]}
-    found = universe.expected(Truth(1.0, {"push": 1.0}, {}), nothing)
+    found = universe.expected([events], Truth(1.0, {"push": 1.0}, {}), nothing)
     assert {k: v.tolist() for k, v in found.items()} == {"like_a": [0.0, 3.0], "like_b": [4.0]}
     assert universe.selected(events, Truth(1.0, {"push": 0.0}, {})).tolist() == [True] * 3 + [False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,8 +52,19 @@ def shift(columns: Any, size: float) -> dict[str, Any]:
     return {**columns, "x": columns["x"] * (1.0 + size)}
 
 
+@dataclass(frozen=True)
+class Simulated:
+    """Events of all samples, and what makes pseudo-data of them."""
+
+    universe: Universe
+    events: list[SampleEvents]
+
+    def expected(self, *arguments: Any) -> Any:
+        return self.universe.expected(self.events, *arguments)
+
+
 @pytest.fixture(scope="module")
-def universe() -> Universe:
+def universe() -> Simulated:
     generator = np.random.default_rng(5)
     parts = []
     for sample in ("S", "W"):
@@ -66,10 +78,10 @@ def universe() -> Universe:
     shifts = {"x": Shift(shift, None, "scale"), "wide": Shift(shift, None, "width", power=0.5)}
     analysis: Any = SimpleNamespace(compute=compute, shifts=shifts, is_late=is_score)
     binning = FitBins("x", {"signal": EDGES, "control": EDGES[[0, -1]]}, frozenset(["control"]))
-    return Universe(parts, analysis, config, binning, None)
+    return Simulated(Universe(analysis, config, binning, None), parts)
 
 
-def expected(universe: Universe, mu: float = 1.0, transfer: float = 0.0, **pulls: float) -> Any:
+def expected(universe: Simulated, mu: float = 1.0, transfer: float = 0.0, **pulls: float) -> Any:
     truth = Truth(mu, {**dict.fromkeys(SYSTEMATICS, 0.0), **pulls}, {"qcd_os_ss": transfer})
     source_data = SourceData(
         {"signal": DATA[None]}, {"qcd": {"signal": 0.5 * DATA[None]}}, ESTIMATE
@@ -77,13 +89,13 @@ def expected(universe: Universe, mu: float = 1.0, transfer: float = 0.0, **pulls
     return universe.expected(truth, source_data)
 
 
-def filled(universe: Universe, sample: int, place: float, factor: float = 1.0) -> Any:
+def filled(universe: Simulated, sample: int, place: float, factor: float = 1.0) -> Any:
     part = universe.events[sample]
     chosen = part.columns["os"] == place
     return np.histogram(part.columns["x"][chosen] * factor, EDGES, weights=part.weights[chosen])[0]
 
 
-def test_nominal_is_simulation_and_what_same_sign_data_leave(universe: Universe) -> None:
+def test_nominal_is_simulation_and_what_same_sign_data_leave(universe: Simulated) -> None:
     subtracted = filled(universe, 0, 0.0) + filled(universe, 1, 0.0)
     simulated = 3.0 * filled(universe, 0, 1.0) + filled(universe, 1, 1.0)
     found = expected(universe, mu=3.0)["signal"]
@@ -92,20 +104,20 @@ def test_nominal_is_simulation_and_what_same_sign_data_leave(universe: Universe)
     np.testing.assert_allclose(found, simulated + 1.5 * (DATA - tripled))
 
 
-def test_transfer_factor_scales_the_estimate_alone(universe: Universe) -> None:
+def test_transfer_factor_scales_the_estimate_alone(universe: Simulated) -> None:
     change = expected(universe, transfer=1.0)["signal"] - expected(universe)["signal"]
     subtracted = filled(universe, 0, 0.0) + filled(universe, 1, 0.0)
     np.testing.assert_allclose(change, 0.2 * 1.5 * (DATA - subtracted))
 
 
-def test_rate_acts_in_its_region_and_the_partner(universe: Universe) -> None:
+def test_rate_acts_in_its_region_and_the_partner(universe: Simulated) -> None:
     change = {n: y - expected(universe)[n] for n, y in expected(universe, rate=1.0).items()}
     wanted = 0.1 * (filled(universe, 1, 1.0) - 1.5 * filled(universe, 1, 0.0))
     np.testing.assert_allclose(change["signal"], wanted)
     np.testing.assert_allclose(change["control"], 0.0, atol=1e-12)
 
 
-def test_weight_is_linear_and_stays_in_its_region(universe: Universe) -> None:
+def test_weight_is_linear_and_stays_in_its_region(universe: Simulated) -> None:
     nominal = expected(universe)
     one, two = (expected(universe, shape=pull) for pull in (1.0, -2.0))
     change = one["signal"] - nominal["signal"]
@@ -121,27 +133,27 @@ def test_weight_is_linear_and_stays_in_its_region(universe: Universe) -> None:
     np.testing.assert_allclose(one["control"], nominal["control"])
 
 
-def test_data_driven_weight_acts_on_data_and_on_what_is_subtracted(universe: Universe) -> None:
+def test_data_driven_weight_acts_on_data_and_on_what_is_subtracted(universe: Simulated) -> None:
     change = expected(universe, qcd=1.0)["signal"] - expected(universe)["signal"]
     subtracted = filled(universe, 0, 0.0) + filled(universe, 1, 0.0)
     np.testing.assert_allclose(change, -0.5 * 1.5 * (DATA - subtracted))
 
 
-def test_shift_moves_events_between_bins(universe: Universe) -> None:
+def test_shift_moves_events_between_bins(universe: Simulated) -> None:
     change = expected(universe, scale=2.0)["signal"] - expected(universe)["signal"]
     moved = [filled(universe, 1, place, 1.2) - filled(universe, 1, place) for place in (1.0, 0.0)]
     np.testing.assert_allclose(change, moved[0] - 1.5 * moved[1])
     assert np.abs(change).max() > 0.1
 
 
-def test_one_sided_shift_below_zero_is_the_mirror_image(universe: Universe) -> None:
+def test_one_sided_shift_below_zero_is_the_mirror_image(universe: Simulated) -> None:
     nominal = expected(universe)["signal"]
     up, down = (expected(universe, smear=pull)["signal"] - nominal for pull in (1.5, -1.5))
     assert np.abs(up).max() > 0.1
     np.testing.assert_allclose(down, -up)
 
 
-def test_resolution_grows_with_the_root_of_the_pull(universe: Universe) -> None:
+def test_resolution_grows_with_the_root_of_the_pull(universe: Simulated) -> None:
     """A width that is added in quadrature: half of it at a quarter of a standard deviation."""
     change = expected(universe, smear=0.25)["signal"] - expected(universe)["signal"]
     moved = [filled(universe, 0, place, 1.1) - filled(universe, 0, place) for place in (1.0, 0.0)]
@@ -175,7 +187,7 @@ def test_effect_of_the_jet_resolution_is_linear_in_the_pull() -> None:
     assert slopes[1] == pytest.approx(6 * 0.08**2, rel=0.2)  # of a spectrum p^-5, to first order
 
 
-def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: Universe) -> None:
+def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: Simulated) -> None:
     source_data = SourceData({"signal": DATA[None]}, {"qcd": {"signal": DATA[None]}}, ESTIMATE)
     truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), {})
     rng = np.random.default_rng(8)
@@ -195,7 +207,7 @@ def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: U
     np.testing.assert_allclose(drawn.std(axis=0), np.sqrt(variance), rtol=0.12)
 
 
-def test_simulation_is_resampled_as_its_events_allow(universe: Universe) -> None:
+def test_simulation_is_resampled_as_its_events_allow(universe: Simulated) -> None:
     """The control region has no estimate: its yield varies by √Σw², and by nothing without."""
     source_data = SourceData({"signal": DATA[None]}, {"qcd": {"signal": DATA[None]}}, ESTIMATE)
     truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), {})

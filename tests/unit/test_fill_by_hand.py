@@ -139,9 +139,7 @@ def test_bin_whose_background_is_negative_in_total_is_merged(
         "r",
         [0.0, 1.0, 2.0, 3.0],
         nominal,
-        {},
         backgrounds=["a", "estimate"],
         min_effective_events=10.0,
-        may_be_negative=["estimate"],
     )
     assert found.starts == starts

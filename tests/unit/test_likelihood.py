@@ -284,7 +284,7 @@ def test_bins_are_merged_alike_in_templates_variations_and_data():
     factor = np.ones(len(EDGES) - 1)
     factor[5] = -1.0
     histogram = change_same_sign(make_histogram(), "signal", nominal("QCD", "signal") * factor)
-    workspace, record = build(histogram)
+    workspace, record = build(histogram, make_config(templates={"negative_bins": "merge"}))
     kept = [edge for i, edge in enumerate(EDGES) if i != 5]
     assert record["regions"]["signal"]["edges_after"] == kept
     assert record["regions"]["signal"]["merged"][0]["bins"] == [4, 5]
@@ -299,14 +299,16 @@ def test_bins_are_merged_alike_in_templates_variations_and_data():
     assert workspace["observations"][0]["data"][4] == data[4] + data[5]
 
 
-def test_variation_outside_its_regions_merges_no_bins():
+def test_variation_outside_its_regions_is_not_repaired():
     factor = np.ones(len(EDGES) - 1)
     factor[5] = -1.0
     histogram = change("ZTT", "signal", "tau_energy_scale_up", factor)
-    assert build(histogram)[1]["regions"]["signal"]["merged"][0]["bins"] == [4, 5]
+    (entry,) = build(histogram)[1]["treatment"]["repaired"]
+    assert (entry["label"], entry["bins"]) == ("tau_energy_scale_up", (5,))
     systematics = settings()["systematics"]
     systematics["tau_energy_scale"]["regions"] = ["w_control"]
     workspace, record = build(histogram, make_config(systematics=systematics))
+    assert record["treatment"]["repaired"] == []
     assert record["regions"]["signal"]["merged"] == []
     assert ("tau_energy_scale", "normsys") in modifiers_of(workspace, "w_control", "ZTT")
     assert ("tau_energy_scale", "normsys") not in modifiers_of(workspace, "signal", "ZTT")

@@ -24,13 +24,12 @@ def counts(values, variances=None):
     return BinYields(values, variances)
 
 
-def merging(nominal, varied=None, *, minimum=10.0, **options):
+def merging(nominal, *, minimum=10.0, **options):
     n_bins = len(next(iter(nominal.values())).values)
     return find_merging(
         "signal",
         np.arange(n_bins + 1.0).tolist(),
         nominal,
-        varied or {},
         backgrounds=[name for name in nominal if name != "H"],
         min_effective_events=minimum,
         **options,
@@ -45,8 +44,21 @@ def test_usable_bins_stay_as_they_are():
     assert result.warnings == ()
 
 
-def test_negative_bin_joins_the_neighbour_towards_the_background():
+def test_negative_bin_of_one_sample_is_no_reason_to_merge():
+    """The total is 65 and well known; the sample is repaired."""
     result = merging({"QCD": counts([30, 20, -5, 8, 4]), "Z": counts([90, 80, 70, 60, 50])})
+    assert result.starts == (0, 1, 2, 3, 4)
+
+
+def test_negative_total_joins_the_neighbour_whatever_its_parts_are():
+    result = merging({"QCD": counts([30, 20, -75, 8, 4]), "Z": counts([90, 80, 70, 60, 50])})
+    assert result.starts == (0, 1, 3, 4)
+    assert result.merged[0].reasons == ("bins 2-2: total background is -5",)
+
+
+def test_negative_bin_joins_the_neighbour_towards_the_background():
+    nominal = {"QCD": counts([30, 20, -5, 8, 4]), "Z": counts([90, 80, 70, 60, 50])}
+    result = merging(nominal, not_negative=["QCD"])
     assert result.starts == (0, 1, 3, 4)
     assert result.edges_after == (0.0, 1.0, 3.0, 4.0, 5.0)
     (bin_,) = result.merged
@@ -83,17 +95,10 @@ def test_remainder_at_the_lower_end_joins_the_last_closed_bin():
     result = merging({"Z": counts([1, 50, 40], [1, 5, 4])})
     assert result.starts == (0, 2)
     # a remainder that needs two closed bins
-    result = merging({"Z": counts([90, 90, 90]), "QCD": counts([-30, 10, 40])})
+    nominal = {"Z": counts([90, 90, 90]), "QCD": counts([-30, 10, 40])}
+    result = merging(nominal, not_negative=["QCD"])
     assert result.starts == (0,)
     assert result.warnings == ()
-
-
-def test_negative_variation_is_a_reason_to_merge():
-    nominal = {"Z": counts([50, 50, 50])}
-    varied = {("jes_down", "Z"): np.array([50.0, 60.0, -2.0])}
-    result = merging(nominal, varied)
-    assert result.starts == (0, 1)
-    assert result.merged[0].reasons == ("bins 2-2: Z under jes_down is -2",)
 
 
 def test_what_merging_cannot_mend_is_a_warning():
@@ -124,7 +129,8 @@ def test_effective_events_is_the_count_for_equal_weights():
 
 
 def test_record_is_json():
-    result = merging({"QCD": counts([30, -5, 8]), "Z": counts([90, 80, 70])})
+    nominal = {"QCD": counts([30, -5, 8]), "Z": counts([90, 80, 70])}
+    result = merging(nominal, not_negative=["QCD"])
     record = json.loads(json.dumps(result.to_json()))
     assert record["region"] == "signal"
     assert record["edges_before"] == [0.0, 1.0, 2.0, 3.0]
@@ -144,7 +150,7 @@ def test_record_is_json():
 def test_merged_bins_meet_every_criterion_and_conserve_yields(rows):
     columns = np.array(rows).T
     nominal = {"QCD": counts(columns[0], columns[1]), "Z": counts(columns[2], columns[3])}
-    result = merging(nominal)
+    result = merging(nominal, not_negative=["QCD"])
     merged = {
         name: BinYields(
             merge_values(c.values, result.starts), merge_values(c.variances, result.starts)

@@ -333,15 +333,13 @@ def test_pseudo_data_are_scored_in_the_region_with_the_score_beside_another_fit(
     events = SampleEvents("sig", COLUMNS, WEIGHTS, {}, np.zeros(5, np.int64))
     edges = {"a": np.array([0.0, 0.5, 1.0]), "b": np.array([0.0, 1.0, 3.0])}
     binning = FitBins("x", edges, frozenset(), {"a": "nn_score"})
-    universe = Universe(
-        [events], ANALYSIS, config, binning, lambda x, _: np.where(x[:, 0] < 1.0, 0.2, 0.7)
-    )
+    universe = Universe(ANALYSIS, config, binning, lambda x, _: np.where(x[:, 0] < 1.0, 0.2, 0.7))
     from taipan.coverage.truth import Truth
     from taipan.stages.draw_pseudo_data import SourceData
 
-    found = universe.expected(Truth(1.0, {}, {}), SourceData({}, {}, None))
+    found = universe.expected([events], Truth(1.0, {}, {}), SourceData({}, {}, None))
     assert found["a"].tolist() == [3.0, 4.0]
     assert found["b"].tolist() == [16.0, 8.0]
     # yields of a sample that the fit counts in further regions are what they are
     fixed = SourceData({}, {}, None, {"a": np.array([10.0, 20.0])})
-    assert universe.expected(Truth(1.0, {}, {}), fixed)["a"].tolist() == [13.0, 24.0]
+    assert universe.expected([events], Truth(1.0, {}, {}), fixed)["a"].tolist() == [13.0, 24.0]

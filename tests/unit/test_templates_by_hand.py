@@ -12,7 +12,7 @@ from taipan.estimates.ratio import measure_transfer_factor
 from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.weights import EventWeights, VertexWeights, measure_vertex_weights, weigh_events
 from taipan.likelihood.binning import _quantiles
-from taipan.likelihood.repair import repair_values
+from taipan.likelihood.repair import repair_pair, repair_values
 from taipan.likelihood.table import TemplatePair
 from taipan.likelihood.treatment import rate_size, split_variation
 from taipan.systematics.registry import make_systematic
@@ -51,6 +51,17 @@ def test_negative_bins_are_taken_from_the_others(
     found, factor = repair_values(np.array(values))
     assert found.tolist() == pytest.approx(repaired)
     assert factor == pytest.approx(scale)
+
+
+def test_what_is_subtracted_again_counts_in_the_repair() -> None:
+    """10 and 1 of data with 2 subtracted in each bin: 8 and -1 are left, so 7 and 0."""
+    pair = TemplatePair(np.array([10.0, 1.0]), np.array([3.0, 2.0]))
+    found, done = repair_pair(("QCD", "sr"), "jes", pair, np.array([2.0, 2.0]))
+    assert found.up.tolist() == pytest.approx([9.0, 2.0])
+    assert found.down.tolist() == [3.0, 2.0]
+    (entry,) = done
+    assert (entry.sample, entry.region, entry.label) == ("QCD", "sr", "jes_up")
+    assert (entry.bins, entry.contents, entry.scale) == ((1,), (-1.0,), 0.875)
 
 
 def test_variation_is_divided_into_yield_and_shape() -> None:

@@ -165,8 +165,9 @@ def test_negative_bins_are_repaired_at_the_same_total() -> None:
     repaired, scale = repair_values(values)
     np.testing.assert_allclose(repaired, np.array([10.0, 0.0, 5.0, 3.0]) * 16.0 / 18.0)
     assert scale == pytest.approx(16.0 / 18.0)
-    counts, _ = repair_counts(BinYields(values, np.ones(4)))
-    np.testing.assert_allclose(counts.variances, 1.0 + (repaired - values) ** 2)
+    counts, _ = repair_counts(BinYields(values, np.arange(4.0)))
+    np.testing.assert_allclose(counts.values, repaired)
+    assert counts.variances.tolist() == [0.0, 1.0, 2.0, 3.0]
     unchanged, scale = repair_values(np.array([-3.0, 1.0]))
     assert scale == 1.0
     assert unchanged.tolist() == [-3.0, 1.0]
@@ -176,9 +177,9 @@ def test_repair_replaces_merging() -> None:
     factor = np.ones(13)
     factor[5] = -0.5
     histogram = change_same_sign(make_histogram(), "signal", nominal("QCD", "signal") * factor)
-    merged = build_workspace(histogram, make_config(), "nn_score", TRANSFER)[1]
-    config = make_config(templates={"negative_bins": "repair"})
-    workspace, repaired = build_workspace(histogram, config, "nn_score", TRANSFER)
+    config = make_config(templates={"negative_bins": "merge"})
+    merged = build_workspace(histogram, config, "nn_score", TRANSFER)[1]
+    workspace, repaired = build_workspace(histogram, make_config(), "nn_score", TRANSFER)
     assert len(merged["regions"]["signal"]["merged"]) == 1
     assert merged["treatment"]["repaired"] == []
     (entry,) = [i for i in repaired["treatment"]["repaired"] if i["label"] == "nominal"]
@@ -187,6 +188,38 @@ def test_repair_replaces_merging() -> None:
         merged["regions"]["signal"]["samples"]["QCD"]["yield"], rel=1e-12
     )
     compile_model(workspace)
+
+
+def test_mirrored_variation_below_zero_is_repaired_and_merges_nothing() -> None:
+    """Up doubles the bin and more, so its mirror image is negative there."""
+    histogram = make_histogram()
+    axes = [list(axis) for axis in histogram.axes[:3]]
+    cell = axes[0].index("ZTT"), axes[1].index("signal")
+    up, down = (axes[2].index(f"tau_energy_scale_{side}") for side in ("up", "down"))
+    view = histogram.view()
+    start = view["value"][*cell, axes[2].index("nominal")]
+    view["value"][*cell, up] = start
+    view["value"][*cell, up, -1] = 2.5 * start[-1]
+    view["value"][:, :, down] = view["variance"][:, :, down] = 0.0
+    workspace, record = build_workspace(histogram, make_config(), "nn_score", TRANSFER)
+    assert record["regions"]["signal"]["merged"] == []
+    (entry,) = [i for i in record["treatment"]["repaired"] if i["sample"] == "ZTT"]
+    assert (entry["label"], entry["bins"]) == ("tau_energy_scale_down", (len(start) - 1,))
+    assert entry["contents"] == (pytest.approx(-0.5 * start[-1]),)
+    (sample,) = [s for s in workspace["channels"][0]["samples"] if s["name"] == "ZTT"]
+    (rate,) = [
+        m["data"]
+        for m in sample["modifiers"]
+        if (m["name"], m["type"]) == ("tau_energy_scale", "normsys")
+    ]
+    assert rate["lo"] == pytest.approx(1.0 - 1.5 * start[-1] / start.sum())
+    (shape,) = [
+        m["data"]["lo_data"]
+        for m in sample["modifiers"]
+        if (m["name"], m["type"]) == ("tau_energy_scale", "histosys")
+    ]
+    assert shape[-1] == 0.0
+    assert sum(shape) == pytest.approx(start.sum(), rel=1e-12)
 
 
 def test_projection_scales_statistics_and_not_systematics() -> None:

@@ -11,7 +11,7 @@ estimate is made of, and what a weight of them makes of them, come as counts.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from taipan.coverage.truth import Truth, draw_factors
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, add_divided, filled_places
 from taipan.events.corrections import EventCorrection
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.selection import (
     belongs_to,
@@ -113,47 +114,74 @@ class SourceData:
         return np.asarray(drawn * factor)
 
 
-def split_samples(
-    events: Sequence[DatasetEvents],
+def iterate_samples(
+    skimmed: SkimmedEvents,
     analysis: Analysis,
     config: Config,
     corrections: Mapping[str, EventCorrection],
-) -> list[SampleEvents]:
-    """Divide simulated datasets into the samples that they make up.
-
-    `corrections` are the evaluators of the section `weights`.
-    """
-    parts = []
-    for dataset in events:
-        if dataset.weights is None:
-            raise TaipanError(f"coverage: dataset '{dataset.name}' is data, not simulation")
-        quantities = analysis.compute(dataset.columns)
-        nominal = dataset.weights.nominal
-        measured = {
-            name: nominal * correction.evaluate(quantities)
-            for name, correction in corrections.items()
-        }
-        for sample, mask in sample_masks(quantities, config.samples, dataset.name).items():
-            everything = SampleEvents(
-                sample,
-                dataset.columns,
-                nominal,
-                {**dataset.weights.alternatives, **measured},
-                dataset.folds,
-                dataset.name,
-                dataset.weights.uncorrected,
-            )
-            parts.append(everything.take(np.flatnonzero(mask)))
-    return parts
-
-
-class Universe:
-    """Simulated events, and the pseudo-data that they make.
+    folds: int,
+) -> Iterator[SampleEvents]:
+    """Read simulated datasets in blocks, each divided into the samples that it makes up.
 
     Parameters
     ----------
-    events
-        Events of all samples.
+    skimmed
+        Files of the datasets.
+    analysis
+        Gives columns and quantities.
+    config
+        Section `samples`.
+    corrections
+        Evaluators of the section `weights`.
+    folds
+        Number of folds.
+
+    Yields
+    ------
+    SampleEvents
+        A block of a sample at a time, so that memory does not grow with the number of events.
+
+    Raises
+    ------
+    TaipanError
+        If a dataset is not simulated, or a file cannot be read.
+    """
+    for block in skimmed.stream(analysis, folds):
+        yield from split_samples(block, analysis, config, corrections)
+
+
+def split_samples(
+    dataset: DatasetEvents,
+    analysis: Analysis,
+    config: Config,
+    corrections: Mapping[str, EventCorrection],
+) -> Iterator[SampleEvents]:
+    """Divide events of a simulated dataset into the samples that they make up."""
+    if dataset.weights is None:
+        raise TaipanError(f"coverage: dataset '{dataset.name}' is data, not simulation")
+    quantities = dataset.compute(analysis)
+    nominal = dataset.weights.nominal
+    measured = {
+        name: nominal * correction.evaluate(quantities) for name, correction in corrections.items()
+    }
+    for sample, mask in sample_masks(quantities, config.samples, dataset.name).items():
+        everything = SampleEvents(
+            sample,
+            dataset.columns,
+            nominal,
+            {**dataset.weights.alternatives, **measured},
+            dataset.folds,
+            dataset.name,
+            dataset.weights.uncorrected,
+        )
+        yield everything.take(np.flatnonzero(mask))
+
+
+class Universe:
+    """The pseudo-data that simulated events make.
+
+    Parameters
+    ----------
     analysis
         Gives quantities and shifts.
     config
@@ -165,15 +193,9 @@ class Universe:
     """
 
     def __init__(
-        self,
-        events: Sequence[SampleEvents],
-        analysis: Analysis,
-        config: Config,
-        binning: FitBins,
-        scorer: Scorer | None,
+        self, analysis: Analysis, config: Config, binning: FitBins, scorer: Scorer | None
     ) -> None:
-        self.events, self.analysis, self.config = events, analysis, config
-        self.binning = binning
+        self.analysis, self.config, self.binning = analysis, config, binning
         sources = filled_places(config.samples)
         self._sources = {name: sources[name] for name in binning.edges if name in sources}
         self._places = set(itertools.chain.from_iterable(self._sources.values()))
@@ -200,12 +222,18 @@ class Universe:
         return [name for name in self._regions if name in asked]
 
     def expected(
-        self, truth: Truth, source_data: SourceData, rng: np.random.Generator | None = None
+        self,
+        events: Iterable[SampleEvents],
+        truth: Truth,
+        source_data: SourceData,
+        rng: np.random.Generator | None = None,
     ) -> dict[str, Array]:
         """Give the expected yields of the fit's bins.
 
         Parameters
         ----------
+        events
+            Events of all samples, in parts of any size.
         truth
             Signal strength and systematics.
         source_data
@@ -223,7 +251,7 @@ class Universe:
         subtracted = {
             name: np.zeros((len(self._sources.get(name, ())), size)) for name, size in sizes.items()
         }
-        for part in self.events:
+        for part in events:
             counts = np.ones(len(part.weights), dtype=np.int64)
             if rng is not None:
                 counts = rng.poisson(1.0, len(part.weights))
@@ -337,20 +365,6 @@ class Universe:
             if found is not None and self._acts(item, sample, region):
                 factor *= found
         return factor
-
-
-def reach_of(universe: Universe, truths: Sequence[Truth]) -> list[SampleEvents]:
-    """Keep the events that enter a fitted region, or a source, for any of some truths.
-
-    Most events never come near: leaving them out makes pseudo-experiments several times faster.
-    """
-    kept = []
-    for part in universe.events:
-        near = np.zeros(len(part.weights), dtype=bool)
-        for truth in truths:
-            near |= universe.selected(part, truth)
-        kept.append(part.take(np.flatnonzero(near)))
-    return kept
 
 
 def _is_mirrored(systematic: Systematic) -> bool:

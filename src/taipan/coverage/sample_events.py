@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,3 +85,37 @@ class SampleEvents:
         )
         varied = {name: values * ratio for name, values in self.alternatives.items()}
         return replace(self, weights=weights, alternatives=varied)
+
+
+def join_samples(parts: Sequence[SampleEvents]) -> SampleEvents:
+    """Put parts of one sample and dataset together, in this order; at least one.
+
+    The objects of an event, a row each, are padded with NaN up to the largest number of all parts.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    uncorrected = [part.uncorrected for part in parts if part.uncorrected is not None]
+    return SampleEvents(
+        first.sample,
+        {name: _join([part.columns[name] for part in parts]) for name in first.columns},
+        np.concatenate([part.weights for part in parts]),
+        {
+            name: np.concatenate([part.alternatives[name] for part in parts])
+            for name in first.alternatives
+        },
+        np.concatenate([part.folds for part in parts]),
+        first.dataset,
+        np.concatenate(uncorrected) if uncorrected else None,
+    )
+
+
+def _join(columns: Sequence[Array]) -> Array:
+    if columns[0].ndim == 1:
+        return np.concatenate(columns)
+    width = max(column.shape[1] for column in columns)
+    padded = [
+        np.pad(column, ((0, 0), (0, width - column.shape[1])), constant_values=np.nan)
+        for column in columns
+    ]
+    return np.concatenate(padded)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from taipan.analysis import Analysis
 from taipan.atomic import read_json
 from taipan.events.load import DatasetEvents, load_dataset
+from taipan.events.stream import stream_dataset
 from taipan.events.weights import VertexWeights
 from taipan.normalisation import from_dict
 
@@ -28,8 +29,12 @@ class SkimmedEvents:
     normalisation: str
     pileup: str
 
+    def stream(self, analysis: Analysis, folds: int) -> EventBlocks:
+        """Read the datasets in blocks, as often as is asked; parameters as of :meth:`open`."""
+        return EventBlocks(self, analysis, folds)
+
     def open(self, analysis: Analysis, folds: int) -> list[DatasetEvents]:
-        """Load the datasets, in the order given.
+        """Load all events of the datasets, in the order given.
 
         Parameters
         ----------
@@ -50,3 +55,30 @@ class SkimmedEvents:
             load_dataset(paths, analysis, norms[name], vertices, folds)
             for name, paths in self.events.items()
         ]
+
+
+@dataclass(frozen=True)
+class EventBlocks:
+    """The events of datasets, a block in memory at a time; each iteration reads the files.
+
+    Attributes
+    ----------
+    skimmed
+        The files.
+    analysis
+        Gives the columns.
+    folds
+        Number of folds.
+    """
+
+    skimmed: SkimmedEvents
+    analysis: Analysis
+    folds: int
+
+    def __iter__(self) -> Iterator[DatasetEvents]:
+        """Give the blocks of one dataset after the other, in the order of the files."""
+        files = self.skimmed
+        for name, paths in files.events.items():
+            yield from stream_dataset(
+                name, paths, files.normalisation, files.pileup, self.analysis, self.folds
+            )

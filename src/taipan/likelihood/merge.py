@@ -1,8 +1,9 @@
 """Merging of histogram bins that a Poisson likelihood cannot use.
 
-A bin with a negative, empty or statistically meaningless prediction makes the likelihood undefined
-or its asymptotic formulae wrong. Such bins are merged with a neighbour: contents and Σw² are added,
-nothing is clipped, and every change is recorded.
+A bin whose total prediction is negative, empty or statistically meaningless makes the likelihood
+undefined or its asymptotic formulae wrong. Such bins are merged with a neighbour: contents and Σw²
+are added, nothing is clipped, and every change is recorded. What a variation does is no reason to
+merge: a variation that makes a sample negative is repaired (:mod:`taipan.likelihood.repair`).
 """
 
 from __future__ import annotations
@@ -125,19 +126,18 @@ def find_merging(
     region: str,
     edges: Sequence[float],
     nominal: Mapping[str, BinYields],
-    varied: Mapping[tuple[str, str], Array],
     *,
     backgrounds: Sequence[str],
     min_effective_events: float,
     single_bin: bool = False,
-    may_be_negative: Collection[str] = (),
+    not_negative: Collection[str] = (),
     subtracted: Mapping[str, BinYields] | None = None,
 ) -> Merging:
     """Choose which neighbouring bins to merge so that each bin can be fitted.
 
-    Every merged bin has a non-negative yield of each sample under every variation, a positive total
-    background and at least `min_effective_events` effective background events, and no signal that
-    cancels to zero while its Σw² does not. Bins are closed
+    Every merged bin has a positive total background, at least `min_effective_events` effective
+    background events, and no total signal that is negative or cancels to zero while its Σw² does
+    not. A single sample may be negative, unless `not_negative` names it. Bins are closed
     greedily from the upper edge of the observable downwards: a network's score puts the signal
     there, so a bin that passes alone stays as it is, and one that fails takes in its neighbour
     towards the background-like end, where bins are many and carry little information. What is
@@ -152,16 +152,14 @@ def find_merging(
         Bin edges, strictly increasing, ``n_bins + 1`` of them.
     nominal
         Sample → nominal yields.
-    varied
-        (label of the variation, sample) → varied Σw, shape ``(n_bins,)``.
     backgrounds
         Samples that make up the background.
     min_effective_events
         Smallest (Σw)²/Σw² of the summed background.
     single_bin
         Merge everything into one bin (regions that are fitted as a yield).
-    may_be_negative
-        Samples whose own bins may be negative: those estimated from data whose total is.
+    not_negative
+        Samples whose negative bins are merged, too.
     subtracted
         Simulated sample → what an estimate subtracts of it, in the same units.
 
@@ -185,10 +183,9 @@ def find_merging(
         )
     checker = _Checker(
         nominal,
-        varied,
         tuple(backgrounds),
         min_effective_events,
-        frozenset(may_be_negative),
+        frozenset(not_negative),
         subtracted or {},
     )
     n_bins = len(edges) - 1
@@ -226,10 +223,9 @@ class _Checker:
     """The criteria a bin must meet."""
 
     nominal: Mapping[str, BinYields]
-    varied: Mapping[tuple[str, str], Array]
     backgrounds: tuple[str, ...]
     min_effective_events: float
-    may_be_negative: frozenset[str]
+    not_negative: frozenset[str]
     subtracted: Mapping[str, BinYields]
 
     def problems(self, start: int, stop: int) -> list[str]:
@@ -237,15 +233,8 @@ class _Checker:
         found = []
         for name, counts in self.nominal.items():
             content = counts.values[start:stop].sum()
-            if content < 0 and name not in self.may_be_negative:
+            if content < 0 and name in self.not_negative:
                 found.append(f"{name} is {content:.4g}")
-        negative = {name for name, c in self.nominal.items() if c.values[start:stop].sum() < 0}
-        for (label, name), values in self.varied.items():
-            if name in negative:
-                continue  # said already
-            content = values[start:stop].sum()
-            if content < 0 and name not in self.may_be_negative:
-                found.append(f"{name} under {label} is {content:.4g}")
         members = [self.nominal[name] for name in self.backgrounds if name in self.nominal]
         background = np.array(sum(counts.values[start:stop].sum() for counts in members))
         variance = np.array(sum(counts.variances[start:stop].sum() for counts in members))
@@ -257,7 +246,7 @@ class _Checker:
         signals = [item for name, item in self.nominal.items() if name not in self.backgrounds]
         value = float(sum(counts.values[start:stop].sum() for counts in signals))
         squares = float(sum(counts.variances[start:stop].sum() for counts in signals))
-        if value >= 0.0 and value**2 < SMALLEST_SIGNAL_N_EFF * squares:
+        if max(value, 0.0) ** 2 < SMALLEST_SIGNAL_N_EFF * squares:
             found.append(f"total signal is {value:.4g} with Σw² = {squares:.4g}")
         elif (taken := self._subtracted_signal(start, stop)) > 0.0:
             # one factor multiplies the signal and what is subtracted of it

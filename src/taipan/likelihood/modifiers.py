@@ -66,12 +66,12 @@ class Builder:
         estimate: MeasuredEstimate | None,
         *,
         prune: bool,
-        smooth: bool = True,
+        treat: bool = True,
     ) -> None:
         self.config = config
         self.estimate = estimate
         self.prune = prune
-        self.smooth = smooth
+        self.treat = treat
         self.warnings: list[str] = []
         self.changes: dict[str, float] = {}
         self.treatment = TreatmentRecord()
@@ -276,7 +276,7 @@ class Builder:
         for name, _ in self._acting(region.region):
             if (name, sample) in region.varied:
                 varied = region.varied[name, sample]
-                treated = self._treat(name, sample, region.region, counts, varied)
+                treated = self._treat(name, (sample, region.region), counts, varied)
                 modifiers += self._split(name, [sample], sample, region.region, counts, treated)
         return modifiers
 
@@ -285,12 +285,12 @@ class Builder:
     ) -> list[Modifier]:
         """Give what an estimated sample takes over from the simulation that is subtracted."""
         modifiers = self._rates(sample, sample, region.region)
-        offset = sum(item.values for item in region.subtracted.values())
+        offset = counts.values - region.nominal[sample].values
         for name, systematic in self._acting(region.region):
             if (name, sample) in region.varied:  # a weight of the events it is made of
                 own = region.varied[name, sample]
                 shifted = TemplatePair(own.up + offset, own.down + offset)
-                treated = self._treat(name, sample, region.region, counts, shifted)
+                treated = self._treat(name, (sample, region.region), counts, shifted, offset)
                 modifiers += self._split(name, [sample], sample, region.region, counts, treated)
             groups: dict[str, list[str]] = {}
             for varied, simulated in region.subtracted_varied:
@@ -304,18 +304,22 @@ class Builder:
                     up = up + region.subtracted[simulated].values - shifted.up
                     down = down + region.subtracted[simulated].values - shifted.down
                 both = TemplatePair(up, down)
-                treated = self._treat(name, sample, region.region, counts, both)
+                treated = self._treat(name, (sample, region.region), counts, both, offset)
                 modifiers += self._split(name, members, sample, region.region, counts, treated)
         return modifiers
 
     def _treat(
-        self, name: str, sample: str, region: str, counts: BinYields, variation: TemplatePair
+        self,
+        name: str,
+        place: tuple[str, str],
+        counts: BinYields,
+        variation: TemplatePair,
+        offset: Array | float = 0.0,
     ) -> TemplatePair:
-        if not self.smooth:
+        if not self.treat:
             return variation
         systematic = self.config.systematics[name]
-        place = (sample, region)
-        return treat_variation(name, systematic, place, counts, variation, self.treatment)
+        return treat_variation(name, systematic, place, counts, variation, self.treatment, offset)
 
     def _split(
         self,

@@ -1,4 +1,9 @@
-"""Repair of negative bins, in place of merging them with a neighbour."""
+"""Repair of negative bins of a sample, nominal or under a variation.
+
+Events with negative weights, data minus simulation and mirrored variations can make a sample
+negative in a bin whose total is positive and well known. Such a bin is set to zero and the other
+bins of the sample are scaled to the same total.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.likelihood.merge import BinYields
+from taipan.likelihood.table import TemplatePair
 
 Array = npt.NDArray[np.float64]
 
@@ -61,7 +67,10 @@ def repair_values(values: Array) -> tuple[Array, float]:
 
 
 def repair_counts(counts: BinYields) -> tuple[BinYields, float]:
-    """Repair a template; the square of each bin's change is added to its variance.
+    """Repair a template at the same yield; Σw² of each bin stays.
+
+    The Σw² is the uncertainty of what was in the bin, which zero is within if the sample is
+    positive in truth. So the uncertainty of the total of the bin stays what it was.
 
     Parameters
     ----------
@@ -69,8 +78,7 @@ def repair_counts(counts: BinYields) -> tuple[BinYields, float]:
         Σw and Σw² per bin.
     """
     values, scale = repair_values(counts.values)
-    change = values - counts.values
-    return BinYields(values, counts.variances + change**2), scale
+    return BinYields(values, counts.variances.copy()), scale
 
 
 def describe_repair(
@@ -82,3 +90,37 @@ def describe_repair(
     bins = np.flatnonzero(before < 0)
     contents = tuple(float(x) for x in before[bins])
     return [Repair(sample, region, label, tuple(int(i) for i in bins), contents, scale)]
+
+
+def repair_pair(
+    place: tuple[str, str], name: str, variation: TemplatePair, offset: Array | float = 0.0
+) -> tuple[TemplatePair, list[Repair]]:
+    """Repair both templates of a variation.
+
+    Parameters
+    ----------
+    place
+        Sample and region, for the record.
+    name
+        The systematic.
+    variation
+        Templates at ±1σ.
+    offset
+        Part of the templates that is subtracted again in the model; what is left of them may not
+        be negative.
+
+    Returns
+    -------
+    variation
+        New templates with the same totals.
+    record
+        What was done; empty if nothing was negative.
+    """
+    done: list[Repair] = []
+    sides = {}
+    for direction, filled in (("up", variation.up), ("down", variation.down)):
+        before = filled - offset
+        after, scale = repair_values(before)
+        sides[direction] = filled if scale == 1.0 else after + offset
+        done += describe_repair(*place, f"{name}_{direction}", before, scale)
+    return TemplatePair(**sides), done

@@ -131,27 +131,5 @@ def _add_pairs(sum_: TemplatePair | None, more: TemplatePair) -> TemplatePair:
     return more if sum_ is None else TemplatePair(sum_.up + more.up, sum_.down + more.down)
 
 
-def list_directions(
-    varied: Mapping[tuple[str, str], TemplatePair],
-    nominal: Mapping[str, BinYields],
-    estimated: str | None,
-    subtracted: Mapping[str, BinYields],
-    subtracted_varied: Mapping[tuple[str, str], TemplatePair],
-) -> dict[tuple[str, str], Array]:
-    """List the templates under every variation, those of the `estimated` sample included."""
-    found = {
-        (f"{name}_{direction}", sample): getattr(variation, direction)
-        for (name, sample), variation in varied.items()
-        for direction in ("up", "down")
-    }
-    if estimated is not None and estimated in nominal:
-        for (name, sample), variation in subtracted_varied.items():
-            for direction in ("up", "down"):
-                key = (f"{name}_{direction}", estimated)
-                start = found.get(key, nominal[estimated].values)
-                found[key] = start - getattr(variation, direction) + subtracted[sample].values
-    return found
-
-
 def _scaled(variation: TemplatePair, factor: float) -> TemplatePair:
     return TemplatePair(factor * variation.up, factor * variation.down)

@@ -1,7 +1,7 @@
 """The templates of the fitted regions, as arrays with the merged binning.
 
 Collects yields, variations and the simulation that a sample estimated from data has subtracted,
-repairs negative bins where that is asked for, and merges bins.
+merges bins, and repairs what is negative in single samples after that.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from taipan.labels import DATA, NOMINAL
 from taipan.likelihood.counted import FreeYields
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields, Merging, find_merging, merge_values
-from taipan.likelihood.repair import Repair, describe_repair, repair_counts, repair_values
-from taipan.likelihood.subtracted import PartYields, find_subtracted, list_directions
+from taipan.likelihood.repair import Repair, describe_repair, repair_counts
+from taipan.likelihood.subtracted import PartYields, find_subtracted
 from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair
 from taipan.systematics.base import Systematic
 
@@ -55,7 +55,7 @@ class RegionTemplates:
     free
         The estimated sample, if its yields are free here: then `estimated` is None.
     repaired
-        Negative bins that were set to zero before bins were merged.
+        Negative merged bins of nominal samples that were set to zero.
     data
         Observed counts in merged bins.
     merging
@@ -194,31 +194,33 @@ def _collect_region(
     }
     found = find_subtracted(table, config, region, acting, estimate)
     estimated, subtracted, subtracted_varied = found.estimated, found.counts, found.varied
-    repaired: tuple[Repair, ...] = ()
-    if config.templates.negative_bins == "repair":
-        nominal, varied, repaired = _repair(region, nominal, varied)
     definition = config.regions[region]
     single_bin = definition.is_single_bin
+    keeps_bins = not (merge or single_bin) and definition.role == "signal"
+    positive = [name for name, item in nominal.items() if item.values.sum() > 0]
     merging = (
         Merging(region, table.edges, table.edges, tuple(range(len(table.edges) - 1)))
-        if not (merge or single_bin) and definition.role == "signal"
+        if keeps_bins
         else find_merging(
             region,
             table.edges,
             nominal,
-            list_directions(varied, nominal, estimated, subtracted, subtracted_varied),
             backgrounds=[name for name, s in config.samples.items() if s.role == "background"],
             min_effective_events=config.templates.min_effective_events,
             single_bin=single_bin,
-            may_be_negative=[name for name, item in nominal.items() if item.values.sum() <= 0],
+            not_negative=positive if config.templates.negative_bins == "merge" else (),
             subtracted=subtracted,
         )
     )
     _log_merging(config, region, merging, warnings)
     starts = merging.starts
+    nominal = merge_counts(nominal, starts)
+    repaired: tuple[Repair, ...] = ()
+    if not keeps_bins:
+        nominal, repaired = _repair(region, nominal)
     return RegionTemplates(
         region=region,
-        nominal=merge_counts(nominal, starts),
+        nominal=nominal,
         varied=merge_variations(varied, starts),
         data=merge_values(table.counts(DATA, region).values, starts),
         merging=merging,
@@ -239,23 +241,15 @@ def _collect_region(
 
 
 def _repair(
-    region: str, nominal: Mapping[str, BinYields], varied: Mapping[tuple[str, str], TemplatePair]
-) -> tuple[dict[str, BinYields], dict[tuple[str, str], TemplatePair], tuple[Repair, ...]]:
-    """Set negative bins of every template to zero at the same total, and list them."""
+    region: str, nominal: Mapping[str, BinYields]
+) -> tuple[dict[str, BinYields], tuple[Repair, ...]]:
+    """Set negative bins of nominal templates to zero at the same total, and list them."""
     done: list[Repair] = []
     counts = {}
     for sample, item in nominal.items():
         counts[sample], scale = repair_counts(item)
         done += describe_repair(sample, region, NOMINAL, item.values, scale)
-    variations = {}
-    for (name, sample), variation in varied.items():
-        sides = {}
-        for direction in ("up", "down"):
-            before = getattr(variation, direction)
-            sides[direction], scale = repair_values(before)
-            done += describe_repair(sample, region, f"{name}_{direction}", before, scale)
-        variations[name, sample] = TemplatePair(**sides)
-    return counts, variations, tuple(done)
+    return counts, tuple(done)
 
 
 def _warn_of_edges(table: Table, nominal: Mapping[str, BinYields], region: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from taipan.config.sections.templates import Templates
 from taipan.likelihood.merge import BinYields
+from taipan.likelihood.repair import Repair, repair_pair
 from taipan.likelihood.smooth import SMALLEST_NUMBER, smooth_variation
 from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change
 from taipan.systematics.base import Systematic
@@ -55,6 +56,8 @@ class TreatmentRecord:
     ----------
     smoothed
         (systematic, sample, region, method, largest relative change of a bin by smoothing).
+    repaired
+        Negative bins of variations that were set to zero.
     pruned
         Parts left out.
     parameters
@@ -62,6 +65,7 @@ class TreatmentRecord:
     """
 
     smoothed: list[dict[str, Any]] = field(default_factory=list)
+    repaired: list[Repair] = field(default_factory=list)
     pruned: list[Pruned] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
 
@@ -91,8 +95,9 @@ def treat_variation(
     counts: BinYields,
     variation: TemplatePair,
     record: TreatmentRecord,
+    offset: Array | float = 0.0,
 ) -> TemplatePair:
-    """Smooth both templates of a variation as its systematic asks for.
+    """Smooth both templates of a variation as its systematic asks for, then repair them.
 
     Parameters
     ----------
@@ -105,13 +110,29 @@ def treat_variation(
     variation
         Templates at ±1σ.
     record
-        Receives an entry if the templates were smoothed.
+        Receives an entry if the templates were smoothed, and one for each that was repaired.
+    offset
+        Part of the templates that is subtracted again in the model.
 
     Returns
     -------
     TemplatePair
         New templates; each keeps its total yield.
     """
+    smoothed = _smooth(name, systematic, place, counts, variation, record)
+    repaired, done = repair_pair(place, name, smoothed, offset)
+    record.repaired += done
+    return repaired
+
+
+def _smooth(
+    name: str,
+    systematic: Systematic,
+    place: tuple[str, str],
+    counts: BinYields,
+    variation: TemplatePair,
+    record: TreatmentRecord,
+) -> TemplatePair:
     if systematic.smoothing == "none" or len(counts.values) < SMALLEST_NUMBER:
         return variation
     up, down = (

@@ -121,7 +121,10 @@ def build_workspace(
         "regions": {region.region: _region_record(region, config) for region in regions},
         "systematics": builder.changes,
         "treatment": {
-            "repaired": [asdict(item) for region in regions for item in region.repaired],
+            "repaired": [
+                *(asdict(item) for region in regions for item in region.repaired),
+                *map(asdict, builder.treatment.repaired),
+            ],
             **record_to_json(builder.treatment, sigmas),
         },
         "warnings": [*(w for region in regions for w in region.warnings), *builder.warnings],
@@ -153,7 +156,7 @@ def build_fine_workspace(
     own = _read_own(config, observable, others or {})
     table = read_table(templates, observable)
     regions = collect_regions(table, config, estimate, own=own, merge=False)
-    return _workspace(Builder(config, estimate, prune=False, smooth=False), regions)
+    return _workspace(Builder(config, estimate, prune=False, treat=False), regions)
 
 
 def _read_own(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +49,7 @@ class CollectSettings:
 
 
 def collect_training_set(
-    datasets: Sequence[DatasetEvents],
+    datasets: Iterable[DatasetEvents],
     analysis: Analysis,
     settings: CollectSettings,
     estimate: MeasuredEstimate | None,
@@ -62,7 +62,7 @@ def collect_training_set(
     Parameters
     ----------
     datasets
-        Events of all datasets, data among them.
+        Events of all datasets, data among them, in parts of any size.
     analysis
         Gives the quantities.
     settings
@@ -121,7 +121,7 @@ def collect_training_set(
 
 
 def collect_weights(
-    datasets: Sequence[DatasetEvents],
+    datasets: Iterable[DatasetEvents],
     analysis: Analysis,
     settings: CollectSettings,
     estimate: MeasuredEstimate | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -68,7 +68,7 @@ def open_training_set(
     """
 
     def collect(
-        datasets: Sequence[DatasetEvents],
+        datasets: Iterable[DatasetEvents],
         analysis: Analysis,
         chosen: CollectSettings,
         estimate: MeasuredEstimate | None,
@@ -96,7 +96,7 @@ def open_training_events(
     """
 
     def collect(
-        datasets: Sequence[DatasetEvents],
+        datasets: Iterable[DatasetEvents],
         analysis: Analysis,
         _: CollectSettings,
         estimate: MeasuredEstimate | None,
@@ -107,12 +107,12 @@ def open_training_events(
 
 
 def collect_training_events(
-    datasets: Sequence[DatasetEvents],
+    datasets: Iterable[DatasetEvents],
     analysis: Analysis,
     settings: Config,
     estimate: MeasuredEstimate | None,
 ) -> tuple[TrainingSet, list[Opponent]]:
-    """Do the same with events that are loaded already, and the estimate of a sample from data."""
+    """Do the same with given events, read once or twice, and the estimate of a sample from data."""
     chosen = _choose(settings, analysis)
     training_set = _collect_events(datasets, analysis, settings, chosen, estimate)
     opponents = collect_opponents(datasets, analysis, chosen, estimate, settings.training)
@@ -122,7 +122,7 @@ def collect_training_events(
 
 
 def _collect_events(
-    datasets: Sequence[DatasetEvents],
+    datasets: Iterable[DatasetEvents],
     analysis: Analysis,
     settings: Config,
     chosen: CollectSettings,
@@ -150,13 +150,13 @@ def open_region_weights(
 
 def _collect(
     collect: Callable[
-        [Sequence[DatasetEvents], Analysis, CollectSettings, MeasuredEstimate | None], Collected
+        [Iterable[DatasetEvents], Analysis, CollectSettings, MeasuredEstimate | None], Collected
     ],
     inputs: TrainingInputs,
     settings: Config,
 ) -> tuple[Collected, Analysis]:
     analysis = open_analysis(settings)
-    datasets = inputs.skimmed.open(analysis, settings.training.folds)
+    datasets = inputs.skimmed.stream(analysis, settings.training.folds)
     estimate = read_estimate(settings.samples, read_json(inputs.transfer_factor))
     return collect(datasets, analysis, _choose(settings, analysis), estimate), analysis
 

@@ -60,7 +60,7 @@ def check_decorrelation(
     }
     folds = len(next(iter(networks.values())))
     result = judge_decorrelation(
-        inputs.skimmed.open(analysis, folds),
+        inputs.skimmed.stream(analysis, folds),
         analysis,
         CheckSettings.of(config, seed),
         read_estimate(config.samples, read_json(inputs.transfer_factor)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,9 @@ from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.config.sections.observables import filled_quantities
 from taipan.config.sections.region_bins import choose_histogram
-from taipan.coverage.draw import (
-    FitBins,
-    SourceData,
-    Universe,
-    reach_of,
-    split_samples,
-)
+from taipan.coverage.draw import FitBins, SourceData, Universe, iterate_samples
+from taipan.coverage.event_store import EventStore, store_reach
+from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import (
     Truth,
     draw_truth,
@@ -94,11 +90,7 @@ def draw_pseudo_data(
         If a systematic cannot be applied to events.
     """
     config = leave_out_predictions(config)
-    analysis, merging = (
-        open_analysis(config),
-        read_json(record)["regions"],
-    )
-    loaded = skimmed.open(analysis, max(len(models), 1))
+    analysis, merging = open_analysis(config), read_json(record)["regions"]
     scorer = open_scorer(models, config.features, threads)
 
     histograms = read_histograms(templates)
@@ -127,14 +119,7 @@ def draw_pseudo_data(
     free = estimate is None or source_data.fixed
     factors = () if free or estimate is None else estimate.method.parameters
     corrections = read_corrections(config.weights, analysis.quantities, shapes)
-    full = Universe(
-        split_samples(loaded, analysis, config, corrections),
-        analysis, config, binning, scorer,
-    )  # fmt: skip
-    near = Universe(
-        reach_of(full, extreme_truths(config.systematics)),
-        analysis, config, binning, scorer,
-    )  # fmt: skip
+    universe = Universe(analysis, config, binning, scorer)
     others = {name: config.coverage.range_of(name) for name in config.fit.pois}
     span = others.pop(config.fit.poi)
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
@@ -143,24 +128,31 @@ def draw_pseudo_data(
         truth = draw_truth(config.systematics, span, rng, factors, others)
         return scale_samples(truth, config)
 
-    loss = _loss(full, near, draw(), source_data)
-    logger.info(
-        "%d of %d events are near a fitted region; loss %.2g σ",
-        *(sum(len(part.weights) for part in item.events) for item in (near, full)),
-        loss,
-    )
-    if loss > LARGEST_LOSS:
-        logger.info("that is more than %g σ: all events are used", LARGEST_LOSS)
-        near = full
-    truths, counts = [], []
-    for _ in range(config.coverage.experiments // config.coverage.batches):
-        truth = draw()
-        expected = near.expected(truth, source_data, rng)
-        counts.append(
-            {name: rng.poisson(np.maximum(y, 0.0)).tolist() for name, y in expected.items()}
-        )
-        found = {"mu": truth.mu, "pulls": truth.pulls, "factors": truth.factors}
-        truths.append({**found, "others": truth.others} if others else found)
+    def simulated() -> Iterator[SampleEvents]:
+        return iterate_samples(skimmed, analysis, config, corrections, max(len(models), 1))
+
+    truth, extremes = draw(), extreme_truths(config.systematics)
+    with EventStore(pseudo_data) as near, EventStore(pseudo_data) as everything:
+        passing = store_reach(universe, simulated(), extremes, near)
+        complete = universe.expected(passing, truth, source_data)
+        loss = _loss(complete, universe.expected(near, truth, source_data))
+        counted = (near.kept, near.seen, loss)
+        logger.info("%d of %d events are near a fitted region; loss %.2g σ", *counted)
+        used = near
+        if loss > LARGEST_LOSS:
+            logger.info("that is more than %g σ: all events are used", LARGEST_LOSS)
+            for part in simulated():
+                everything.add(part)
+            used = everything
+        truths, counts = [], []
+        for _ in range(config.coverage.experiments // config.coverage.batches):
+            truth = draw()
+            expected = universe.expected(used, truth, source_data, rng)
+            counts.append(
+                {name: rng.poisson(np.maximum(y, 0.0)).tolist() for name, y in expected.items()}
+            )
+            found = {"mu": truth.mu, "pulls": truth.pulls, "factors": truth.factors}
+            truths.append({**found, "others": truth.others} if others else found)
     write_json(pseudo_data, {"truths": truths, "counts": counts})
 
 
@@ -209,8 +201,8 @@ def _count_truth(
     return found
 
 
-def _loss(full: Universe, near: Universe, truth: Truth, source_data: SourceData) -> float:
-    complete, part = (item.expected(truth, source_data) for item in (full, near))
+def _loss(complete: Mapping[str, Any], part: Mapping[str, Any]) -> float:
+    """Largest change of a bin, in Poisson standard deviations."""
     return max(
         float((np.abs(part[name] - complete[name]) / np.sqrt(complete[name])).max())
         for name in complete

@@ -44,7 +44,7 @@ def measure_shapes(
         analysis = open_analysis(config)
         estimate = read_estimate(config.samples, read_json(transfer_factor))
         counts = count_events(
-            skimmed.open(analysis, folds=2),
+            skimmed.stream(analysis, folds=2),
             measurements,
             config.samples,
             config.regions,

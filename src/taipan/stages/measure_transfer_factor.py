@@ -41,7 +41,7 @@ def measure_transfer_factor(
         if found is not None
     }
     sums = SampleSums(config.samples, config.regions, analysis.is_late)
-    for dataset in skimmed.open(analysis, folds=2):
+    for dataset in skimmed.stream(analysis, folds=2):
         quantities = analysis.compute(dataset.columns)
         sums.add(dataset, quantities)
         for item in (measured, *others.values()):

@@ -44,12 +44,13 @@ class Templates(Strict):
     min_effective_events: NonNegative = Field(
         10.0,
         description="Neighbouring bins are merged until the summed background has at least this "
-        "n_eff = (Σw)²/Σw² and every sample a non-negative yield.",
+        "n_eff = (Σw)²/Σw² and is positive.",
     )
     negative_bins: Literal["merge", "repair"] = Field(
-        "merge",
-        description="Bins in which a sample is negative: `merge` them with a neighbour, or "
-        "`repair` them: set to zero, the sample's other bins scaled to the same total.",
+        "repair",
+        description="Bins in which a sample is negative: `repair` them: set to zero, the "
+        "sample's other bins scaled to the same total; or `merge` them with a neighbour. "
+        "Variations are always repaired.",
     )
     prune_rate: NonNegative = Field(
         0.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,7 @@ class _Pieces:
 
 
 def collect_opponents(
-    datasets: Sequence[DatasetEvents],
+    datasets: Iterable[DatasetEvents],
     analysis: Analysis,
     settings: CollectSettings,
     estimate: MeasuredEstimate | None,
