@@ -25,6 +25,7 @@ else:
     include: "workflow/rules/datasets.smk"
     include: "workflow/rules/skim.smk"
     include: "workflow/rules/corrections.smk"
+    include: "workflow/rules/shared.smk"
     include: "workflow/rules/figures.smk"
 
     if HAS_NETWORK:

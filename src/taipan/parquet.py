@@ -44,20 +44,35 @@ def read_parquet(path: Path | str, columns: Sequence[str] | None = None) -> pa.T
         raise TaipanError(f"{path} is not a readable Parquet file: {reason}") from error
 
 
-def read_groups(path: Path | str, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Read columns of a Parquet file a row group at a time, the others as :func:`read_parquet`.
+def read_rows(path: Path | str, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+    """Read columns of a Parquet file some rows at a time, and otherwise as :func:`read_parquet`.
+
+    The file is mapped into memory: to copy it there takes longer than to decode it.
+
+    Parameters
+    ----------
+    path, columns
+        As of :func:`read_parquet`.
+    rows
+        Largest number of rows of a table.
 
     Yields
     ------
     pa.Table
-        Of each row group; one without rows if there is none.
+        At least one, without rows if there are none.
+
+    Raises
+    ------
+    TaipanError
+        As :func:`read_parquet`.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True, memory_map=True) as file:
             _refuse_inflated(path, file.metadata, columns)
-            groups = [[group] for group in range(file.num_row_groups)] or [[]]
-            for group in groups:
-                table: pa.Table = file.read_row_groups(group, columns=list(columns))
+            if not file.metadata.num_rows:
+                yield file.read(columns=list(columns))
+            for batch in file.iter_batches(rows, columns=list(columns), use_threads=False):
+                table = pa.Table.from_batches([batch])
                 table.validate(full=True)
                 yield table
     except (OSError, OverflowError, pa.ArrowException) as error:

@@ -10,6 +10,7 @@ from taipan.inference import run_inference
 from taipan.likelihood import build_workspace
 from taipan.plotting.contours import contour_numbers
 from taipan.plotting.inference import impact_numbers
+from taipan.plotting.style import name_axis
 from taipan.stages.plot_interests import plot_interests
 from tests.synthetic_templates import TRANSFER, make_config, make_histogram, settings
 from tests.toy_configuration import problems
@@ -117,6 +118,7 @@ def test_each_parameter_has_a_profile_in_its_unit(results, tmp_path):
     header = {"label": "CMS Open Data", "luminosity": 2.0, "energy": 8.0}
     plot_interests(str(tmp_path / "fit.json"), ["sigma", "mu"], header, figures)
     assert read_json(tmp_path / "profile_sigma.json")["unit"] == "pb"
+    assert read_json(tmp_path / "profile_sigma.json")["label"] == r"$\sigma$ (pb)"
     breakdown = read_json(tmp_path / "breakdown_mu.json")
     assert breakdown["total"] == scaled["others"]["mu"]["observed"]["sigma"]
     rows = {row["name"]: row for row in read_json(tmp_path / "impacts_mu.json")["rows"]}
@@ -132,7 +134,10 @@ def test_figures_say_the_unit(results):
     shared = {"poi": found["poi"], "interests": found["interests"]}
     assert impact_numbers({**found["observed"], **shared}, header)["unit"] == "pb"
     (panel,) = contour_numbers(found, header)["panels"]
-    assert panel["units"] == ["pb", ""]
+    assert panel["labels"] == [r"$\sigma$ (pb)", r"$\mu$"]
+    named = {"sigma_ztt": {"label": "Z→ττ", "unit": "pb"}, "sigma": {"unit": "pb"}}
+    assert name_axis({"interests": named}, "sigma_ztt") == r"Z→ττ, $\sigma_{\mathrm{ztt}}$ (pb)"
+    assert name_axis({}, "mu_ggH") == r"$\mu_{\mathrm{ggH}}$"
     assert panel["predicted"] == [500.0, 1.0]
 
 

@@ -15,19 +15,26 @@ import uproot
 from taipan.atomic import read_json, write_json
 from taipan.checks.eras import check_eras, check_runs
 from taipan.checks.whole import check_everything
+from taipan.config.era_slices import make_header, merge_sections
 from taipan.config.eras import load_eras, split_eras
 from taipan.config.load import load_catalogue, read_config, read_yaml
 from taipan.config.merging import merge
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
+from taipan.inference import run_inference
 from taipan.inference.compile import compile_model
+from taipan.inference.copies import find_copies
 from taipan.inference.eras import combine_eras, correlate_eras, keep_era
 from taipan.inference.errors import FitError
 from taipan.inference.fit import fit
+from taipan.likelihood.polynomial_parts import make_tie
+from taipan.plotting.fit import name_regions
 from taipan.skim.identities import Identities, IdentityWriter
 from taipan.stages.combine_eras import combine_eras as combine_stage
-from taipan.stages.summarise_eras import summarise_eras
+from taipan.stages.summarise_eras import summarise_eras as summarise_stage
+from taipan.summary import hash_result
+from taipan.summary.eras import eras_to_markdown, summarise_eras
 from tests.conftest import ROOT
 from tests.real_data import real_data
 
@@ -75,7 +82,7 @@ def test_common_uncertainty_stays_and_own_ones_average_out() -> None:
         "uncorrelated": math.sqrt(1.0 / (1.0 / one + 1.0 / two)),
     }
     for key, value in expected.items():
-        model, made = combine_eras(MODELS, RECORDS, {"lumi": key}, [], "mu")
+        model, made = combine_eras(MODELS, RECORDS, {"lumi": key}, [], ["mu"])
         assert sigma(model) == pytest.approx(value, rel=2e-3)
         for era, size in (("A", one), ("B", two)):
             part, own = keep_era(model, made, era)
@@ -93,7 +100,7 @@ def test_names_say_which_eras_share_a_parameter() -> None:
     names = {"lumi": {"A": "old", "B": "new", "C": "old"}}
     found = correlate_eras(models, records, names, [])
     assert found == {"old_sr": ["A:lumi_sr", "C:lumi_sr"], "new_sr": ["B:lumi_sr"]}
-    model, made = combine_eras(models, records, names, [], "mu")
+    model, made = combine_eras(models, records, names, [], ["mu"])
     assert set(compile_model(model).parameters.names) == {"mu", "old_sr", "new_sr"}
     assert made["correlated"] == {"old_sr": ["A:lumi_sr", "C:lumi_sr"]}
     assert made["warnings"] == [f"{era}: few events" for era in "ABC"]
@@ -111,7 +118,129 @@ def test_what_belongs_to_no_systematic_is_of_an_era_unless_it_is_said() -> None:
 def test_eras_are_blinded_together() -> None:
     records = {"A": RECORDS["A"], "B": {**RECORDS["B"], "blinded": True}}
     with pytest.raises(FitError, match="eras: B is blinded and others are not"):
-        combine_eras(MODELS, records, {"lumi": "correlated"}, [], "mu")
+        combine_eras(MODELS, records, {"lumi": "correlated"}, [], ["mu"])
+
+
+LUMINOSITY = {"A": 10.0, "B": 40.0}
+SIZES = {"s": 250.0, "t": 4.0}
+"""Predicted cross sections in pb; the second one is of a background."""
+
+
+def two_bins(luminosity: float, cross_sections: dict[str, float]) -> dict[str, Any]:
+    """A process a bin, with ten thousand times fewer background events in the other one."""
+    samples = {
+        name: [luminosity * SIZES[name] * share for share in shares]
+        for name, shares in {"s": (1.0, 0.2), "t": (0.1, 30.0)}.items()
+    }
+    found = np.sum(
+        [np.multiply(n, cross_sections[k] / SIZES[k]) for k, n in samples.items()], axis=0
+    )
+    made = [
+        {
+            "name": name,
+            "data": data,
+            "modifiers": [{"name": f"sigma_{name}", "type": "normfactor", "data": None}],
+        }
+        for name, data in samples.items()
+    ]
+    return {
+        "channels": [{"name": "sr", "samples": made}],
+        "observations": [{"name": "sr", "data": found.tolist()}],
+        "measurements": [
+            {"name": f"m_{name}", "config": {"poi": f"sigma_{name}", "parameters": [
+                {"name": f"sigma_{k}", "bounds": [[0.0, 10.0]], "inits": [1.0]} for k in SIZES
+            ]}}
+            for name in SIZES
+        ],
+        "version": "1.0.0",
+    }  # fmt: skip
+
+
+def in_pb(**more: Any) -> dict[str, Any]:
+    """A record that says what a factor of 1 is, in pb."""
+    interests = {
+        f"sigma_{name}": {"prediction": 1.0, "size": size, "unit": "pb", "source": "a test"}
+        for name, size in SIZES.items()
+    }
+    regions = {"sr": {"role": "signal", "edges_after": [0.0, 1.0, 2.0]}}
+    return {**record(), "regions": regions, "interests": interests, **more}
+
+
+def test_two_cross_sections_of_eras_with_other_luminosities() -> None:
+    """The numbers of events are 10 and 40 times (σ_s, σ_t) times efficiencies: solved by hand.
+
+    Two bins and two parameters: the fit is exact, and the covariance that of Poisson counts,
+    with A the derivatives of the counts: (Aᵀ·diag(1/n)·A)⁻¹.
+    """
+    truth = {"s": 270.0, "t": 3.5}
+    models = {era: two_bins(size, truth) for era, size in LUMINOSITY.items()}
+    records = dict.fromkeys(models, in_pb())
+    model, made = combine_eras(models, records, {}, [], ["sigma_s", "sigma_t"])
+    pois = [item["config"]["poi"] for item in model["measurements"]]
+    assert pois == ["sigma_s", "sigma_t"]
+    assert compile_model(model).parameters.names == ("sigma_s", "sigma_t")
+    assert made["correlated"] == {}  # what is of interest is always common
+    shares = np.array([[1.0, 0.1], [0.2, 30.0]])  # bin, process
+    parts = {era: keep_era(model, made, era) for era in models}
+    for fitted, luminosity in (
+        ((model, made), 50.0), (parts["A"], 10.0), (parts["B"], 40.0)
+    ):  # fmt: skip
+        found = run_inference(*fitted)
+        counts = luminosity * shares @ [truth["s"], truth["t"]]
+        slopes = luminosity * shares
+        covariance = np.linalg.inv(slopes.T @ np.diag(1.0 / counts) @ slopes)
+        other = found["others"]["sigma_t"]["observed"]
+        assert found["observed"]["mu_hat"] == pytest.approx(truth["s"], rel=1e-5)
+        assert other["mu_hat"] == pytest.approx(truth["t"], rel=1e-4)
+        expected = np.sqrt(np.diag(covariance))
+        assert [found["observed"]["sigma"], other["sigma"]] == pytest.approx(expected, rel=1e-3)
+        assert found["interests"]["sigma_t"]["unit"] == "pb"
+        assert [item["parameters"] for item in found["contours"]] == [["sigma_s", "sigma_t"]]
+        assert set(found["scans"]) == {"sigma_s", "sigma_t"}
+        for content in found["observed"]["postfit"].values():
+            assert set(content["samples"]) == {"s", "t"}  # not those of an era
+
+
+def test_parameters_of_interest_are_the_same_in_all_eras() -> None:
+    models = {era: two_bins(size, SIZES) for era, size in LUMINOSITY.items()}
+    other = in_pb()
+    other["interests"]["sigma_t"]["size"] = 5.0
+    with pytest.raises(FitError, match="eras: interests of era B are not those of era A"):
+        combine_eras(models, {"A": in_pb(), "B": other}, {}, [], ["sigma_s", "sigma_t"])
+
+
+def test_squares_and_divided_samples_keep_their_meaning() -> None:
+    """A copy of a parameter is tied in every era; its region is no region of events."""
+    tie, observed = make_tie("c", (-2.0, 2.0))
+    model = workspace(100.0)
+    (sample,) = model["channels"][0]["samples"]
+    names = ("c", "c_again")
+    sample["modifiers"] = [{"name": name, "type": "normfactor", "data": None} for name in names]
+    sample["name"] = "sig_times_c2"
+    background = {"name": "other", "data": [400.0], "modifiers": []}
+    model["channels"][0]["samples"].append(background)
+    model["observations"][0]["data"] = [500.0]
+    model["channels"].append(tie)
+    model["observations"].append(observed)
+    settings = [{"name": name, "bounds": [[-2.0, 2.0]], "inits": [1.0]} for name in names]
+    model["measurements"][0]["config"] = {"poi": "c", "parameters": settings}
+    idle = dict.fromkeys((part["name"] for part in tie["samples"]), "")
+    own = {"parts": {"sig_times_c2": "sig", **idle}, "auxiliary": [tie["name"]]}
+    combined, made = combine_eras(
+        {"A": model, "B": model}, {era: {**record(), **own} for era in "AB"}, {}, [], ["c"]
+    )
+    assert find_copies(combined) == {"A_c_again": "c", "B_c_again": "c"}
+    assert made["auxiliary"] == ["A_tie_c", "B_tie_c"]
+    part, record_of_b = keep_era(combined, made, "B")
+    assert [c["name"] for c in part["channels"]] == ["B_sr", "B_tie_c"]
+    found = run_inference(part, record_of_b)
+    assert list(found["observed"]["prefit"]) == ["B_sr"]
+    assert set(found["observed"]["prefit"]["B_sr"]["samples"]) == {"sig", "other"}
+    # n = 400 + 100·c²: σ = √500/200 for one era, 1/√2 of it for both
+    size = math.sqrt(500.0) / 200.0
+    assert found["observed"]["sigma"] == pytest.approx(size, rel=1e-3)
+    both = run_inference(combined, made)["observed"]
+    assert both["sigma"] == pytest.approx(size / math.sqrt(2.0), rel=1e-3)
 
 
 def settings(**more: Any) -> dict[str, Any]:
@@ -163,6 +292,29 @@ def test_example_has_no_problem_and_eras_must_agree() -> None:
     assert line == "systematics.trigger.eras: '2017' is no era (2015, 2016)"
     (line,) = check_eras(periods(systematics={"trigger": {"eras": {"2015": "a"}}}))
     assert line == "systematics.trigger.eras: 2016 is missing (a name for each era)"
+    for key, value, message in (
+        ("label", "new", "label: 'new' is not that of era 2015 ('old')"),
+        ("range", [0, 2], "range: [0, 2] is not that of era 2015 ([0, 3])"),
+        ("cross_section", {"value": 2.0, "unit": "pb", "source": "one"},
+         "cross_section: 2 pb (one) is not that of era 2015 (none)"),
+    ):  # fmt: skip
+        interest = {"samples": ["ZMM"], "label": "old", "range": [0, 3]}
+        if key == "cross_section":
+            del interest["range"]
+        whole = {"fit": {"parameters_of_interest": {"mu": interest}}}
+        own = {"2016": {"fit": {"parameters_of_interest": {"mu": {key: value}}}}}
+        line, *more = check_eras(periods(**whole, eras=own))
+        assert line.startswith(f"eras.2016.fit.parameters_of_interest.mu.{message}")
+        assert not more or key == "cross_section"  # whose bounds are in another unit
+    alone = {"sigma": {"samples": ["TT"], "cross_section": {"value": 1.0, "source": "one"}}}
+    own = {"2016": {"fit": {"parameters_of_interest": {"mu": ["ZMM"], **alone}}}}
+    (line,) = check_eras(periods(eras=own))
+    assert line == (
+        "eras.2016.fit.parameters_of_interest: 'sigma' is one in era 2016 alone; name it in all"
+    )
+    own = {"2016": {"fit": {"cross_section": {"value": 3.0}}}}
+    (line,) = check_eras(periods(eras=own))
+    assert line.startswith("eras.2016.fit.cross_section: 3 pb (a third of")
     own = {"2016": {"systematics": {"trigger": {"eras": "correlated"}}}}
     (line,) = check_eras(periods(eras=own))
     assert line.startswith("systematics.trigger.eras: 'correlated' in era 2016, but 'uncorrelated'")
@@ -269,7 +421,7 @@ def test_stage_writes_all_eras_and_each_and_refuses_events_of_two(
     parts = [str(tmp_path / f"{era}.json") for era in "AB"]
     arguments = {
         **files, **made, "identities": lists, "correlations": {"lumi": "correlated"}, "common": [],
-        "poi": "mu", "parts": parts, "part_records": [f"{p}r" for p in parts],
+        "pois": ["mu"], "parts": parts, "part_records": [f"{p}r" for p in parts],
     }  # fmt: skip
     if shared:
         with pytest.raises(TaipanError, match=r"eras.B.data: 1 events of 'Muon' are in 'Muon' of"):
@@ -282,28 +434,70 @@ def test_stage_writes_all_eras_and_each_and_refuses_events_of_two(
     assert read_json(parts[1])["observations"] == [{"name": "B_sr", "data": [40_000.0]}]
 
 
-def test_summary_has_all_eras_and_each(tmp_path: Path) -> None:
-    def result(mu: float) -> list[str]:
-        keys = {"interval": [0, 2], "significance": 1.0, "limit": {}}
-        one = {"mu_hat": mu, "sigma": 0.1, **keys}
-        content = {
-            "observable": "x",
-            "poi": "mu",
-            "blinded": True,
-            "expected": one,
-            "observed": None,
-        }
-        write_json(tmp_path / f"{mu}.json", content)
-        return [str(tmp_path / f"{mu}.json")]
+def result(mu: float, **others: dict[str, Any]) -> dict[str, Any]:
+    """A blinded fit."""
+    kinds = {"expected": estimate(mu), "observed": None}
+    more = {"others": {k: {"expected": v, "observed": None} for k, v in others.items()}}
+    return {"observable": "x", "poi": "mu", "blinded": True, **kinds, **(more if others else {})}
 
+
+def estimate(mu: float) -> dict[str, Any]:
+    keys = {"interval": [mu - 0.1, mu + 0.1], "significance": 1.0, "limit": {}}
+    return {"mu_hat": mu, "sigma": 0.1, **keys}
+
+
+IDENTITY = {
+    "analysis": "a", "title": "T", "luminosity": {"A": 1.5, "B": 2.0}, "provenance": {"code": "c"},
+}  # fmt: skip
+
+
+def test_summary_has_all_eras_and_each(tmp_path: Path) -> None:
+    files = {"combined": result(1.2), "A": result(1.0), "B": result(1.4)}
+    for name, content in files.items():
+        write_json(tmp_path / f"{name}.json", content)
     write_json(tmp_path / "r.json", {"correlated": {"lumi": []}, "warnings": ["A: few"]})
     paths = (str(tmp_path / "s.json"), str(tmp_path / "s.md"))
-    fits = {"combined": result(1.2), "A": result(1.0), "B": result(1.4)}
-    summarise_eras(fits, str(tmp_path / "r.json"), "T", *paths)
+    fits = {name: [str(tmp_path / f"{name}.json")] for name in files}
+    cross_section = {"value": 50.0, "unit": "pb"}
+    summarise_stage(fits, str(tmp_path / "r.json"), dict(IDENTITY), cross_section, *paths)
     content = read_json(paths[0])
     assert content["combined"]["expected"]["mu_hat"] == 1.2
     assert content["eras"]["B"]["expected"]["mu_hat"] == 1.4
+    assert content["eras"]["A"]["cross_section"]["expected"]["sigma"] == pytest.approx(5.0)
+    assert content["provenance"]["code"] == "c"
+    assert "numpy" in content["provenance"]["packages"]
+    assert content["result_sha256"] == hash_result(content)
     text = Path(paths[1]).read_text(encoding="utf-8")
-    assert "| A        | 1 ± 0.1    | blinded    |" in text
+    assert "| A        | 1.00 ± 0.10 |  blinded |" in text
+    assert "| combined | 60.0 ± 5.0 |  blinded |" in text
+    assert "1.5 (A), 2 (B)" in text
     assert "share: lumi." in text
     assert "Warning: A: few" in text
+
+
+def test_summary_has_a_table_for_each_parameter() -> None:
+    unit = {"interests": {"sigma": {"unit": "pb", "size": 10.0, "prediction": 1.0}}}
+    fits = {
+        "combined": {**result(1.2, sigma=estimate(12.0)), **unit},
+        **{era: result(1.0, sigma=estimate(10.0 + i)) for i, era in enumerate("AB")},
+    }
+    content = summarise_eras(fits, {"correlated": {}, "warnings": []}, IDENTITY)
+    assert content["eras"]["B"]["others"]["sigma"]["expected"]["mu_hat"] == 11.0
+    text = eras_to_markdown(content)
+    assert text.index("## mu\n") < text.index("| B        | 1.00 ± 0.10 |")
+    assert text.index("## sigma (pb)") < text.index("| B        | 11.00 ± 0.10 |")
+
+
+def test_regions_of_eras_are_drawn_with_the_samples_of_the_analysis() -> None:
+    """Panels have the name of their era; a sample has one colour in all."""
+    found = periods()
+    config = Config.from_plain(merge_sections(found, "samples", "regions", "observables"))
+    regions = name_regions(config.regions, list(found))
+    assert next(iter(regions)) == "2015_opposite_sign"
+    assert regions["2016_same_sign"].label == "2016: SS"
+    assert list(config.samples) == ["W", "TT", "ZTT", "ZMM"]
+    header = make_header(found)
+    assert header["luminosity"] == pytest.approx(0.07)
+    assert header["energy"] == 13.0
+    other = make_header(periods(eras={"2016": {"energy": 8.0}}))
+    assert other["energy"] is None

@@ -22,7 +22,8 @@ from taipan.events.load import DatasetEvents
 from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
 from taipan.normalisation import Normalisation
-from taipan.skim.storage import iterate_events
+from taipan.skim.storage import EventWriter, iterate_events, to_table
+from taipan.skim.weight_lists import list_columns
 from taipan.skim.weight_means import WeightMeans
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
@@ -51,7 +52,7 @@ def block(name: str, x: list[float], y: list[float], lists: Any) -> DatasetEvent
     columns = {"x": np.array(x), "y": np.array(y)}
     weights = EventWeights(np.full(n, 2.0), {})
     events = DatasetEvents(name, False, columns, weights, np.zeros(n, dtype=np.int64))
-    return replace(events, weight_lists={BRANCH: np.array(lists, np.float32)})
+    return replace(events, weight_lists={BRANCH: tuple(np.array(lists, np.float32).T)})
 
 
 def scales(**keys: Any) -> Systematic:
@@ -61,7 +62,7 @@ def scales(**keys: Any) -> Systematic:
 FIRST = block("S", [0.5, 1.5], [1.0, 1.0], [[2.0, 0.5], [4.0, 0.25]])
 SECOND = block("S", [0.5, 9.0, 0.5], [1.0, 1.0, -1.0], [[1.0, 1.0], [3.0, 3.0], [8.0, 0.5]])
 OTHER = block("T", [0.5], [1.0], [[0.5, 1.0]])
-NOTHING = block("T", [], [], np.zeros((0, 1)))
+NOTHING = block("T", [], [], np.zeros((0, 2)))
 
 
 def test_members_add_up_over_blocks_in_each_bin_and_region() -> None:
@@ -133,10 +134,8 @@ def test_shape_keeps_the_yield_of_each_region() -> None:
 
 
 def test_dataset_without_selected_events_adds_nothing() -> None:
-    known = block("T", [], [], np.zeros((0, 2)))
-    alone = templates(scales(), [FIRST], [known])
-    both = templates(scales(), [FIRST], [NOTHING])  # whose lists have no length
-    assert cell(both, "high", "v_up") == cell(alone, "high", "v_up") == [0.0, 2.0, 4.0, 0.0]
+    found = templates(scales(), [FIRST], [NOTHING])
+    assert cell(found, "high", "v_up") == [0.0, 2.0, 4.0, 0.0]
 
 
 def test_statistics_are_those_of_the_nominal_events() -> None:
@@ -159,3 +158,26 @@ def test_blocks_do_not_depend_on_row_groups(tmp_path: Path) -> None:
     blocks = list(iterate_events(files, columns, 4))
     assert [item["a"].tolist() for item in blocks] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     assert blocks[1]["w"].tolist() == [[4.0, 4.5], [5.0, 5.5], [6.0, 6.5], [7.0, 7.5]]
+
+
+def test_members_are_columns_and_a_chunk_that_was_left_out_has_none(tmp_path: Path) -> None:
+    """Two members of four events, as many columns; the file between them has no events."""
+    plain = (Column("a", "int32", "", ""),)
+    members = list_columns({BRANCH: 2})
+    assert [column.name for column in members] == [f"{BRANCH}_0", f"{BRANCH}_1"]
+    files = [tmp_path / f"{i}.parquet" for i in range(3)]
+    for low, file in ((0, files[0]), (2, files[2])):
+        a = np.arange(low, low + 2)
+        content = {"a": a, f"{BRANCH}_0": 1.0 + a, f"{BRANCH}_1": 0.5 * a}
+        columns = (*plain, *members)
+        with EventWriter(file, columns, {}, [column.name for column in members]) as writer:
+            writer.write(to_table(content, columns))
+    with EventWriter(files[1], plain, {}):
+        pass
+    blocks = list(iterate_events(files, (*plain, *members), 3))
+    assert [item["a"].tolist() for item in blocks] == [[0, 1, 2], [3]]
+    assert [item[f"{BRANCH}_1"].tolist() for item in blocks] == [[0.0, 0.5, 1.0], [1.5]]
+    (nothing,) = iterate_events(files[1:2], (*plain, *members), 3)
+    assert nothing[f"{BRANCH}_0"].shape == (0,)
+    group = pq.ParquetFile(files[0]).metadata.row_group(0)
+    assert [group.column(i).compression for i in range(3)] == ["ZSTD", "LZ4", "LZ4"]

@@ -15,7 +15,7 @@ from taipan.config.load import load_catalogue, load_config
 from taipan.config.slices import hash_config
 from taipan.errors import TaipanError
 from taipan.new_analysis import make_analysis
-from taipan.reproduce.bundle import _project_files as project_files
+from taipan.reproduce.project_files import list_project_files as project_files
 from taipan.results_owner import claim_results
 from taipan.simulation import load_simulation
 

@@ -281,6 +281,34 @@ def test_keys_of_bins_are_checked() -> None:
     assert found == "fit.leave_out: signal: no region with role signal is left to fit"
 
 
+def test_bins_that_no_event_of_a_region_reaches_are_named() -> None:
+    """Bins of the region or those of all, of the quantity that the observable is."""
+    edges = {"observable": "mass", "binning": [100.0, 150.0]}
+    for cut, is_refused in (
+        ("mass < 100", True), ("mass < 100.5", False), ("mass >= 150", True), ("mass > 149", False),
+        ("mass > 20", False), ("other < 100", False),
+    ):  # fmt: skip
+        cut = f"mt < 30 and {cut} and q < 0"
+        for region in ("signal", "w_control"):
+            own = cut if region == "signal" else cut.replace("mt < 30", "mt > 70")
+            change = {region: {**edges, "cut": own}}
+            found = [line for line in problems(with_regions(**change)) if "leaves no" in line]
+            assert bool(found) == is_refused, cut
+            for line in found:
+                assert line.startswith(f"regions.{region}.cut: '")
+                assert "leaves no value of mass within the bins of 'mass', 100 to 150" in line
+    (line,) = problems(with_regions(signal={"cut": "mt < 30 and q < 0 and nn_score > 1"}))
+    assert line.startswith("regions.signal.cut: ")
+    assert "within the bins of 'nn_score', 0 to 1" in line
+
+
+def test_scores_of_every_network_are_within_0_and_1() -> None:
+    config = with_regions(signal={"observable": "mass", "binning": [0.0, 2.0]})
+    assert problems(config) == []
+    (line,) = check_region_bins(config, ["nn_score", "mass"])
+    assert line == "regions.signal.binning: 0 to 2 is not within 0 to 1"
+
+
 def test_regions_of_an_estimate_that_may_share_events_are_refused_early() -> None:
     """The source of one fitted region reaches into the other."""
     config = with_regions(ss_signal={"cut": "mt < 90"})

@@ -23,6 +23,7 @@ from taipan.checks.eras import check_one_period
 from taipan.checks.configuration import check_access, check_config
 from taipan.checks.generator_files import check_generator_files
 from taipan.config.load import check_files, load_catalogue, load_config
+from taipan.config.overlays import restore_empty
 from taipan.config.networks import (
     find_result,
     list_own_keys,
@@ -51,9 +52,17 @@ from taipan.seeds import derive_seed
 from taipan.skim.envelope import derive_envelope
 from taipan.systematics.members import generator_branches, select_generator
 
+
+include: "overlays.smk"
+
+
 try:
     check_files(workflow.configfiles)
-    CONFIG = load_config(config, ROOT)
+    # the configuration of an era, a module, is complete
+    MERGED = (
+        config if workflow.modifier.namespace else restore_empty(config, *overlays())
+    )
+    CONFIG = load_config(MERGED, ROOT)
     CATALOGUE = load_catalogue(CONFIG)
     ANALYSIS = load_analysis(CONFIG.folder, CONFIG.quantities)
     check_config(CONFIG, CATALOGUE, ANALYSIS, writes=False)
@@ -148,11 +157,6 @@ def catalogue_files():
     }
 
 
-def script_of(rule):
-    """Script of a rule."""
-    return (Path(rule.snakefile).parent / rule.script).resolve()
-
-
 def log_file(name):
     """Log of a rule."""
     return f"{OUT}/logs/{name}.log"
@@ -220,11 +224,6 @@ def other_models():
 def scoring_models(wildcards):
     """ONNX files of the networks whose score an observable is."""
     return OTHER_MODELS.get(wildcards.observable, MODELS)
-
-
-def plot(name):
-    """A figure as PDF and PNG, with its numbers."""
-    return {kind: f"{OUT}/plots/{name}.{kind}" for kind in ("pdf", "png", "json")}
 
 
 NORMALISATION = f"{OUT}/normalisation.json"

@@ -21,20 +21,35 @@ from taipan.checks.configuration import check_access, check_config
 from taipan.checks.eras import check_eras, check_runs
 from taipan.checks.generator_files import check_generator_files
 from taipan.code_version import code_version
+from taipan.config.era_slices import (
+    identify_eras,
+    list_correlations,
+    list_groups,
+    list_identities,
+    list_normalisations,
+    make_header,
+    merge_sections,
+    place_of_era,
+)
 from taipan.config.eras import load_eras, split_eras
 from taipan.config.load import check_files, load_catalogue, load_config
-from taipan.datasets import data_datasets, plan_chunks
+from taipan.config.overlays import restore_empty
 from taipan.errors import TaipanError
 from taipan.results_owner import claim_results
-from taipan.stages.summarise_eras import COMBINED
+from taipan.summary.eras import ALL_ERAS
+
+
+include: "overlays.smk"
+
 
 try:
     check_files(workflow.configfiles)
-    CONFIG = load_config(config, ROOT)
-    OVERRIDES = split_eras(config, ROOT)
+    MERGED = restore_empty(config, *overlays())
+    CONFIG = load_config(MERGED, ROOT)
+    OVERRIDES = split_eras(MERGED, ROOT)
     PERIODS = {
         name: (one, load_catalogue(one))
-        for name, one in load_eras(config, ROOT).items()
+        for name, one in load_eras(MERGED, ROOT).items()
     }
     problems = list(check_eras(PERIODS))
     if problems:
@@ -45,6 +60,13 @@ except TaipanError as error:
 OUT = f"{CONFIG.results}/{CONFIG.analysis}"
 ONE = next(iter(PERIODS.values()))[0]
 FITTED = ONE.fit.observable
+IDENTITIES = list_identities(PERIODS)
+PLOT_HEADER = make_header(PERIODS)
+# Parameters of interest whose pairs have contours.
+SEVERAL = ONE.fit.drawn_in_pairs if len(ONE.fit.drawn_in_pairs) > 1 else []
+
+
+include: "shared.smk"
 
 
 def refuse_bad_eras():
@@ -67,15 +89,9 @@ onstart:
         claim_results(Path(folder), ONE.folder)
 
 
-def script_of(rule):
-    """Script of a rule."""
-    return (Path(rule.snakefile).parent / rule.script).resolve()
-
-
 def era_folder(era):
     """Folder of the results of an era."""
-    one = PERIODS[era][0]
-    return f"{one.results}/{one.analysis}"
+    return place_of_era(PERIODS[era][0])
 
 
 def of_eras(name):
@@ -88,59 +104,46 @@ def by_era(name):
     return {era: [f"{era_folder(era)}/{name}"] for era in PERIODS}
 
 
-def era_identities():
-    """Era and dataset of collision data to the lists of its events; simulations number alike."""
-    found = {}
-    for era, (one, catalogue) in PERIODS.items():
-        if catalogue.kind == "simulation":
-            continue
-        for name in data_datasets(one, catalogue):
-            entry = catalogue.dataset(name)
-            events = None if catalogue.kind == "skims" else entry.generated_events
-            chunks = plan_chunks(entry, events, one.skim.chunk_events)
-            folder = f"{era_folder(era)}/identities/{name}"
-            found[f"{era}:{name}"] = [
-                f"{folder}/{i}.parquet" for i in range(len(chunks))
-            ]
-    return found
-
-
-def era_correlations():
-    """Systematic to its key `eras`."""
-    return {
-        name: item.eras
-        for one, _ in PERIODS.values()
-        for name, item in one.systematics.items()
-    }
-
-
-def era_groups():
-    """Parameter, in an era or common, to its group in the uncertainty breakdown."""
-    found = {}
-    for era, (one, _) in PERIODS.items():
-        for name, item in one.systematics.items():
-            own = item.eras.get(era) if isinstance(item.eras, dict) else name
-            found |= {
-                own or name: item.group,
-                name: item.group,
-                f"{era}_{name}": item.group,
-            }
-    return found
-
-
 def fitted_eras():
     """Name of a result to the file of its fit."""
-    names = {COMBINED: FITTED, **{era: f"{FITTED}_{era}" for era in PERIODS}}
+    names = {ALL_ERAS: FITTED, **{era: f"{FITTED}_{era}" for era in PERIODS}}
     return {name: [f"{OUT}/fit/{file}.json"] for name, file in names.items()}
+
+
+# Stages that draw the combined fit.
+DRAWN = ["plot_fit"]
+DRAWN += ["plot_contours", "plot_interests"] if SEVERAL else []
+DRAWN += ["plot_spectra"] if ONE.fit.unfolding else []
+
+
+def era_plots():
+    """PNG files of the figures of the combined fit."""
+    places = {"observable": [FITTED], "parameter": SEVERAL, "further": SEVERAL[1:]}
+    return [
+        plot(item.path)["png"] for stage in DRAWN for item in declared(stage, **places)
+    ]
+
+
+def era_identity(wildcards):
+    """What was run: hashes of configuration, catalogue and code."""
+    found = identify_eras(PERIODS)
+    code = code_version(*result_scripts("eras"), analysis=ONE.folder)
+    return {
+        "analysis": CONFIG.analysis,
+        "title": CONFIG.title,
+        "luminosity": found["luminosity"],
+        "provenance": {**found["provenance"], "code": code},
+    }
 
 
 def final_outputs():
     """Everything that a run of several eras leaves: of each era what a run of its own leaves."""
-    return [f"{OUT}/summary.json", *of_eras("summary.json")]
+    return [f"{OUT}/summary.json", *era_plots(), *of_eras("summary.json")]
 
 
 wildcard_constraints:
     fitted="[A-Za-z0-9_]+",
+    observable="[A-Za-z0-9_]+",
 
 
 rule combine_eras:
@@ -148,7 +151,7 @@ rule combine_eras:
     input:
         workspaces=of_eras(f"workspaces/{FITTED}.json"),
         records=of_eras(f"workspaces/{FITTED}_record.json"),
-        identities=[path for paths in era_identities().values() for path in paths],
+        identities=[path for paths in IDENTITIES.values() for path in paths],
     output:
         combined=f"{OUT}/workspaces/{FITTED}.json",
         record=f"{OUT}/workspaces/{FITTED}_record.json",
@@ -161,16 +164,10 @@ rule combine_eras:
     params:
         workspaces=by_era(f"workspaces/{FITTED}.json"),
         records=by_era(f"workspaces/{FITTED}_record.json"),
-        identities=era_identities(),
-        correlations=era_correlations(),
-        common=sorted(
-            {
-                name
-                for one, _ in PERIODS.values()
-                for name in one.fit.free_normalisations
-            }
-        ),
-        poi=ONE.fit.poi,
+        identities=IDENTITIES,
+        correlations=list_correlations(PERIODS),
+        common=list_normalisations(PERIODS),
+        pois=ONE.fit.pois,
     script:
         "../../scripts/combine_eras.py"
 
@@ -188,7 +185,7 @@ rule fit_eras:
         f"{OUT}/benchmarks/fit/{{fitted}}.tsv"
     params:
         confidence_level=ONE.fit.confidence_level,
-        groups=era_groups(),
+        groups=list_groups(PERIODS),
     script:
         "../../scripts/fit.py"
 
@@ -198,10 +195,14 @@ rule summarise_eras:
     input:
         results=[path for paths in fitted_eras().values() for path in paths],
         record=f"{OUT}/workspaces/{FITTED}_record.json",
+        after=era_plots(),
     output:
         summary=f"{OUT}/summary.json",
         text=report(
-            f"{OUT}/summary.md", caption="../report/summary.rst", category="Result"
+            f"{OUT}/summary.md",
+            caption="../report/summary.rst",
+            category="Result",
+            labels=ERA,
         ),
     log:
         f"{OUT}/logs/summarise_eras.log",
@@ -209,9 +210,13 @@ rule summarise_eras:
         f"{OUT}/benchmarks/summarise_eras.tsv"
     params:
         results=fitted_eras(),
-        title=CONFIG.title,
+        identity=era_identity,
+        cross_section=ONE.fit.cross_section and ONE.fit.cross_section.model_dump(),
     script:
         "../../scripts/summarise_eras.py"
+
+
+include: "eras_plots.smk"
 
 
 # The profile knows the rules of a run of its own.

@@ -1,6 +1,4 @@
-"""Figures: their names, captions and the slices of the configuration that they show."""
-
-from taipan.jobs.figures import expand_figures, read_figures
+"""What the figures of a run show: slices of the configuration, and which there are."""
 
 PLOT_HEADER = {
     "label": CATALOGUE.label or CONFIG.experiment,
@@ -8,26 +6,6 @@ PLOT_HEADER = {
     "energy": CONFIG.energy,
     **({} if HAS_DATA else {"data": "Pseudo-data"}),
 }
-
-
-def declared(stage, **values):
-    """Figures that a stage declares, one for each of the `values` in their names."""
-    return expand_figures(read_figures(stage), **values)
-
-
-def figures(stage, **values):
-    """Output files of the figures of a stage: `<figure>_pdf`, `<figure>_png` and `<figure>_json`."""
-    files = {}
-    for item in declared(stage, **values):
-        paths = plot(item.path)
-        paths["png"] = report(
-            paths["png"],
-            caption=f"../report/{item.caption_file}",
-            category=item.category,
-            labels=item.labels,
-        )
-        files |= {f"{item.key}_{kind}": path for kind, path in paths.items()}
-    return files
 
 
 def of_classes():

@@ -53,26 +53,8 @@ def summary_slice():
     return values
 
 
-# Files of rules whose numbers the result is made of.
-STAGES = (
-    "datasets",
-    "skim",
-    "corrections",
-    "tune",
-    "train",
-    "weights",
-    "templates",
-    "fit",
-)
-
-
 def run_identity(wildcards):
     """What was run: input, seed, and hashes of configuration and code."""
-    scripts = {
-        script_of(rule)
-        for rule in workflow.rules
-        if rule.script and Path(rule.snakefile).stem in STAGES
-    }
     return {
         "catalogue": CATALOGUE.name,
         "luminosity": total_luminosity(CONFIG, CATALOGUE),
@@ -80,7 +62,7 @@ def run_identity(wildcards):
         "seed": SEED,
         "config_hash": hash_config(CONFIG),
         "catalogue_hash": hash_catalogue(CATALOGUE),
-        "code": code_version(*sorted(scripts), analysis=CONFIG.folder),
+        "code": code_version(*result_scripts(), analysis=CONFIG.folder),
     }
 
 

@@ -387,24 +387,10 @@ def dropped_fold():
 
 
 def binning_slice():
-    """Configuration of the choice of bin edges; one fold is no measure of a residual.
-
-    Generator weights are left out, too: their members are filled in blocks.
-    """
+    """Configuration of the choice of bin edges; one fold is no measure of a residual."""
     keys = ("folder", "quantities", "features", "weights", "systematics", "observables")
     values = {**fit_slice(), **slice_config(CONFIG, *keys)}
-    filled = without_members(without_residuals(values))
-    return {**filled, **corrections_slice(varied=True)}
-
-
-def without_members(values):
-    """Leave out of a slice the systematics of generator weights."""
-    kept = {
-        name: item
-        for name, item in values["systematics"].items()
-        if not CONFIG.systematics[name].has_members
-    }
-    return {**values, "systematics": kept}
+    return {**without_residuals(values), **corrections_slice(varied=True)}
 
 
 def dataset_events(wildcards):
@@ -479,7 +465,7 @@ def systematic_groups():
 def scan_slice():
     """Configuration of a point of the scan; λ is the point's own."""
     values = {
-        **without_members(fit_slice()),
+        **fit_slice(),
         **training_slice("observables", "weights"),
         **corrections_slice(varied=True),
         "decorrelation": judge_slice()["decorrelation"],

@@ -6,7 +6,7 @@ Imports TensorFlow (within :func:`measure_point`, after what reads files).
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.decorrelation import CheckSettings, judge_decorrelation
 from taipan.estimates.registry import MeasuredEstimate, read_estimate
+from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.opening import open_analysis
 from taipan.events.variations import Variation, template_variations
@@ -29,9 +30,11 @@ from taipan.nn.inputs import collect_training_events
 from taipan.nn.scorer import FoldScorer
 from taipan.search.setup import TrainingFiles, set_up_training
 from taipan.seeds import derive_seed
+from taipan.systematics.members import generator_branches
 from taipan.systematics.registry import make_systematic
 from taipan.templates.build import add_parts, plan_filling, take_from_data
-from taipan.templates.fill import fill_dataset
+from taipan.templates.fill import fill_blocks
+from taipan.templates.members import add_members
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +106,10 @@ def measure_point(
         datasets, analysis, settings, estimate, seed, models, record, files.training, threads
     )
     scorer = FoldScorer(models, settings.features, threads)
-    sigmas, residual = _expect(datasets, analysis, settings, files.shapes, scorer, transfer)
+    skimmed = files.training.inputs.skimmed
+    sigmas, residual = _expect(
+        datasets, analysis, settings, files.shapes, scorer, transfer, skimmed
+    )
     judged = judge_decorrelation(
         datasets,
         analysis,
@@ -176,15 +182,12 @@ def _at_strength(settings: Config, strength: float) -> Config:
     )
     training = settings.training.model_copy(update={"adversary": adversary})
     systematics = {
-        name: item
-        for name, item in settings.systematics.items()
-        if not (item.alternatives or item.has_members)
+        name: item for name, item in settings.systematics.items() if not item.alternatives
     }
     left_out = sorted(set(settings.systematics) - set(systematics))
     if left_out:
         logger.warning(
-            "systematics with alternative datasets or generator weights are left out: %s",
-            ", ".join(left_out),
+            "systematics with alternative datasets are left out: %s", ", ".join(left_out)
         )
     if all(item.fills_events for item in systematics.values()):
         simulated = [
@@ -204,12 +207,13 @@ def _expect(
     shapes: str,
     scorer: FoldScorer,
     transfer: Mapping[str, Any] | None,
+    skimmed: SkimmedEvents,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Give the expected σ(μ) with and without the residual, and the residual itself."""
     name = settings.fit.observable
     variations = template_variations(settings.systematics, settings.samples)
     templates, records = fill_templates(
-        datasets, analysis, settings, shapes, scorer, variations, transfer
+        datasets, analysis, settings, shapes, scorer, variations, transfer, skimmed
     )
     kinds = {
         "total": settings.systematics,
@@ -233,6 +237,7 @@ def fill_templates(
     scorer: FoldScorer,
     variations: Sequence[Variation],
     transfer: Mapping[str, Any] | None,
+    skimmed: SkimmedEvents | None = None,
 ) -> tuple[hist.Hist, dict[str, Any]]:
     """Fill the templates of the fitted observable.
 
@@ -248,6 +253,8 @@ def fill_templates(
         Of the systematics.
     transfer
         Record of what was measured for the estimate of a sample, None if all are simulated.
+    skimmed
+        Files of the datasets, which systematics of generator weights need.
 
     Returns
     -------
@@ -255,7 +262,7 @@ def fill_templates(
         Histogram with axes (process, region, variation, observable), and the records of the
         control residuals.
     """
-    total = fill_total(datasets, analysis, settings, shapes, scorer, variations)
+    total = fill_total(datasets, analysis, settings, shapes, scorer, variations, skimmed)
     return estimate_from_data(total, settings, variations, transfer)
 
 
@@ -266,13 +273,23 @@ def fill_total(
     shapes: str,
     scorer: FoldScorer,
     variations: Sequence[Variation],
+    skimmed: SkimmedEvents | None = None,
 ) -> hist.Hist:
     """Fill what is simulated and observed; parameters as of :func:`fill_templates`."""
     name = settings.fit.observable
     observables = {name: settings.observables[name]}
     fill = plan_filling(settings, analysis, shapes, observables)
-    parts = [fill_dataset(item, analysis, fill, scorer)[0] for item in datasets]
-    return add_parts(parts, settings, observables, variations)[name]
+    parts = []
+    for item in datasets:
+        blocks: Iterable[DatasetEvents] = [item]
+        lists = generator_branches(settings, item.name)
+        if lists and skimmed is not None:
+            blocks = skimmed.stream_lists(item.name, analysis, settings.training.folds, lists)
+        parts.append(fill_blocks(blocks, analysis, fill, scorer)[0])
+    total = add_parts(parts, settings, observables, variations)
+    if skimmed is not None:
+        total = add_members(total, parts, settings, variations, skimmed.normalisations())
+    return total[name]
 
 
 def estimate_from_data(

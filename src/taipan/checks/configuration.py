@@ -44,6 +44,7 @@ from taipan.columns.expressions import (
 from taipan.config.model import Config
 from taipan.config.networks import list_scores
 from taipan.config.sections.observables import Observable
+from taipan.config.sections.regions import Region
 from taipan.datasets import Catalogue, data_datasets
 from taipan.errors import TaipanError
 from taipan.estimates.base import FREE_YIELD
@@ -84,7 +85,7 @@ def check_config(
         *_check_samples(config, analysis),
         *check_confined(config),
         *_check_regions(config, analysis),
-        *check_region_bins(config),
+        *check_region_bins(config, _list_scores(config)),
         *_check_estimates(config, analysis),
         *_check_features(config, analysis),
         *check_networks(config),
@@ -218,11 +219,27 @@ def _check_samples(config: Config, analysis: Analysis) -> Problems:
             )
 
 
+def _check_split(path: str, region: Region, analysis: Analysis) -> Problems:
+    """Yield one line a problem of the ranges that a region is divided into."""
+    if region.split is None:
+        return
+    if not region.split:
+        yield f"{path}: names no quantity (such as {{m_vis: [60, 80]}})"
+    for name, edges in region.split.items():
+        if not edges:
+            yield f"{path}.{name}: no edges; one makes two ranges"
+        else:
+            yield from check_edges(f"{path}.{name}", edges, is_score=False)
+        if not analysis.is_late(name):
+            yield from check_measured(f"{path}.{name}", name, analysis)
+
+
 def _check_regions(config: Config, analysis: Analysis) -> Problems:
     regions = config.regions
     for name, region in regions.items():
         yield from check_expression(f"regions.{name}.cut", region.cut, analysis, late=True)
         yield from check_possible(f"regions.{name}.cut", region.cut)
+        yield from _check_split(f"regions.{name}.split", region, analysis)
     if not any(region.role == "signal" for region in regions.values()):
         yield "regions: no region has role signal; at least one is needed"
     fitted = fittable_regions(config)
@@ -267,12 +284,17 @@ def _check_features(config: Config, analysis: Analysis) -> Problems:
         yield from check_quantity(f"features[{i}]", name, analysis)
 
 
+def _list_scores(config: Config) -> list[str]:
+    """List the scores of networks and classes, whether there are such networks or not."""
+    return list(dict.fromkeys([SCORE, *list_scores(config).values(), *score_names(config)]))
+
+
 def _check_observables(config: Config, analysis: Analysis) -> Problems:
     sections: Mapping[str, Mapping[str, Observable]] = {
         "observables": config.observables,
         "control_plots": config.control_plots,
     }
-    scores = list(dict.fromkeys([SCORE, *list_scores(config).values(), *score_names(config)]))
+    scores = _list_scores(config)
     for section, observables in sections.items():
         for name, observable in observables.items():
             path = f"{section}.{name}"

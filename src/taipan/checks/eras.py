@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from taipan.config.base import Cited
+from taipan.config.era_slices import Periods
 from taipan.config.model import Config
+from taipan.config.sections.fit import Fit
 from taipan.datasets import Catalogue, data_datasets, find_inode, source_folder, used_datasets
 from taipan.errors import TaipanError
 from taipan.labels import TREE
@@ -16,8 +19,6 @@ from taipan.remote.opening import open_root
 from taipan.skim.parts import RUNS
 
 Problems = Iterator[str]
-Periods = Mapping[str, tuple[Config, Catalogue]]
-"""Era → its configuration and its catalogue."""
 
 
 def check_one_period(config: Config) -> Problems:
@@ -56,13 +57,54 @@ def check_eras(periods: Periods) -> Problems:
                     f"eras.{name}.fit.{key}: {theirs!r} is not that of era {first} ({mine!r}); one "
                     "workspace has one"
                 )
-        if other.fit.pois[1:]:
-            yield (
-                f"eras.{name}.fit.parameters_of_interest: {', '.join(other.fit.pois[1:])}: eras are"
-                " combined with one parameter of interest (fit.poi)"
-            )
+        yield from _check_interests(name, other.fit, first, config.fit)
     yield from _check_correlations(periods)
     yield from _check_files(periods)
+
+
+def _check_interests(era: str, fit: Fit, first: str, common: Fit) -> Problems:
+    """Find a parameter of interest that is another one, or has another unit, in an era."""
+    path = f"eras.{era}.fit"
+    for name in sorted({*fit.pois[1:]} ^ {*common.pois[1:]}):
+        where = era if name in fit.pois else first
+        yield f"{path}.parameters_of_interest: '{name}' is one in era {where} alone; name it in all"
+    for name in fit.pois:
+        if name not in common.pois:
+            continue
+        mine, theirs = common.interests[name], fit.interests[name]
+        for key in ("cross_section", "prediction", "label"):
+            if getattr(mine, key) != getattr(theirs, key):
+                yield (
+                    f"{path}.parameters_of_interest.{name}.{key}: "
+                    f"{_write(getattr(theirs, key))} is not that of era {first} "
+                    f"({_write(getattr(mine, key))}); one parameter is of all eras"
+                )
+        if common.bounds(name) != fit.bounds(name):
+            yield (
+                f"{path}.parameters_of_interest.{name}.range: {_write(fit.bounds(name))} is not "
+                f"that of era {first} ({_write(common.bounds(name))}), as a factor on yields"
+            )
+    if fit.cross_section != common.cross_section:
+        yield (
+            f"{path}.cross_section: {_write(fit.cross_section)} is not that of era {first} "
+            f"({_write(common.cross_section)})"
+        )
+    if fit.unfolding != common.unfolding:
+        yield f"{path}.unfolding: is not that of era {first}; one spectrum is of all eras"
+    for sample, item in fit.unfolding.items():
+        if item.curvature is not None:
+            yield (
+                f"{path}.unfolding.{sample}.curvature: {item.curvature:g}: the penalty would act "
+                "once an era; leave it out"
+            )
+
+
+def _write(value: object) -> str:
+    if isinstance(value, Cited):
+        return f"{value.value:g} {value.unit} ({value.source})".replace("  ", " ")
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f"{item:g}" for item in value) + "]"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def _check_correlations(periods: Periods) -> Problems:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from taipan.columns.expressions import certainly_shared, parse_expression
+from taipan.columns.expressions import certainly_shared, parse_expression, provably_disjoint
 from taipan.config.model import Config
 from taipan.config.sections.fit import fitted_regions
 from taipan.config.sections.region_bins import own_histograms
@@ -18,11 +18,25 @@ from taipan.suggestions import unknown
 Problems = Iterator[str]
 
 
-def check_region_bins(config: Config) -> Problems:
-    """Yield one line a problem of `regions.*.observable`, `.binning` and `fit.leave_out`."""
+def check_region_bins(config: Config, scores: Collection[str] = (SCORE,)) -> Problems:
+    """Check `regions.*.observable`, `.binning` and `fit.leave_out`.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    scores
+        Observables that are scores of networks, which are between 0 and 1.
+
+    Yields
+    ------
+    str
+        One line a problem.
+    """
     for name, region in config.regions.items():
         yield from _check_own_observable(name, region, config)
-        yield from _check_own_binning(f"regions.{name}.binning", region, config)
+        yield from _check_own_binning(f"regions.{name}.binning", region, config, scores)
+        yield from _check_reached(name, region, config)
     for own in own_histograms(config.observables, config.regions, optimised=True):
         for section in ("observables", "control_plots"):
             if own in getattr(config, section):
@@ -53,7 +67,9 @@ def _check_own_observable(name: str, region: Region, config: Config) -> Problems
         yield f"{path}: '{chosen}': a region with role estimate is not fitted (signal, control)"
 
 
-def _check_own_binning(path: str, region: Region, config: Config) -> Problems:
+def _check_own_binning(
+    path: str, region: Region, config: Config, scores: Collection[str]
+) -> Problems:
     if region.binning is None:
         return
     if not region.is_fitted:
@@ -76,11 +92,39 @@ def _check_own_binning(path: str, region: Region, config: Config) -> Problems:
         if len(edges) < 2:
             yield f"{where}: {len(edges)} edge(s); at least two are needed"
             continue
-        observable = config.observables.get(name or region.observable or "")
-        is_score = (name or region.observable) == SCORE and observable is not None
-        if observable is not None and observable.quantity is not None:
-            is_score = observable.quantity == SCORE
-        yield from check_edges(where, edges, is_score=is_score)
+        source = _find_source(name or region.observable or "", config)
+        yield from check_edges(where, edges, is_score=source in scores)
+
+
+def _find_source(observable: str, config: Config) -> str | None:
+    """Give the quantity that an observable is; None if there is no such observable."""
+    found = config.observables.get(observable)
+    return None if found is None else found.quantity or observable
+
+
+def _check_reached(name: str, region: Region, config: Config) -> Problems:
+    """Yield a line for each observable of a fitted region that no event has within its bins."""
+    if not region.is_fitted or region.is_single_bin:
+        return
+    common = (config.fit.observable, config.fit.reference) if region.role == "signal" else ()
+    for chosen in [region.observable] if region.observable else list(filter(None, common)):
+        source = _find_source(chosen, config)
+        if source is None:
+            continue  # reported as that
+        edges = region.edges_of(chosen) or config.observables[chosen].binning
+        if len(edges) < 2:
+            continue
+        try:
+            cut = parse_expression(region.cut)
+            within = parse_expression(f"{source} >= {edges[0]!r} and {source} < {edges[-1]!r}")
+        except TaipanError:
+            continue  # a cut that cannot be read has a line of its own
+        if provably_disjoint(cut, within):
+            yield (
+                f"regions.{name}.cut: '{region.cut}' leaves no value of {source} within the bins "
+                f"of '{chosen}', {edges[0]:g} to {edges[-1]:g}; change the bins there "
+                f"(regions.{name}.binning) or the cut"
+            )
 
 
 def _check_sources(config: Config) -> Problems:

@@ -13,8 +13,10 @@ from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.seeds import derive_seed
 
-_COMMON = ("analysis", "eras", "results", "remote")
+COMMON = ("analysis", "eras", "results", "remote")
 """Keys that are those of the run in every era."""
+ERAS = "eras"
+"""Folder in the results that has a folder of each era."""
 
 
 def split_eras(overrides: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
@@ -46,13 +48,13 @@ def split_eras(overrides: Mapping[str, Any], root: Path) -> dict[str, dict[str, 
     config = load_config(overrides, root)
     found = {}
     for name, keys in config.eras.items():
-        for key in _COMMON:
+        for key in COMMON:
             if key in keys:
                 raise TaipanError(
                     f"eras.{name}.{key}: is common to all eras; write it beside `eras`"
                 )
         seed = keys.get("seed", derive_seed(config.seed, "eras", name))
-        place = {"results": f"{config.results}/{config.analysis}/eras/{name}", "seed": seed}
+        place = {"results": f"{config.results}/{config.analysis}/{ERAS}/{name}", "seed": seed}
         rest = {key: value for key, value in overrides.items() if key != "eras"}
         found[name] = {**merge(rest, keys), **place}
     return found
@@ -69,7 +71,7 @@ def read_eras(files: Sequence[Path | str], root: Path, /, **keys: Any) -> dict[s
     paths = [root / RUN_FILE, *map(Path, files)]
     check_files(paths)
     merged: dict[str, Any] = functools.reduce(merge, map(read_yaml, paths), {})
-    return load_eras({**merged, **keys}, root)
+    return load_eras(merge(merged, keys), root)
 
 
 def load_eras(overrides: Mapping[str, Any], root: Path) -> dict[str, Config]:

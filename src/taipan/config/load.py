@@ -17,6 +17,7 @@ from taipan.config.fields import Fields, KeyPath, entries, format_path, format_v
 from taipan.config.merging import merge
 from taipan.config.model import Config, Run
 from taipan.config.networks import complete_networks, drop_inherited
+from taipan.config.split_regions import expand_split_regions
 from taipan.config.truth_bins import expand_truth_bins
 from taipan.config.uncertainties import add_uncertainties
 from taipan.corrections.base import PATH_KEYS
@@ -171,7 +172,7 @@ def load_config(overrides: Mapping[str, Any], root: Path) -> Config:
     _raise(problems)
     if "folder" in merged:
         raise TaipanError("folder: 'folder' is not a key; `analysis` takes the path of a folder")
-    complete = expand_truth_bins(complete_networks(merged))
+    complete = expand_split_regions(expand_truth_bins(complete_networks(merged)))
     try:
         config = validate_keys(Config, {**complete, "analysis": folder.resolve().name})
     except TaipanError as error:
@@ -213,7 +214,7 @@ def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Conf
     root
         Folder that holds ``config/``.
     **keys
-        Top-level keys that replace those of the files.
+        Top-level keys that are merged over those of the files, as Snakemake does.
 
     Raises
     ------
@@ -223,7 +224,7 @@ def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Conf
     paths = [root / RUN_FILE, *map(Path, files)]
     check_files(paths)
     merged: dict[str, Any] = functools.reduce(merge, map(read_yaml, paths), {})
-    return load_config({**merged, **keys}, root)
+    return load_config(merge(merged, keys), root)
 
 
 def load_catalogue(config: Config) -> Catalogue:

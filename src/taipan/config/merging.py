@@ -23,6 +23,22 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
+def find_difference(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what, merged over `base`, gives `wanted`: the inverse of :func:`merge`.
+
+    A null stands for an entry of `base` that `wanted` has not.
+    """
+    found: dict[str, Any] = {key: None for key in base if key not in wanted}
+    for key, value in wanted.items():
+        below = base.get(key)
+        if key in base and below == value:
+            continue
+        is_new = not (isinstance(value, Mapping) and isinstance(below, Mapping))
+        replaced = is_new or (key == "estimate" and _is_other_method(below, value))
+        found[key] = value if replaced else find_difference(below or {}, value)
+    return found
+
+
 def _is_other_method(below: Any, value: Any) -> bool:
     if not (isinstance(below, Mapping) and isinstance(value, Mapping)):
         return False

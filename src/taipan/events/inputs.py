@@ -10,7 +10,7 @@ from taipan.atomic import read_json
 from taipan.events.load import DatasetEvents, load_dataset
 from taipan.events.stream import stream_dataset
 from taipan.events.weights import VertexWeights
-from taipan.normalisation import from_dict
+from taipan.normalisation import Normalisation, from_dict
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,42 @@ class SkimmedEvents:
         TaipanError
             If a file cannot be read.
         """
-        norms = from_dict(read_json(self.normalisation))
+        norms = self.normalisations()
         measured = read_json(self.pileup)
         vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
         return [
             load_dataset(paths, analysis, norms[name], vertices, folds)
             for name, paths in self.events.items()
         ]
+
+    def normalisations(self) -> dict[str, Normalisation]:
+        """Read the normalisation of every dataset."""
+        return from_dict(read_json(self.normalisation))
+
+    def stream_lists(
+        self,
+        dataset: str,
+        analysis: Analysis,
+        folds: int,
+        weight_lists: Sequence[str],
+        keep_fold: int | None = None,
+    ) -> Iterator[DatasetEvents]:
+        """Read a dataset in blocks with its generator weights, of which memory holds a block.
+
+        Parameters
+        ----------
+        dataset
+            Its name.
+        analysis, folds
+            As of :meth:`open`.
+        weight_lists, keep_fold
+            As of :func:`~taipan.events.stream.stream_dataset`.
+        """
+        return stream_dataset(
+            *(dataset, self.events[dataset], self.normalisation, self.pileup, analysis, folds),
+            keep_fold=keep_fold,
+            weight_lists=weight_lists,
+        )
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class DatasetEvents:
     estimate
         Weights of collision events where a sample is estimated from them, shape (n,); None: 1.
     weight_lists
-        Branch → generator weights relative to the nominal one, shape (n, members).
+        Branch → generator weights of each member, relative to the nominal one, each of shape (n,).
     quantities
         Quantities that were computed on the way; None if they were not, or are not kept.
     """
@@ -48,7 +48,7 @@ class DatasetEvents:
     weights: EventWeights | None
     folds: NDArray[Any]
     estimate: NDArray[np.float64] | None = None
-    weight_lists: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    weight_lists: Mapping[str, Sequence[NDArray[Any]]] = field(default_factory=dict)
     quantities: Columns | None = None
 
     def compute(self, analysis: Analysis) -> Columns:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from taipan.analysis import Analysis
 from taipan.atomic import read_json
 from taipan.columns.identity import assign_folds
+from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents, correct_events, divide_estimate, select_fold
 from taipan.events.weights import VertexWeights, weigh_events
-from taipan.normalisation import from_dict
+from taipan.normalisation import Normalisation, from_dict
 from taipan.skim.storage import iterate_events, read_events
-from taipan.skim.weight_lists import list_columns
+from taipan.skim.weight_lists import list_columns, member_columns
 
 BLOCK = 200_000
 """Events of a block."""
@@ -33,6 +34,7 @@ def stream_dataset(
     folds: int,
     *,
     drop_fold: int | None = None,
+    keep_fold: int | None = None,
     block: int = BLOCK,
     weight_lists: Sequence[str] = (),
 ) -> Iterator[DatasetEvents]:
@@ -54,6 +56,8 @@ def stream_dataset(
     drop_fold
         Fold of events to leave out of simulation and estimates from data, at the same expected
         yield.
+    keep_fold
+        The only fold of events to keep, in the same way; then `drop_fold` is not looked at.
     block
         Events of a block, before a fold is left out.
     weight_lists
@@ -63,6 +67,11 @@ def stream_dataset(
     ------
     DatasetEvents
         Of at most `block` events.
+
+    Raises
+    ------
+    TaipanError
+        If a file is damaged, or the skim has no such weights.
     """
     norm = from_dict(read_json(normalisation))[dataset]
     measured = read_json(pileup)
@@ -73,17 +82,31 @@ def stream_dataset(
         dataset, norm.is_data, {}, weights, assign_folds(few["event_hash"], folds)
     )
     kept = None
-    if drop_fold is not None and norm.is_data:
-        whole = divide_estimate(whole, drop_fold, inside=False)
-    elif drop_fold is not None:
-        kept = whole.folds != drop_fold
-        whole = select_fold(whole, drop_fold, inside=False)
+    inside = keep_fold is not None
+    fold = keep_fold if inside else drop_fold
+    if fold is not None and norm.is_data:
+        whole = divide_estimate(whole, fold, inside=inside)
+    elif fold is not None:
+        kept = (whole.folds == fold) == inside
+        whole = select_fold(whole, fold, inside=inside)
     del few
-    columns = (*analysis.columns, *list_columns(weight_lists))
+    members = _count_members(norm, weight_lists)
+    columns = (*analysis.columns, *list_columns(members))
     for part in _cut(whole, iterate_events(paths, columns, block), kept):
-        lists = {name: part.columns[name] for name in weight_lists}
-        plain = {name: item for name, item in part.columns.items() if name not in lists}
-        yield correct_events(replace(part, columns=plain, weight_lists=lists), analysis)
+        found = dict(part.columns)
+        lists = {
+            branch: tuple(found.pop(name) for name in member_columns(branch, count))
+            for branch, count in members.items()
+        }
+        yield correct_events(replace(part, columns=found, weight_lists=lists), analysis)
+
+
+def _count_members(norm: Normalisation, branches: Sequence[str]) -> dict[str, int]:
+    """Give the number of members of each branch of generator weights."""
+    absent = [name for name in branches if name not in norm.weight_means]
+    if absent:
+        raise TaipanError(f"dataset '{norm.dataset}', {absent[0]}: the skim has none; run it again")
+    return {name: norm.weight_means[name].count for name in branches}
 
 
 def _cut(

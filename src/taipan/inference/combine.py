@@ -15,6 +15,7 @@ def combine_workspaces(
     correlated: Mapping[str, Sequence[str]],
     *,
     poi: str = "mu",
+    others: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Put the regions of several workspaces into one.
 
@@ -31,6 +32,9 @@ def combine_workspaces(
         every analysis becomes `poi`.
     poi
         Name of the common parameter of interest.
+    others
+        Names of further parameters of interest, each a common parameter: of a measurement of its
+        own in the result.
 
     Returns
     -------
@@ -69,7 +73,11 @@ def combine_workspaces(
         for item in workspace["measurements"][0]["config"]["parameters"]:
             _declare(declared, {**copy.deepcopy(item), "name": rename(item["name"])}, analysis)
     combined["measurements"] = [
-        {"name": "combination", "config": {"poi": poi, "parameters": list(declared.values())}}
+        {
+            "name": "combination" if name == poi else f"combination_{name}",
+            "config": {"poi": name, "parameters": list(declared.values())},
+        }
+        for name in (poi, *others)
     ]
     return combined
 

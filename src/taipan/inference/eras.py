@@ -76,18 +76,19 @@ def combine_eras(
     records: Mapping[str, Mapping[str, Any]],
     correlations: Mapping[str, EraCorrelation],
     common: Sequence[str],
-    poi: str,
+    pois: Sequence[str],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Put the workspaces of the eras into one.
 
-    Regions and samples become ``<era>_<name>``.
+    Regions and samples become ``<era>_<name>``. The record says which sample is which, so that
+    yields have the names of the analysis.
 
     Parameters
     ----------
     workspaces, records, correlations, common
         As of :func:`correlate_eras`.
-    poi
-        Parameter of interest, which is that of all eras.
+    pois
+        Parameters of interest, which are those of all eras; the first is shown first.
 
     Returns
     -------
@@ -97,7 +98,8 @@ def combine_eras(
     Raises
     ------
     FitError
-        If the data of regions are used in some eras and not in others.
+        If the data of regions are used in some eras and not in others, or a parameter of interest
+        is not the same in all: its unit, its size, its prediction.
     """
     blinded = {era: bool(record["blinded"]) for era, record in records.items()}
     if len(set(blinded.values())) > 1:
@@ -106,8 +108,12 @@ def combine_eras(
             f"eras: {hidden} {'is' if hidden.count(',') == 0 else 'are'} blinded and others are "
             "not; fit.unblind must be the same in all"
         )
-    correlated = correlate_eras(workspaces, records, correlations, common)
-    combined = combine_workspaces(workspaces, correlated, poi=poi)
+    shared = {key: _read_common(records, key) for key in ("interests", "unfolding")}
+    correlated = correlate_eras(workspaces, records, correlations, [*common, *pois[1:]])
+    combined = combine_workspaces(workspaces, correlated, poi=pois[0], others=pois[1:])
+    auxiliary = [
+        f"{era}_{region}" for era, built in records.items() for region in built.get("auxiliary", ())
+    ]
     record = {
         "observable": next(iter(records.values()))["observable"],
         "blinded": any(blinded.values()),
@@ -119,17 +125,56 @@ def combine_eras(
         "warnings": [
             f"{era}: {line}" for era, built in records.items() for line in built["warnings"]
         ],
-        "correlated": {name: members for name, members in correlated.items() if len(members) > 1},
+        "correlated": {
+            name: members
+            for name, members in correlated.items()
+            if len(members) > 1 and name not in pois
+        },
+        "parts": _name_samples(workspaces, records),
+        **({"auxiliary": auxiliary} if auxiliary else {}),
+        **{key: value for key, value in shared.items() if value},
     }
     return combined, record
+
+
+def _read_common(records: Mapping[str, Mapping[str, Any]], key: str) -> Mapping[str, Any]:
+    """Give what the records of all eras say of the parameters of interest."""
+    first, *others = records
+    common: Mapping[str, Any] = records[first].get(key, {})
+    for era in others:
+        if records[era].get(key, {}) != common:
+            raise FitError(
+                f"eras: {key} of era {era} are not those of era {first}; a parameter of interest "
+                "is the same in all"
+            )
+    return common
+
+
+def _name_samples(
+    workspaces: Mapping[str, Mapping[str, Any]], records: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Give sample of the combined workspace → sample of the analysis, empty for no yield."""
+    return {
+        f"{era}_{sample['name']}": records[era].get("parts", {}).get(sample["name"], sample["name"])
+        for era, workspace in workspaces.items()
+        for channel in workspace["channels"]
+        for sample in channel["samples"]
+    }
 
 
 def keep_era(
     workspace: Mapping[str, Any], record: Mapping[str, Any], era: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give the regions of one era, with the names of the combined workspace."""
-    regions = {name: item for name, item in record["regions"].items() if name.startswith(f"{era}_")}
+    own = f"{era}_"
+    regions = {name: item for name, item in record["regions"].items() if name.startswith(own)}
+    auxiliary = [name for name in record.get("auxiliary", ()) if name.startswith(own)]
     kept = keep_regions(
-        workspace, [c["name"] for c in workspace["channels"] if c["name"] in regions]
+        workspace,
+        [c["name"] for c in workspace["channels"] if c["name"] in (*regions, *auxiliary)],
     )
-    return kept, {**record, "regions": regions}
+    return kept, {
+        **record,
+        "regions": regions,
+        **({"auxiliary": auxiliary} if auxiliary else {}),
+    }

@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 
 from taipan.config.sections.templates import Binning
 from taipan.likelihood.asimov import linear_sigma
+from taipan.likelihood.dynamic_edges import FineBins, find_best_starts
 from taipan.likelihood.errors import LikelihoodError
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,16 @@ class LinearModel:
             np.concatenate([merged, self.fixed_jacobian]),
             np.concatenate([noise, self.fixed_variance]),
             self.prior,
+        )
+
+    def fine(self, settings: Binning) -> FineBins:
+        """Give the bins for the search of the best edges."""
+        fixed = self.fixed_jacobian.T @ (self.fixed_jacobian / self.fixed_variance[:, None])
+        return FineBins(
+            self.jacobian,
+            self.expected + self.variance,
+            fixed + np.diag(self.prior),
+            lambda start, stop: self.is_allowed(start, stop, settings),
         )
 
     def is_allowed(self, start: int, stop: int, settings: Binning) -> bool:
@@ -184,8 +195,8 @@ def optimise_edges(
         First fine bin of each bin.
     record
         ``sigma`` (expected σ of the parameter of interest), ``sigma_quantile`` (of the quantile
-        binning with the same constraints), and for the gradient method ``sigma_soft`` before the
-        edges were rounded.
+        binning with the same constraints), for the gradient method ``sigma_soft`` before the
+        edges were rounded, and for the dynamic one ``sigma_bound``, below which no edges are.
 
     Raises
     ------
@@ -205,6 +216,9 @@ def optimise_edges(
         starts = _merge_greedily(model, settings)
     elif settings.method == "gradient":
         starts, record["sigma_soft"] = _follow_gradient(model, quantile, settings)
+    elif settings.method == "dynamic":
+        starts, record["sigma_bound"] = find_best_starts(model.fine(settings), settings.bins)
+        starts = _join(model, starts, settings)
     if settings.method != "quantile" and model.sigma(starts) > record["sigma_quantile"]:
         starts = quantile
     record["sigma"] = model.sigma(starts)
@@ -246,7 +260,10 @@ def _enforce(model: LinearModel, starts: Sequence[int], settings: Binning) -> li
 
 def _merge_greedily(model: LinearModel, settings: Binning) -> list[int]:
     """Start with the finest allowed bins; join the pair that costs least until few enough."""
-    starts = _enforce(model, range(len(model.expected)), settings)
+    return _join(model, _enforce(model, range(len(model.expected)), settings), settings)
+
+
+def _join(model: LinearModel, starts: list[int], settings: Binning) -> list[int]:
     best = model.sigma(starts)
     while len(starts) > 1:
         costs = [model.sigma([*starts[:i], *starts[i + 1 :]]) for i in range(1, len(starts))]

@@ -14,9 +14,8 @@ from taipan.plotting.style import (
     add_header,
     house_style,
     inch_margins,
+    name_axis,
     new_figure,
-    with_unit,
-    write_parameter,
 )
 
 _WIDTH, _HEIGHT = 4.6, 4.6  # inches of a panel
@@ -47,10 +46,11 @@ def contour_numbers(result: Mapping[str, Any], header: Mapping[str, Any]) -> dic
     for pair in result["contours"]:
         panel = pair[kind]
         found = [known.get(name) for name in panel["parameters"]]
+        labels = [name_axis(result, name) for name in panel["parameters"]]
+        panel = {**panel, "labels": labels}
         if any(found):
-            units = [item["unit"] if item else "" for item in found]
             predicted = [item["prediction"] * item["size"] if item else 1.0 for item in found]
-            panel = {**panel, "units": units, "predicted": predicted}
+            panel = {**panel, "predicted": predicted}
         panels.append(panel)
     return {"header": dict(header), "kind": kind, "panels": panels}
 
@@ -78,10 +78,7 @@ def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
     axes.plot(*panel["best"], "P", color="black", ms=7, label="best fit", ls="none")
     predicted = panel.get("predicted", _STANDARD)
     axes.plot(*predicted, "*", color=CYCLE[2], ms=9, label="prediction", ls="none")
-    first, second = (
-        with_unit(f"${write_parameter(name)}$", unit)
-        for name, unit in zip(panel["parameters"], panel.get("units", ("", "")), strict=True)
-    )
+    first, second = panel["labels"]
     axes.set_xlabel(first)
     axes.set_ylabel(second)
     low, high = axes.get_ylim()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,25 @@ def fitted_result(result: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """
     kind = "expected" if result["observed"] is None else "observed"
     return kind, result[kind]
+
+
+def name_regions(regions: Mapping[str, Region], eras: Sequence[str]) -> dict[str, Region]:
+    """Give the regions of each data-taking period, named ``<era>_<region>``; as they are if none.
+
+    Parameters
+    ----------
+    regions
+        Those of an era.
+    eras
+        Names of the eras.
+    """
+    if not eras:
+        return dict(regions)
+    return {
+        f"{era}_{name}": item.model_copy(update={"label": f"{era}: {item.label or name}"})
+        for era in eras
+        for name, item in regions.items()
+    }
 
 
 def fit_numbers(

@@ -149,7 +149,7 @@ def scan_figure(numbers: Mapping[str, Any]) -> Figure:
     axes = figure.add_subplot()
     figure.subplots_adjust(left=0.16, right=0.95, bottom=0.15, top=0.95)
     rise = np.asarray(numbers["rise"])
-    axes.set_xlabel(with_unit(names[0], numbers.get("unit", "")))
+    axes.set_xlabel(numbers.get("label", names[0]))
     if len(names) == 1:
         axes.plot(numbers["axes"][0], rise, color=CYCLE[0])
         for level, text in _RISES[1]:

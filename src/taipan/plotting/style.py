@@ -132,12 +132,20 @@ def find_unit(result: Mapping[str, Any], name: str) -> str:
     return str(result.get("interests", {}).get(name, {}).get("unit", ""))
 
 
+def name_axis(result: Mapping[str, Any], name: str) -> str:
+    """Name the axis of a parameter of interest: its label, or its symbol, with its unit."""
+    label = result.get("interests", {}).get(name, {}).get("label", "")
+    symbol = f"${write_parameter(name)}$"
+    return with_unit(f"{label}, {symbol}" if label else symbol, find_unit(result, name))
+
+
 def write_parameter(name: str) -> str:
     """Write a parameter of the fit in mathematics, without the dollar signs."""
-    if name == "mu":
-        return r"\mu"
-    if name.startswith("mu_"):  # a signal strength: its process is an index
-        return rf"\mu_{{{write_parameter(name.removeprefix('mu_'))}}}"
+    if name in ("mu", "sigma"):
+        return rf"\{name}"
+    for word in ("mu", "sigma"):  # strength or cross section: its process is an index
+        if name.startswith(f"{word}_"):
+            return rf"\{word}_{{{write_parameter(name.removeprefix(f'{word}_'))}}}"
     return rf"\mathrm{{{name}}}".replace("_", r"\_")
 
 

@@ -12,24 +12,24 @@ import json
 import logging
 import platform
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import yaml
-
-from taipan.analysis_folder import ANALYSES, ANALYSIS_FILE, CATALOGUES
+from taipan.analysis_folder import CATALOGUES
 from taipan.atomic import read_json, replacing
 from taipan.checksums import file_digest
-from taipan.clean_text import strip_credentials
-from taipan.config.load import RUN_FILE
-from taipan.config.model import Config, Run
+from taipan.config.era_slices import Periods
+from taipan.config.eras import ERAS
+from taipan.config.model import Config
 from taipan.config.slices import hash_catalogue, hash_config
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from taipan.limits import refuse_unpacked
-from taipan.reproduce.correction_files import divide_corrections
+from taipan.provenance import hash_content
+from taipan.reproduce.era_files import list_era_files
+from taipan.reproduce.project_files import list_project_files, refuse_name
 from taipan.reproduce.verify import verify_run
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 _ABOUT = "bundle.json"
 _FORMAT = 2
 _STATED = {"analysis": str, "config": str, "code": str, "sha256": dict, "platform": dict}
+_OF_ERAS = {"eras": list, "summaries": dict}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 COMPARED = ("summary.json", "yields.csv", "workspace.json")
 """Results that every run has; the first holds times, so its hash means nothing."""
@@ -57,9 +58,6 @@ ALSO_COMPARED = (
     "fit/*.json",
 )
 """Patterns of the other results of which every number is compared."""
-HARMLESS = (".yaml", ".json", ".gz", ".txt", ".lock", ".csv", ".zip", ".onnx")
-"""Suffixes of what a bundle may hold: nothing that Python, Snakemake or a shell runs."""
-LOCK = "requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -110,6 +108,71 @@ def write_bundle(
         those of one run, as they were written (:func:`taipan.reproduce.verify.verify_run`).
     """
     summary = read_json(results / COMPARED[0])
+    _refuse_other(results, summary, config, catalogue)
+    shown = [*COMPARED, *_list_verified(results, root, COMPARED)]
+    about = _describe(config, summary, results, shown)
+    return _write(path, about, list_project_files(config, catalogue, root), results)
+
+
+def write_eras(
+    path: Path, config: Config, periods: Periods, results: Path, root: Path
+) -> dict[str, Any]:
+    """Write the bundle of a finished run of several data-taking periods.
+
+    Parameters
+    ----------
+    path
+        ZIP file to write.
+    config
+        Keys of all eras.
+    periods
+        Era → its configuration and its catalogue.
+    results, root
+        As of :func:`write_bundle`.
+
+    Raises
+    ------
+    TaipanError
+        As of :func:`write_bundle`, of all eras and of each.
+    """
+    summary = read_json(results / COMPARED[0])
+    made_with = summary["provenance"]
+    shown = [COMPARED[0], *_list_verified(results, root, COMPARED[:1])]
+    for era, (one, catalogue) in periods.items():
+        _refuse_unknown_era(results, era, made_with)
+        place = Path(ERAS, era, one.analysis)
+        own = read_json(results / place / COMPARED[0])
+        _refuse_other(results / place, own, one, catalogue)
+        if own["provenance"]["config"] != made_with["config"][era]:
+            raise TaipanError(
+                f"{results / COMPARED[0]} was made with another configuration of era {era} than "
+                f"{results / place / COMPARED[0]}; run again before you bundle"
+            )
+        names = [*COMPARED, *_list_verified(results / place, root, COMPARED)]
+        shown += [(place / name).as_posix() for name in names]
+    about = {
+        **_describe(config, summary, results, shown),
+        "config": hash_content(made_with["config"]),
+        "catalogue": {era: catalogue.name for era, (_, catalogue) in periods.items()},
+        "eras": list(periods),
+    }
+    return _write(path, about, list_era_files(config, periods, root), results)
+
+
+def _refuse_unknown_era(results: Path, era: str, made_with: Mapping[str, Any]) -> None:
+    known = made_with["config"]
+    if not isinstance(known, dict) or era not in known:
+        some = ", ".join(known) if isinstance(known, dict) else "none"
+        raise TaipanError(
+            f"{results / COMPARED[0]} was not made with era {era} ({some}); give the overlays of "
+            "that run (--configfile, --config)"
+        )
+
+
+def _refuse_other(
+    results: Path, summary: Mapping[str, Any], config: Config, catalogue: Catalogue
+) -> None:
+    """Refuse a run that was made with another configuration or catalogue."""
     mine, made_with = hash_config(config), summary["provenance"]["config"]
     if mine != made_with:
         raise TaipanError(
@@ -127,24 +190,42 @@ def write_bundle(
             f"{Path(config.folder, CATALOGUES, catalogue.name)}.yaml as it is now; undo the change "
             "there, or run again before you bundle"
         )
+
+
+def _list_verified(results: Path, root: Path, finals: Sequence[str]) -> list[str]:
+    """Verify a run; list its other files that are compared."""
     others = _other_files(results)
-    found = verify_run(results, root, COMPARED, others)
+    found = verify_run(results, root, finals, others)
     for name in sorted(set(others) - set(found)):
         logger.warning("%s is not of this run and is left out", results / name)
-    shown = [*COMPARED, *found]
-    about = {
+    return found
+
+
+def _describe(
+    config: Config, summary: Mapping[str, Any], results: Path, shown: Sequence[str]
+) -> dict[str, Any]:
+    digests = {name: file_digest(results / name) for name in shown}
+    summaries = {name: digests.pop(name) for name in shown if Path(name).name == COMPARED[0]}
+    first = summaries.pop(COMPARED[0])
+    return {
         "format": _FORMAT,
         "analysis": config.analysis,
         "catalogue": config.catalogue,
-        "config": made_with,
+        "config": summary["provenance"]["config"],
         "code": summary["provenance"]["code"],
         "packages": summary["provenance"]["packages"],
         "platform": describe_platform(),
         "result_sha256": summary["result_sha256"],
-        "summary_sha256": file_digest(results / COMPARED[0]),
-        "sha256": {name: file_digest(results / name) for name in shown[1:]},
+        "summary_sha256": first,
+        **({"summaries": summaries} if summaries else {}),
+        "sha256": digests,
     }
-    project = _project_files(config, catalogue, root)
+
+
+def _write(
+    path: Path, about: dict[str, Any], project: Mapping[str, bytes], results: Path
+) -> dict[str, Any]:
+    shown = [COMPARED[0], *about.get("summaries", {}), *about["sha256"]]
     entries = {
         _ABOUT: json.dumps(about, indent=1).encode(),
         **{f"project/{name}": content for name, content in project.items()},
@@ -171,80 +252,6 @@ def _other_files(results: Path) -> list[str]:
     return sorted(path.relative_to(results).as_posix() for path in found)
 
 
-def _project_files(config: Config, catalogue: Catalogue, root: Path) -> dict[str, bytes]:
-    """Split the resolved configuration as the project wants it; add files that it names."""
-    values = config.model_dump(mode="json")
-    run = {key: values.pop(key) for key in Run.model_fields}
-    place, folder = Path(values.pop("folder")), ANALYSES / config.analysis
-    inside, elsewhere = _divide_weights(values["weights"], place)
-    values["weights"] = inside
-    if elsewhere:  # whose paths count from the working directory, as all of this file
-        run["weights"] = elsewhere
-    corrected, others = divide_corrections(config, values["corrections"])
-    values["corrections"] = corrected
-    if others:
-        run["corrections"] = others
-    values["systematics"] = {  # what the corrections make, they make again
-        name: item
-        for name, item in values["systematics"].items()
-        if not config.systematics[name].made_of_correction
-    }
-    run["results"] = "results"
-    run["remote"]["mirrors"] = [strip_credentials(url) for url in config.remote.mirrors]
-    offered = catalogue.model_dump(mode="json", exclude_none=True)
-    if offered.get("mirrors"):
-        offered["mirrors"] = [strip_credentials(url) for url in catalogue.mirrors]
-    run["skim"] |= {"executor": "local", "dask_scheduler": None}  # which changes no result
-    files = {
-        RUN_FILE.as_posix(): _yaml(run),
-        (folder / ANALYSIS_FILE).as_posix(): _yaml(values),
-        (folder / CATALOGUES / f"{config.catalogue}.yaml").as_posix(): _yaml(offered),
-    }
-    for weight in inside.values():
-        if weight["file"] and (place / weight["file"]).is_file():
-            files[(folder / weight["file"]).as_posix()] = (place / weight["file"]).read_bytes()
-    for name in corrected:
-        for path in map(Path, config.corrections[name].paths):
-            if path.is_file():
-                files[(folder / path.relative_to(place)).as_posix()] = path.read_bytes()
-    lock = root / LOCK
-    if lock.is_file():
-        files[LOCK] = lock.read_bytes()
-    named = [weight["file"] for weight in elsewhere.values()] + [config.skim.lumi_mask]
-    named += [path for name in others for path in config.corrections[name].paths]
-    named += config.classifier.models
-    for name in filter(None, named):
-        path = Path(name)
-        below = not path.is_absolute() and ".." not in path.parts
-        if below and (root / path).is_file():
-            files[path.as_posix()] = (root / path).read_bytes()
-    for name in files:
-        _refuse_name("this run", name)
-    return files
-
-
-def _divide_weights(
-    weights: Mapping[str, dict[str, Any]], folder: Path
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Divide weights into those whose file lies in the folder, which names it, and others."""
-    inside: dict[str, dict[str, Any]] = {}
-    elsewhere: dict[str, dict[str, Any]] = {}
-    for name, weight in weights.items():
-        file = weight["file"]
-        if file is None:
-            inside[name] = weight
-        elif Path(file).is_relative_to(folder):
-            inside[name] = {**weight, "file": Path(file).relative_to(folder).as_posix()}
-        else:
-            elsewhere[name] = weight
-    return inside, elsewhere
-
-
-def _yaml(content: Mapping[str, Any]) -> bytes:
-    text: str = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
-    return text.encode()
-
-
 def read_bundle(path: Path) -> Bundle:
     """Read a bundle, which may come from anyone.
 
@@ -265,12 +272,13 @@ def read_bundle(path: Path) -> Bundle:
         raise TaipanError(f"{path} is not a readable bundle: {error}") from error
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise TaipanError(f"{path} is not a bundle of format {_FORMAT}")
-    wrong = [key for key, kind in _STATED.items() if not isinstance(about.get(key), kind)]
+    stated = {**_STATED, **{key: kind for key, kind in _OF_ERAS.items() if key in about}}
+    wrong = [key for key, kind in stated.items() if not isinstance(about.get(key), kind)]
     if wrong:
         raise TaipanError(f"{path}: {_ABOUT}: {wrong[0]} is missing or of another type")
     project, results = _below("project/", entries), _below("results/", entries)
-    for name in (*project, *results, *about["sha256"]):
-        _refuse_name(path, name)
+    for name in (*project, *results, *about["sha256"], *about.get("summaries", {})):
+        refuse_name(path, name)
     _check_digests(path, about, results)
     return Bundle(about, project, results)
 
@@ -278,7 +286,7 @@ def read_bundle(path: Path) -> Bundle:
 def _check_digests(path: Path, about: Mapping[str, Any], results: Mapping[str, bytes]) -> None:
     """Refuse results that are not those which the bundle was written with."""
     summary = {COMPARED[0]: about["summary_sha256"]} if "summary_sha256" in about else {}
-    stated = {**about["sha256"], **summary}
+    stated = {**about["sha256"], **about.get("summaries", {}), **summary}
     for name in sorted({*stated, *results}):
         if name not in results:
             raise TaipanError(f"{path}: results/{name} is missing")
@@ -290,17 +298,6 @@ def _check_digests(path: Path, about: Mapping[str, Any], results: Mapping[str, b
                 f"{path}: results/{name} was changed: its SHA-256 is {found}, {_ABOUT} has "
                 f"{stated[name]}"
             )
-
-
-def _refuse_name(path: Path | str, name: str) -> None:
-    """Refuse a file of a bundle that is not data, or not below the folder it is written to."""
-    place = PurePosixPath(name)
-    if ".." in place.parts or place.is_absolute() or "\\" in name:
-        raise TaipanError(f"{path}: '{name}' leaves the folder of the bundle")
-    if any(part.startswith(".") for part in place.parts):
-        raise TaipanError(f"{path}: '{name}' is hidden, which no file of a bundle may be")
-    if place.suffix not in HARMLESS:
-        raise TaipanError(f"{path}: '{name}' may be code; a bundle holds {', '.join(HARMLESS)}")
 
 
 def _below(folder: str, entries: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -18,9 +18,11 @@ from taipan.analysis_folder import ANALYSES, code_files
 from taipan.atomic import write_json
 from taipan.checksums import file_digest
 from taipan.clean_text import escape_line
+from taipan.config.eras import read_eras
 from taipan.config.load import load_catalogue, read_config
+from taipan.config.model import Config
 from taipan.errors import TaipanError
-from taipan.reproduce.bundle import Bundle, describe_platform, read_bundle, write_bundle
+from taipan.reproduce.bundle import Bundle, describe_platform, read_bundle, write_bundle, write_eras
 from taipan.reproduce.compare import Difference, compare_results
 
 logger = logging.getLogger(__name__)
@@ -60,9 +62,13 @@ def run_bundle(out: Path, overlays: Sequence[str], config: Sequence[str], root: 
         As :func:`~taipan.reproduce.bundle.write_bundle`.
     """
     read = read_config([*overlays], root, **_keys(config))
-    catalogue = load_catalogue(read)
     results = root / read.results / read.analysis
-    about = write_bundle(out, read, catalogue, results, root)
+    if read.eras:
+        eras = read_eras([*overlays], root, **_keys(config))
+        periods = {era: (one, load_catalogue(one)) for era, one in eras.items()}
+        about = write_eras(out, read, periods, results, root)
+    else:
+        about = write_bundle(out, read, load_catalogue(read), results, root)
     print(f"wrote {out}: result {about['result_sha256'][:16]}, code {about['code']}")
 
 
@@ -193,16 +199,40 @@ def _check_choices(bundle: Bundle, folder: Path, given: Mapping[str, Any]) -> No
         raise TaipanError(
             f"results: '{config.results}' is not allowed ('{RESULTS}', in the folder of the run)"
         )
-    if config.skim.executor != "local" and "skim" not in given:
+    _check_places("", config, given, given)
+    for era, one in read_eras([], folder, **given).items():
+        own = given.get("eras", {}).get(era, {})
+        _check_places(f"eras.{era}.", one, own, given)
+
+
+def _check_places(
+    path: str, config: Config, own: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
+    """Refuse who runs jobs and where downloads go, if the user did not say so.
+
+    Parameters
+    ----------
+    path
+        What stands before a key.
+    config
+        The configuration, or that of an era.
+    own
+        Keys that the user gives at this place.
+    given
+        Keys that the user gives for all eras: an era of the bundle may say something else.
+    """
+    allowed = {"local", *(keys.get("skim", {}).get("executor") for keys in (own, given))}
+    if config.skim.executor not in allowed:
         raise TaipanError(
-            f"skim.executor: '{config.skim.executor}' is not allowed in a bundle ('local'): "
+            f"{path}skim.executor: '{config.skim.executor}' is not allowed in a bundle ('local'): "
             "a scheduler can run code here"
         )
     files = Path(config.files or "")
     leaves = files.is_absolute() or ".." in files.parts
-    if config.remote.access == "fetch" and leaves and "files" not in given:
+    chosen = "files" in own or config.files == given.get("files", "")
+    if config.remote.access == "fetch" and leaves and not chosen:
         raise TaipanError(
-            f"files: '{files}' is outside the folder of the run and would be written to; "
+            f"{path}files: '{files}' is outside the folder of the run and would be written to; "
             "say where downloads go with --config files=FOLDER"
         )
 

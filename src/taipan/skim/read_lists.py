@@ -20,6 +20,7 @@ from taipan.skim.weight_lists import (
     add_weighted,
     count_members,
     list_columns,
+    member_columns,
     refuse_absent,
     square_lists,
 )
@@ -106,10 +107,10 @@ class ListReader:
     @property
     def columns(self) -> tuple[Column, ...]:
         """Columns of the skim."""
-        return list_columns(tuple(self._counts))
+        return list_columns(self._counts)
 
-    def read(self, start: int, weights: Array | None, chosen: Array | None) -> dict[str, Lists]:
-        """Read a step, add its events up, and give the lists of those that are kept.
+    def read(self, start: int, weights: Array | None, chosen: Array | None) -> dict[str, Array]:
+        """Read a step, add its events up, and give the columns of those that are kept.
 
         Parameters
         ----------
@@ -125,7 +126,7 @@ class ListReader:
         TaipanError
             If a weight is not finite, or a basket is damaged.
         """
-        kept: dict[str, Lists] = {}
+        kept: dict[str, Array] = {}
         if chosen is None:
             return kept
         factors = np.ones(len(chosen)) if weights is None else weights
@@ -134,8 +135,7 @@ class ListReader:
             assert isinstance(found, Lists)
             values = square_lists(found, branch, self._where, start)
             self._sums[branch] = self._sums[branch] + add_weighted(factors, values)
-            lists = np.ascontiguousarray(values[chosen])
-            kept[branch] = Lists(lists.reshape(-1), np.full(len(lists), count))
+            kept |= zip(member_columns(branch, count), values[chosen].T, strict=True)
         return kept
 
     def result(self) -> dict[str, WeightSums]:

@@ -127,7 +127,7 @@ def skim_chunk(
     lists = ListReader(opened[0], settings.weight_lists, opened[1:], chunk.path)
     columns = (*analysis.columns, *lists.columns)
     with (
-        EventWriter(events, columns, provenance) as writer,
+        EventWriter(events, columns, provenance, [c.name for c in lists.columns]) as writer,
         IdentityWriter(identities, provenance) as listed,
     ):
         for made in make_steps(opened, chunk, analysis, settings):

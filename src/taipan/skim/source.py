@@ -16,7 +16,6 @@ from taipan.skim.cutflow import Cutflow
 from taipan.skim.identities import IdentityWriter
 from taipan.skim.run import Chunk, SkimSettings, skim_chunk
 from taipan.skim.storage import EventWriter
-from taipan.skim.weight_lists import list_columns
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +103,7 @@ def _write_skipped(
     provenance: Mapping[str, Any],
     reason: str,
 ) -> None:
-    columns = (*analysis.columns, *list_columns(settings.weight_lists))
-    with EventWriter(events, columns, provenance):
+    with EventWriter(events, analysis.columns, provenance):
         pass
     write_json(
         cutflow,

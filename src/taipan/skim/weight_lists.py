@@ -9,7 +9,7 @@ before, from its tree `Runs`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,25 @@ class WeightSums:
         return len(self.read)
 
 
-def list_columns(branches: Sequence[str]) -> tuple[Column, ...]:
-    """Columns of the skim for lists of weights."""
+def list_columns(counts: Mapping[str, int]) -> tuple[Column, ...]:
+    """Give the columns of the skim for lists of weights: one for each member.
+
+    Parameters
+    ----------
+    counts
+        Branch → number of its members.
+    """
+    meaning = "generator weight relative to the nominal one"
     return tuple(
-        Column(name, "float32", "", "generator weights relative to the nominal one", jagged=True)
-        for name in branches
+        Column(name, "float32", "", meaning)
+        for branch, count in counts.items()
+        for name in member_columns(branch, count)
     )
+
+
+def member_columns(branch: str, count: int) -> tuple[str, ...]:
+    """Name the columns of the members of a branch."""
+    return tuple(f"{branch}_{member}" for member in range(count))
 
 
 def count_members(counts: Array, branch: str, where: object, start: int = 0) -> int:

@@ -18,7 +18,7 @@ def combine_eras(
     identities: Mapping[str, Sequence[str]],
     correlations: dict[str, Any],
     common: Sequence[str],
-    poi: str,
+    pois: Sequence[str],
     combined: str,
     record: str,
     parts: Sequence[str],
@@ -36,8 +36,8 @@ def combine_eras(
         Systematic → its key `eras`.
     common
         Parameters that are the same in all eras.
-    poi
-        Parameter of interest.
+    pois
+        Parameters of interest; the first is shown first.
     combined, record
         JSON files to write: workspace and record of all eras.
     parts, part_records
@@ -56,7 +56,7 @@ def combine_eras(
     refuse_between_eras(find_duplicates(lists, list(identities)))
     built = {era: read_json(paths[0]) for era, paths in records.items()}
     models = {era: read_json(paths[0]) for era, paths in workspaces.items()}
-    workspace, made = combine(models, built, correlations, common, poi)
+    workspace, made = combine(models, built, correlations, common, pois)
     write_json(combined, workspace)
     write_json(record, made)
     for era, part, part_record in zip(workspaces, parts, part_records, strict=True):

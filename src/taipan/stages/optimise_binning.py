@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,16 @@ from taipan.config.sections.region_bins import (
 )
 from taipan.estimates.registry import read_estimate
 from taipan.events.inputs import SkimmedEvents
-from taipan.events.load import divide_estimate, select_fold
+from taipan.events.load import DatasetEvents, divide_estimate, select_fold
 from taipan.events.opening import open_analysis
 from taipan.labels import NOMINAL
 from taipan.likelihood import build_fine_workspace
 from taipan.likelihood.binning import linearise, optimise_edges
 from taipan.nn.scorer import FoldScorer
+from taipan.systematics.members import generator_branches
 from taipan.templates.build import add_parts, plan_filling, take_from_data
-from taipan.templates.fill import fill_dataset
+from taipan.templates.fill import fill_blocks
+from taipan.templates.members import add_members
 
 logger = logging.getLogger("taipan.optimise_binning")
 
@@ -104,11 +106,14 @@ def optimise_binning(
     parts = []
     for dataset in skimmed.open(analysis, len(models)):
         choose = divide_estimate if dataset.is_data else select_fold
-        chosen = choose(dataset, binning.fold, inside=True)
-        parts.append(fill_dataset(chosen, analysis, fill, scorer, compared)[0])
+        blocks: Iterable[DatasetEvents] = [choose(dataset, binning.fold, inside=True)]
+        if lists := generator_branches(config, dataset.name):
+            blocks = skimmed.stream_lists(dataset.name, analysis, len(models), lists, binning.fold)
+        parts.append(fill_blocks(blocks, analysis, fill, scorer, compared)[0])
     measured = read_json(transfer_factor)
     estimate = read_estimate(config.samples, measured)
     added = add_parts(parts, config, observables, fill.variations)
+    added = add_members(added, parts, config, fill.variations, skimmed.normalisations())
     total, _ = take_from_data(added, config, fill.variations, estimate)
     signals = [name for name, item in config.samples.items() if item.role == "signal"]
     places = chosen_places(config)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from taipan.atomic import read_json
 from taipan.config.model import Config
 from taipan.jobs.figures import Figure, FigureFiles
-from taipan.plotting.fit import fit_figure, fit_numbers, fitted_result
+from taipan.plotting.fit import fit_figure, fit_numbers, fitted_result, name_regions
 from taipan.plotting.inference import impact_figure, impact_numbers
 from taipan.plotting.parameters import (
     breakdown_figure,
@@ -34,6 +35,7 @@ def plot_fit(
     config: Config,
     header: dict[str, Any],
     figures: FigureFiles,
+    eras: Sequence[str] = (),
 ) -> None:
     """Write the figures of the table above.
 
@@ -47,13 +49,16 @@ def plot_fit(
         ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
     figures
         Files of each figure.
+    eras
+        Data-taking periods whose names stand before those of the regions; none if there is one.
     """
     content = read_json(result)
+    regions = name_regions(config.regions, eras)
     observables = config.observables
     observable = observables[content["observable"]]
     for stage in ("prefit", "postfit"):
         numbers = fit_numbers(
-            content, stage, observable, config.samples, config.regions, header, observables
+            content, stage, observable, config.samples, regions, header, observables
         )
         save_figure(fit_figure(numbers), figures[stage], numbers)
     pulls = pull_numbers(content, header)

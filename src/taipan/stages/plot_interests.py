@@ -10,7 +10,7 @@ from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.fit import fitted_result
 from taipan.plotting.inference import impact_figure, impact_numbers, scan_figure
 from taipan.plotting.parameters import breakdown_figure, breakdown_numbers
-from taipan.plotting.style import find_unit, save_figure
+from taipan.plotting.style import find_unit, name_axis, save_figure
 
 FIGURES = (
     Figure("profile_{observable}_{parameter}", "Fit", "profile"),
@@ -40,7 +40,8 @@ def plot_interests(
     shared = {key: content[key] for key in ("observable", "interests") if key in content}
     for name in parameters:
         unit = find_unit(content, name)
-        profile = {**content["scans"][name][kind], **({"unit": unit} if unit else {})}
+        named = {"label": name_axis(content, name), **({"unit": unit} if unit else {})}
+        profile = {**content["scans"][name][kind], **named}
         save_figure(scan_figure(profile), figures[f"profile_{name}"], profile)
     for name in parameters[1:]:
         own = content["others"][name]

@@ -13,6 +13,7 @@ from taipan.config.sections.fit import fitted_regions
 from taipan.errors import TaipanError
 from taipan.estimates.registry import true_factors
 from taipan.summary.corrections import sum_corrections
+from taipan.summary.cross_sections import describe_cross_section
 from taipan.summary.read import YieldTable
 
 _RESULT_KEYS = ("mu_hat", "sigma", "interval", "interval_at_bound", "significance", "limit")
@@ -286,15 +287,7 @@ def _cross_sections(settings: Config, fit: Mapping[str, Any]) -> dict[str, Any]:
     one = settings.fit.cross_section
     if one is None:
         return {}
-    found: dict[str, Any] = {"unit": one.unit, "predicted": one.value}
-    for kind in ("expected", "observed"):
-        result = fit[kind]
-        found[kind] = result and {
-            "value": one.value * result["mu_hat"],
-            "sigma": one.value * result["sigma"],
-            "interval": [one.value * end for end in result["interval"]],
-        }
-    return {"cross_section": found}
+    return {"cross_section": describe_cross_section(one.value, one.unit, fit)}
 
 
 def _plain(content: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -1,14 +1,14 @@
 """Histograms of the members of generator weights: filled in one pass, combined to two templates.
 
-The bin of an event is looked up once. All members of it are added together, as the product of a
-sparse matrix (bins times events) with the weights as they were read, so no copy of an event's
-columns is made for a weight.
+The bin of an event is looked up once. It makes a sparse matrix of the nominal weights (cells of the
+histograms times events), and its product with the weights of a member, as they were read, is the
+histogram of that member. No copy of an event's columns is made for a weight.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hist
 import numpy as np
@@ -26,9 +26,10 @@ from taipan.systematics.members import GeneratorWeights, Members, select_generat
 from taipan.templates.empty import FillSettings
 from taipan.templates.rows import Located
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
-_ROWS = 5_000  # events that are added at a time, in double precision
+Array = NDArray[np.float64]
 
 
 def member_histogram(observable: str, branch: str, dataset: str) -> str:
@@ -62,11 +63,10 @@ class MemberHistograms:
         starts = np.cumsum([0, *sizes.values()])
         self._places = dict(zip(sizes, starts, strict=False))
         self._bins = int(starts[-1])
+        self._cells = len(self._regions) * self._bins
         self._samples = {branch: self._samples_of(branch) for branch in events.weight_lists}
         self._sums = {
-            branch: np.zeros(
-                (len(self._samples[branch]), len(self._regions), self._bins, lists.shape[1])
-            )
+            branch: np.zeros((len(lists), len(self._samples[branch]) * self._cells))
             for branch, lists in events.weight_lists.items()
         }
 
@@ -89,7 +89,7 @@ class MemberHistograms:
         Parameters
         ----------
         events
-            With their lists of weights, shape (n, members).
+            With their lists of weights.
         located
             Regions, samples and bins of the events.
         weights
@@ -102,63 +102,53 @@ class MemberHistograms:
         """
         for branch, lists in events.weight_lists.items():
             sums = self._sums[branch]
-            if lists.shape[1] != sums.shape[-1] and len(lists):
+            if len(lists) != len(sums):
                 raise TaipanError(
-                    f"dataset '{self._dataset}': {branch} has {lists.shape[1]} weights in some "
-                    f"events and {sums.shape[-1]} in others; every event must have the same number"
+                    f"dataset '{self._dataset}': {branch} has {len(lists)} weights in some "
+                    f"events and {len(sums)} in others; every event must have the same number"
                 )
-            for i, sample in enumerate(self._samples[branch]):
-                for region in self._places_of[sample]:
-                    chosen = np.flatnonzero(located.samples[sample] & located.regions[region])
-                    names = [n for n in self._places if region in self._filled_in.get(n, (region,))]
-                    sums[i, self._regions.index(region)] += self._fill(
-                        {name: located.bins[name][chosen] for name in names},
-                        *(chosen, weights, lists),
-                    )
+            matrix = self._weigh_cells(self._samples[branch], located, weights)
+            for i, member in enumerate(lists):
+                sums[i] += matrix @ member  # in double precision, as the matrix
 
-    def _fill(
-        self,
-        bins: Mapping[str, NDArray[Any]],
-        chosen: NDArray[Any],
-        weights: NDArray[Any],
-        lists: NDArray[Any],
-    ) -> Array:
-        """Give Σ weight · member of the chosen events in each bin, shape (bins, members)."""
-        from scipy.sparse import csc_array
+    def _weigh_cells(
+        self, samples: Sequence[str], located: Located, weights: NDArray[Any]
+    ) -> csr_array:
+        """Give the nominal weight of each event in each cell that it fills, (cells, n)."""
+        from scipy.sparse import csr_array
 
-        total = np.zeros((self._bins, lists.shape[1]))
-        number = len(bins)
-        if not number:
-            return total
-        places = np.stack([item + self._places[name] for name, item in bins.items()], axis=1)
-        for low in range(0, len(chosen), _ROWS):
-            rows = chosen[low : low + _ROWS]
-            matrix = csc_array(
-                (
-                    np.repeat(weights[rows], number),
-                    places[low : low + _ROWS].reshape(-1),
-                    np.arange(0, number * len(rows) + 1, number),
-                ),
-                shape=(self._bins, len(rows)),
-            )
-            total += matrix @ lists[rows].astype(np.float64)
-        return total
+        cells, rows = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
+        for i, sample in enumerate(samples):
+            for region in self._places_of[sample]:
+                chosen = np.flatnonzero(located.samples[sample] & located.regions[region])
+                first = i * self._cells + self._regions.index(region) * self._bins
+                for name, start in self._places.items():
+                    if region in self._filled_in.get(name, (region,)):
+                        cells.append(first + start + located.bins[name][chosen])
+                        rows.append(chosen)
+        events = np.concatenate(rows)
+        return csr_array(
+            (weights[events], (np.concatenate(cells), events)),
+            shape=(len(samples) * self._cells, len(weights)),
+        )
 
     def histograms(self) -> dict[str, hist.Hist]:
         """Give the histograms with axes (process, region, member, observable)."""
         out = {}
-        for branch, sums in self._sums.items():
+        for branch, flat in self._sums.items():
+            shape = (len(flat), len(self._samples[branch]), len(self._regions), self._bins)
+            sums = np.moveaxis(flat.reshape(shape), 0, 2)
             for name, observable in self._observables.items():
                 found = hist.Hist(
                     hist.axis.StrCategory(self._samples[branch], name="process"),
                     hist.axis.StrCategory(self._regions, name="region"),
-                    hist.axis.Integer(0, sums.shape[-1], flow=False, name="member"),
+                    hist.axis.Integer(0, len(flat), flow=False, name="member"),
                     hist.axis.Variable(observable.binning, name=name, label=observable.label),
                     storage=hist.storage.Double(),
                 )
                 start = self._places[name]
-                part = sums[:, :, start : start + len(observable.binning) + 1]
-                found.view(flow=True)[: part.shape[0], : part.shape[1]] = np.moveaxis(part, 3, 2)
+                part = sums[..., start : start + len(observable.binning) + 1]
+                found.view(flow=True)[: part.shape[0], : part.shape[1]] = part
                 out[member_histogram(name, branch, self._dataset)] = found
         return out
 
@@ -235,8 +225,6 @@ def _add_datasets(
                 region, {member: np.zeros(view.shape[3]) for member in members.used}
             )
             for member in members.used:
-                if member >= view.shape[2] and not view.any():
-                    continue  # no event was selected, so nobody knows how many weights they have
                 scale = means[member] if item.normalisation == "acceptance" and means else 1.0
                 cells[member] = cells[member] + view[row, j, member] / scale
     return found

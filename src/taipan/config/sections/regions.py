@@ -45,6 +45,13 @@ class Region(Strict):
         "(role signal, no `binning`).",
     )
 
+    split: dict[Name, list[Bounded]] | None = Field(
+        None,
+        description="Divide the region into ranges of quantities, with these edges between them; "
+        "the ranges at the ends are open. Each part is a region, and so is each part of the "
+        "source of an estimate: `{m_vis: [60, 80]}` makes three. The whole is not fitted.",
+    )
+
     @property
     def is_fitted(self) -> bool:
         """Whether its events belong to the model of the fit, unless `fit.leave_out` lists it."""

@@ -12,11 +12,11 @@ from taipan.config.base import NonNegative, Positive, Strict
 class Binning(Strict):
     """Optimised bin edges of the observables in the signal regions."""
 
-    method: Literal["none", "quantile", "merge", "gradient"] = Field(
+    method: Literal["none", "quantile", "merge", "gradient", "dynamic"] = Field(
         "none",
         description="`none`: the edges of `observables`; `quantile`: bins of equal signal; "
         "`merge`: fine bins joined greedily; `gradient`: edges moved along the gradient of the "
-        "expected σ(μ).",
+        "expected σ(μ); `dynamic`: the best edges of all, by dynamic programming, with a bound.",
     )
     bins: Annotated[int, Field(ge=1, le=100)] = Field(15, description="Largest number of bins.")
     fine_bins: Annotated[int, Field(ge=2, le=2000)] = Field(
@@ -29,7 +29,8 @@ class Binning(Strict):
         0.2, description="Largest relative statistical error of a bin's background."
     )
     max_loss: NonNegative = Field(
-        0.002, description="`merge`: bins are joined while σ(μ) grows relatively by less."
+        0.002,
+        description="`merge` and `dynamic`: bins are joined while σ(μ) grows relatively by less.",
     )
     fold: Annotated[int, Field(ge=0)] = Field(
         0,
