@@ -32,8 +32,7 @@ POWER = 4
 """Each mass m is weighed by m^-POWER, so that large masses need a reason (docs/ditau_mass.md)."""
 NODES = 16
 """Gauss-Legendre nodes of each of the two fractions."""
-FAR = 25.0
-"""Integrals go up to a χ² so far above the minimum."""
+_FAR = 25.0  # integrals go up to a χ² so far above the minimum
 CHUNK = 256
 """Events at a time: what is computed of them fits into the cache of a core."""
 
@@ -122,7 +121,7 @@ def _average(
 ) -> tuple[Array, Array, Array]:
     """Mean and standard deviation of 1/√(x₁x₂), and the smallest χ², shape (n,) each."""
     best_a, best_b, chi2 = fit.minimum()
-    low, high = fit.range_of_first(chi2 + FAR)
+    low, high = fit.range_of_first(chi2 + _FAR)
     x, weight = _nodes(np.minimum(low, best_a), np.maximum(high, best_a))
     weight *= _prior(decays[0], x, power)
     sums = _integrate_second(fit, 1.0 / x - 1.0, chi2, decays[1], power)
@@ -175,7 +174,7 @@ def _range(best: Array, end: Array, slope: Array, curvature: Array) -> tuple[Arr
     """Values from 0 to `end` where χ² is less than REACH² above that at `best`, its minimum."""
     with np.errstate(divide="ignore"):
         up, down = (
-            2.0 * FAR / (rise + np.sqrt(rise * rise + 4.0 * FAR * curvature))
+            2.0 * _FAR / (rise + np.sqrt(rise * rise + 4.0 * _FAR * curvature))
             for rise in (np.maximum(slope, 0.0), np.maximum(-slope, 0.0))
         )
     return np.maximum(best - down, 0.0), np.minimum(best + up, end)
