@@ -1,11 +1,12 @@
 """Everything that docs/result.md and docs/systematics.md say of a finished run, as tables.
 
-    python benchmarks/result.py RESULTS/ANALYSIS [--config FILE ...] [--factor 10]
+    python benchmarks/result.py RESULTS/ANALYSIS [--config FILE ...] [--factor 10] [--replicas 20]
 
 Prints, for the observable of the fit and for the reference: what the fits found, the contribution
 of groups and of single systematics to the expected σ(μ), √(σ² − σ²(frozen)), the same at `--factor`
 times the luminosity, and the expected σ(μ) with other treatments of the templates and other sets of
-systematics. Nothing is trained or filled.
+systematics. All rows of a luminosity have the same bins. `--replicas` gives the spread of the
+projection over other samples of as many events. Nothing is trained or filled.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from taipan.config.load import read_config
 from taipan.config.model import Config
 from taipan.likelihood import build_workspace
 from taipan.likelihood.asimov import expected_sigma
-from taipan.likelihood.projection import project
+from taipan.likelihood.projection import project, projection_spread
 from taipan.templates.store import read_histograms
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--config", nargs="*", default=[])
     parser.add_argument("--factor", type=float, default=10.0)
+    parser.add_argument("--replicas", type=int, default=0)
     options = parser.parse_args()
     config, folder = read_config(options.config, ROOT), options.results
     transfer = read_json(folder / "corrections/transfer_factor.json")
@@ -134,27 +136,43 @@ def main() -> None:
         for p in fit["observed"]["parameters"]:
             if p["name"] in config.fit.free_normalisations:
                 print(f"  {p['name']} {p['value']:.3f} ± {p['sigma']:.3f}")
-        workspace, _ = build_workspace(total, config, observable, transfer)
+        workspace, made = build_workspace(total, config, observable, transfer, templates)
+        bins = {name: region["starts"] for name, region in made["regions"].items()}
         print_breakdown(workspace, config)
         print_single(workspace, config)
 
-        def sigma(changes: Config, observable: str = observable, total: Any = total) -> str:
-            model, record = build_workspace(total, changes, observable, transfer)
+        def sigma(
+            changes: Config, observable: str = observable, total: Any = total, bins: Any = bins
+        ) -> str:
+            model, record = build_workspace(
+                total, changes, observable, transfer, templates, bins=bins
+            )
             return f"{expected_sigma(model):.3f} ({len(record['treatment']['pruned'])} pruned)"
 
         for limit in PRUNING:
             pruned = changed(config, prune_rate=limit, prune_shape=limit)
             print(f"  pruned below {limit:g}: {sigma(pruned)}")
         print(f"  not smoothed: {sigma(with_systematics(config, smooth='none'))}")
-        projected = project(total, config, observable, transfer, options.factor)
+        projected = project(total, config, observable, transfer, options.factor, templates)
+        places = projected["bins"]
         print(f"  × {options.factor:g}: {projected['sigma']:.3f}, edges {projected['edges']}")
+        kept = project(total, config, observable, transfer, options.factor, templates, bins)
+        print(f"    in the bins of above: {kept['sigma']:.3f}")
+        noisy = project(total, config, observable, transfer, options.factor, None, places)
+        print(f"    noise of shifts multiplied: {noisy['sigma']:.3f}")
+        if options.replicas:
+            spread = projection_spread(
+                *(total, config, observable, transfer, options.factor, templates, places),
+                *(options.replicas, np.random.default_rng(config.seed)),
+            )
+            print(f"    spread over {options.replicas} samples: {spread:.3f}")
         print_breakdown(projected["workspace"], config)
         for label, other in (
             ("without w_shape_*", only(config, *kinds, without="w_shape")),
             ("without weights", only(config, "rate", "kinematic")),
             ("rates alone", only(config, "rate")),
         ):
-            scaled = project(total, other, observable, transfer, options.factor)
+            scaled = project(total, other, observable, transfer, options.factor, templates, places)
             statistical = groups(parameters(scaled["workspace"]), config)[
                 "statistics of simulation and same-sign data"
             ]

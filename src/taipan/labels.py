@@ -25,6 +25,11 @@ def name_score(name: str) -> str:
     return f"{SCORE}_{name}"
 
 
+def name_shifts(observable: str) -> str:
+    """Name the histogram with the statistical errors of an observable's shifts."""
+    return f"{observable}.shifts"
+
+
 def is_score(observable: str) -> bool:
     """Tell whether a quantity is a score, known only after the networks were asked."""
     return observable in (SCORE, LARGEST_CLASS) or observable.startswith(f"{SCORE}_")

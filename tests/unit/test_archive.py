@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import shutil
 import zipfile
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.errors import BadFileError
+from taipan.errors import BadFileError, ChecksumError
 from taipan.remote import archive
 from taipan.remote.archive import fetch_member
 from taipan.remote.fetch import RECEIPT, Expected
@@ -47,6 +49,24 @@ def test_a_file_is_taken_out_of_its_archive(served: Path, tmp_path: Path) -> Non
     assert Path(f"{target}{RECEIPT}").is_file()
     served.write_bytes(b"gone")
     fetch(target)  # it is there already
+
+
+def test_a_member_without_checksum_is_said_to_be_unverified(
+    served: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a file that lies on the mirror itself: the catalogue of the challenge has no checksum."""
+    target = tmp_path / "t.parquet"
+    unverified = "t.parquet: the catalogue has no checksum; the content is not verified"
+    with caplog.at_level(logging.INFO):
+        fetch(target)
+    assert unverified in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        fetch(target, Expected(sha256=hashlib.sha256(CONTENT).hexdigest()))
+    assert unverified not in caplog.text
+    assert "t.parquet: checksum verified" in caplog.text
+    with pytest.raises(ChecksumError, match="SHA-256 is .*, the catalogue has 00"):
+        fetch(target, Expected(sha256="00" * 32))
 
 
 def test_a_damaged_archive_leaves_no_file(served: Path, tmp_path: Path) -> None:

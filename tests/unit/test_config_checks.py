@@ -489,6 +489,26 @@ MESSAGES = {
         {"coverage": {"mu_range": [0.0, 99.0]}},
         "coverage.mu_range: [0, 99] must be increasing, not negative, and within fit.poi_range",
     ),
+    "too few pseudo-experiments to calibrate": (
+        {"coverage": {"calibrate": True, "experiments": 40}},
+        "coverage.experiments: 40; coverage.calibrate needs at least 100",
+    ),
+    "calibration with a shift of some regions": (
+        {
+            "coverage": {"calibrate": True},
+            "systematics": {
+                "tes": {
+                    "kind": "kinematic",
+                    "shift": "tau_pt",
+                    "samples": ["Z"],
+                    "regions": ["sr"],
+                    "size": 0.01,
+                }
+            },
+        },
+        "coverage: systematics.tes.regions: a shift of some regions only cannot be applied to "
+        "events (coverage.calibrate: false)",
+    ),
     "results in the root folder": ({"results": "/"}, "results: '/' is the root of the file syst"),
     "results of blanks": ({"results": "  "}, "results: '' is not a folder"),
 }

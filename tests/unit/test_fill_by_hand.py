@@ -22,8 +22,10 @@ from taipan.events.weights import EventWeights
 from taipan.likelihood.merge import BinYields, find_merging
 from taipan.systematics.base import Systematic
 from taipan.systematics.registry import make_systematic
+from taipan.templates.combine import add_datasets
 from taipan.templates.empty import FillSettings
 from taipan.templates.fill import fill_dataset
+from taipan.templates.shifts import add_independent, add_shifts
 from tests.made_up_estimates import same_sign
 from tests.tiny_analysis import ANALYSIS
 
@@ -123,6 +125,51 @@ def test_event_with_the_features_of_before_is_not_scored_again() -> None:
     assert seen == [[-1.0, 0.5, 1.5, 2.0, pytest.approx(np.nan, nan_ok=True), 0.5], [2.0]]
     assert cell(found, "high", "nominal") == [0.0, 3.0, 28.0, 0.0]
     assert cell(found, "high", "v_up") == [0.0, 33.0, 30.0, 0.0]
+
+
+def test_error_of_a_shift_is_that_of_the_events_that_move() -> None:
+    """Weight 2 leaves bin 0 for bin 1, weight 32 comes into bin 0 from another region.
+
+    Events that stay (1, 4, 8, 16) add nothing; the covariance between the two bins is -2·2.
+    """
+
+    def shift(columns: Columns, size: float) -> Columns:
+        x, y = columns["x"].copy(), columns["y"].copy()
+        x[1] += 2.0 * size
+        y[5] = 1.0
+        return {**columns, "x": x, "y": y}
+
+    analysis = replace(ANALYSIS, shifts={"y": Shift(shift, None, "y")})
+    both = make_systematic(kind="kinematic", shift="y", size=0.5, one_sided=True, samples=["sig"])
+    found = fill_dataset(dataset(), analysis, settings(v=both), None)[0]
+    assert cell(found["x"], "high", "v_up") == [1.0, 32.0, 6.0, 24.0]
+    errors = found["x.shifts"][hist.loc("sig"), hist.loc("high"), hist.loc("v_up"), :, :]
+    expected = np.zeros((4, 4))
+    expected[1, 1], expected[2, 2] = 4.0 + 1024.0, 4.0
+    expected[1, 2] = expected[2, 1] = -4.0
+    np.testing.assert_array_equal(errors.values(flow=True), expected)
+    # the whole range: what leaves one bin for the other is gone from the error
+    assert errors.values(flow=True).sum() == 1024.0
+
+
+def test_error_of_a_changed_weight_is_that_of_the_change() -> None:
+    """½ below 1 and 3 above: changes of -½, -1, 8 and 16, and none for the missing value."""
+    weight = make_systematic(kind="weight", weight="w", samples=["sig"])
+    found = fill_dataset(dataset(), ANALYSIS, settings(v=weight), None)[0]
+    errors = found["x.shifts"][hist.loc("sig"), hist.loc("high"), hist.loc("v_up"), :, :]
+    np.testing.assert_array_equal(errors.values(flow=True), np.diag([0.25, 1.0, 64.0, 256.0]))
+
+
+def test_error_of_a_sample_of_other_events_is_that_of_both() -> None:
+    other = make_systematic(kind="sample", samples=["sig"], datasets=["A"])
+    fill = settings(v=other)
+    parts = [fill_dataset(dataset(name), ANALYSIS, fill, None)[0] for name in ("S", "A")]
+    binned = {"x": OBSERVABLES["x"]}
+    total = add_shifts(parts, binned, ["sig"], list(REGIONS), ["v_up"])["x.shifts"]
+    templates = add_datasets(parts, binned, ["sig"], list(REGIONS), ["nominal", "v_up"])["x"]
+    add_independent(total, templates, fill.variations, SAMPLES)
+    errors = total[hist.loc("sig"), hist.loc("high"), hist.loc("v_up"), :, :].values(flow=True)
+    np.testing.assert_array_equal(errors, 2.0 * np.diag([1.0, 4.0, 16.0, 64.0 + 256.0]))
 
 
 @pytest.mark.parametrize(("content", "starts"), [(-3.0, (0, 1)), (0.5, (0, 1, 2))])

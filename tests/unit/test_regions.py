@@ -73,7 +73,7 @@ def test_region_with_edges_of_its_own_counts_the_same_events_in_them() -> None:
         "low": Region(cut="y < 0", role="signal", observable="x", binning=[0.0, 0.25, 4.0]),
     }
     found = fill(regions, places={"low_x": {"low"}})
-    assert list(found) == ["x", "low_x"]
+    assert list(found) == ["x", "low_x", "x.shifts", "low_x.shifts"]
     assert content(found["x"], "high") == [1.0, 2.0, 4.0, 0.0]
     assert content(found["x"], "low") == [0.0, 16.0, 0.0, 8.0]
     assert content(found["low_x"], "low") == [0.0, 0.0, 24.0, 0.0]

@@ -7,19 +7,30 @@ from statistics import median
 import numpy as np
 import pytest
 
+from taipan.likelihood.merge import BinYields
 from taipan.likelihood.smooth import smooth_353qh, smooth_variation
 
 
-def local_line(values: np.ndarray, weights: np.ndarray, place: int, reach: int) -> float:
+def tricube(positions: np.ndarray, place: int, reach: int) -> np.ndarray:
+    """Weights of the neighbours of one value."""
+    distance = np.abs(positions - positions[place])
+    width = np.sort(distance)[reach - 1] + np.diff(positions).mean()
+    return np.clip(1.0 - (distance / width) ** 3, 0.0, None) ** 3
+
+
+def local_line(
+    values: np.ndarray,
+    weights: np.ndarray,
+    place: int,
+    reach: int,
+    positions: np.ndarray | None = None,
+) -> float:
     """Value at `place` of the line through its neighbours, by `numpy.polyfit`."""
-    distance = np.abs(np.arange(len(values)) - place)
-    width = np.sort(distance)[reach - 1] + 1.0
-    tricube = np.clip(1.0 - (distance / width) ** 3, 0.0, None) ** 3
-    chosen = tricube * weights > 0.0
-    slope, offset = np.polyfit(
-        np.arange(len(values))[chosen], values[chosen], 1, w=np.sqrt(tricube * weights)[chosen]
-    )
-    return float(slope * place + offset)
+    x = np.arange(float(len(values))) if positions is None else positions
+    near = tricube(x, place, reach) * weights
+    chosen = near > 0.0
+    slope, offset = np.polyfit(x[chosen], values[chosen], 1, w=np.sqrt(near[chosen]))
+    return float(slope * x[place] + offset)
 
 
 def test_bins_that_are_known_well_count_more() -> None:
@@ -31,7 +42,7 @@ def test_bins_that_are_known_well_count_more() -> None:
     ratio = [local_line(varied / nominal, effective, i, 3) for i in range(5)]
     expected = nominal * ratio
     expected *= varied.sum() / expected.sum()
-    found = smooth_variation(nominal, variances, varied, "lowess")
+    found = smooth_variation(BinYields(nominal, variances), varied, "lowess", range(6)).values
     np.testing.assert_allclose(found, expected, rtol=1e-9)
     assert found.sum() == pytest.approx(varied.sum())
     # the badly known second bin is drawn to its neighbours
@@ -43,9 +54,70 @@ def test_smoothing_never_makes_a_bin_negative() -> None:
     varied = np.array([300.0, 220.0, 110.0, 20.0, 0.0, 0.0])
     plain = [local_line(varied / nominal, np.ones(6), i, 4) for i in range(6)]
     assert min(plain) < 0.0  # the line falls below zero
-    found = smooth_variation(nominal, nominal, varied, "lowess")
+    found = smooth_variation(BinYields(nominal, nominal), varied, "lowess", range(7)).values
     assert found.min() == 0.0
     assert found.sum() == pytest.approx(varied.sum())
+
+
+EDGES = [0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0]
+COUNTS = BinYields(
+    np.array([800.0, 500.0, 300.0, 150.0, 100.0, 60.0, 30.0, 10.0]),
+    np.array([400.0, 250.0, 150.0, 75.0, 50.0, 30.0, 15.0, 5.0]),
+)
+
+
+def test_lines_are_fitted_in_the_observable() -> None:
+    """A shift that is a straight line in the observable stays as it is, whatever the bins are."""
+    centres = 0.5 * (np.array(EDGES[1:]) + np.array(EDGES[:-1]))
+    varied = COUNTS.values * (1.0 + 0.2 * (centres - 0.4))
+    found = smooth_variation(COUNTS, varied, "lowess", EDGES)
+    np.testing.assert_allclose(found.values, varied, rtol=1e-12)
+    bent = smooth_variation(COUNTS, varied, "lowess", range(9)).values
+    assert np.abs(bent / varied - 1.0).max() > 0.003
+
+
+def test_bins_count_with_the_error_of_the_shift() -> None:
+    """Weights are those of Σw² times the fraction that moves near by; kept is what is no noise."""
+    centres = 0.5 * (np.array(EDGES[1:]) + np.array(EDGES[:-1]))
+    moved = COUNTS.variances * np.array([0.01, 0.02, 0.05, 0.1, 0.1, 0.2, 0.2, 0.4])
+    covariance = np.diag(moved)
+    covariance[2, 3] = covariance[3, 2] = -2.0
+    ratio = 1.0 + np.array([0.01, -0.01, 0.02, 0.0, 0.05, 0.3, -0.05, 0.4])
+    varied = COUNTS.values * ratio
+    near = [tricube(centres, i, 5) for i in range(8)]
+    fraction = np.array([(k * moved).sum() / (k * COUNTS.variances).sum() for k in near])
+    weights = COUNTS.values**2 / (COUNTS.variances * fraction)
+    columns = [[local_line(x, weights, i, 5, centres) for x in np.eye(8)] for i in range(8)]
+    curve = np.array(columns)
+    rest = ratio - curve @ ratio
+    # mean χ² by chance, from samples of the noise
+    draws = np.random.default_rng(1).multivariate_normal(np.zeros(8), covariance, 200_000)
+    expected = (weights * ((draws / COUNTS.values) @ (np.eye(8) - curve).T) ** 2).sum(axis=1).mean()
+    kept = 1.0 - expected / (weights * rest**2).sum()
+    assert 0.2 < kept < 0.95
+    found = smooth_variation(COUNTS, varied, "lowess", EDGES, covariance)
+    assert found.kept == pytest.approx(kept, rel=0.01)
+    shape = COUNTS.values * (curve @ ratio + found.kept * rest)
+    np.testing.assert_allclose(found.values, shape * varied.sum() / shape.sum(), rtol=1e-9)
+
+
+def test_noise_alone_is_not_kept_and_a_clear_shape_is() -> None:
+    """Noise is kept where its χ² is by chance above its mean; a shift of 20 σ nearly all."""
+    rng = np.random.default_rng(2)
+    covariance = np.diag(0.1 * COUNTS.variances)
+    spike = np.where(np.arange(8) == 5, 20.0 * np.sqrt(covariance[5, 5]), 0.0)
+    kept = []
+    for shift in (np.zeros(8), spike):
+        drawn = rng.multivariate_normal(COUNTS.values + shift, covariance, 400)
+        found = [smooth_variation(COUNTS, d, "lowess", EDGES, covariance).kept for d in drawn]
+        kept.append(np.mean(found))
+    assert kept[0] < 0.2
+    assert kept[1] > 0.9
+
+
+def test_template_of_which_nothing_moves_stays() -> None:
+    found = smooth_variation(COUNTS, COUNTS.values, "lowess", EDGES, np.zeros((8, 8)))
+    np.testing.assert_array_equal(found.values, COUNTS.values)
 
 
 def test_running_medians_by_hand() -> None:

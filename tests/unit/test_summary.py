@@ -295,6 +295,29 @@ def test_a_parameter_of_another_name_is_not_called_mu(analysis_config: Config) -
     assert "μ" not in hidden.replace("H→ττ→μτ", "")
 
 
+def test_calibrated_interval_stands_beside_the_fitted_one(analysis_config: Config) -> None:
+    """Quantiles at ∓2: both sides of the interval are twice as long."""
+    record = {
+        "lower": [-2.0, 0.0], "upper": [2.0, 0.0], "span": [0.0, 3.0], "experiments": 400,
+        "judged": {"as_fitted": {"coverage": 0.4}, "calibrated": {"coverage": 0.69}},
+    }  # fmt: skip
+    summary = summarise(analysis_config, IDENTITY, found(calibration=record), {})
+    calibration = summary["calibration"]
+    # fitted: 1 ± 2.5 and 3 ± 2
+    assert calibration["expected"] == pytest.approx([-4.0, 6.0], abs=0.02)
+    assert calibration["observed"] == pytest.approx([-1.0, 7.0], abs=0.02)
+    assert calibration["level"] == 0.6827
+    text = to_markdown(summary)
+    assert "- 68.27 % interval, observed: [-1.00, 7.00]" in text
+    # √(0.6827 × 0.3173 / 400) = 2.3 %
+    assert "40.0 % of the intervals held the truth as fitted, 69.0 % calibrated" in text
+    assert "(promised: 68.27 % ± 2.3 %)" in text
+    blind = with_fit(analysis_config, unblind=False)
+    hidden = summarise(blind, IDENTITY, replace(blinded_results(), calibration=record), {})
+    assert hidden["calibration"]["observed"] is None
+    assert "- 68.27 % interval, observed: blinded" in to_markdown(hidden)
+
+
 def test_several_parameters_of_interest_stand_in_one_table(analysis_config: Config) -> None:
     both = {"mu_ggH": ["ggH"], "mu_qqH": ["qqH"]}
     config = with_fit(analysis_config, parameters_of_interest=both, poi="mu_ggH")

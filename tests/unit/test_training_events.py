@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,32 @@ def test_estimate_is_data_of_the_partner_less_simulation_of_the_partner() -> Non
         ("jets", 21.0): (1.5, 0, 1, 21),
     }
     assert len(found) == len(rows)
+
+
+def cut(events: DatasetEvents, sizes: tuple[int, ...]) -> list[DatasetEvents]:
+    """Divide the events of a dataset."""
+    ends = np.cumsum(sizes)
+    return [
+        replace(
+            events,
+            columns={name: values[stop - size : stop] for name, values in events.columns.items()},
+            weights=events.weights and events.weights.take(slice(stop - size, stop)),
+            folds=events.folds[stop - size : stop],
+        )
+        for size, stop in zip(sizes, ends, strict=True)
+    ]
+
+
+def test_training_events_do_not_depend_on_the_blocks_that_are_read() -> None:
+    whole = collect_training_set(DATASETS, ANALYSIS, SETTINGS, ESTIMATE)
+    blocks = [part for events in DATASETS for part in cut(events, (1, 0, 2))]
+    found = collect_training_set(iter(blocks), ANALYSIS, SETTINGS, ESTIMATE)
+    first, second = (item.take(item.canonical_order()) for item in (whole, found))
+    assert len(second) == 7
+    for name in ("features", "labels", "weights", "folds", "samples", "identifiers"):
+        np.testing.assert_array_equal(getattr(second, name), getattr(first, name))
+    weights = collect_weights(iter(blocks), ANALYSIS, SETTINGS, ESTIMATE)
+    assert sorted(weights["high"]["jets"]) == pytest.approx([-4.5, -0.375, 1.5])
 
 
 def test_weights_of_the_regions_are_those_of_their_samples() -> None:

@@ -49,7 +49,7 @@ RUNS = {
     "refined": "training: {negative_weights: refine}",
     "fetched": "catalogue: cms-2012-reduced\nfiles: downloads\nremote: {access: fetch}",
     "no network": "analysis: zmumu",
-    "tables": "analysis: higgsml",
+    "tables, calibrated": "analysis: higgsml\ncoverage: {calibrate: true}",
     "two signals": "fit: {parameters_of_interest: {mu_ggH: [ggH], mu_qqH: [qqH]}}",
     "eras": "analysis: zmumu\neras: {'2015': {}, '2016': {}}",
     "unfolded": "analysis: zpt",

@@ -20,6 +20,8 @@ def summary_inputs():
         files["truth"] = TRUTH
     if CONFIG.corrections:
         files["corrections"] = CLOSURE[0]
+    if CONFIG.coverage.calibrate:
+        files["calibration"] = f"{OUT}/calibration/{CONFIG.fit.observable}.json"
     if COMPARED and CONFIG.decorrelation.enabled:
         files["judgement"] = DECORRELATION
     return files
@@ -55,6 +57,7 @@ def summary_slice():
 
 def run_identity(wildcards):
     """What was run: input, seed, and hashes of configuration and code."""
+    calibrated = ["coverage"] if CONFIG.coverage.calibrate else []
     return {
         "catalogue": CATALOGUE.name,
         "luminosity": total_luminosity(CONFIG, CATALOGUE),
@@ -62,7 +65,7 @@ def run_identity(wildcards):
         "seed": SEED,
         "config_hash": hash_config(CONFIG),
         "catalogue_hash": hash_catalogue(CATALOGUE),
-        "code": code_version(*result_scripts(), analysis=CONFIG.folder),
+        "code": code_version(*result_scripts(*calibrated), analysis=CONFIG.folder),
     }
 
 

@@ -436,6 +436,7 @@ def coverage_slice():
     return {
         **definitions(),
         "fit": CONFIG.fit.model_dump(mode="json", include=SCALES),
+        "coverage": CONFIG.coverage.model_dump(mode="json", exclude={"calibrate"}),
         **corrections_slice(varied=True),
         **slice_config(
             CONFIG,
@@ -445,7 +446,6 @@ def coverage_slice():
             "observables",
             "systematics",
             "weights",
-            "coverage",
         ),
     }
 

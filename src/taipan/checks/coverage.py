@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from taipan.config.model import Config
 from taipan.config.sections.coverage import Coverage
+from taipan.coverage.score import FEWEST_EXPERIMENTS
+from taipan.coverage.truth import describe_obstacle
 from taipan.suggestions import unknown
 
 
@@ -24,8 +26,23 @@ def check_coverage(config: Config) -> Iterator[str]:
     for name in settings.ranges:
         if name not in config.fit.pois:
             yield unknown(f"coverage.ranges.{name}", name, "parameter of interest", config.fit.pois)
-    if settings.mu_range != Coverage().mu_range or settings.ranges:
+    if settings.mu_range != Coverage().mu_range or settings.ranges or settings.calibrate:
         yield from check_strengths(config)
+    if settings.calibrate:
+        yield from _check_calibration(config)
+
+
+def _check_calibration(config: Config) -> Iterator[str]:
+    """Check what a run that calibrates its intervals would find out after hours only."""
+    number = config.coverage.experiments
+    if number < FEWEST_EXPERIMENTS:
+        yield (
+            f"coverage.experiments: {number}; coverage.calibrate needs at least "
+            f"{FEWEST_EXPERIMENTS}"
+        )
+    for name, item in config.systematics.items():
+        if problem := describe_obstacle(name, item):
+            yield f"{problem} (coverage.calibrate: false)"
 
 
 def check_strengths(config: Config) -> Iterator[str]:

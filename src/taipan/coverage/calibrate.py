@@ -17,15 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog
 
-from taipan.coverage.score import LEVELS, score_intervals
+from taipan.coverage.score import FEWEST_EXPERIMENTS, LEVELS, score_intervals
 from taipan.errors import TaipanError
 
 Array = npt.NDArray[np.float64]
 
 TAILS = ((1.0 - LEVELS[0]) / 2.0, (1.0 + LEVELS[0]) / 2.0)
 """Quantiles at the ends of the intervals."""
-FEWEST_EXPERIMENTS = 100
-"""Pseudo-experiments below which nothing is learnt."""
 _GRID = np.linspace(-6.0, 6.0, 2401)
 
 
@@ -141,8 +139,9 @@ def learn_calibration(truth: Array, mu_hat: Array, low: Array, high: Array) -> I
     Raises
     ------
     TaipanError
-        If there are fewer than :data:`FEWEST_EXPERIMENTS` pseudo-experiments, or the lines cross
-        in the range of the truth.
+        If there are fewer pseudo-experiments than
+        :data:`~taipan.coverage.score.FEWEST_EXPERIMENTS`, or the lines cross in the range of the
+        truth.
     """
     n = len(truth)
     if n < FEWEST_EXPERIMENTS:

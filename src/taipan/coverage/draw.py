@@ -4,8 +4,9 @@ Each pseudo-experiment has a true signal strength and a true value of every syst
 are resampled (each is taken a Poisson(1) number of times, so that the true distributions differ
 from the templates as the limited simulation allows), their objects are shifted, cuts, quantities
 and the network are evaluated anew, and the counts of the fit's bins are drawn from the result.
-Nothing of the templates of the simulation or of their interpolation is used; the data that an
-estimate is made of, and what a weight of them makes of them, come as counts.
+Nothing of the templates of the simulation or of their interpolation is used, but for systematics
+of generator weights, which are made of histograms; the data that an estimate is made of, and what a
+weight of them makes of them, come as counts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
+from taipan.coverage.member_factors import MemberFactors
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import Truth, draw_factors
 from taipan.errors import TaipanError
@@ -39,6 +41,7 @@ from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import Systematic
 
 Array = NDArray[Any]
+NO_MEMBERS = MemberFactors()
 
 
 @dataclass(frozen=True)
@@ -190,11 +193,19 @@ class Universe:
         Bins of the fit.
     scorer
         The networks; None if the observable is not their score.
+    members
+        Of the systematics of generator weights.
     """
 
     def __init__(
-        self, analysis: Analysis, config: Config, binning: FitBins, scorer: Scorer | None
+        self,
+        analysis: Analysis,
+        config: Config,
+        binning: FitBins,
+        scorer: Scorer | None,
+        members: MemberFactors = NO_MEMBERS,
     ) -> None:
+        self._members = members
         self.analysis, self.config, self.binning = analysis, config, binning
         sources = filled_places(config.samples)
         self._sources = {name: sources[name] for name in binning.edges if name in sources}
@@ -319,7 +330,9 @@ class Universe:
                 scaled = scale * (self._weigh(part, place, truth) * counts)[chosen]
                 name = self.binning.own.get(region, self.binning.observable)
                 found_values = scaled if name not in values else values[name][chosen]
-                filled.append(self.binning.fill(region, found_values, scaled))
+                yields = self.binning.fill(region, found_values, scaled)
+                cell = (part.sample, region, place)
+                filled.append(self._members.vary(yields, cell, truth.pulls))
             in_sources = np.reshape(filled[1:], (len(filled) - 1, len(filled[0])))
             found[region] = (filled[0], in_sources)
         return found

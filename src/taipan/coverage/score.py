@@ -15,6 +15,8 @@ RISES = (1.0, 3.841458820694124)
 """2ΔlnL at the ends of intervals of these levels: quantiles of χ² with one degree of freedom."""
 SHRINK = 0.7
 """Factor of the interval that must fail the check, which shows that the check has power."""
+FEWEST_EXPERIMENTS = 100
+"""Pseudo-experiments below which no calibration is learnt."""
 ALLOWED = 2.0
 """Binomial standard deviations that the coverage may be away from its level."""
 

@@ -56,25 +56,37 @@ def draw_truth(
     Raises
     ------
     TaipanError
-        If a systematic cannot be applied to single events.
+        If a systematic can be applied neither to single events nor to yields of bins.
     """
     for name, item in systematics.items():
-        if not item.acts_on_events:
-            kinds = (kind for kind, found in KINDS.items() if found.acts_on_events)
-            raise TaipanError(
-                f"coverage: systematics.{name} is of kind {item.kind!r}; events can be varied by "
-                f"{', '.join(kinds)}"
-            )
-        if item.moves_events and item.regions is not None:
-            raise TaipanError(
-                f"coverage: systematics.{name}.regions: a shift of some regions only "
-                "cannot be applied to events"
-            )
+        if problem := describe_obstacle(name, item):
+            raise TaipanError(problem)
     mu = float(rng.uniform(*mu_range))
     pulls = {name: float(rng.normal()) for name in systematics}
     drawn = {name: float(rng.normal()) for name in factors}
     further = {name: float(rng.uniform(*span)) for name, span in (others or {}).items()}
     return Truth(mu, pulls, drawn, further)
+
+
+def describe_obstacle(name: str, item: Systematic) -> str | None:
+    """Say why a true value of a systematic cannot be applied; None if it can."""
+    if not _can_be_drawn(item):
+        kinds = (kind for kind, found in KINDS.items() if _can_be_drawn(found))
+        return (
+            f"coverage: systematics.{name} is of kind {item.kind!r}; events can be varied by "
+            f"{', '.join(kinds)}"
+        )
+    if item.moves_events and item.regions is not None:
+        return (
+            f"coverage: systematics.{name}.regions: a shift of some regions only "
+            "cannot be applied to events"
+        )
+    return None
+
+
+def _can_be_drawn(item: Systematic | type[Systematic]) -> bool:
+    """Tell whether a true value acts on events, or on the yields of samples by their members."""
+    return item.acts_on_events or item.has_members
 
 
 def scale_samples(truth: Truth, config: Config) -> Truth:

@@ -40,8 +40,9 @@ def stream_dataset(
 ) -> Iterator[DatasetEvents]:
     """Read a dataset in blocks, each with its events, weights and folds.
 
-    Weights and folds are those of :func:`taipan.events.load.load_dataset`: the few columns that
-    they need are read first, of all events, because the vertex weights keep the sum over all.
+    Weights and folds are those of :func:`taipan.events.load.load_dataset`. Where they depend on all
+    events (vertex weights keep their sum, a fold that is left out is made up for), the few columns
+    that they need are read first, of all events.
 
     Parameters
     ----------
@@ -76,29 +77,47 @@ def stream_dataset(
     norm = from_dict(read_json(normalisation))[dataset]
     measured = read_json(pileup)
     vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
+    members = _count_members(norm, weight_lists)
+    columns = (*analysis.columns, *list_columns(members))
+    inside = keep_fold is not None
+    fold = keep_fold if inside else drop_fold
+    if fold is None and (norm.is_data or vertices is None):
+        for some in iterate_events(paths, columns, block):
+            yield _finish(_weigh_alone(dataset, norm, some, folds), members, analysis)
+        return
     few = read_events(paths, [c for c in analysis.columns if c.name in _WEIGHED_BY])
     weights = None if norm.is_data else weigh_events(few, norm.scale, vertices, dataset)
     whole = DatasetEvents(
         dataset, norm.is_data, {}, weights, assign_folds(few["event_hash"], folds)
     )
     kept = None
-    inside = keep_fold is not None
-    fold = keep_fold if inside else drop_fold
     if fold is not None and norm.is_data:
         whole = divide_estimate(whole, fold, inside=inside)
     elif fold is not None:
         kept = (whole.folds == fold) == inside
         whole = select_fold(whole, fold, inside=inside)
     del few
-    members = _count_members(norm, weight_lists)
-    columns = (*analysis.columns, *list_columns(members))
     for part in _cut(whole, iterate_events(paths, columns, block), kept):
-        found = dict(part.columns)
-        lists = {
-            branch: tuple(found.pop(name) for name in member_columns(branch, count))
-            for branch, count in members.items()
-        }
-        yield correct_events(replace(part, columns=found, weight_lists=lists), analysis)
+        yield _finish(part, members, analysis)
+
+
+def _weigh_alone(
+    dataset: str, norm: Normalisation, columns: Mapping[str, NDArray[Any]], folds: int
+) -> DatasetEvents:
+    """Weigh events that need no other events of their dataset."""
+    weights = None if norm.is_data else weigh_events(columns, norm.scale, None, dataset)
+    numbers = assign_folds(columns["event_hash"], folds)
+    return DatasetEvents(dataset, norm.is_data, columns, weights, numbers)
+
+
+def _finish(part: DatasetEvents, members: Mapping[str, int], analysis: Analysis) -> DatasetEvents:
+    """Take the lists of weights out of the columns, and apply corrections."""
+    found = dict(part.columns)
+    lists = {
+        branch: tuple(found.pop(name) for name in member_columns(branch, count))
+        for branch, count in members.items()
+    }
+    return correct_events(replace(part, columns=found, weight_lists=lists), analysis)
 
 
 def _count_members(norm: Normalisation, branches: Sequence[str]) -> dict[str, int]:

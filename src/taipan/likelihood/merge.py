@@ -122,6 +122,12 @@ def merge_values(values: npt.ArrayLike, starts: Sequence[int]) -> Array:
     return np.asarray(np.add.reduceat(contents, np.asarray(starts, dtype=np.intp), axis=-1))
 
 
+def take_bins(region: str, edges: Sequence[float], starts: Sequence[int]) -> Merging:
+    """Merge bins as they were somewhere else; `starts` is the first of each merged bin."""
+    kept = [float(edges[i]) for i in (*starts, len(edges) - 1)]
+    return Merging(region, tuple(float(edge) for edge in edges), tuple(kept), tuple(starts))
+
+
 def find_merging(
     region: str,
     edges: Sequence[float],

@@ -18,7 +18,8 @@ from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.factors import list_factor_changes
 from taipan.likelihood.merge import BinYields
 from taipan.likelihood.polynomial_parts import divide_sample
-from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change
+from taipan.likelihood.subtracted import shift_estimate
+from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change, plain
 from taipan.likelihood.templates import RegionTemplates, acts_in
 from taipan.likelihood.treatment import (
     SMALLEST_FACTOR,
@@ -67,11 +68,13 @@ class Builder:
         *,
         prune: bool,
         treat: bool = True,
+        noise_removed: float = 0.0,
     ) -> None:
         self.config = config
         self.estimate = estimate
         self.prune = prune
         self.treat = treat
+        self.noise_removed = noise_removed
         self.warnings: list[str] = []
         self.changes: dict[str, float] = {}
         self.treatment = TreatmentRecord()
@@ -276,7 +279,7 @@ class Builder:
         for name, _ in self._acting(region.region):
             if (name, sample) in region.varied:
                 varied = region.varied[name, sample]
-                treated = self._treat(name, (sample, region.region), counts, varied)
+                treated = self._treat(name, sample, region, counts, varied)
                 modifiers += self._split(name, [sample], sample, region.region, counts, treated)
         return modifiers
 
@@ -289,8 +292,8 @@ class Builder:
         for name, systematic in self._acting(region.region):
             if (name, sample) in region.varied:  # a weight of the events it is made of
                 own = region.varied[name, sample]
-                shifted = TemplatePair(own.up + offset, own.down + offset)
-                treated = self._treat(name, (sample, region.region), counts, shifted, offset)
+                shifted = TemplatePair(own.up + offset, own.down + offset, own.errors)
+                treated = self._treat(name, sample, region, counts, shifted, offset)
                 modifiers += self._split(name, [sample], sample, region.region, counts, treated)
             groups: dict[str, list[str]] = {}
             for varied, simulated in region.subtracted_varied:
@@ -298,28 +301,28 @@ class Builder:
                     key = simulated if "sample" in systematic.decorrelate else ""
                     groups.setdefault(key, []).append(simulated)
             for members in groups.values():
-                up, down = counts.values.copy(), counts.values.copy()
-                for simulated in members:
-                    shifted = region.subtracted_varied[name, simulated]
-                    up = up + region.subtracted[simulated].values - shifted.up
-                    down = down + region.subtracted[simulated].values - shifted.down
-                both = TemplatePair(up, down)
-                treated = self._treat(name, (sample, region.region), counts, both, offset)
+                before = [region.subtracted[simulated].values for simulated in members]
+                after = [region.subtracted_varied[name, simulated] for simulated in members]
+                both = shift_estimate(counts.values, before, after)
+                treated = self._treat(name, sample, region, counts, both, offset)
                 modifiers += self._split(name, members, sample, region.region, counts, treated)
         return modifiers
 
     def _treat(
         self,
         name: str,
-        place: tuple[str, str],
+        sample: str,
+        region: RegionTemplates,
         counts: BinYields,
         variation: TemplatePair,
         offset: Array | float = 0.0,
     ) -> TemplatePair:
         if not self.treat:
             return variation
-        systematic = self.config.systematics[name]
-        return treat_variation(name, systematic, place, counts, variation, self.treatment, offset)
+        place, edges = (sample, region.region), region.merging.edges_after
+        systematic, record = self.config.systematics[name], self.treatment
+        known = (name, systematic, place, counts, variation, edges, record, offset)
+        return treat_variation(*known, noise_removed=self.noise_removed)
 
     def _split(
         self,
@@ -392,8 +395,3 @@ class Builder:
     def _note_change(self, name: str, change: float) -> None:
         finite = change if np.isfinite(change) else 1.0
         self.changes[name] = max(self.changes.get(name, 0.0), finite)
-
-
-def plain(values: Array | Sequence[float]) -> list[float]:
-    """Give numbers that JSON can hold."""
-    return [float(value) for value in values]

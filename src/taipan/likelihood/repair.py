@@ -123,4 +123,4 @@ def repair_pair(
         after, scale = repair_values(before)
         sides[direction] = filled if scale == 1.0 else after + offset
         done += describe_repair(*place, f"{name}_{direction}", before, scale)
-    return TemplatePair(**sides), done
+    return TemplatePair(**sides, errors=variation.errors), done

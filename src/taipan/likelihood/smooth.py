@@ -7,10 +7,14 @@ the template itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from taipan.likelihood.merge import BinYields
 
 Array = npt.NDArray[np.float64]
 SmoothingMethod = Literal["none", "lowess", "353QH"]
@@ -21,55 +25,135 @@ LOWESS_SPAN = 0.6
 """Fraction of the bins that a local straight line is fitted to."""
 
 
+@dataclass(frozen=True)
+class SmoothedTemplate:
+    """A smoothed template.
+
+    Attributes
+    ----------
+    values
+        Shape ``(n_bins,)``, with the total yield of the template as filled.
+    kept
+        Fraction of the structure left over by the smooth curve that was kept, from 0 (noise) to 1;
+        0 where the error of the shift is not known.
+    curve
+        Matrix by which the ratio to the nominal template was multiplied, shape
+        ``(n_bins, n_bins)``; the unit matrix where smoothing is not linear.
+    """
+
+    values: Array
+    kept: float
+    curve: Array
+
+
 def smooth_variation(
-    nominal: Array, variances: Array, varied: Array, method: SmoothingMethod
-) -> Array:
+    nominal: BinYields,
+    varied: Array,
+    method: SmoothingMethod,
+    edges: Sequence[float],
+    covariance: Array | None = None,
+) -> SmoothedTemplate:
     """Smooth a varied template.
+
+    With ``lowess`` the weight of a bin is the inverse variance of the *shift* there: Σw² times the
+    local fraction of it that moves, smooth itself, so that a bin which few events reached by
+    chance has no larger weight. What the smooth curve leaves over is kept as far as it is more
+    than noise: the residual is scaled by max(0, 1 - E/χ²), with χ² its size in units of its errors
+    and E what chance alone gives (James and Stein, Proc. 4th Berkeley Symp. 1 (1961) 361).
 
     Parameters
     ----------
-    nominal, variances
-        Nominal template: Σw and Σw², shape ``(n_bins,)``.
+    nominal
+        Nominal template.
     varied
         Template at +1σ or -1σ, shape ``(n_bins,)``.
     method
-        ``lowess``: local straight lines, bins weighted by their effective number of events;
-        ``353QH``: running medians and means (J. Friedman, CERN 74-23), twice; ``none``.
+        ``lowess``: local straight lines in the observable; ``353QH``: running medians and means
+        (J. Friedman, CERN 74-23), twice; ``none``.
+    edges
+        Bin edges of the observable, ``n_bins + 1``.
+    covariance
+        Of ``varied - nominal``, shape ``(n_bins, n_bins)``; None: the weights are the effective
+        numbers of events, and no residual is kept.
 
     Returns
     -------
-    Array
-        Smoothed template with the total yield of `varied`; a copy of `varied` where there are
-        fewer than four bins, or the nominal total or the smoothed total is not positive.
+    SmoothedTemplate
+        With the values of `varied` where there are fewer than four bins, no event moves, or the
+        nominal total or the smoothed total is not positive.
     """
-    if method == "none" or len(nominal) < SMALLEST_NUMBER:
-        return varied.copy()
-    filled = nominal > 0
-    ratio = np.divide(varied, nominal, out=np.ones_like(nominal), where=filled)
+    same = np.eye(len(varied))
+    unchanged = SmoothedTemplate(varied.copy(), 1.0, same)
+    if method == "none" or len(varied) < SMALLEST_NUMBER:
+        return unchanged
+    values = nominal.values
+    filled = values > 0
+    ratio = np.divide(varied, values, out=np.ones_like(values), where=filled)
+    kept, curve = 0.0, same
     if method == "353QH":
         smoothed = smooth_353qh(ratio)
     else:
-        known = np.divide(nominal**2, variances, out=np.zeros_like(nominal), where=variances > 0)
-        smoothed = smooth_lowess(ratio, np.where(filled, known, 0.0))
+        centres = 0.5 * (np.asarray(edges[1:]) + np.asarray(edges[:-1]))
+        error = np.where(filled, nominal.variances, 0.0)
+        if covariance is not None:
+            if not covariance.any():
+                return unchanged
+            error = error * local_fraction(np.diag(covariance), error, centres)
+        known = np.divide(values**2, error, out=np.zeros_like(values), where=error > 0)
+        curve = make_lowess(centres, np.where(filled, known, 0.0))
+        smoothed = curve @ ratio
+        if covariance is not None:
+            scale = np.where(filled, values, np.inf)
+            noise = covariance / np.outer(scale, scale)
+            kept = find_signal_fraction(ratio - smoothed, curve, noise, known)
+            curve = curve + kept * (same - curve)
+            smoothed = curve @ ratio
     if ratio.min() >= 0:
         smoothed = np.maximum(smoothed, 0.0)  # no bin becomes negative by smoothing
-    result = np.where(filled, nominal * smoothed, varied)
+    result = np.where(filled, values * smoothed, varied)
     total = result.sum()
     if not (total > 0 and varied.sum() > 0):
-        return varied.copy()
-    return np.asarray(result * (varied.sum() / total))
+        return unchanged
+    return SmoothedTemplate(np.asarray(result * (varied.sum() / total)), kept, curve)
 
 
-def smooth_lowess(values: Array, weights: Array, span: float = LOWESS_SPAN) -> Array:
-    """Replace each value by that of a straight line fitted to its neighbours.
+def find_signal_fraction(residual: Array, curve: Array, noise: Array, weights: Array) -> float:
+    """Give the fraction of a residual that is more than noise, max(0, 1 - E/χ²).
+
+    Parameters
+    ----------
+    residual
+        Values less the smooth curve, shape ``(n,)``.
+    curve
+        Matrix that makes the smooth curve of the values, shape ``(n, n)``.
+    noise
+        Covariance of the values.
+    weights
+        Inverse variances, in which χ² is measured.
+    """
+    rest = np.eye(len(residual)) - curve
+    expected = float((weights * np.diag(rest @ noise @ rest.T)).sum())
+    found = float((weights * residual**2).sum())
+    return max(0.0, 1.0 - expected / found) if found > 0 else 0.0
+
+
+def local_fraction(part: Array, whole: Array, positions: Array) -> Array:
+    """Give the local ratio of two sums, with the neighbourhoods of :func:`make_lowess`."""
+    kernel = _neighbourhoods(positions, LOWESS_SPAN)
+    below = kernel @ whole
+    return np.divide(kernel @ part, below, out=np.zeros_like(below), where=below > 0)
+
+
+def make_lowess(positions: Array, weights: Array, span: float = LOWESS_SPAN) -> Array:
+    """Give the matrix that replaces each value by that of a line fitted to its neighbours.
 
     W. Cleveland, J. Am. Stat. Assoc. 74 (1979) 829, with tricube weights times `weights` and
     without the iterations against outliers, because the weights hold what is known of the noise.
 
     Parameters
     ----------
-    values
-        Shape ``(n,)``, at positions 0, 1, ..., n - 1.
+    positions
+        Where the values are, increasing, shape ``(n,)``.
     weights
         Inverse variances up to a common factor, shape ``(n,)``; zero for unknown values.
     span
@@ -78,25 +162,31 @@ def smooth_lowess(values: Array, weights: Array, span: float = LOWESS_SPAN) -> A
     Returns
     -------
     Array
-        Shape ``(n,)``; a value whose neighbourhood has no weight stays as it is.
+        Shape ``(n, n)``; a value whose neighbourhood has no weight stays as it is.
     """
-    n = len(values)
-    position = np.arange(n, dtype=np.float64)
-    reach = min(n, max(3, int(np.ceil(span * n))))
-    smoothed = values.copy()
-    for i in range(n):
-        distance = np.abs(position - i)
-        limit = np.sort(distance)[reach - 1] + 1.0
-        local = weights * np.clip(1.0 - (distance / limit) ** 3, 0.0, None) ** 3
+    kernel = _neighbourhoods(positions, span)
+    curve = np.eye(len(positions))
+    for i, near in enumerate(kernel):
+        local = weights * near
         total = local.sum()
         if total <= 0:
             continue
-        centre = (local * position).sum() / total
-        mean = (local * values).sum() / total
-        spread = (local * (position - centre) ** 2).sum()
-        slope = (local * (position - centre) * values).sum() / spread if spread > 0 else 0.0
-        smoothed[i] = mean + slope * (i - centre)
-    return smoothed
+        offset = positions - (local * positions).sum() / total
+        spread = (local * offset**2).sum()
+        slope = local * offset / spread if spread > 0 else np.zeros_like(local)
+        curve[i] = local / total + offset[i] * slope
+    return curve
+
+
+def _neighbourhoods(positions: Array, span: float) -> Array:
+    """Tricube weights of all values in the neighbourhood of each, shape ``(n, n)``."""
+    n = len(positions)
+    reach = min(n, max(3, int(np.ceil(span * n))))
+    distance = np.abs(positions[:, None] - positions[None, :])
+    # the last neighbour has a weight, too
+    spacing = (positions[-1] - positions[0]) / (n - 1)
+    limit = np.sort(distance, axis=1)[:, reach - 1] + spacing
+    return np.asarray(np.clip(1.0 - (distance / limit[:, None]) ** 3, 0.0, None) ** 3)
 
 
 def smooth_353qh(values: Array) -> Array:

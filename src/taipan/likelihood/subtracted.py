@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from taipan.estimates.registry import MeasuredEstimate
 from taipan.labels import DATA
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields
-from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair
+from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair, sum_errors
 
 Array = npt.NDArray[np.float64]
 
@@ -85,7 +85,8 @@ def find_subtracted(
                 if sample in nominal:
                     pair = make_template_pair(table, name, sample, part.place, sides)
                     key = (name, sample)
-                    varied[key] = _add_pairs(varied.get(key), _scaled(pair, part.factor))
+                    scaled_pair = pair.scale(part.factor)
+                    varied[key] = varied[key].add(scaled_pair) if key in varied else scaled_pair
     kept = {name: item for name, item in counts.items() if np.any(item.variances > 0)}
     return Subtracted(
         estimate.sample,
@@ -127,9 +128,20 @@ def _add_yields(sum_: BinYields | None, more: BinYields) -> BinYields:
     return BinYields(sum_.values + more.values, sum_.variances + more.variances)
 
 
-def _add_pairs(sum_: TemplatePair | None, more: TemplatePair) -> TemplatePair:
-    return more if sum_ is None else TemplatePair(sum_.up + more.up, sum_.down + more.down)
+def shift_estimate(
+    values: Array, nominal: Sequence[Array], varied: Sequence[TemplatePair]
+) -> TemplatePair:
+    """Give an estimate when what is subtracted for it varies.
 
-
-def _scaled(variation: TemplatePair, factor: float) -> TemplatePair:
-    return TemplatePair(factor * variation.up, factor * variation.down)
+    Parameters
+    ----------
+    values
+        The estimate, shape ``(n_bins,)``.
+    nominal, varied
+        Yields of each subtracted sample and its templates at ±1σ.
+    """
+    up, down, errors = values, values, None
+    for i, (before, after) in enumerate(zip(nominal, varied, strict=True)):
+        up, down = up + before - after.up, down + before - after.down
+        errors = after.errors if i == 0 else sum_errors(errors, after.errors)
+    return TemplatePair(np.array(up), np.array(down), errors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from taipan.labels import NOMINAL
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.merge import BinYields
+from taipan.likelihood.merge import BinYields, merge_values
 
 Array = npt.NDArray[np.float64]
 Sides = Literal["both", "mirrored", "averaged"]
@@ -34,6 +34,9 @@ class Table:
         Bin edges of the observable, ``n_bins + 1``.
     values, variances
         Σw and Σw², shape ``(process, region, variation, n_bins)``.
+    shifts
+        Covariances of the difference between each varied and the nominal template; None if they
+        were not filled.
     """
 
     processes: Mapping[str, int]
@@ -42,6 +45,7 @@ class Table:
     edges: tuple[float, ...]
     values: Array
     variances: Array
+    shifts: ShiftErrors | None = None
 
     def counts(self, process: str, region: str, variation: str = NOMINAL) -> BinYields:
         """Give the yields of one template."""
@@ -57,14 +61,70 @@ class Table:
 
 
 @dataclass(frozen=True)
+class ShiftErrors:
+    """How far chance moves the differences of varied templates.
+
+    Attributes
+    ----------
+    processes, regions, variations
+        Position of each category on its axis.
+    covariances
+        Shape ``(process, region, variation, n_bins, n_bins)``; zero where none was filled.
+    """
+
+    processes: Mapping[str, int]
+    regions: Mapping[str, int]
+    variations: Mapping[str, int]
+    covariances: Array
+
+    def find(self, process: str, region: str, variation: str) -> Array:
+        """Give the covariance of one difference, shape ``(n_bins, n_bins)``."""
+        index = self.processes[process], self.regions[region], self.variations[variation]
+        return np.asarray(self.covariances[index])
+
+
+@dataclass(frozen=True)
 class TemplatePair:
-    """A template at ±1σ of a systematic; shape ``(n_bins,)`` each."""
+    """A template at ±1σ of a systematic.
+
+    Attributes
+    ----------
+    up, down
+        Shape ``(n_bins,)``.
+    errors
+        Covariances of the differences of `up` and `down` to the nominal template, shape
+        ``(2, n_bins, n_bins)``; None if they are not known.
+    """
 
     up: Array
     down: Array
+    errors: Array | None = None
+
+    def merge(self, starts: Sequence[int]) -> TemplatePair:
+        """Merge bins; `starts` is the first of each merged bin."""
+        errors = self.errors
+        if errors is not None:
+            errors = merge_values(np.swapaxes(merge_values(errors, starts), 1, 2), starts)
+        return TemplatePair(merge_values(self.up, starts), merge_values(self.down, starts), errors)
+
+    def scale(self, factor: float) -> TemplatePair:
+        """Multiply both templates, and their differences, by a factor."""
+        errors = None if self.errors is None else factor**2 * self.errors
+        return TemplatePair(factor * self.up, factor * self.down, errors)
+
+    def add(self, other: TemplatePair) -> TemplatePair:
+        """Add the templates of other events."""
+        return TemplatePair(
+            self.up + other.up, self.down + other.down, sum_errors(self.errors, other.errors)
+        )
 
 
-def read_table(histogram: hist.Hist, observable: str) -> Table:
+def sum_errors(first: Array | None, second: Array | None) -> Array | None:
+    """Add covariances of independent differences; unknown if one of them is."""
+    return None if first is None or second is None else first + second
+
+
+def read_table(histogram: hist.Hist, observable: str, shifts: hist.Hist | None = None) -> Table:
     """Turn a histogram into arrays with under- and overflow folded into the edge bins.
 
     Parameters
@@ -73,6 +133,8 @@ def read_table(histogram: hist.Hist, observable: str) -> Table:
         Weight storage; category axes ``process``, ``region``, ``variation``, then the observable.
     observable
         Name of the last axis.
+    shifts
+        Covariances of the differences (:mod:`taipan.templates.shifts`), if they were filled.
 
     Returns
     -------
@@ -105,7 +167,19 @@ def read_table(histogram: hist.Hist, observable: str) -> Table:
         edges=tuple(float(edge) for edge in histogram.axes[3].edges),
         values=_fold(view["value"], traits.underflow, traits.overflow),
         variances=_fold(view["variance"], traits.underflow, traits.overflow),
+        shifts=None if shifts is None else _read_shifts(shifts),
     )
+
+
+def _read_shifts(histogram: hist.Hist) -> ShiftErrors:
+    categories = histogram.axes[:3]
+    inner = tuple(slice(0, len(axis)) for axis in categories)
+    traits = histogram.axes[3].traits
+    sides = traits.underflow, traits.overflow
+    rows = _fold(histogram.view(flow=True)[inner], *sides)
+    positions = [{str(label): i for i, label in enumerate(axis)} for axis in categories]
+    covariances = _fold(np.swapaxes(rows, -1, -2), *sides)
+    return ShiftErrors(positions[0], positions[1], positions[2], covariances)
 
 
 def largest_change(nominal: Array, varied: Array) -> float:
@@ -121,16 +195,44 @@ def largest_change(nominal: Array, varied: Array) -> float:
 def make_template_pair(
     table: Table, name: str, sample: str, region: str, sides: Sides
 ) -> TemplatePair:
-    """Make the templates at ±1σ of those filled."""
+    """Make the templates at ±1σ of those filled.
+
+    The error of half a difference is that of independent shifts up and down, an upper bound: an
+    event that leaves a bin in both counts twice.
+    """
     nominal = table.counts(sample, region).values
     up = table.counts(sample, region, f"{name}_up").values
     if sides == "mirrored":
-        return TemplatePair(up, 2.0 * nominal - up)
+        errors = _find_errors(table, sample, region, f"{name}_up", f"{name}_up")
+        return TemplatePair(up, 2.0 * nominal - up, errors)
     down = table.counts(sample, region, f"{name}_down").values
+    errors = _find_errors(table, sample, region, f"{name}_up", f"{name}_down")
     if sides == "both":
-        return TemplatePair(up, down)
+        return TemplatePair(up, down, errors)
     half = 0.5 * (up - down)
-    return TemplatePair(nominal + half, nominal - half)
+    if errors is not None:
+        errors = np.broadcast_to(0.25 * errors.sum(axis=0), errors.shape)
+    return TemplatePair(nominal + half, nominal - half, errors)
+
+
+def _find_errors(table: Table, sample: str, region: str, *labels: str) -> Array | None:
+    """Give the covariances of two differences; None if there are none for one that changes."""
+    if table.shifts is None or any(label not in table.shifts.variations for label in labels):
+        return None
+    nominal = table.counts(sample, region)
+    found = []
+    for label in labels:
+        covariance = table.shifts.find(sample, region, label)
+        change = largest_change(nominal.values, table.counts(sample, region, label).values)
+        if not covariance.any() and change > SMALLEST_CHANGE:
+            return None
+        found.append(covariance)
+    return np.stack(found)
+
+
+def plain(values: Array | Sequence[float]) -> list[float]:
+    """Give numbers that JSON can hold."""
+    return [float(value) for value in values]
 
 
 def _fold(contents: npt.ArrayLike, underflow: bool, overflow: bool) -> Array:

@@ -20,7 +20,7 @@ from taipan.events.selection import belongs_to
 from taipan.labels import DATA, NOMINAL
 from taipan.likelihood.counted import FreeYields
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.merge import BinYields, Merging, find_merging, merge_values
+from taipan.likelihood.merge import BinYields, Merging, find_merging, merge_values, take_bins
 from taipan.likelihood.repair import Repair, describe_repair, repair_counts
 from taipan.likelihood.subtracted import PartYields, find_subtracted
 from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair
@@ -85,6 +85,7 @@ def collect_regions(
     *,
     own: Mapping[str, Table] | None = None,
     merge: bool = True,
+    bins: Mapping[str, Sequence[int]] | None = None,
 ) -> list[RegionTemplates]:
     """Collect and merge the templates of every fitted region.
 
@@ -101,6 +102,8 @@ def collect_regions(
     merge
         Merge bins that cannot be fitted; False keeps the bins of signal regions as they are, to
         choose bins from.
+    bins
+        Region → first original bin of each of its bins; where absent, bins are merged.
 
     Returns
     -------
@@ -132,7 +135,9 @@ def collect_regions(
     shifted = list_shifted(table, config)
     tables = {region: (own or {}).get(region, table) for region in fitted}
     return [
-        _collect_region(tables[region], config, region, shifted, estimate, merge)
+        _collect_region(
+            *(tables[region], config, region, shifted, estimate, merge), (bins or {}).get(region)
+        )
         for region in fitted
     ]
 
@@ -181,6 +186,7 @@ def _collect_region(
     shifted: Mapping[str, Mapping[str, Sides]],
     estimate: MeasuredEstimate | None,
     merge: bool,
+    given: Sequence[int] | None,
 ) -> RegionTemplates:
     nominal, warnings = _nominal_yields(table, config, region)
     if not config.regions[region].is_single_bin:
@@ -199,8 +205,8 @@ def _collect_region(
     keeps_bins = not (merge or single_bin) and definition.role == "signal"
     positive = [name for name, item in nominal.items() if item.values.sum() > 0]
     merging = (
-        Merging(region, table.edges, table.edges, tuple(range(len(table.edges) - 1)))
-        if keeps_bins
+        take_bins(region, table.edges, range(len(table.edges) - 1) if given is None else given)
+        if keeps_bins or given is not None
         else find_merging(
             region,
             table.edges,
@@ -278,10 +284,7 @@ def merge_variations(
     varied: Mapping[tuple[str, str], TemplatePair], starts: Sequence[int]
 ) -> dict[tuple[str, str], TemplatePair]:
     """Merge the bins of each varied template."""
-    return {
-        key: TemplatePair(merge_values(item.up, starts), merge_values(item.down, starts))
-        for key, item in varied.items()
-    }
+    return {key: item.merge(starts) for key, item in varied.items()}
 
 
 def _log_merging(config: Config, region: str, merging: Merging, warnings: Sequence[str]) -> None:

@@ -5,16 +5,18 @@ Smoothing, the division into a change of yield and a change of shape, and prunin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from taipan.config.sections.templates import Templates
+from taipan.likelihood.denoise import remove_noise
 from taipan.likelihood.merge import BinYields
 from taipan.likelihood.repair import Repair, repair_pair
+from taipan.likelihood.significance import ShiftSignificance, compare_with_noise
 from taipan.likelihood.smooth import SMALLEST_NUMBER, smooth_variation
 from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change
 from taipan.systematics.base import Systematic
@@ -54,8 +56,11 @@ class TreatmentRecord:
 
     Attributes
     ----------
+    shifts
+        Each shift against its own statistical error, where that is known.
     smoothed
-        (systematic, sample, region, method, largest relative change of a bin by smoothing).
+        (systematic, sample, region, method, largest relative change of a bin by smoothing, and
+        which fraction of what the smooth curves leave over is more than noise and was kept).
     repaired
         Negative bins of variations that were set to zero.
     pruned
@@ -64,6 +69,7 @@ class TreatmentRecord:
         Parameter of the fit → systematic it belongs to.
     """
 
+    shifts: list[ShiftSignificance] = field(default_factory=list)
     smoothed: list[dict[str, Any]] = field(default_factory=list)
     repaired: list[Repair] = field(default_factory=list)
     pruned: list[Pruned] = field(default_factory=list)
@@ -94,8 +100,10 @@ def treat_variation(
     place: tuple[str, str],
     counts: BinYields,
     variation: TemplatePair,
+    edges: Sequence[float],
     record: TreatmentRecord,
     offset: Array | float = 0.0,
+    noise_removed: float = 0.0,
 ) -> TemplatePair:
     """Smooth both templates of a variation as its systematic asks for, then repair them.
 
@@ -109,47 +117,63 @@ def treat_variation(
         Nominal template.
     variation
         Templates at ±1σ.
+    edges
+        Bin edges of the observable, ``n_bins + 1``.
     record
-        Receives an entry if the templates were smoothed, and one for each that was repaired.
+        Receives the significance of the shifts, an entry if the templates were smoothed, and one
+        for each that was repaired.
     offset
         Part of the templates that is subtracted again in the model.
+    noise_removed
+        Part of the variance of the noise that is taken out of the size of the shifts, for
+        projections (:mod:`taipan.likelihood.denoise`).
 
     Returns
     -------
     TemplatePair
-        New templates; each keeps its total yield.
+        New templates; each keeps its total yield, unless noise is removed.
     """
-    smoothed = _smooth(name, systematic, place, counts, variation, record)
-    repaired, done = repair_pair(place, name, smoothed, offset)
+    record.shifts += _compare(name, place, counts, variation)
+    errors = [None, None] if variation.errors is None else list(variation.errors)
+    sides = [
+        smooth_variation(counts, filled, systematic.smoothing, edges, covariance)
+        for filled, covariance in zip((variation.up, variation.down), errors, strict=True)
+    ]
+    up, down = (side.values for side in sides)
+    if systematic.smoothing != "none" and len(counts.values) >= SMALLEST_NUMBER:
+        change = max(largest_change(variation.up, up), largest_change(variation.down, down))
+        record.smoothed.append(
+            {
+                "systematic": name,
+                "sample": place[0],
+                "region": place[1],
+                "method": systematic.smoothing,
+                "largest_change": _finite(change),
+                "kept": [side.kept for side in sides],
+            }
+        )
+    if variation.errors is not None:
+        up, down = (
+            remove_noise(counts.values, side.values, covariance, side.curve, noise_removed)
+            for side, covariance in zip(sides, variation.errors, strict=True)
+        )
+    repaired, done = repair_pair(place, name, TemplatePair(up, down, variation.errors), offset)
     record.repaired += done
     return repaired
 
 
-def _smooth(
-    name: str,
-    systematic: Systematic,
-    place: tuple[str, str],
-    counts: BinYields,
-    variation: TemplatePair,
-    record: TreatmentRecord,
-) -> TemplatePair:
-    if systematic.smoothing == "none" or len(counts.values) < SMALLEST_NUMBER:
-        return variation
-    up, down = (
-        smooth_variation(counts.values, counts.variances, side, systematic.smoothing)
-        for side in (variation.up, variation.down)
-    )
-    change = max(largest_change(variation.up, up), largest_change(variation.down, down))
-    record.smoothed.append(
-        {
-            "systematic": name,
-            "sample": place[0],
-            "region": place[1],
-            "method": systematic.smoothing,
-            "largest_change": _finite(change),
-        }
-    )
-    return TemplatePair(up, down)
+def _compare(
+    name: str, place: tuple[str, str], counts: BinYields, variation: TemplatePair
+) -> list[ShiftSignificance]:
+    """Compare both templates with their errors; one of a pair that mirrors the other is enough."""
+    if variation.errors is None:
+        return []
+    mirrored = np.allclose(variation.up + variation.down, 2.0 * counts.values)
+    sides = [("up", variation.up), *([] if mirrored else [("down", variation.down)])]
+    return [
+        compare_with_noise((name, *place, direction), counts.values, varied, covariance)
+        for (direction, varied), covariance in zip(sides, variation.errors, strict=False)
+    ]
 
 
 def split_variation(nominal: Array, variation: TemplatePair) -> SplitVariation:
@@ -218,6 +242,7 @@ def record_to_json(record: TreatmentRecord, sigmas: Mapping[str, float] | None) 
     """
     return {
         "parameters": dict(record.parameters),
+        "shifts": [asdict(item) for item in record.shifts],
         "smoothed": list(record.smoothed),
         "pruned": [vars(item) for item in record.pruned],
         "expected_sigma": None if sigmas is None else dict(sigmas),

@@ -21,13 +21,14 @@ from taipan.config.sections.region_bins import choose_histogram
 from taipan.config.sections.regions import EXPECTED_DATA
 from taipan.config.truth_bins import name_strengths
 from taipan.estimates.registry import find_estimate, read_estimate
+from taipan.labels import name_shifts
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.curvature_penalty import make_curvature_region
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder, plain
+from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder
 from taipan.likelihood.planes import add_planes
 from taipan.likelihood.polynomial_parts import list_squares, make_tie
-from taipan.likelihood.table import Table, read_table
+from taipan.likelihood.table import Table, plain, read_table
 from taipan.likelihood.templates import RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
 
@@ -43,6 +44,9 @@ def build_workspace(
     observable: str,
     transfer: Mapping[str, Any] | None,
     others: Mapping[str, hist.Hist] | None = None,
+    *,
+    bins: Mapping[str, Sequence[int]] | None = None,
+    noise_removed: float = 0.0,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Build the statistical model of an analysis.
 
@@ -65,7 +69,13 @@ def build_workspace(
         Record of what was measured for the sample estimated from data, its factor and the
         uncertainty; None if there is no such sample.
     others
-        Observable → its histogram, for regions that name one of their own.
+        Observable → its histogram, for regions that name one of their own; and the histograms of
+        the errors of shifts.
+    bins
+        Region → first original bin of each of its bins (``starts`` of a record), to compare models
+        in the same bins; where absent, bins are merged as they need to be.
+    noise_removed
+        Part of the statistical variance that is taken out of the size of shifts, for projections.
 
     Returns
     -------
@@ -88,10 +98,10 @@ def build_workspace(
     _check_names(config)
     estimate = read_estimate(config.samples, transfer)
     own = _read_own(config, observable, others or {})
-    table = read_table(templates, observable)
-    regions = collect_regions(table, config, estimate, own=own)
+    table = read_table(templates, observable, (others or {}).get(name_shifts(observable)))
+    regions = collect_regions(table, config, estimate, own=own, bins=bins)
     regions = add_planes(regions, table, own, config, estimate)
-    builder = Builder(config, estimate, prune=True)
+    builder = Builder(config, estimate, prune=True, noise_removed=noise_removed)
     workspace = _workspace(builder, regions)
     builder.check_everything_acts()
     uncounted = list(list_uncounted(find_groups(workspace)))
@@ -110,7 +120,8 @@ def build_workspace(
                 )
     sigmas = None
     if builder.treatment.pruned:
-        complete = _workspace(Builder(config, estimate, prune=False), regions)
+        unpruned = Builder(config, estimate, prune=False, noise_removed=noise_removed)
+        complete = _workspace(unpruned, regions)
         sigmas = {
             "without_pruning": expected_sigma(complete),
             "with_pruning": expected_sigma(workspace),
@@ -173,7 +184,8 @@ def _read_own(
                 f"regions.{name}.observable: no templates of {chosen!r} "
                 f"({', '.join(histograms) or 'there are none'})"
             )
-        found[name] = read_table(histograms[chosen], chosen)
+        errors = histograms.get(name_shifts(chosen))
+        found[name] = read_table(histograms[chosen], chosen, errors)
     return found
 
 

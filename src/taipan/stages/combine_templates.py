@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import hist
+
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.estimates.registry import add_divided, read_estimate
 from taipan.events.variations import template_variations
 from taipan.normalisation import from_dict
-from taipan.templates.build import add_parts, take_from_data
+from taipan.templates.build import add_parts, collect_errors, take_from_data
 from taipan.templates.combine import (
     add_pseudo_data,
     check_variations,
@@ -59,6 +61,7 @@ def combine_templates(
     estimate = read_estimate(config.samples, read_json(transfer_factor))
     results: dict[str, Any] = {}
     records: dict[str, Any] = {}
+    errors: dict[str, hist.Hist] = {}
     binned = apply_edges(config.observables, config.regions, edges)
     for output, paths, defined, varied in (
         (templates, observables, binned, variations),
@@ -71,13 +74,16 @@ def combine_templates(
             total = add_members(total, parts, config, varied, norms)
         if not has_data:
             total = {name: add_pseudo_data(item, config.samples) for name, item in total.items()}
+        if output == templates:
+            errors = collect_errors(parts, config, defined, varied, total, estimate)
         results[output], found = take_from_data(total, config, varied, estimate)
         records |= found
-    filled = results[templates]
+    filled = dict(results[templates])
     yields = list_yields(next(iter(filled.values())))
     check_yields(yields, config.samples, config.regions)
     regions = add_divided(config.regions, config.samples)
     check_variations(filled, config.samples, regions, variations)
+    results[templates] |= errors
     for output, histograms in results.items():
         write_histograms(output, histograms)
     write_json(residuals, records)

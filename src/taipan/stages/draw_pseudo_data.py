@@ -14,6 +14,7 @@ from taipan.config.sections.observables import filled_quantities
 from taipan.config.sections.region_bins import choose_histogram
 from taipan.coverage.draw import FitBins, SourceData, Universe, iterate_samples
 from taipan.coverage.event_store import EventStore, store_reach
+from taipan.coverage.member_factors import read_member_factors
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import (
     Truth,
@@ -119,7 +120,9 @@ def draw_pseudo_data(
     free = estimate is None or source_data.fixed
     factors = () if free or estimate is None else estimate.method.parameters
     corrections = read_corrections(config.weights, analysis.quantities, shapes)
-    universe = Universe(analysis, config, binning, scorer)
+    starts = {name: item["starts"] for name, item in merging.items()}
+    members = read_member_factors(tables, starts, config)
+    universe = Universe(analysis, config, binning, scorer, members)
     others = {name: config.coverage.range_of(name) for name in config.fit.pois}
     span = others.pop(config.fit.poi)
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))

@@ -40,6 +40,7 @@ def summarize(
     summary: str,
     text: str,
     corrections: str | None = None,
+    calibration: str | None = None,
 ) -> None:
     """Write the summary of a run.
 
@@ -77,6 +78,8 @@ def summarize(
         Files to write: JSON and Markdown.
     corrections
         Record of the rule `list_corrections`; None if nothing is corrected.
+    calibration
+        Record of the rule `calibrate_intervals`; None if intervals are not calibrated.
     """
     main, verdicts = read_json(fit), read_gates(gates)
     content = summarise(
@@ -93,6 +96,7 @@ def summarize(
             skipped=[read_json(path) for path in skipped],
             cross_checks=None if cross_checks is None else read_json(cross_checks),
             corrections=None if corrections is None else read_json(corrections),
+            calibration=None if calibration is None else read_json(calibration),
             scaled=scaled,
             networks=compare_networks(
                 scores,

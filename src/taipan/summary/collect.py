@@ -12,6 +12,7 @@ from taipan.config.model import Config
 from taipan.config.sections.fit import fitted_regions
 from taipan.errors import TaipanError
 from taipan.estimates.registry import true_factors
+from taipan.summary.calibrated import calibrate_fit
 from taipan.summary.corrections import sum_corrections
 from taipan.summary.cross_sections import describe_cross_section
 from taipan.summary.read import YieldTable
@@ -84,6 +85,8 @@ class RunResults:
         Of :func:`taipan.summary.networks.compare_networks`; empty if there is only one network.
     corrections
         Record of the rule `list_corrections`; None if nothing is corrected.
+    calibration
+        Record of the rule `calibrate_intervals`; None if intervals are as they are fitted.
     """
 
     fit: Mapping[str, Any]
@@ -98,6 +101,7 @@ class RunResults:
     cross_checks: Mapping[str, Any] | None = None
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     corrections: Mapping[str, Any] | None = None
+    calibration: Mapping[str, Any] | None = None
 
 
 def summarise(
@@ -161,6 +165,7 @@ def summarise(
         **_cross_sections(settings, results.fit),
         **_networks(results.networks),
         **_corrections(results.corrections, fitted),
+        **_calibration(results.calibration, results.fit),
         "gates": {
             name: {
                 "passed": bool(verdict["passed"]),
@@ -280,6 +285,10 @@ def _networks(networks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _corrections(record: Mapping[str, Any] | None, fitted: Sequence[str]) -> dict[str, Any]:
     return {} if record is None else {"corrections": sum_corrections(record, fitted)}
+
+
+def _calibration(record: Mapping[str, Any] | None, fit: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if record is None else {"calibration": calibrate_fit(record, fit)}
 
 
 def _cross_sections(settings: Config, fit: Mapping[str, Any]) -> dict[str, Any]:

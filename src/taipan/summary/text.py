@@ -7,6 +7,7 @@ from typing import Any
 
 from taipan.clean_text import escape_markdown
 from taipan.estimates.registry import true_factors
+from taipan.summary.calibrated import list_calibrated
 from taipan.summary.corrections import CHANGES, list_changes
 from taipan.summary.cross_checks import tabulate_cross_checks
 from taipan.summary.layout import (
@@ -56,6 +57,11 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     ]
     if "cross_section" in summary:
         parts += ["## Cross section", _cross_section(summary)]
+    if "calibration" in summary:
+        kinds = {kind: _kind(summary, kind) for kind in ("expected", "observed")}
+        decimals = count_decimals(summary["expected"]["sigma"], MIN_DECIMALS)
+        lines = list_calibrated(summary["calibration"], kinds, decimals)
+        parts += ["## Calibrated intervals", "\n".join(lines)]
     if "networks" in summary:
         parts += ["## Networks", *_networks(summary)]
     if "unfolding" in summary:

@@ -21,10 +21,11 @@ from taipan.estimates.registry import (
 )
 from taipan.events.corrections import read_corrections
 from taipan.events.variations import Variation, template_variations
-from taipan.labels import DATA, NOMINAL
+from taipan.labels import DATA, NOMINAL, name_shifts
 from taipan.templates.combine import add_datasets, add_estimate
 from taipan.templates.empty import FillSettings
 from taipan.templates.residual import add_residuals
+from taipan.templates.shifts import add_estimated, add_independent, add_shifts
 
 
 def plan_filling(
@@ -95,6 +96,45 @@ def add_parts(
     processes = [*config.samples, DATA]
     regions = list(add_divided(config.regions, config.samples))
     return add_datasets(parts, observables, processes, regions, labels)
+
+
+def collect_errors(
+    parts: Sequence[Mapping[str, hist.Hist]],
+    config: Config,
+    observables: Mapping[str, Observable],
+    variations: Sequence[Variation],
+    total: Mapping[str, hist.Hist],
+    estimate: MeasuredEstimate | None,
+) -> dict[str, hist.Hist]:
+    """Add up the errors of the shifts of each dataset.
+
+    Parameters
+    ----------
+    parts
+        What was filled for each dataset.
+    config, observables, variations
+        As of :func:`add_parts`.
+    total
+        Templates of :func:`add_parts`.
+    estimate
+        As of :func:`take_from_data`.
+
+    Returns
+    -------
+    dict
+        Name of the histogram → covariances (:mod:`taipan.templates.shifts`).
+    """
+    names = [variation.name for variation in variations]
+    processes = [*config.samples, DATA]
+    regions = list(add_divided(config.regions, config.samples))
+    found = add_shifts(parts, observables, processes, regions, names)
+    for observable, histogram in total.items():
+        if name_shifts(observable) in found:
+            errors = found[name_shifts(observable)]
+            add_independent(errors, histogram, variations, config.samples)
+            if estimate is not None:
+                add_estimated(errors, variations, config, estimate)
+    return found
 
 
 def take_from_data(

@@ -8,6 +8,8 @@ from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import Variation, acts_on_estimate
+from taipan.labels import DATA
+from taipan.templates.empty import FillSettings
 
 
 def processes_of(
@@ -27,6 +29,13 @@ def processes_of(
     if not own:
         raise TaipanError(f"dataset '{dataset}' belongs to no sample and no systematic")
     return own
+
+
+def list_processes(events: DatasetEvents, settings: FillSettings) -> list[str]:
+    """List the processes of the histograms of a dataset."""
+    if events.is_data:
+        return [DATA]
+    return processes_of(events.name, settings.samples, settings.variations)
 
 
 def concerns(variation: Variation, events: DatasetEvents, samples: Mapping[str, Sample]) -> bool:

@@ -12,6 +12,7 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.events.corrections import EventCorrection
 from taipan.events.variations import Variation
+from taipan.labels import NOMINAL
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,19 @@ def empty_histogram(
         hist.axis.Variable(observable.binning, name=name, label=observable.label),
         storage=hist.storage.Weight(),
     )
+
+
+def empty_histograms(
+    processes: Sequence[str], settings: FillSettings, variations: Sequence[str]
+) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
+    """Histograms of the observables, and those of the control plots, of the nominal alone."""
+    regions = list(settings.regions)
+    observables = {
+        name: empty_histogram(name, item, processes, regions, [NOMINAL, *variations])
+        for name, item in settings.observables.items()
+    }
+    control = {
+        name: empty_histogram(name, item, processes, regions, [NOMINAL])
+        for name, item in settings.control.items()
+    }
+    return observables, control

@@ -32,10 +32,11 @@ from taipan.events.variations import Variation, acts_on_estimate, varied_regions
 from taipan.labels import DATA, NOMINAL, SCORE
 from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import WeighedEvents
-from taipan.templates.concerned import concerns, processes_of
-from taipan.templates.empty import FillSettings, empty_histogram
+from taipan.templates.concerned import concerns, list_processes
+from taipan.templates.empty import FillSettings, empty_histograms
 from taipan.templates.members import MemberHistograms
 from taipan.templates.rows import Joined, Located, Moved, Rows, find_bins, replace_rows
+from taipan.templates.shifts import ShiftHistograms
 
 logger = logging.getLogger(__name__)
 Array = NDArray[Any]
@@ -81,7 +82,8 @@ def fill_blocks(
     -------
     observables, control
         Name → histogram with axes (process, region, variation, observable); the former with those
-        of :class:`~taipan.templates.members.MemberHistograms` besides.
+        of :class:`~taipan.templates.members.MemberHistograms` and
+        :class:`~taipan.templates.shifts.ShiftHistograms` besides.
 
     Raises
     ------
@@ -89,39 +91,28 @@ def fill_blocks(
         If there is no block, the sum of weights filled differs from that of the events selected,
         or an event is in two regions that may share none.
     """
-    found, members = None, None
+    found, members, shifts = None, None, None
     shared = SharedEvents(exclusive_pairs(settings.regions, settings.samples))
     given = others if scorer is None else {SCORE: scorer, **others}
     for events in blocks:
         relevant = [v for v in settings.variations if concerns(v, events, settings.samples)]
-        found = found or _empty(events, settings, [v.name for v in relevant])
+        found = found or empty_histograms(
+            list_processes(events, settings), settings, [v.name for v in relevant]
+        )
         members = members or MemberHistograms(events, settings)
-        filler = _Filler(events, analysis, settings, given, shared)
+        shifts = shifts or ShiftHistograms(
+            settings.observables,
+            list_processes(events, settings),
+            list(settings.regions),
+            [v.name for v in relevant],
+            settings.places,
+        )
+        filler = _Filler(events, analysis, settings, given, shared, shifts)
         _fill_block(filler, events, analysis, settings, relevant, *found, members)
-    if found is None or members is None:
+    if found is None or members is None or shifts is None:
         raise TaipanError("no events were given, not even an empty block")
     shared.refuse()
-    return {**found[0], **members.histograms()}, found[1]
-
-
-def _empty(
-    events: DatasetEvents, settings: FillSettings, variations: Sequence[str]
-) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
-    """Histograms of the observables, and those of the control plots, of the nominal alone."""
-    processes = (
-        [DATA]
-        if events.is_data
-        else processes_of(events.name, settings.samples, settings.variations)
-    )
-    observables = {
-        name: empty_histogram(name, item, processes, list(settings.regions), [NOMINAL, *variations])
-        for name, item in settings.observables.items()
-    }
-    control = {
-        name: empty_histogram(name, item, processes, list(settings.regions), [NOMINAL])
-        for name, item in settings.control.items()
-    }
-    return observables, control
+    return {**found[0], **members.histograms(), **shifts.histograms()}, found[1]
 
 
 def _fill_block(
@@ -154,11 +145,17 @@ def _fill_block(
     )
     waiting: list[Moved] = []
     changed: dict[str, Array] = {}
+    everything = np.arange(len(weights))
 
     def fill_waiting() -> None:
-        for variation, located, moved in filler.relocate(nominal, waiting, corrected):
+        for moved, located, corrected_weights in filler.relocate(nominal, waiting, corrected):
+            variation = moved.variation
             known = changed.pop(variation.name, weights)
-            filler.fill(observables, located, variation, known if moved is None else moved)
+            after = known if corrected_weights is None else corrected_weights
+            filler.fill(observables, located, variation, after)
+            # a weight that is varied, too, may change events that no shift moves
+            rows = moved.rows if known is weights else everything
+            filler.fill_shift((nominal, weights), (located, after), variation, rows)
         waiting.clear()
 
     for variation in relevant:
@@ -168,7 +165,9 @@ def _fill_block(
             variation.name, weighed, settings.corrections, variation.sign
         )
         if shifted is None:
-            filler.fill(observables, nominal, variation, weights if varied is None else varied)
+            after = weights if varied is None else varied
+            filler.fill(observables, nominal, variation, after)
+            filler.fill_shift((nominal, weights), (nominal, after), variation, everything)
             continue
         if varied is not None:
             changed[variation.name] = varied
@@ -188,6 +187,7 @@ class _Filler:
         settings: FillSettings,
         scorers: Mapping[str, Scorer],
         shared: SharedEvents,
+        shifts: ShiftHistograms,
     ) -> None:
         self._late = late_regions(settings.regions, analysis.is_late)
         shown = {**settings.control, **settings.observables}
@@ -199,6 +199,7 @@ class _Filler:
         self._analysis = analysis
         self._settings = settings
         self.shared = shared
+        self._shifts = shifts
         self._varied = varied_regions(settings.regions, settings.samples)
         fitted = [name for name, item in settings.regions.items() if item.role != "estimate"]
         places = filled_places(settings.samples).values()
@@ -255,7 +256,7 @@ class _Filler:
 
     def relocate(
         self, nominal: Located, moved: Sequence[Moved], corrected: CorrectedEvents | None
-    ) -> Iterator[tuple[Variation, Located, Array | None]]:
+    ) -> Iterator[tuple[Moved, Located, Array | None]]:
         """Find regions, samples, bins and corrections again of what variations have changed.
 
         All of them are looked at together if the same quantities have to be computed again: a call
@@ -285,7 +286,7 @@ class _Filler:
                 new = None
                 if corrected is not None and weights is not None:
                     new = corrected.replace(item.rows, weights[part])
-                yield item.variation, located, new
+                yield item, located, new
 
     def _defined(self) -> dict[str, Sample]:
         """List the samples that take events of this dataset, nominally or as an alternative."""
@@ -330,6 +331,29 @@ class _Filler:
                         continue
                     places = located.bins[name][chosen]
                     self._add(histogram, (sample, region, label), places, filled)
+
+    def fill_shift(
+        self,
+        nominal: tuple[Located, Array],
+        varied: tuple[Located, Array],
+        variation: Variation,
+        rows: Array,
+    ) -> None:
+        """Fill the statistical errors of the difference to the nominal templates."""
+        estimate, name = self._events.estimate, self._events.name
+        (before, old_weights), (after, new_weights) = nominal, varied
+        for sample, region in itertools.product(after.samples, self._varied):
+            if not self._applies(variation, sample, region):
+                continue
+            own = self._events.is_data or name in self._settings.samples[sample].datasets
+            scaled = estimate is not None and region in self._only_sources
+            scale = estimate if scaled and estimate is not None else 1.0
+            self._shifts.add(
+                (sample, region, variation.name),
+                (before if own else None, old_weights * scale),
+                (after, new_weights * scale),
+                rows,
+            )
 
     def _applies(self, variation: Variation | None, sample: str, region: str) -> bool:
         samples, name = self._settings.samples, self._events.name

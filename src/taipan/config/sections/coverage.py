@@ -10,7 +10,7 @@ from taipan.config.base import Bounded, Name, Strict
 
 
 class Coverage(Strict):
-    """Pseudo-experiments of `snakemake measure_coverage`."""
+    """Pseudo-experiments of `snakemake measure_coverage` and of calibrated intervals."""
 
     experiments: Annotated[int, Field(ge=10)] = Field(
         1000, description="Number of pseudo-experiments."
@@ -25,6 +25,12 @@ class Coverage(Strict):
         default_factory=dict,
         description="The same for single parameters of interest, as a factor on the prediction: "
         "`{sigma_ztt: [0.8, 1.2]}`.",
+    )
+
+    calibrate: bool = Field(
+        False,
+        description="Draw the pseudo-experiments in every run, learn from them how the interval of "
+        "`fit.poi` is calibrated, and put the calibrated one into the summary.",
     )
 
     def range_of(self, name: str) -> tuple[float, float]:
