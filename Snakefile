@@ -31,6 +31,8 @@ else:
     if HAS_NETWORK:
 
         include: "workflow/rules/tune.smk"
+        include: "workflow/rules/modules.smk"
+        include: "workflow/rules/pretrain.smk"
         include: "workflow/rules/train.smk"
         include: "workflow/rules/weights.smk"
         include: "workflow/rules/decorrelation.smk"

@@ -86,7 +86,7 @@ def train_toy(
 ) -> tuple[Any, Any]:
     """Train network 0; gives the engine with its best weights, and the histories."""
     from taipan.nn.engine import prepare_tensorflow
-    from taipan.nn.train import FoldPlan, make_engine, train_fold
+    from taipan.nn.fold import FoldPlan, make_engine, train_fold
 
     prepare_tensorflow(1)
     training_set, control = make_toy(events, events, seed, permuted)
@@ -171,7 +171,7 @@ def run_toy(options: argparse.Namespace, save: Callable[[dict[str, Any]], None])
 def run_cost(options: argparse.Namespace, save: Callable[[dict[str, Any]], None]) -> None:
     """CPU time of a training against an adversary over that of the plain one, in turn."""
     from taipan.nn.engine import prepare_tensorflow
-    from taipan.nn.train import FoldPlan, make_engine, train_fold
+    from taipan.nn.fold import FoldPlan, make_engine, train_fold
 
     prepare_tensorflow(1)
     training_set, control = make_toy(options.events, options.events, 1)

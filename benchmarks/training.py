@@ -184,6 +184,7 @@ def measure_folds(events: int, epochs: int, folds: int) -> dict[str, Any]:
     from taipan.config.sections.training import Training
     from taipan.nn import train
     from taipan.nn.data import TrainingSet, split_folds
+    from taipan.nn.fold import FoldPlan, make_engine, train_fold
 
     train.prepare_tensorflow(2)
     features, labels, weights, generator = make_events(events)
@@ -200,7 +201,7 @@ def measure_folds(events: int, epochs: int, folds: int) -> dict[str, Any]:
     changes = {"folds": folds, "epochs": epochs, "patience": epochs, "checkpoint_every": 0}
     settings = Training.model_validate({**NETWORK, "l2": 0.01, **changes})
     balanced = training_set.training_weights()
-    engine = train.make_engine(training_set, settings)
+    engine = make_engine(training_set, settings)
     few = engine.load(features[:2], labels[:2], weights[:2])
     engine.train_epoch(few, np.arange(2, dtype=np.int32))
     engine.predict(few)
@@ -209,7 +210,7 @@ def measure_folds(events: int, epochs: int, folds: int) -> dict[str, Any]:
         start = time.process_time()
         for fold in indices:
             split = split_folds(training_set.folds, identifiers, fold, folds)
-            train.train_fold(engine, training_set, balanced, split, train.FoldPlan(settings), fold)
+            train_fold(engine, training_set, balanced, split, FoldPlan(settings), fold)
         return time.process_time() - start
 
     before = time.process_time() - started

@@ -24,8 +24,9 @@ from taipan.nn.adversary.events import (
 )
 from taipan.nn.adversary.monitor import divergence, squared_distance_correlation
 from taipan.nn.data import TrainingSet, split_folds
+from taipan.nn.fold import FoldPlan, make_engine, train_fold
 from taipan.nn.history import choose_epoch, stop_reason
-from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network
+from taipan.nn.train import train_network
 from tests.made_up_estimates import measured, same_sign
 
 ROOT = Path(__file__).parents[2]

@@ -32,13 +32,14 @@ from taipan.nn.conditions import ScoredPart, compare_metric
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.engine import signal_logit
 from taipan.nn.export import export_network
+from taipan.nn.fold import make_engine
 from taipan.nn.losses.registry import find_loss
 from taipan.nn.model import average_networks
 from taipan.nn.model_card import ModelCard
 from taipan.nn.overtraining import check_scorer
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.scores import name_scores
-from taipan.nn.train import make_engine, train_network
+from taipan.nn.train import train_network
 from taipan.systematics.registry import make_systematic
 from taipan.templates.fill import FillSettings, fill_dataset
 from tests.three_gaussians import CLASSES, draw_events, make_set, posterior
@@ -75,7 +76,9 @@ def train(folder: Path, events: TrainingSet, settings: Training = SETTINGS) -> l
 def test_losses_of_three_classes_by_hand() -> None:
     arguments = [tf.constant(v, tf.float32) for v in (LOGITS, [1.0, 0.0], [2.0, -1.0])]
     entropy = (2.0 * -math.log(3 / 5) - 1.0 * -math.log(1 / 4)) / 2
-    assert float(find_loss("bce", softmax=True)(*arguments)) == pytest.approx(entropy, rel=1e-6)
+    assert float(find_loss("crossentropy", softmax=True)(*arguments)) == pytest.approx(
+        entropy, rel=1e-6
+    )
     distances = (1 / 25 + 4 / 25 + 1 / 25, 9 / 16 + 1 / 16 + 1 / 4)
     brier = (2.0 * distances[0] - distances[1]) / 2
     assert float(find_loss("brier", softmax=True)(*arguments)) == pytest.approx(brier, rel=1e-6)

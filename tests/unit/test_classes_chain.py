@@ -21,8 +21,8 @@ from taipan.coverage.truth import Truth
 from taipan.nn.adversary.events import Opponent, OpponentEvents
 from taipan.nn.adversary.monitor import divergence
 from taipan.nn.data import split_folds
+from taipan.nn.fold import FoldPlan, make_engine, train_fold
 from taipan.nn.overtraining import check_scorer, leave_out_overtraining
-from taipan.nn.train import FoldPlan, make_engine, train_fold
 from taipan.nn.weights.transform import loss_weights
 from taipan.plotting.confusion import confusion_figure, confusion_numbers
 from taipan.plotting.training import (

@@ -90,8 +90,28 @@ MESSAGES = {
         "samples: no sample has role background; at least one is needed",
     ),
     "unknown loss": (
-        {"training": {"loss": "bec"}},
-        "training.loss: 'bec' is not a loss; did you mean 'bce'? (",
+        {"training": {"loss": "brie"}},
+        "training.loss: 'brie' is not a loss; did you mean 'brier'? (",
+    ),
+    "loss of the fit for boosted trees": (
+        {"training": {"loss": "sannt"}, "classifier": "xgboost", "tuning": {"enabled": False}},
+        "training.loss: 'sannt' is for networks; classifier.kind is 'xgboost' (crossentropy, "
+        "brier)",
+    ),
+    "loss of the fit for several classes": (
+        {"training": {"loss": "sannt"}, "classes": {"a": ["S"], "b": ["ZLL"], "c": ["ZTT"]}},
+        "training.loss: 'sannt' has one score; with `classes` there are several (crossentropy, "
+        "brier)",
+    ),
+    "loss of the fit against an adversary": (
+        {"training": {"loss": "sannt", "adversary": {"enabled": True}}},
+        "training.loss: 'sannt' cannot be trained against an adversary "
+        "(training.adversary.enabled: false)",
+    ),
+    "loss of the fit where nothing is fitted": (
+        {"training": {"loss": "shape_penalty", "region": "ss_sr"}},
+        "training.region: 'ss_sr' is not fitted, so that training.loss: 'shape_penalty' cannot be "
+        "the uncertainty of the fit there (sr, cr)",
     ),
     "more networks than folds that can stop them": (
         {"training": {"folds": 4, "networks": 4}},
@@ -244,7 +264,7 @@ MESSAGES = {
     "feature from the generator record": (
         {"features": ["pt_1", "z_true"]},
         "features[1]: 'z_true' comes from the generator record, which data do not have; only "
-        "samples.*.select may use it",
+        "samples.*.select and systematics.*.select may use it",
     ),
     "cut on the generator record": (
         {"regions": {"ss_sr": {"cut": "q_1 * q_2 > 0 and z_true > 1"}}},
@@ -490,8 +510,8 @@ MESSAGES = {
         "coverage.mu_range: [0, 99] must be increasing, not negative, and within fit.poi_range",
     ),
     "too few pseudo-experiments to calibrate": (
-        {"coverage": {"calibrate": True, "experiments": 40}},
-        "coverage.experiments: 40; coverage.calibrate needs at least 100",
+        {"coverage": {"calibrate": True, "experiments": 120}},
+        "coverage.experiments: 120; coverage.calibrate needs at least 200",
     ),
     "calibration with a shift of some regions": (
         {

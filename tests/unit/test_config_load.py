@@ -442,8 +442,8 @@ def test_analysis_has_defaults_of_a_run_that_only_a_change_overrules(tmp_path):
     folder.mkdir()
     text = (ROOT / "config/analyses/htautau/analysis.yaml").read_text(encoding="utf-8")
     text = text.replace("training:\n", "training:\n  learning_rate: 0.01\n  folds: 3\n", 1)
-    own = "pileup: {max_weight: 2.0}\n"
-    (folder / "analysis.yaml").write_text(text + own, encoding="utf-8")
+    text = text.replace("pileup: {", "pileup: {max_weight: 2.0, ", 1)
+    (folder / "analysis.yaml").write_text(text, encoding="utf-8")
     config = read_config([], ROOT, analysis=str(folder))
     assert (config.training.learning_rate, config.training.folds) == (0.01, 3)
     assert config.training.epochs == Training().epochs

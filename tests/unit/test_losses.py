@@ -17,7 +17,7 @@ LABELS = np.array([1.0, 0.0, 1.0], dtype=np.float32)
 WEIGHTS = np.array([2.0, 0.5, -1.0], dtype=np.float32)
 BY_HAND = {
     # -ln s of a signal event, -ln(1 - s) of a background event
-    "bce": (2.0 * np.log(2.0) + 0.5 * np.log1p(np.exp(2.0)) - np.log1p(np.exp(1.0))) / 3.0,
+    "crossentropy": (2.0 * np.log(2.0) + 0.5 * np.log1p(np.exp(2.0)) - np.log1p(np.exp(1.0))) / 3.0,
     "brier": (2.0 * 0.5**2 + 0.5 / (1 + np.exp(-2.0)) ** 2 - 1.0 / (1 + np.exp(-1.0)) ** 2) / 3.0,
 }
 
@@ -39,11 +39,18 @@ def test_best_score_is_the_share_of_the_signal(name: str) -> None:
 
 
 def test_default_loss_exists_and_another_name_gets_a_suggestion() -> None:
-    assert find_loss(Training().loss) is LOSSES["bce"]
+    assert find_loss(Training().loss) is LOSSES["crossentropy"]
     with pytest.raises(
-        TaipanError, match=r"training.loss: 'bca' is not a loss; did you mean 'bce'"
+        TaipanError, match=r"training.loss: 'brie' is not a loss; did you mean 'brier'"
     ):
-        find_loss("bca")
+        find_loss("brie")
+
+
+def test_former_name_of_a_loss_goes_on_working_and_says_the_new_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert Training(loss="bce") == Training()
+    assert "training.loss: 'bce' is now called 'crossentropy'" in caplog.text
 
 
 def test_names_of_losses_are_known_without_tensorflow() -> None:

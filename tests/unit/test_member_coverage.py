@@ -162,6 +162,17 @@ def test_nothing_moves_in_other_regions() -> None:
     assert read_member_factors({"high": table}, {"high": [0]}, config).changes == {}
 
 
+def test_changes_are_those_of_the_merged_bins(toy: Toy) -> None:
+    table = read_table(toy.templates, "x")
+    found = read_member_factors({"high": table}, {"high": [0, 2]}, toy.config)
+    up, _ = found.changes["bkg", "high", "high"]["v"]
+    nominal, varied = (
+        table.counts("bkg", "high", label).values.reshape(2, 2).sum(axis=1)
+        for label in ("nominal", "v_up")
+    )
+    np.testing.assert_allclose(up, varied / nominal - 1.0)
+
+
 def test_stage_draws_them(toy: Toy, tmp_path: Path) -> None:
     """Counts are those of the true values in the file, within what Poisson and resampling allow."""
     files = {}

@@ -181,3 +181,20 @@ def test_members_are_columns_and_a_chunk_that_was_left_out_has_none(tmp_path: Pa
     assert nothing[f"{BRANCH}_0"].shape == (0,)
     group = pq.ParquetFile(files[0]).metadata.row_group(0)
     assert [group.column(i).compression for i in range(3)] == ["ZSTD", "LZ4", "LZ4"]
+
+
+def test_samples_and_observables_of_a_dataset_have_cells_of_their_own() -> None:
+    """Events above x = 1 are of one sample, those below of another; each event weighs 2."""
+    samples = {
+        "near": SAMPLES["sig"].model_copy(update={"select": "x < 1"}),
+        "far": SAMPLES["sig"].model_copy(update={"select": "x > 1"}),
+    }
+    item = make_systematic(kind="scale_weights", samples=["near", "far"], members=[0, 1])
+    observables = {**OBSERVABLES, "y": Observable(label="y", binning=[0.0, 2.0])}
+    variations = template_variations({"v": item}, samples)
+    plan = FillSettings(samples, REGIONS, ("x",), observables, {}, variations)
+    found, _ = fill_blocks([FIRST], ANALYSIS, plan, None)
+    x, y = (found[member_histogram(name, BRANCH, "S")] for name in ("x", "y"))
+    assert list(x.axes["process"]) == ["near", "far"]
+    assert x.view(flow=True)[:2, 0, 0].tolist() == [[0.0, 4.0, 0.0, 0.0], [0.0, 0.0, 8.0, 0.0]]
+    assert y.view(flow=True)[:2, 0, 1].tolist() == [[0.0, 1.0, 0.0], [0.0, 0.5, 0.0]]

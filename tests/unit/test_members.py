@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from taipan.errors import TaipanError
+from taipan.skim import read_lists
 from taipan.skim.parts import GeneratedSums, Part
-from taipan.skim.weight_lists import WeightSums, count_members, read_list_sums, square_lists
+from taipan.skim.weight_lists import (
+    WeightSums,
+    add_weighted,
+    count_members,
+    read_list_sums,
+    square_lists,
+)
 from taipan.skim.weight_means import WeightMeans, average_weights, choose_generator
 from taipan.systematics.members import GeneratorWeights, Members
 from taipan.systematics.registry import make_systematic
@@ -84,6 +93,8 @@ def test_members_of_known_sets_follow_from_the_numbers_of_lhapdf() -> None:
     assert hessian == Members("hessian", tuple(range(1, 101)), 0, (101, 102), 0.75)
     replicas = both.choose_members("weights for LHA IDs 292201 - 292302", 102)
     assert replicas == Members("replicas", tuple(range(100)), None, (100, 101), 1.5)
+    central = both.choose_members("weights for LHA IDs 292200 - 292302", 103)
+    assert central == Members("replicas", tuple(range(1, 101)), None, (101, 102), 1.5)
     small = both.choose_members("weights for LHA IDs 91400 - 91432", 33)
     assert small == Members("hessian", tuple(range(1, 31)), 0, (31, 32), 1.0)
     with pytest.raises(TaipanError, match="`alpha_s_scale` is needed"):
@@ -92,6 +103,11 @@ def test_members_of_known_sets_follow_from_the_numbers_of_lhapdf() -> None:
         both.choose_members("LHA IDs 260000 - 260100", 101)
     with pytest.raises(TaipanError, match="members: 33 is no member of 33"):
         make("pdf_weights", members=(1, 100)).choose_members("LHA IDs 91400 - 91432", 33)
+
+
+def test_used_members_are_all_that_a_systematic_names_each_once() -> None:
+    assert Members("hessian", (2, 1, 4), 0, (5, 4)).used == (0, 1, 2, 4, 5)
+    assert Members("pair", (3, 1)).used == (1, 3)
 
 
 NOMINAL = np.array([10.0, 20.0])
@@ -149,6 +165,11 @@ def test_up_is_the_doubled_scale_of_the_shower_whatever_the_order() -> None:
     for title, isr, fsr in ((old, (2, 0), (3, 1)), (new, (0, 2), (1, 3))):
         assert make("shower_weights", vary="isr").choose_members(title, 4).varied == isr
         assert make("shower_weights", vary="fsr").choose_members(title, 4).varied == fsr
+    found = combine(make("shower_weights", vary="isr"), Members("pair", (2, 0)), [9, 8], [0, 0],
+                    [11, 22])  # fmt: skip
+    assert found == [[11.0, 22.0], [9.0, 8.0]]
+    with pytest.raises(TaipanError, match=r"^1 weight \(4 are needed; a single one"):
+        make("shower_weights", vary="isr").choose_members("", 1)
 
 
 class Branch:
@@ -214,6 +235,9 @@ def test_every_part_counts_once_and_a_skimmed_file_with_what_was_generated() -> 
     other = part("c", 0, 1, 1, WeightSums("u", (1.0, 1.0)))
     with pytest.raises(TaipanError, match="dataset 'd': c: PSWeight means 'u', but 't' in a"):
         average_weights("d", [parts[0], other])
+    longer = part("c", 0, 1, 1, WeightSums("t", (1.0, 1.0, 1.0)))
+    with pytest.raises(TaipanError, match="dataset 'd': c: PSWeight has 3 weights, but 2 in a"):
+        average_weights("d", [parts[0], longer])
 
 
 def test_a_mean_that_is_not_positive_cannot_be_kept() -> None:
@@ -241,3 +265,47 @@ def test_a_weight_that_is_no_number_is_refused_with_its_entry() -> None:
     with pytest.raises(TaipanError, match="f: W is NaN or infinite in 1 events, first in entry 8"):
         square_lists(lists, "W", "f", 7)
     assert count_members(np.array([3, 3]), "W", "f") == 3
+    with pytest.raises(TaipanError, match="f: W has weights of another number: 2 in 1 event"):
+        count_members(np.array([3, 2, 3]), "W", "f")
+    with pytest.raises(TaipanError, match="f: W has no weights"):
+        count_members(np.array([0, 0]), "W", "f")
+
+
+def test_sums_before_cuts_are_of_all_events_of_a_step() -> None:
+    """45,000 events, more than are added at a time; even ones weigh 2, odd ones -1."""
+    weights = np.tile([2.0, -1.0], 22_500)
+    members = np.stack([np.ones(45_000), np.tile([0.5, 1.5], 22_500)], axis=1)
+    assert add_weighted(weights, members).tolist() == [22_500.0, -11_250.0]
+
+
+class Tree:
+    """A tree of three events with two weights each, as an RNTuple is read."""
+
+    file = SimpleNamespace(root_directory=None)
+    lists = ak.Array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+
+    def keys(self) -> list[str]:
+        return ["PSWeight"]
+
+    def __getitem__(self, name: str) -> None:
+        return None
+
+    def arrays(self, names: list[str], entry_start: int, entry_stop: int) -> Any:
+        return dict.fromkeys(names, self.lists[entry_start:entry_stop])
+
+
+def test_sums_are_of_all_events_and_columns_of_those_that_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Weights 1, 2 and -1: sums 1 + 6 - 5 and 2 + 8 - 6; the second and the third are kept."""
+    monkeypatch.setattr(read_lists, "read_generated_lists", lambda *_: {"PSWeight": None})
+    monkeypatch.setattr(read_lists, "branch_title", lambda _: "t")
+    reader = read_lists.ListReader(Tree(), ["PSWeight"], (0, 3), "f")
+    assert [column.name for column in reader.columns] == ["PSWeight_0", "PSWeight_1"]
+    first = reader.read(0, np.array([1.0, 2.0]), np.array([False, True]))
+    second = reader.read(2, np.array([-1.0]), np.array([True]))
+    assert {name: values.tolist() for name, values in first.items()} == {
+        "PSWeight_0": [3.0], "PSWeight_1": [4.0]
+    }  # fmt: skip
+    assert second["PSWeight_1"].tolist() == [6.0]
+    assert reader.result() == {"PSWeight": WeightSums("t", (2.0, 4.0), None)}

@@ -86,6 +86,48 @@ def test_first_network_is_the_one_that_is_trained_alone(trained: Run, tmp_path: 
         assert network["seed"] == same["seed"]
 
 
+def test_seeds_are_averaged_on_the_same_events(trained: Run, tmp_path: Path) -> None:
+    """Two seeds of two networks: those of the first are the ones that are trained without."""
+    events = trained.events
+    settings = ENSEMBLE.model_copy(update={"networks": 2, "seeds": 2, "epochs": 2})
+    both, once = (
+        run_training(tmp_path / name, events, settings.model_copy(update={"seeds": number}))
+        for name, number in (("both", 2), ("once", 1))
+    )
+    record, first = (json.loads(run.record.read_text())["networks"] for run in (both, once))
+    assert [(n["fold"], n["network"], n["repeat"]) for n in record] == [
+        (fold, turn, repeat) for fold in range(FOLDS) for turn in (1, 2) for repeat in (1, 2)
+    ]
+    assert len({n["seed"] for n in record}) == len(record) == settings.network_count == 16
+    assert [n["history"] for n in record[::2]] == [n["history"] for n in first]
+    for left, right in zip(record[::2], record[1::2], strict=True):
+        assert left["events"] == right["events"]
+        assert left["history"] != right["history"]
+    # the gate asks how many folds stop the networks of one, which the seeds have in common
+    scorer = FoldScorer(both.models, NAMES)
+    assert scorer.networks == 2
+    assert check_scorer(events, scorer, Overtraining())["folds"][3]["fold"] == 3
+
+
+def test_score_of_two_seeds_is_that_of_their_mean_logit(trained: Run, tmp_path: Path) -> None:
+    """The second seed alone is found by taking the first away."""
+    events = trained.events
+    settings = ENSEMBLE.model_copy(update={"networks": 1, "seeds": 2, "epochs": 2})
+    both = run_training(tmp_path / "both", events, settings)
+    once = run_training(tmp_path / "once", events, settings.model_copy(update={"seeds": 1}))
+    validation = split_folds(events.folds, events.identifiers, 0, FOLDS).validation
+    logits = [
+        logit(FoldScorer(run.models, NAMES).score_with(0, events.features[validation]))
+        for run in (both, once)
+    ]
+    second = 1.0 / (1.0 + np.exp(-(2.0 * logits[0] - logits[1])))
+    weights = events.training_weights()[validation]
+    network = json.loads(both.record.read_text())["networks"][1]
+    expected = network["history"]["validation_brier"][network["best_epoch"]]
+    value = metrics.brier(events.labels[validation], second, weights)
+    assert value == pytest.approx(expected, abs=1e-5)
+
+
 def test_mean_is_better_than_one_network(trained: Run, tmp_path: Path) -> None:
     """Loss of unseen events: that of a mean of logits is below that of its members."""
     events, weights = trained.events, trained.events.training_weights()

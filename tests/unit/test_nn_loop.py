@@ -16,13 +16,14 @@ from taipan.nn.conditions import ScoredPart, find_fired
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.engine import Engine
 from taipan.nn.export import ModelCard, export_network
+from taipan.nn.fold import FoldPlan, make_engine, train_fold
 from taipan.nn.history import choose_epoch, learning_rate, stop_reason
 from taipan.nn.model import build_network, initialise
 from taipan.nn.overtraining import judge_overtraining
 from taipan.nn.plan import TensorEvents
 from taipan.nn.reference import fit_reference
 from taipan.nn.scorer import FoldScorer
-from taipan.nn.train import FoldPlan, make_engine, train_fold, train_network
+from taipan.nn.train import train_network
 
 BCE = OvertrainingCondition(metric="bce", max_ratio=1.01, min_sigma=2.0)
 AUC = OvertrainingCondition(metric="auc", max_ratio=1.01, min_sigma=2.0)

@@ -10,7 +10,7 @@ from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
 from taipan.errors import TaipanError
-from taipan.nn import train
+from taipan.nn import fold
 from taipan.nn.data import TrainingSet, split_folds
 from taipan.nn.weights.learned import weigh_training_events
 from taipan.search import confirm
@@ -59,7 +59,7 @@ def test_better_trial_is_taken_and_a_worse_one_is_not(
     assert decision.comparison.sigma > 5.0
     assert 0.02 < decision.comparison.gain < 0.2
     # trained before: goes on from the files
-    monkeypatch.setattr(train, "train_fold", None)
+    monkeypatch.setattr(fold, "train_fold", None)
     other = decide(search, good, bad, 1)
     assert not other.taken
     assert other.comparison is not None
@@ -169,7 +169,7 @@ def test_loss_of_the_comparison_has_weights_of_its_own_training_events(
         splits.append(split)
         used.append(of_loss)
 
-    monkeypatch.setattr(train, "train_fold", spy)
+    monkeypatch.setattr(fold, "train_fold", spy)
     found = candidate("good", settings.model_copy(update={"learning_rate": 0.1}))
     decide(search, candidate("configuration", settings), found, 1)
     assert len(used) == 4  # two candidates, two folds

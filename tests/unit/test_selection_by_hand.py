@@ -170,18 +170,19 @@ def test_trigger_and_one_object_of_each_kind(
 
 
 def test_decay_modes_of_the_three_energy_scales() -> None:
-    """Modes 0, 1, 2 and 10 of CMS: one prong, with one or two π⁰, three prongs."""
+    """Modes 0, 1, 2 and 10 of CMS: one prong, with one or two π⁰, three prongs; no fakes."""
     assert TAU_MODES == {"1prong": (0,), "1prong_pi0": (1, 2), "3prong": (10,)}
     for name, modes in TAU_MODES.items():
         columns = {
-            **{f"Tau_{key}": np.full((4, 1), 30.0, np.float32) for key in ("pt", "mass")},
-            "Tau_phi": np.zeros((4, 1), np.float32),
-            "Tau_decayMode": np.array([[0], [1], [2], [10]]),
-            "MET_pt": np.full(4, 50.0, np.float32),
-            "MET_phi": np.zeros(4, np.float32),
+            **{f"Tau_{key}": np.full((8, 1), 30.0, np.float32) for key in ("pt", "mass")},
+            "Tau_phi": np.zeros((8, 1), np.float32),
+            "Tau_decayMode": np.array([[0], [1], [2], [10]] * 2),
+            "Tau_genuine": np.repeat([[1.0], [0.0]], 4, axis=0),
+            "MET_pt": np.full(8, 50.0, np.float32),
+            "MET_phi": np.zeros(8, np.float32),
         }
         shifted = ANALYSIS.shifts[f"tau_pt_{name}"].function(columns, 0.1)
-        expected = [33.0 if mode in modes else 30.0 for mode in (0, 1, 2, 10)]
+        expected = [33.0 if mode in modes else 30.0 for mode in (0, 1, 2, 10)] + [30.0] * 4
         assert shifted["Tau_pt"][:, 0].tolist() == pytest.approx(expected)
         assert shifted["Tau_mass"][:, 0].tolist() == pytest.approx(expected)
         balanced = [50.0 - (pt - 30.0) for pt in expected]

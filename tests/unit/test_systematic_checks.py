@@ -53,6 +53,22 @@ SYSTEMATICS = {
         {"down": None},
         ": kind rate takes either size, or up and down; given: up",
     ),
+    "rate of events that do not exist": (
+        "lumi",
+        {"select": "nothing == 1"},
+        ".select: 'nothing' is not a quantity",
+    ),
+    "rate of no event": (
+        "lumi",
+        {"select": "m > 2 and m < 1"},
+        ".select: 'm > 2 and m < 1' is true",
+    ),
+    "rate of selected events of an estimate": (
+        "lumi",
+        {"samples": ["S", "QCD"], "select": "m > 1"},
+        ".select: 'QCD' is estimated from data, which have no events to select (leave the sample "
+        "out, or `select`)",
+    ),
     "rate of zero": ("scale", {"up": 0, "down": 0}, ": up and down are 0; the systematic changes"),
     "rate with a shift": (
         "lumi",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from taipan.systematics.base import WeighedEvents
 from taipan.systematics.registry import KINDS, make_systematic
 from tests.synthetic_templates import TRANSFER, make_config, make_histogram, settings
 
@@ -35,6 +37,24 @@ def test_every_kind_acts_in_one_way(kind: str) -> None:
     assert item.model_dump()["kind"] == kind
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         make_systematic(kind=kind, samples=["W"], **EXAMPLES[kind], unknown=1)
+
+
+def test_rate_of_a_part_changes_the_weights_of_these_events_alone() -> None:
+    """Half of the events are genuine: the yield of the sample changes by half of the size."""
+    item = make_systematic(kind="rate", size=0.1, select="genuine_2 == 1", samples=["TT"])
+    assert (item.varied, item.yield_factor(1.0)) == (("up",), None)
+    quantities = {"genuine_2": np.array([1.0, 0.0, 1.0, 0.0])}
+    events = WeighedEvents("TTbar", np.array([1.0, 2.0, -1.0, 4.0]), {}, quantities)
+    for pull, expected in ((1.0, [1.1, 2.0, -1.1, 4.0]), (-2.0, [0.81, 2.0, -0.81, 4.0])):
+        found = item.weigh_events("tau_id_up", events, {}, pull)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    sided = {"up": 0.2, "down": -0.1, "select": "genuine_2 == 1", "samples": ["TT"]}
+    asymmetric = make_systematic(kind="rate", **sided)
+    assert asymmetric.varied == ("up", "down")
+    found = asymmetric.weigh_events("tau_id_down", events, {}, -1.0)
+    np.testing.assert_allclose(found, [0.9, 2.0, -0.9, 4.0], rtol=1e-12)
+    whole = make_systematic(kind="rate", size=0.1, samples=["TT"])
+    assert whole.weigh_events("tau_id_up", events, {}, 1.0) is None
 
 
 def test_yield_of_counted_events_has_their_statistics() -> None:

@@ -57,6 +57,7 @@ def test_everything_that_a_script_imports_counts(script: str) -> None:
     ("script", "never"),
     [
         ("train", ("plotting", "inference", "likelihood", "templates", "fastsim", "summary")),
+        ("pretrain", ("plotting", "inference", "likelihood", "templates", "fastsim", "summary")),
         ("skim", ("plotting", "inference", "likelihood", "templates", "nn", "config")),
         ("histogram", ("plotting", "inference", "likelihood", "fastsim", "nn.train")),
         ("build_workspace", ("plotting", "inference", "nn.loop", "skim", "analyses")),

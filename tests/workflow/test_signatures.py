@@ -66,6 +66,7 @@ samples: {QCD: {cross_checks: {other: {
   method: same_sign, regions: {signal: ss_signal, w_control: ss_w_control},
   numerator: antiiso_os, denominator: antiiso_ss}}}}
 """,
+    "pretrained": "training: {pretrain: {catalogue: fastsim}}",
     "binned, tuned": "templates: {binning: {method: merge}}\ntuning: {enabled: true}",
 }
 

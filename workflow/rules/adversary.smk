@@ -21,7 +21,7 @@ rule scan_point:
         f"{OUT}/benchmarks/scan_point/{{strength}}_{{number}}.tsv"
     params:
         events=nominal_by_dataset(),
-        config=scan_slice(),
+        config=SLICES.scan(),
         seed=scan_seed,
     script:
         "../../scripts/scan_point.py"
@@ -39,7 +39,7 @@ rule scan_lambda:
     benchmark:
         benchmark_file("scan_lambda")
     params:
-        config=choice_slice(),
+        config=SLICES.choice(),
         header=PLOT_HEADER,
     script:
         "../../scripts/scan_lambda.py"

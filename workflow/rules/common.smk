@@ -22,6 +22,7 @@ from taipan.checks.decorrelation import OWN
 from taipan.checks.eras import check_one_period
 from taipan.checks.configuration import check_access, check_config
 from taipan.checks.generator_files import check_generator_files
+from taipan.checks.pretraining import check_pretraining_run
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.overlays import restore_empty
 from taipan.config.networks import (
@@ -30,6 +31,7 @@ from taipan.config.networks import (
     list_scores,
     list_trainings,
 )
+from taipan.config.pretraining import load_source, split_source
 from taipan.config.slices import hash_catalogue, hash_config, slice_config
 from taipan.datasets import (
     mirrors_of,
@@ -43,7 +45,6 @@ from taipan.dry_run import plan_without_writing
 from taipan.errors import TaipanError
 from taipan.estimates.registry import list_cross_checks
 from taipan.events.blinding import overlapping_signal
-from taipan.events.selection import early_regions
 from taipan.nn.weights.transform import STORED
 from taipan.code_version import code_version
 from taipan.remote.fetch import RECEIPT
@@ -69,6 +70,10 @@ try:
     # an era is a module, with the correlations of all
     for problem in () if workflow.modifier.namespace else check_one_period(CONFIG):
         raise TaipanError(problem)
+    SOURCE_KEYS = split_source(MERGED, ROOT)
+    SOURCE = load_source(SOURCE_KEYS, ROOT)
+    if SOURCE is not None:
+        check_pretraining_run(CONFIG, CATALOGUE, SOURCE)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
 
@@ -94,6 +99,8 @@ onstart:
     refuse_unwritable()
     refuse_bad_weights()
     claim_results(Path(OUT), CONFIG.folder)
+    if SOURCE is not None:
+        claim_results(Path(PRETRAINING), CONFIG.folder)
 
 
 # Where and how patiently files are read, and by whom, changes no result. It is no parameter of a
@@ -107,6 +114,7 @@ config["unrecorded"] = {
 }
 
 OUT = f"{CONFIG.results}/{CONFIG.analysis}"
+PRETRAINING = SOURCE and f"{SOURCE.results}/{SOURCE.analysis}"
 IS_SIMULATED = CATALOGUE.kind == "simulation"
 SEED = CONFIG.seed
 HAS_NETWORK = bool(CONFIG.features)

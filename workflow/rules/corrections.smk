@@ -16,8 +16,8 @@ rule measure_pileup:
     params:
         events=nominal_by_dataset(),
         config={
-            **(definitions() if CONFIG.corrections else {}),
-            **corrections_slice(),
+            **(SLICES.definitions() if CONFIG.corrections else {}),
+            **SLICES.corrections(),
             **slice_config(CONFIG, "folder", "quantities", "pileup"),
         },
     script:
@@ -39,8 +39,8 @@ rule measure_transfer_factor:
     params:
         events=nominal_by_dataset(),
         config={
-            **definitions(),
-            **corrections_slice(),
+            **SLICES.definitions(),
+            **SLICES.corrections(),
             **slice_config(CONFIG, "folder", "quantities"),
         },
     script:
@@ -63,8 +63,8 @@ rule measure_shapes:
     params:
         events=nominal_by_dataset(),
         config={
-            **definitions(),
-            **corrections_slice(),
+            **SLICES.definitions(),
+            **SLICES.corrections(),
             **slice_config(CONFIG, "folder", "quantities", "weights"),
         },
     script:
@@ -98,8 +98,8 @@ if CONFIG.corrections:
                 CONFIG.skim.envelope, ANALYSIS.shifts, CONFIG.systematics.values()
             ),
             config={
-                **definitions(),
-                **corrections_slice(),
+                **SLICES.definitions(),
+                **SLICES.corrections(),
                 **slice_config(CONFIG, "folder", "quantities"),
             },
         script:

@@ -18,7 +18,7 @@ rule check_decorrelation:
     params:
         events=nominal_by_dataset(),
         networks=JUDGED,
-        config=judge_slice(),
+        config=SLICES.judge(),
         seed=derive_seed(SEED, "check_decorrelation"),
         header=PLOT_HEADER,
     script:

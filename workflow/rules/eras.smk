@@ -13,7 +13,6 @@ drop_folder()
 
 from functools import cache
 
-from snakemake import __version__ as snakemake_version
 from snakemake.exceptions import WorkflowError
 
 from taipan.analysis_selection import load_analysis
@@ -141,6 +140,9 @@ def final_outputs():
     return [f"{OUT}/summary.json", *era_plots(), *of_eras("summary.json")]
 
 
+include: "modules.smk"
+
+
 wildcard_constraints:
     fitted="[A-Za-z0-9_]+",
     observable="[A-Za-z0-9_]+",
@@ -219,21 +221,9 @@ rule summarise_eras:
 include: "eras_plots.smk"
 
 
-# The profile knows the rules of a run of its own.
-for table in ("_parsed_overwrite_threads", "_parsed_overwrite_resources"):
-    of_rules = getattr(workflow.resource_settings, table, None)
-    if of_rules is None:
-        raise WorkflowError(
-            f"snakemake: {snakemake_version} keeps what the profile says of rules in another way; "
-            "install the version of requirements.lock"
-        )
-    for rule_name in list(of_rules):
-        for era_name in PERIODS:
-            of_rules.setdefault(f"{era_name}_{rule_name}", of_rules[rule_name])
-
-
 for era_name in PERIODS:
     era_prefix = f"{era_name}_"
+    follow_profile(era_prefix)
 
     module:
         name: era_name

@@ -15,7 +15,7 @@ rule build_workspace:
     benchmark:
         benchmark_file("build_workspace")
     params:
-        config=fit_slice(),
+        config=SLICES.fit(),
         observables=OBSERVABLES,
     script:
         "../../scripts/build_workspace.py"

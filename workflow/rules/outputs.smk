@@ -51,7 +51,7 @@ def scaled_datasets():
 def summary_slice():
     """Configuration that the summary shows or checks the results against."""
     values = slice_config(CONFIG, "analysis", "title", "fit")
-    values["regions"] = definitions()["regions"]
+    values["regions"] = SLICES.definitions()["regions"]
     return values
 
 

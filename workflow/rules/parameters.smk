@@ -2,6 +2,10 @@
 
 import re
 
+from taipan.jobs.slices import RunSlices
+
+SLICES = RunSlices(CONFIG, ANALYSIS, bool(TRANSFORMED_WEIGHTS))
+
 
 def simulation_settings():
     """Settings of the simulation, every dataset's size included."""
@@ -148,35 +152,9 @@ def kept_lists(dataset):
     return {"weight_lists": branches} if branches else {}
 
 
-def generator_slice():
-    """Configuration of the generator weights, a parameter where there are some."""
-    chosen = select_generator(CONFIG.systematics)
-    if not chosen:
-        return {}
-    systematics = {
-        name: item.model_dump(mode="json", exclude=NOT_FILLED)
-        for name, item in chosen.items()
-    }
-    return {
-        "generator": {"samples": definitions()["samples"], "systematics": systematics}
-    }
-
-
 def member_normalisation():
     """Normalisation with the means of generator weights, where templates need it."""
     return [NORMALISATION] if select_generator(CONFIG.systematics) else []
-
-
-def definitions():
-    """Samples and regions without what only plots need: a new colour re-runs no stage."""
-    cosmetic = {"label", "colour"}
-    return {
-        key: {
-            name: item.model_dump(mode="json", exclude=cosmetic)
-            for name, item in getattr(CONFIG, key).items()
-        }
-        for key in ("samples", "regions")
-    }
 
 
 def expected_events(datasets):
@@ -205,38 +183,6 @@ def dataset_normalisation(wildcards):
     return NORMALISATION_ALTERNATIVES if is_alternative else NORMALISATION
 
 
-# What is done to the uncertainty of a correction after it is filled.
-NOT_APPLIED = {"source", "group", "smooth", "prune", "decorrelate"}
-
-
-def corrections_slice(*, varied=False):
-    """Corrections of the nominal, and of jobs that fill or draw variations their uncertainty."""
-    chosen = {
-        name: item if varied else item.without_uncertainty()
-        for name, item in CONFIG.corrections.items()
-    }
-    return {
-        "corrections": {
-            name: item.model_dump(mode="json", exclude=NOT_APPLIED)
-            for name, item in chosen.items()
-            if item is not None
-        }
-    }
-
-
-def training_slice(*more):
-    """Configuration that decides which events are trained on, and how."""
-    keys = ("folder", "quantities", "features", "categorical", "classes", "training")
-    values = {
-        **definitions(),
-        **corrections_slice(),
-        **slice_config(CONFIG, *keys, *more),
-    }
-    # of the gate, training depends on the conditions alone
-    conditions = CONFIG.overtraining.model_dump(mode="json", include={"conditions"})
-    return {"overtraining": conditions, **values}
-
-
 def of_network(wildcards, values):
     """Put the settings of a network in the place of those of `training`."""
     training = NETWORKS[wildcards.network.removeprefix(os.sep)]
@@ -250,24 +196,43 @@ def own_keys(wildcards):
 
 def network_slice(wildcards):
     """Configuration that decides which events a network is trained on, and how."""
-    return of_network(wildcards, training_slice("classifier"))
+    if not is_fine_tuned(wildcards):
+        return of_network(wildcards, SLICES.training("classifier"))
+    # such a loss is made of what the parameters of the fit do to events
+    values = SLICES.training("classifier", "systematics", "weights", "fit")
+    return of_network(wildcards, {**values, **SLICES.corrections(varied=True)})
+
+
+def is_fine_tuned(wildcards):
+    """Whether the loss of a network is one of the fit."""
+    return NETWORKS[wildcards.network.removeprefix(os.sep)].is_fine_tuned
+
+
+def shapes_of_network(wildcards):
+    """Measured weights of events, an input of the training if variations are."""
+    return [SHAPES] if is_fine_tuned(wildcards) else []
+
+
+def pretraining_slice(wildcards):
+    """The same for a training without adversary that others begin with."""
+    values = of_network(wildcards, SLICES.training())
+    for key in ("pretrain", "adversary", "decorrelate"):
+        del values["training"][key]
+    return values
+
+
+def pretrained_files(wildcards):
+    """File of each fold with the networks that a network begins with, if it does."""
+    name = wildcards.network.removeprefix(os.sep)
+    if not NETWORKS[name].pretrain.enabled:
+        return []
+    folder = f"{PRETRAINING}/pretrained{wildcards.network}"
+    return [f"{folder}/fold{i}.npz" for i in FOLDS]
 
 
 def gate_slice(wildcards):
     """The same with the conditions of the gate."""
-    return of_network(wildcards, training_slice("overtraining", "classifier"))
-
-
-def plain_training_slice(*more):
-    """The same for rules that train without adversary: its settings re-run nothing there."""
-    values = training_slice(*more)
-    unused = ["adversary", "decorrelate"]
-    # One network is trained; a file of transformed weights has those of all.
-    if not TRANSFORMED_WEIGHTS:
-        unused.append("networks")
-    for key in unused:
-        del values["training"][key]
-    return values
+    return of_network(wildcards, SLICES.training("overtraining", "classifier"))
 
 
 def tuned_inputs():
@@ -280,35 +245,10 @@ def classifier_files():
     return [local(path) for path in CONFIG.classifier.models]
 
 
-def weights_slice(*more):
-    """Configuration that the weights of the loss depend on."""
-    values = training_slice(*more)
-    used = {"region", "folds", "networks", "activation"}
-    used |= {"negative_weights", "refinement", "cells"}
-    values["training"] = CONFIG.training.model_dump(mode="json", include=used)
-    return values
-
-
 def transformation():
     """Name of the seed of the weights; that of refined ones is not that of resampled ones."""
     is_refined = CONFIG.training.negative_weights == "refine"
     return "refine_weights" if is_refined else "transform_weights"
-
-
-# What is done to templates after they are filled re-fills nothing.
-NOT_FILLED = {"source", "group", "smooth", "prune", "decorrelate", "symmetrize", "eras"}
-
-
-def template_slice(*keys):
-    """Configuration of the templates: systematics without the rates, which need none."""
-    values = {**definitions(), **slice_config(CONFIG, *keys, "observables")}
-    values["control_plots"] = slice_config(CONFIG, "control_plots")["control_plots"]
-    values["systematics"] = {
-        name: item.model_dump(mode="json", exclude=NOT_FILLED)
-        for name, item in CONFIG.systematics.items()
-        if item.has_templates
-    }
-    return values
 
 
 def judged_networks():
@@ -319,48 +259,6 @@ def judged_networks():
     }
     own = {name or OWN: models_of(name) for name in NETWORKS}
     return {**others, **own}
-
-
-def judge_slice():
-    """Configuration of the judgement of the score; no region that may hold signal."""
-    keys = (
-        "folder",
-        "quantities",
-        "regions",
-        "features",
-        "observables",
-        "decorrelation",
-    )
-    values = {
-        **definitions(),
-        **corrections_slice(),
-        **slice_config(CONFIG, *keys),
-    }
-    for key in ("enabled", "compare"):
-        del values["decorrelation"][key]
-    hidden = overlapping_signal(CONFIG.regions)
-    known = early_regions(CONFIG.regions, ANALYSIS.is_late)
-    values["decorrelation"]["regions"] = CONFIG.decorrelation.regions or [
-        name for name in known if name not in hidden
-    ]
-    values["training"] = CONFIG.training.model_dump(mode="json", include={"region"})
-    return values
-
-
-def without_residuals(values):
-    """Leave out of a slice the systematics that are made of filled histograms."""
-    kept = {
-        name: item
-        for name, item in values["systematics"].items()
-        if CONFIG.systematics[name].fills_events
-    }
-    return {**values, "systematics": kept}
-
-
-def filling_slice():
-    """Configuration of the histograms; control residuals are made of those."""
-    values = template_slice("folder", "quantities", "features", "weights")
-    return without_residuals({**values, **corrections_slice(varied=True)})
 
 
 def nominal_correction_files():
@@ -386,26 +284,9 @@ def dropped_fold():
     return None if binning.method == "none" else binning.fold
 
 
-def binning_slice():
-    """Configuration of the choice of bin edges; one fold is no measure of a residual."""
-    keys = ("folder", "quantities", "features", "weights", "systematics", "observables")
-    values = {**fit_slice(), **slice_config(CONFIG, *keys)}
-    return {**without_residuals(values), **corrections_slice(varied=True)}
-
-
 def dataset_events(wildcards):
     """Parquet files of one dataset."""
     return events_of(wildcards.dataset)
-
-
-def fit_slice():
-    """Configuration of the statistical model."""
-    values = {
-        **definitions(),
-        **slice_config(CONFIG, "analysis", "systematics", "templates"),
-    }
-    values["fit"] = CONFIG.fit.model_dump(mode="json", exclude={"confidence_level"})
-    return values
 
 
 def blinded_regions():
@@ -427,53 +308,16 @@ def simulated_events():
     return [path for paths in simulated_by_dataset().values() for path in paths]
 
 
-# Of the fit, what pseudo-data are made with: which parameters scale which samples.
-SCALES = {"poi", "parameters_of_interest", "scale", "expressions", "unfolding"}
-
-
-def coverage_slice():
-    """Configuration of the pseudo-experiments."""
-    return {
-        **definitions(),
-        "fit": CONFIG.fit.model_dump(mode="json", include=SCALES),
-        "coverage": CONFIG.coverage.model_dump(mode="json", exclude={"calibrate"}),
-        **corrections_slice(varied=True),
-        **slice_config(
-            CONFIG,
-            "folder",
-            "quantities",
-            "features",
-            "observables",
-            "systematics",
-            "weights",
-        ),
-    }
-
-
 def checked_coverage(_):
     """The same, checked as only a run that measures the coverage needs it."""
     for problem in check_strengths(CONFIG):
         raise WorkflowError(f"The configuration is not valid.\n{problem}")
-    return coverage_slice()
+    return SLICES.coverage()
 
 
 def systematic_groups():
     """Systematic to its group in the uncertainty breakdown."""
     return {name: item.group for name, item in CONFIG.systematics.items()}
-
-
-def scan_slice():
-    """Configuration of a point of the scan; λ is the point's own."""
-    values = {
-        **fit_slice(),
-        **training_slice("observables", "weights"),
-        **corrections_slice(varied=True),
-        "decorrelation": judge_slice()["decorrelation"],
-    }
-    values["training"]["adversary"] = CONFIG.training.adversary.model_dump(
-        mode="json", exclude={"enabled", "strength"}
-    )
-    return values
 
 
 def scan_seed(wildcards):
@@ -488,12 +332,3 @@ def scan_points():
         for strength in CONFIG.adversary_scan.values
         for number in range(CONFIG.adversary_scan.seeds)
     ]
-
-
-def choice_slice():
-    """Configuration of the choice of λ."""
-    values = slice_config(CONFIG, "regions")
-    values["decorrelation"] = judge_slice()["decorrelation"]
-    used = {"adversary": {"control_sample"}}
-    values["training"] = CONFIG.training.model_dump(mode="json", include=used)
-    return values

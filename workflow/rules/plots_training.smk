@@ -65,7 +65,7 @@ rule rank_inputs:
         benchmark_file("rank_inputs")
     params:
         events=nominal_by_dataset(),
-        config=training_slice("input_selection"),
+        config=SLICES.training("input_selection"),
         seed=derive_seed(SEED, "rank_inputs"),
         header=PLOT_HEADER,
     script:

@@ -68,7 +68,7 @@ rule normalise:
     benchmark:
         benchmark_file("normalise")
     params:
-        **generator_slice(),
+        **SLICES.generator(),
         catalogue=CATALOGUE.model_dump(mode="json", exclude={"mirrors"}),
         luminosity=total_luminosity(CONFIG, CATALOGUE),
         expected_events=expected_events(NOMINAL),

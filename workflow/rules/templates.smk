@@ -22,7 +22,7 @@ if CONFIG.templates.binning.method != "none":
         params:
             events=nominal_by_dataset(),
             others=OTHER_MODELS,
-            config=binning_slice(),
+            config=SLICES.binning(),
         script:
             "../../scripts/optimise_binning.py"
 
@@ -47,7 +47,7 @@ rule histogram:
         f"{OUT}/benchmarks/histogram/{{dataset}}.tsv"
     params:
         others=OTHER_MODELS,
-        config=filling_slice(),
+        config=SLICES.filling(),
         drop_fold=dropped_fold(),
     script:
         "../../scripts/histogram.py"
@@ -73,7 +73,7 @@ rule combine_templates:
         benchmark_file("combine_templates")
     params:
         **({} if HAS_DATA else {"has_data": False}),
-        config=template_slice(),
+        config=SLICES.templates(),
     script:
         "../../scripts/combine_templates.py"
 

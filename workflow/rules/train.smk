@@ -7,6 +7,8 @@ rule train:
         **TRAINING_INPUTS,
         **tuned_inputs(),
         weights=TRANSFORMED_WEIGHTS,
+        shapes=shapes_of_network,
+        pretrained=pretrained_files,
         after=classifier_files(),
     output:
         models=[f"{OUT}/models{{network}}/fold{i}.onnx" for i in FOLDS],

@@ -23,7 +23,7 @@ rule tune:
     params:
         events=nominal_by_dataset(),
         folder=f"{OUT}/tuning/search",
-        config=plain_training_slice("tuning"),
+        config=SLICES.plain_training("tuning"),
         seed=derive_seed(SEED, "tune"),
     script:
         "../../scripts/tune.py"
@@ -43,7 +43,7 @@ rule select_inputs:
         benchmark_file("select_inputs")
     params:
         events=nominal_by_dataset(),
-        config=plain_training_slice("input_selection"),
+        config=SLICES.plain_training("input_selection"),
         seed=derive_seed(SEED, "select"),
         header=PLOT_HEADER,
     script:

@@ -15,7 +15,7 @@ if CONFIG.training.negative_weights in STORED:
             benchmark_file("transform_weights")
         params:
             events=nominal_by_dataset(),
-            config=weights_slice(),
+            config=SLICES.weights(),
             seed=derive_seed(SEED, transformation()),
         script:
             "../../scripts/transform_weights.py"
@@ -37,6 +37,6 @@ rule check_weights:
         benchmark_file("check_weights")
     params:
         events=nominal_by_dataset(),
-        config=weights_slice("weight_check"),
+        config=SLICES.weights("weight_check"),
     script:
         "../../scripts/check_weights.py"

@@ -52,7 +52,10 @@ def muons(events: Any) -> Any:
     return found[found.tightId & (found.pt > MUON_PT) & (abs(found.eta) < MUON_ETA)]
 
 
-TAU_SCALES = {f"tau_pt_{k}": tp.scale(where=("decayMode", modes)) for k, modes in TAU_MODES.items()}
+TAU_SCALES = {
+    f"tau_pt_{name}": tp.scale(where={"decayMode": modes, "genuine": (1,)})
+    for name, modes in TAU_MODES.items()
+}
 
 
 @selection.objects("Tau", new=GENUINE, shifts={"tau_pt": tp.scale(), **TAU_SCALES})
@@ -97,6 +100,7 @@ PAIR = {
     **{f"{k}_{i}": f"{leg} {v}" for i, leg in ((1, "muon"), (2, "tau")) for k, v in LEG.items()},
     "dm_2": "tau decay mode",
     "gen_match": "1 if both legs come from generated taus",
+    "genuine_2": "1 if the tau comes from a generated tau",
     "m_vis": "invariant mass of muon and tau [GeV]",
     "pt_vis": "transverse momentum of muon and tau [GeV]",
     "delta_r": "ΔR of muon and tau",
@@ -105,7 +109,7 @@ PAIR = {
 }
 
 
-@selection.quantities(PAIR, simulation_only=("gen_match",))
+@selection.quantities(PAIR, simulation_only=("gen_match", "genuine_2"))
 def pair(events: Any) -> dict[str, Any]:
     """Choose the muon of highest pT, then the best isolated tau."""
     pairs = separated_pairs(events)
@@ -117,7 +121,8 @@ def pair(events: Any) -> dict[str, Any]:
     legs = {f"{k}_{i}": leg[k] for i, leg in ((1, mu), (2, tau)) for k in ("pt", "eta", "phi")}
     legs |= {"m_1": mu.mass, "q_1": mu.charge, "iso_1": mu.pfRelIso03_all, "dm_2": tau.decayMode}
     legs |= {"m_2": tau.mass, "q_2": tau.charge, "iso_2": tau.relIso_all}
-    found = {"gen_match": mu.genuine & tau.genuine, "m_vis": (mu + tau).mass}
+    found = {"gen_match": mu.genuine & tau.genuine, "genuine_2": tau.genuine}
+    found |= {"m_vis": (mu + tau).mass}
     found |= {"pt_vis": (mu + tau).pt, "delta_r": mu.delta_r(tau)}
     found |= {"delta_eta": abs(mu.eta - tau.eta), "delta_phi": abs(mu.delta_phi(tau))}
     return {"passes": passes, **legs, **found}
@@ -186,7 +191,9 @@ def read_flat(ntuple: Any) -> dict[str, Any]:
 
     genuine = (ntuple.gen_match != 0) & (not ntuple.is_data)
     flags = dict.fromkeys(("idDecayMode", "idIsoTight", "idAntiEleTight", "idAntiMuTight"), True)
-    flags |= {"genuine": genuine, "charge": ntuple.q_2, "decayMode": ntuple.dm_2}
+    # of the tau alone the files do not tell, so that all simulated taus count as genuine
+    flags |= {"genuine": ak.full_like(genuine, not ntuple.is_data), "charge": ntuple.q_2}
+    flags["decayMode"] = ntuple.dm_2
     mu = {"pfRelIso03_all": ntuple.iso_1, "charge": ntuple.q_1, "genuine": genuine, "tightId": True}
     both = [read(f"j{{}}_{i}", btag=ntuple[f"jbtag_{i}"], puId=1) for i in (1, 2)]
     listed = [ak.singletons(ak.mask(jet, jet.pt > MISSING_JET)) for jet in both]

@@ -38,7 +38,7 @@ def check_classes(config: Config, analysis: Analysis) -> Problems:
         yield from check_classifier(config)
     if config.classes:
         yield from _check_members(config)
-    if config.classes and config.training.loss not in CLASS_LOSSES:
+    if config.classes and config.training.event_loss not in CLASS_LOSSES:
         yield unknown("training.loss", config.training.loss, "loss of several classes",
                       CLASS_LOSSES)  # fmt: skip
     for name in config.networks:

@@ -34,6 +34,8 @@ def check_classifier(config: Config) -> Problems:
         ("tuning.enabled", config.tuning.enabled, "true"),
         ("training.adversary.enabled", config.training.adversary.enabled, "true"),
         ("networks", bool(config.networks), "not empty"),
+        ("training.pretrain.catalogue", config.training.pretrain.enabled, "a catalogue"),
+        ("training.seeds", config.training.seeds > 1, str(config.training.seeds)),
         ("training.decorrelate", bool(config.training.decorrelate), "not empty"),
     ):
         if used:

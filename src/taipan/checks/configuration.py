@@ -29,6 +29,7 @@ from taipan.checks.quantities import (
 )
 from taipan.checks.regions import check_edges, check_region_bins
 from taipan.checks.samples import check_confined
+from taipan.checks.sensitivity import check_sensitivity
 from taipan.checks.skim import check_envelope, check_luminosity, check_skim
 from taipan.checks.source import check_results, check_source, existing_part
 from taipan.checks.systematics import check_systematics
@@ -90,6 +91,7 @@ def check_config(
         *_check_features(config, analysis),
         *check_networks(config),
         *(check_each_network(check_training, config) if config.features else ()),
+        *(check_each_network(check_sensitivity, config) if config.features else ()),
         *check_classes(config, analysis),
         *(
             check_each_network(functools.partial(check_adversary, analysis=analysis), config)

@@ -11,6 +11,7 @@ import numpy as np
 from taipan.config.base import Cited
 from taipan.config.era_slices import Periods
 from taipan.config.model import Config
+from taipan.config.networks import list_trainings
 from taipan.config.sections.fit import Fit
 from taipan.datasets import Catalogue, data_datasets, find_inode, source_folder, used_datasets
 from taipan.errors import TaipanError
@@ -56,6 +57,13 @@ def check_eras(periods: Periods) -> Problems:
                 yield (
                     f"eras.{name}.fit.{key}: {theirs!r} is not that of era {first} ({mine!r}); one "
                     "workspace has one"
+                )
+        for network, training in list_trainings(other).items():
+            if training.pretrain.enabled:
+                key = f"networks.{network}" if network else "training"
+                yield (
+                    f"eras.{name}.{key}.pretrain.catalogue: '{training.pretrain.catalogue}': a run "
+                    "of several eras has no pre-training (leave it out)"
                 )
         yield from _check_interests(name, other.fit, first, config.fit)
     yield from _check_correlations(periods)

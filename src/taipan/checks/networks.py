@@ -42,7 +42,7 @@ def check_networks(config: Config) -> Problems:
     for name, training in config.networks.items():
         # a file of weights has some for every network of a fold
         stored = config.training.negative_weights in STORED
-        for key in (*_SHARED, *(("networks",) if stored else ())):
+        for key in (*_SHARED, *(("networks", "seeds") if stored else ())):
             own, common = getattr(training, key), getattr(config.training, key)
             if own != common:
                 yield (

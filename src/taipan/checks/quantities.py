@@ -33,7 +33,7 @@ def check_quantity(
     if quantity.simulation_only and not path.endswith(".select"):
         yield (
             f"{path}: '{name}' comes from the generator record, which data do not have; only "
-            "samples.*.select may use it"
+            "samples.*.select and systematics.*.select may use it"
         )
     columns = {column.name for column in analysis.columns}
     missing = [column for column in quantity.requires if column not in columns]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.analysis import Analysis
+from taipan.checks.quantities import check_expression, check_possible
 from taipan.config.model import Config
 from taipan.datasets import Catalogue
 from taipan.events.blinding import check_control_region
@@ -17,7 +18,11 @@ def check_systematics(config: Config, catalogue: Catalogue, analysis: Analysis) 
     def check_region(path: str, region: str) -> Iterator[str]:
         return check_control_region(path, region, config.regions)
 
-    target = Target(config, catalogue, analysis, check_region)
+    def check_condition(path: str, text: str) -> Iterator[str]:
+        yield from check_expression(path, text, analysis)
+        yield from check_possible(path, text)
+
+    target = Target(config, catalogue, analysis, check_region, check_condition)
     for name, systematic in config.systematics.items():
         if systematic.made_of_correction:
             continue  # checked where its correction stands

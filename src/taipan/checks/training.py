@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taipan.config.model import Config
-from taipan.config.sections.training import most_networks
+from taipan.config.sections.training import FINE_TUNING, most_networks
 from taipan.nn.losses.registry import LOSSES
 from taipan.suggestions import unknown
 
@@ -26,6 +26,7 @@ def check_training(config: Config) -> Problems:
         One line a problem, with key path, bad value and allowed values.
     """
     yield from _check_networks(config)
+    yield from _check_pretraining(config)
     yield from _check_categorical(config)
     yield from _check_conditions(config)
     yield from _check_space(config)
@@ -33,14 +34,52 @@ def check_training(config: Config) -> Problems:
 
 def _check_networks(config: Config) -> Problems:
     training = config.training
-    if training.loss not in LOSSES:
-        yield unknown("training.loss", training.loss, "loss", LOSSES)
+    losses = [*LOSSES, *FINE_TUNING]
+    if training.loss not in losses:
+        yield unknown("training.loss", training.loss, "loss", losses)
     most = most_networks(training.folds)
     if training.networks > most:
         yield (
             f"training.networks: {training.networks} networks a fold, each stopped by other events "
             f"of the training.folds = {training.folds} folds; allowed are 1 to {most}"
         )
+
+
+def _check_pretraining(config: Config) -> Problems:
+    pretrain, path = config.training.pretrain, "training.pretrain"
+    if not pretrain.enabled:
+        for key in ("overrides", "freeze"):
+            if getattr(pretrain, key):
+                yield (
+                    f"{path}.{key}: {getattr(pretrain, key)!r} is without a pre-training "
+                    f"({path}.catalogue)"
+                )
+        return
+    if config.tuning.enabled:
+        yield (
+            f"{path}: the search (tuning.enabled) would change networks that begin with "
+            "pre-trained ones (tuning.enabled: false)"
+        )
+    layers = _name_layers(config)
+    for i, name in enumerate(pretrain.freeze):
+        if name not in layers:
+            yield unknown(f"{path}.freeze[{i}]", name, "layer of the network", layers)
+    if pretrain.epochs and set(layers) <= set(pretrain.freeze):
+        yield (
+            f"{path}.freeze: no layer is left that could be fine-tuned (some of "
+            f"{', '.join(layers)}, or epochs: 0)"
+        )
+
+
+def _name_layers(config: Config) -> list[str]:
+    """Name the layers that are trained."""
+    embedded = [
+        f"embedding_{column}"
+        for column, name in enumerate(config.features)
+        if name in config.categorical and config.categorical[name].encoding == "embedding"
+    ]
+    hidden = [f"hidden_{i}" for i in range(len(config.training.hidden_layers))]
+    return [*embedded, *hidden, "logit"]
 
 
 def _check_categorical(config: Config) -> Problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,7 +22,7 @@ class Rule:
     meaning
         What is shifted; made up if empty.
     where
-        Field and its values: other objects are left alone.
+        Fields and their values: other objects are left alone.
     eta
         Range of |η|, of jets.
     loosens
@@ -39,7 +39,7 @@ class Rule:
 
     kind: str
     meaning: str = ""
-    where: tuple[str, tuple[float, ...]] | None = None
+    where: tuple[tuple[str, tuple[float, ...]], ...] = ()
     eta: tuple[float, float] | None = None
     loosens: bool = False
     propagate: bool = True
@@ -92,8 +92,7 @@ class Rule:
         else:
             direction = ("phi",) if balance.missing is not None else ("eta",) if self.eta else ()
             needed = [f"{self.collection}_{name}" for name in ("pt", *direction)]
-        if self.where is not None:
-            needed.append(f"{self.collection}_{self.where[0]}")
+        needed += [f"{self.collection}_{field}" for field, _ in self.where]
         if balance.missing is not None:
             needed += [f"{balance.missing}_{name}" for name in ("pt", "phi")]
         return tuple(needed)
@@ -110,8 +109,8 @@ class Rule:
             return "unclustered part of the missing momentum"
         what = "pT smeared (one-sided)" if self.kind == "smear" else "energy"
         said = f"{self.collection} {what}"
-        if self.where is not None:
-            said += f", {self.where[0]} {', '.join(f'{value:g}' for value in self.where[1])}"
+        for field, values in self.where:
+            said += f", {field} {', '.join(f'{value:g}' for value in values)}"
         if self.eta is not None:
             said += f", {self.eta[0]} ≤ |η| < {self.eta[1]}"
         return said + (
@@ -121,7 +120,7 @@ class Rule:
 
 def scale(
     *,
-    where: tuple[str, Sequence[float]] | None = None,
+    where: Mapping[str, Sequence[float]] | None = None,
     eta: tuple[float, float] | None = None,
     loosens: bool = True,
     propagate: bool = True,
@@ -132,7 +131,7 @@ def scale(
     Parameters
     ----------
     where
-        Field and the values of those that are scaled, such as ``("decayMode", (1, 2))``.
+        Fields and the values of those that are scaled, such as ``{"decayMode": (1, 2)}``.
     eta
         Of jets: range of |η| of those that are scaled.
     loosens
@@ -143,7 +142,7 @@ def scale(
     meaning
         What it is, for ``taipan quantities``.
     """
-    chosen = None if where is None else (where[0], tuple(where[1]))
+    chosen = tuple((field, tuple(values)) for field, values in (where or {}).items())
     return Rule("scale", meaning, chosen, eta, loosens, propagate)
 
 

@@ -101,7 +101,7 @@ def scale_objects(
     *,
     collection: str,
     missing: str | None,
-    where: tuple[str, Sequence[float]] | None = None,
+    where: Sequence[tuple[str, Sequence[float]]] = (),
 ) -> Columns:
     """Scale pT and mass of the objects of a collection by 1 + `size`.
 
@@ -114,11 +114,14 @@ def scale_objects(
     missing
         Missing momentum that balances it, or None (fat jets hold what the jets hold).
     where
-        Field and its values: others are left alone, such as taus of another decay mode.
+        Fields and their values: others are left alone, such as taus of another decay mode.
     """
     if size == 0.0:
         return columns
-    chosen = None if where is None else np.isin(columns[f"{collection}_{where[0]}"], where[1])
+    chosen = None
+    for field, values in where:
+        found = np.isin(columns[f"{collection}_{field}"], values)
+        chosen = found if chosen is None else chosen & found
     factor = 1.0 + (size if chosen is None else np.where(chosen, np.float32(size), np.float32(0.0)))
     names = [name for name in ("pt", "mass") if f"{collection}_{name}" in columns]
     scaled = {f"{collection}_{name}": columns[f"{collection}_{name}"] * factor for name in names}

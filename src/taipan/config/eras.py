@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from taipan.config.load import RUN_FILE, check_files, load_config, read_yaml
+from taipan.config.load import load_config, merge_files
 from taipan.config.merging import merge
 from taipan.config.model import Config
 from taipan.errors import TaipanError
@@ -68,10 +67,7 @@ def read_eras(files: Sequence[Path | str], root: Path, /, **keys: Any) -> dict[s
     TaipanError
         As of :func:`load_eras` and :func:`~taipan.config.load.check_files`.
     """
-    paths = [root / RUN_FILE, *map(Path, files)]
-    check_files(paths)
-    merged: dict[str, Any] = functools.reduce(merge, map(read_yaml, paths), {})
-    return load_eras(merge(merged, keys), root)
+    return load_eras(merge_files(files, root, **keys), root)
 
 
 def load_eras(overrides: Mapping[str, Any], root: Path) -> dict[str, Config]:

@@ -221,10 +221,21 @@ def read_config(files: Sequence[Path | str], root: Path, /, **keys: Any) -> Conf
     TaipanError
         As :func:`load_config` and :func:`check_files`.
     """
+    return load_config(merge_files(files, root, **keys), root)
+
+
+def merge_files(files: Sequence[Path | str], root: Path, /, **keys: Any) -> dict[str, Any]:
+    """Merge ``config/config.yaml`` and overlays; arguments as of :func:`read_config`.
+
+    Raises
+    ------
+    TaipanError
+        As :func:`check_files`.
+    """
     paths = [root / RUN_FILE, *map(Path, files)]
     check_files(paths)
     merged: dict[str, Any] = functools.reduce(merge, map(read_yaml, paths), {})
-    return load_config(merge(merged, keys), root)
+    return merge(merged, keys)
 
 
 def load_catalogue(config: Config) -> Catalogue:

@@ -9,7 +9,7 @@ from taipan.analysis import Analysis
 from taipan.atomic import read_json
 from taipan.events.load import DatasetEvents, load_dataset
 from taipan.events.stream import stream_dataset
-from taipan.events.weights import VertexWeights
+from taipan.events.weights import read_vertex_weights
 from taipan.normalisation import Normalisation, from_dict
 
 
@@ -50,7 +50,7 @@ class SkimmedEvents:
         """
         norms = self.normalisations()
         measured = read_json(self.pileup)
-        vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
+        vertices = read_vertex_weights(measured)
         return [
             load_dataset(paths, analysis, norms[name], vertices, folds)
             for name, paths in self.events.items()

@@ -15,7 +15,7 @@ from taipan.atomic import read_json
 from taipan.columns.identity import assign_folds
 from taipan.errors import TaipanError
 from taipan.events.load import DatasetEvents, correct_events, divide_estimate, select_fold
-from taipan.events.weights import VertexWeights, weigh_events
+from taipan.events.weights import read_vertex_weights, weigh_events
 from taipan.normalisation import Normalisation, from_dict
 from taipan.skim.storage import iterate_events, read_events
 from taipan.skim.weight_lists import list_columns, member_columns
@@ -76,7 +76,7 @@ def stream_dataset(
     """
     norm = from_dict(read_json(normalisation))[dataset]
     measured = read_json(pileup)
-    vertices = VertexWeights(tuple(measured["ratio"])) if measured["enabled"] else None
+    vertices = read_vertex_weights(measured)
     members = _count_members(norm, weight_lists)
     columns = (*analysis.columns, *list_columns(members))
     inside = keep_fold is not None

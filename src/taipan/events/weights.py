@@ -23,21 +23,39 @@ class VertexWeights:
     ----------
     ratio
         Weight for 0, 1, 2, ... vertices; the last holds for more.
+    varied
+        The same at +1σ; None if that is no correction at all.
     """
 
     ratio: tuple[float, ...]
+    varied: tuple[float, ...] | None = None
 
     def evaluate(self, vertices: Array) -> Array:
         """Weight of each event, shape (n,)."""
-        table = np.asarray(self.ratio)
-        return np.asarray(table[np.clip(vertices, 0, len(table) - 1)])
+        return _look_up(self.ratio, vertices)
+
+
+def _look_up(table: tuple[float, ...], vertices: Array) -> Array:
+    return np.asarray(np.asarray(table)[np.clip(vertices, 0, len(table) - 1)])
 
 
 NO_VERTEX_WEIGHTS = VertexWeights((1.0,))
 
 
+def read_vertex_weights(measured: Mapping[str, Any]) -> VertexWeights | None:
+    """Read what the rule ``measure_pileup`` wrote; None if nothing is to be corrected."""
+    if not measured["enabled"]:
+        return None
+    varied = measured.get("varied")
+    return VertexWeights(tuple(measured["ratio"]), None if varied is None else tuple(varied))
+
+
 def measure_vertex_weights(
-    data: Array, simulation: Array, simulation_weights: Array, max_weight: float
+    data: Array,
+    simulation: Array,
+    simulation_weights: Array,
+    max_weight: float,
+    uncertainty: float | None = None,
 ) -> VertexWeights:
     """Measure the ratio of the vertex distributions of data and simulation, both normalised to 1.
 
@@ -49,6 +67,9 @@ def measure_vertex_weights(
         Weights of the simulated events, shape (m,).
     max_weight
         Largest ratio used.
+    uncertainty
+        Relative uncertainty of the mean number of interactions, to which that of vertices is
+        proportional; None to vary the correction as a whole.
 
     Raises
     ------
@@ -61,8 +82,38 @@ def measure_vertex_weights(
     seen = np.bincount(data, minlength=length) / len(data)
     expected = np.bincount(simulation, simulation_weights, minlength=length)
     expected = expected / simulation_weights.sum()
-    ratio = np.divide(seen, expected, out=np.ones(length), where=expected > 0)
-    return VertexWeights(tuple(float(x) for x in np.clip(ratio, 0.0, max_weight)))
+
+    def divide(shares: Array) -> tuple[float, ...]:
+        ratio = np.divide(shares, expected, out=np.ones(length), where=expected > 0)
+        return tuple(float(x) for x in np.clip(ratio, 0.0, max_weight))
+
+    varied = None if uncertainty is None else divide(stretch_vertices(seen, 1.0 + uncertainty))
+    return VertexWeights(divide(seen), varied)
+
+
+def stretch_vertices(shares: Array, factor: float) -> Array:
+    """Stretch a distribution of the number of vertices by a factor.
+
+    The content of n vertices is spread evenly over n ± 1/2. What is stretched beyond the last bin
+    stays in it.
+
+    Parameters
+    ----------
+    shares
+        Content for 0, 1, 2, ... vertices, shape (n,).
+    factor
+        By which the numbers of vertices grow.
+
+    Returns
+    -------
+    Array
+        Content in the same bins, with the same sum.
+    """
+    edges = np.arange(len(shares) + 1) - 0.5
+    cumulative = np.concatenate([[0.0], np.cumsum(shares)])
+    at_edges = np.interp(edges, factor * edges, cumulative)
+    at_edges[0], at_edges[-1] = 0.0, cumulative[-1]
+    return np.diff(at_edges)
 
 
 def multiply(factors: Mapping[str, Array]) -> Array:
@@ -144,7 +195,7 @@ def weigh_events(
     Returns
     -------
     EventWeights
-        With the alternative ``pileup`` (not corrected) where vertex weights are applied.
+        With the alternative ``pileup`` (vertex weights at +1σ) where they are applied.
 
     Raises
     ------
@@ -155,7 +206,16 @@ def weigh_events(
     plain = columns["genWeight"].astype(np.float64) * scale
     if vertices is None:
         return EventWeights(plain, {})
-    factors = vertices.evaluate(columns["PV_npvs"])
+    nominal = _apply_vertex_weights(plain, vertices.evaluate(columns["PV_npvs"]), dataset)
+    if vertices.varied is None:
+        return EventWeights(nominal, {"pileup": plain})
+    factors = _look_up(vertices.varied, columns["PV_npvs"])
+    varied = _apply_vertex_weights(plain, factors, dataset)
+    return EventWeights(nominal, {"pileup": varied})
+
+
+def _apply_vertex_weights(plain: Array, factors: Array, dataset: str) -> Array:
+    """Multiply weights by those of the vertices, at the same sum."""
     corrected = plain * factors
     total = corrected.sum()
     if len(plain) and not total > 0:
@@ -164,4 +224,4 @@ def weigh_events(
             "vertex weights; it must be positive (use more events, take the dataset out, or set "
             "pileup.enabled to false)"
         )
-    return EventWeights(corrected * (plain.sum() / total if total else 1.0), {"pileup": plain})
+    return np.asarray(corrected * (plain.sum() / total if total else 1.0))

@@ -207,7 +207,8 @@ class TrainingSet:
 class Split:
     """Which events one network sees, as boolean masks of shape (n,) that do not overlap.
 
-    `turn` numbers the networks of a fold from 1.
+    `turn` numbers the networks of a fold that are stopped by other events from 1, `repeat` those
+    that differ in their seed alone.
     """
 
     fold: int
@@ -215,16 +216,19 @@ class Split:
     validation: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
     turn: int = 1
+    repeat: int = 1
 
     @property
     def name(self) -> str:
         """Name of the network in messages and files."""
-        return network_name(self.fold, self.turn)
+        return network_name(self.fold, self.turn, self.repeat)
 
 
-def network_name(fold: int, turn: int) -> str:
-    """Name a network in messages: its fold and, from the second on, its number there."""
-    return f"fold {fold}" if turn == 1 else f"fold {fold}, network {turn}"
+def network_name(fold: int, turn: int, repeat: int = 1) -> str:
+    """Name a network in messages: its fold and, from the second on, its number and its seed's."""
+    of_turn = "" if turn == 1 else f", network {turn}"
+    of_repeat = "" if repeat == 1 else f", seed {repeat}"
+    return f"fold {fold}{of_turn}{of_repeat}"
 
 
 def split_folds(
@@ -277,6 +281,8 @@ def split_networks(
 ) -> list[Split]:
     """Divide the events for every network: all of the first fold, then those of the next.
 
+    Those of a fold are ordered by what stops them, then by their seed.
+
     Parameters
     ----------
     folds, identifiers
@@ -285,9 +291,10 @@ def split_networks(
         Section `training` of the configuration.
     """
     return [
-        split_folds(folds, identifiers, fold, settings.folds, turn)
+        replace(split_folds(folds, identifiers, fold, settings.folds, turn), repeat=repeat)
         for fold in range(settings.folds)
         for turn in range(1, settings.networks + 1)
+        for repeat in range(1, settings.seeds + 1)
     ]
 
 

@@ -44,7 +44,7 @@ class Engine:
     def __init__(self, network: Network, settings: Training) -> None:
         self.network = network
         self._batch_size = settings.batch_size
-        self._loss = find_loss(settings.loss, softmax=network.classes.softmax)
+        self._loss = find_loss(settings.event_loss, softmax=network.classes.softmax)
         self._optimizer = keras.optimizers.Adam(settings.learning_rate)
         self._optimizer.build(network.body.trainable_variables)
         self._optimizer_start = [variable.numpy() for variable in self._optimizer.variables]

@@ -52,8 +52,14 @@ def stop_reason(history: Mapping[str, list[float]], settings: Training, metric: 
 
 
 def learning_rate(history: Mapping[str, list[float]], settings: Training, metric: str) -> float:
-    """Learning rate of the next epoch, by `training.schedule`."""
+    """Learning rate of the next epoch, by `training.schedule`.
+
+    The first epoch of a fine-tuning has 0, so that it is the network as it was pre-trained, which
+    may be the one to keep.
+    """
     epoch = len(history.get("loss", ()))
+    if settings.pretrain.enabled and epoch == 0:
+        return 0.0
     if settings.schedule == "cosine":
         return 0.5 * settings.learning_rate * (1.0 + math.cos(math.pi * epoch / settings.epochs))
     if settings.schedule == "plateau":

@@ -21,6 +21,8 @@ from taipan.nn.adversary.collect import collect_opponents
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.collect import CollectSettings, collect_training_set, collect_weights
 from taipan.nn.data import TrainingSet
+from taipan.nn.sensitivity.collect import collect_linear_events
+from taipan.nn.sensitivity.linear import LinearEvents
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +134,29 @@ def _collect_events(
     flags = tuple(analysis.quantities[name].may_be_missing for name in settings.features)
     logger.info("training events: %d in region %s", len(collected), settings.training.region)
     return replace(collected, may_be_missing=flags, categorical=settings.categorical)
+
+
+def open_linear_events(inputs: TrainingInputs, settings: Config, shapes: str) -> LinearEvents:
+    """Load the events as the fit sees them, with all variations.
+
+    Parameters
+    ----------
+    inputs
+        Files of the events, and of what was measured for them.
+    settings
+        As of :func:`open_training_set`, and sections `systematics`, `weights` and `fit`.
+    shapes
+        JSON file of the rule ``measure_shapes``.
+
+    Raises
+    ------
+    TaipanError
+        If a file cannot be read or no event is selected.
+    """
+    analysis = open_analysis(settings, settings.systematics)
+    datasets = inputs.skimmed.stream(analysis, settings.training.folds)
+    estimate = read_estimate(settings.samples, read_json(inputs.transfer_factor))
+    return collect_linear_events(datasets, analysis, settings, estimate, shapes)
 
 
 def open_region_weights(

@@ -6,7 +6,7 @@ Imports Keras: used by training alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from numpy.typing import NDArray
 
 from taipan.config.sections.observables import Categorical
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.classes import BINARY, Classes
+from taipan.nn.plan import LayerWeights
 from taipan.nn.standardisation import Standardisation
 from taipan.seeds import derive_seed
 
@@ -42,21 +42,35 @@ class Network:
         Standardised inputs → bounded logits (n, 1) or (n, K): the part that is trained.
     classes
         What the outputs stand for.
+    summary
+        Standardised inputs → shares (n, K) of the bins that the network itself makes (`inferno`);
+        None if bins are made of the logit.
     """
 
     score: Any
     standardise: Standardise
     body: Any
     classes: Classes = BINARY
+    summary: Any = None
 
-    def get_weights(self) -> list[list[NDArray[Any]]]:
-        """Copy the weights of both parts."""
-        return [self.standardise.get_weights(), self.body.get_weights()]
+    def get_weights(self) -> LayerWeights:
+        """Copy the weights of all layers that have some, by the name of the layer."""
+        return {layer.name: layer.get_weights() for layer in self._layers()}
 
-    def set_weights(self, weights: Sequence[list[NDArray[Any]]]) -> None:
+    def set_weights(self, weights: LayerWeights) -> None:
         """Take over what :meth:`get_weights` gave of a network of the same layers."""
-        for part, values in zip((self.standardise, self.body), weights, strict=True):
-            part.set_weights(values)
+        layers = {layer.name: layer for layer in self._layers()}
+        for name in layers.keys() | weights.keys():
+            layers[name].set_weights(weights[name])
+
+    def freeze(self, names: Collection[str]) -> None:
+        """Let the training leave layers of the body as they are; before its engine is made."""
+        for layer in self._layers()[1:]:
+            layer.trainable = layer.name not in names
+
+    def _layers(self) -> list[Any]:
+        dense = [layer for layer in self.body.layers if isinstance(layer, keras.layers.Dense)]
+        return [self.standardise, *dense]
 
 
 @keras.saving.register_keras_serializable(package="taipan")
@@ -165,6 +179,18 @@ class BoundedLogit(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="taipan")
+class MeanBin(keras.layers.Layer):  # type: ignore[misc]
+    """Shares of K bins → logit of the mean bin, whose centres divide 0 to 1 into equal parts."""
+
+    def call(self, inputs: Any) -> Any:
+        """Map shares (n, K) that add up to 1 to logits (n, 1), at most ln(2K - 1) in size."""
+        bins = inputs.shape[1]
+        centres = ((np.arange(bins) + 0.5) / bins).astype("float32")
+        mean = ops.sum(inputs * centres, axis=1, keepdims=True)
+        return ops.log(mean) - ops.log(1.0 - mean)
+
+
+@keras.saving.register_keras_serializable(package="taipan")
 class FastDropout(keras.layers.Dropout):  # type: ignore[misc]
     """Dropout that draws eight random bits for each unit, not a float.
 
@@ -252,15 +278,23 @@ def build_network(
         )(hidden)
         if settings.dropout:
             hidden = FastDropout(settings.dropout, seed=0, name=f"dropout_{index}")(hidden)
-    logit = keras.layers.Dense(classes.outputs, name="logit")(hidden)
-    if settings.logit_bound is not None:
+    summary = None
+    if settings.loss == "inferno":
+        outputs = keras.layers.Dense(settings.sensitivity.bins, name="summary")(hidden)
+        shares = keras.layers.Activation("softmax", name="shares")(outputs)
+        summary = keras.Model(inputs, shares, name="summary_of_body")
+        logit = MeanBin(name="logit")(shares)
+    else:
+        logit = keras.layers.Dense(classes.outputs, name="logit")(hidden)
+    if settings.logit_bound is not None and summary is None:
         bound = settings.logit_bound * (0.5 if classes.softmax else 1.0)
         logit = BoundedLogit(bound, name="bounded_logit")(logit)
     body = keras.Model(inputs, logit, name="body")
 
     features = keras.Input((len(flags),), name="features")
     score = _normalise(classes, body(standardise(features)))
-    return Network(keras.Model(features, score, name="taipan"), standardise, body, classes)
+    whole = keras.Model(features, score, name="taipan")
+    return Network(whole, standardise, body, classes, summary)
 
 
 def _normalise(classes: Classes, logits: Any) -> Any:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
 
+LayerWeights = Mapping[str, Sequence[NDArray[Any]]]
+"""Arrays of each layer of a network by its name, such as ``hidden_0``: kernel and bias."""
 OBJECTIVE = "objective"
 """Metric that an engine gives itself, by :meth:`~taipan.nn.engine.Engine.measure`."""
 

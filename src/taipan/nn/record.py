@@ -96,6 +96,7 @@ def describe_network(
     return {
         "fold": split.fold,
         "network": split.turn,
+        "repeat": split.repeat,
         "epochs": epochs,
         "best_epoch": trained.best_epoch,
         "stopped_early": epochs < settings.epochs,

@@ -23,17 +23,23 @@ from numpy.typing import NDArray
 from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
-from taipan.nn.adversary.engine import AdversarialEngine
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.data import Split, TrainingSet, check_split, split_networks
 from taipan.nn.engine import Engine, prepare_tensorflow
 from taipan.nn.export import export_network
-from taipan.nn.loop import Hook, fit_network
-from taipan.nn.model import Network, average_networks, build_network
+from taipan.nn.fold import FoldPlan, make_engine, make_network, train_fold
+from taipan.nn.model import average_networks
 from taipan.nn.model_card import ModelCard, pick_reference
-from taipan.nn.plan import Fitted, Loaded, Plan
+from taipan.nn.plan import LayerWeights
+from taipan.nn.pretrained import (
+    PretrainedFold,
+    Start,
+    describe_interface,
+    read_starts,
+    write_pretrained,
+)
 from taipan.nn.record import Trained, describe_network, write_record
-from taipan.nn.reference import fit_reference
+from taipan.nn.sensitivity.linear import LinearEvents, split_events
 from taipan.nn.weights.transform import order_events
 from taipan.seeds import derive_seed
 
@@ -41,28 +47,25 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class FoldPlan:
-    """What a training needs to know besides the events, the same for every fold.
+class FittedNetworks:
+    """The networks of all folds, in the order of :func:`~taipan.nn.data.split_networks`.
 
-    Parameters
+    Attributes
     ----------
-    settings
-        Section `training` of the configuration.
-    conditions
-        Conditions under which an epoch is overtrained.
-    metric
-        Metric of the validation events that picks the epoch; that of the settings if empty.
-    used
-        For each feature, whether the networks see it; all if empty.
-    code
-        Version of the code: a checkpoint of another one is not used.
+    training_set
+        Events in the order in which they were trained on.
+    splits
+        Events of each network.
+    described
+        Entry of each network in the record.
+    weights
+        Of each network, as :meth:`~taipan.nn.model.Network.get_weights` gives them.
     """
 
-    settings: Training
-    conditions: Sequence[OvertrainingCondition] = ()
-    metric: str = ""
-    used: Sequence[bool] = ()
-    code: str = ""
+    training_set: TrainingSet
+    splits: list[Split]
+    described: list[dict[str, Any]]
+    weights: list[LayerWeights]
 
 
 def train_network(
@@ -78,6 +81,8 @@ def train_network(
     used: Sequence[bool] = (),
     checkpoints: Path | None = None,
     opponents: Sequence[Opponent] = (),
+    linear: LinearEvents | None = None,
+    pretrained: Sequence[Path] = (),
 ) -> None:
     """Train the networks of k folds and write them with their record.
 
@@ -116,6 +121,11 @@ def train_network(
         Folder of checkpoints, from which a killed training goes on; removed at the end.
     opponents
         What the networks are trained against; none for the plain training.
+    linear
+        Events as the fit sees them, for a loss of the fit.
+    pretrained
+        File of each fold with the networks to begin with (:func:`pretrain_network`); none to begin
+        with random ones.
 
     Raises
     ------
@@ -127,27 +137,66 @@ def train_network(
     """
     if len(models) != settings.folds:
         raise TaipanError(f"training: {len(models)} model files for {settings.folds} folds")
+    code = json.dumps(dict(provenance or {}), sort_keys=True)
+    plan = FoldPlan(settings, tuple(conditions), used=tuple(used), code=code)
+    found = fit_networks(
+        training_set, plan, seed, threads, transformed, checkpoints, opponents, linear, pretrained
+    )
+    _export(found, settings, models, provenance or {})
+    about = Trained(found.training_set, settings, conditions, seed, provenance or {}, used)
+    write_record(record, about, found.described, [item.describe() for item in opponents])
+    if checkpoints is not None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def fit_networks(
+    training_set: TrainingSet,
+    plan: FoldPlan,
+    seed: int,
+    threads: int = 1,
+    transformed: NDArray[np.float64] | None = None,
+    checkpoints: Path | None = None,
+    opponents: Sequence[Opponent] = (),
+    linear: LinearEvents | None = None,
+    pretrained: Sequence[Path] = (),
+) -> FittedNetworks:
+    """Train the networks of k folds.
+
+    Parameters
+    ----------
+    training_set, seed, threads, transformed, checkpoints, opponents, linear, pretrained
+        As of :func:`train_network`.
+    plan
+        Settings, conditions and features.
+
+    Raises
+    ------
+    TaipanError
+        As :func:`train_network`.
+    """
+    settings = plan.settings
     training_set.validate(settings.folds)
     training_set, physical = order_events(training_set, settings, transformed)
     weights = training_set.training_weights()
     splits = split_networks(training_set.folds, training_set.identifiers, settings)
     for split in splits:
         check_split(training_set, weights, split)
+        if linear is not None:
+            for part in split_events(linear, split, settings.folds):
+                part.check_bins(settings.sensitivity.bins, f"the training of {split.name}")
+    starts = read_starts(pretrained, training_set, splits, settings)
     # Networks against an adversary are trained one by one: their repetitions may differ otherwise.
     workers = 1 if opponents else min(threads, len(splits))
     prepare_tensorflow(workers)
-    code = json.dumps(dict(provenance or {}), sort_keys=True)
-    plan = FoldPlan(settings, tuple(conditions), used=tuple(used), code=code)
-    reference = pick_reference(training_set)
     # Built here, one after the other: Keras names layers by a counter of the process.
     engines: SimpleQueue[Engine] = SimpleQueue()
     for _ in range(workers):
-        engines.put(make_engine(training_set, settings, opponents))
+        engines.put(make_engine(training_set, settings, opponents, linear))
     failed = Event()
 
     def train_one(
-        split: Split, of_loss: NDArray[np.float64]
-    ) -> tuple[dict[str, Any], list[list[NDArray[Any]]]]:
+        split: Split, of_loss: NDArray[np.float64], start: Start | None
+    ) -> tuple[dict[str, Any], LayerWeights]:
         if failed.is_set():  # in a network that began earlier, whose error is reported
             raise CancelledError
         own_seed = _network_seed(seed, split)
@@ -162,6 +211,7 @@ def train_network(
                 own_seed,
                 checkpoint=checkpoints / f"{_file_name(split)}.npz" if checkpoints else None,
                 of_loss=training_set.training_weights(of_loss),
+                start=start,
             )
             found = engine.network.get_weights()
         except BaseException:
@@ -169,157 +219,98 @@ def train_network(
             raise
         finally:
             engines.put(engine)
-        described = describe_network(trained, training_set, split, settings)
-        return {**described, "seed": own_seed}, found
+        described = describe_network(trained, training_set, split, settings.fine_tuning())
+        began = {} if start is None else {"pretrained": start.describe()}
+        return {**described, "seed": own_seed, **began}, found
 
     with ThreadPoolExecutor(workers) as pool:
-        results = list(pool.map(train_one, splits, physical))
-    members = [make_network(training_set, settings) for _ in range(settings.networks)]
+        results = list(pool.map(train_one, splits, physical, starts))
+    return FittedNetworks(training_set, splits, *map(list, zip(*results, strict=True)))
+
+
+def _export(
+    found: FittedNetworks,
+    settings: Training,
+    models: Sequence[Path],
+    provenance: Mapping[str, str],
+) -> None:
+    """Write an ONNX file a fold, and name it in what is recorded of its networks."""
+    events = found.training_set
+    reference = pick_reference(events)
+    members = [make_network(events, settings) for _ in range(settings.networks_of_fold)]
     score = average_networks(members)
     for fold, path in enumerate(models):
-        of_fold = [item for split, item in zip(splits, results, strict=True) if split.fold == fold]
-        for member, (_, values) in zip(members, of_fold, strict=True):
-            member.set_weights(values)
+        own = [index for index, split in enumerate(found.splits) if split.fold == fold]
+        for member, index in zip(members, own, strict=True):
+            member.set_weights(found.weights[index])
         card = ModelCard(
-            features=training_set.names,
-            may_be_missing=training_set.missing_flags,
+            features=events.names,
+            may_be_missing=events.missing_flags,
             fold=fold,
             folds=settings.folds,
-            seed=of_fold[0][0]["seed"],
-            provenance=dict(provenance or {}),
+            seed=found.described[own[0]]["seed"],
+            provenance=dict(provenance),
             networks=settings.networks,
-            classes=training_set.classes,
+            classes=events.classes,
         )
         export_network(score, path, card, reference)
         written = {"model": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-        for described, _ in of_fold:
-            described.update(written)
-    about = Trained(training_set, settings, conditions, seed, provenance or {}, used)
-    written_networks = [found for found, _ in results]
-    write_record(record, about, written_networks, [item.describe() for item in opponents])
-    if checkpoints is not None:
-        shutil.rmtree(checkpoints, ignore_errors=True)
-
-
-def make_engine(
-    training_set: TrainingSet, settings: Training, opponents: Sequence[Opponent] = ()
-) -> Engine:
-    """Build a network for the features of a training set, and its engine.
-
-    Parameters
-    ----------
-    training_set
-        Gives names and kinds of the features.
-    settings
-        Section `training` of the configuration.
-    opponents
-        What the network is trained against; none for the plain training.
-    """
-    prepare_tensorflow()
-    network = make_network(training_set, settings)
-    if opponents:
-        return AdversarialEngine(network, settings, opponents)
-    return Engine(network, settings)
-
-
-def make_network(training_set: TrainingSet, settings: Training) -> Network:
-    """Build a network for the features of a training set.
-
-    Parameters
-    ----------
-    training_set, settings
-        As of :func:`make_engine`.
-    """
-    names = training_set.names
-    categorical = {names.index(name): item for name, item in training_set.categorical.items()}
-    flags, classes = training_set.missing_flags, training_set.classes
-    return build_network(flags, settings, categorical, classes)
-
-
-def train_fold(
-    engine: Engine,
-    training_set: TrainingSet,
-    weights: NDArray[np.float64],
-    split: Split,
-    plan: FoldPlan,
-    seed: int,
-    hooks: Sequence[Hook] = (),
-    checkpoint: Path | None = None,
-    of_loss: NDArray[np.float64] | None = None,
-) -> Fitted:
-    """Train one network of a fold; leaves the weights of its best epoch in the engine's network.
-
-    Parameters
-    ----------
-    engine
-        Of :func:`make_engine`; what it was used for before does not matter.
-    training_set
-        Events; those of the fold itself are not looked at.
-    weights
-        Signed training weights of all events, shape (n,), for the metrics.
-    split
-        Events of this network.
-    plan
-        Settings, conditions, metric and features.
-    seed
-        Seed of this network.
-    hooks, checkpoint
-        As in :func:`~taipan.nn.loop.fit_network`.
-    of_loss
-        Training weights of the loss, shape (n,), where they are not the signed ones. An event of
-        weight 0 takes no part in the training.
-
-    Raises
-    ------
-    TaipanError
-        If a class is missing in a part, a feature is constant in it, or the training diverges or
-        collapses.
-    """
-    constants = check_split(training_set, weights, split)
-    training, validation = np.flatnonzero(split.training), np.flatnonzero(split.validation)
-    engine.reset(seed)
-    standardise = engine.network.standardise
-    standardise.use(plan.used or (True,) * len(training_set.names))
-    standardise.set_constants(constants)
-    in_loss = weights if of_loss is None else of_loss
-    score_reference = fit_reference(
-        training_set.features[training],
-        training_set.labels[training],
-        weights[training],
-        training_set.classes,
-    )
-    train, unseen = (
-        Loaded(
-            engine.load(training_set.features[rows], training_set.labels[rows], in_loss[rows]),
-            training_set.labels[rows],
-            weights[rows],
-            in_loss[rows],
-            score_reference(training_set.features[rows]),
-        )
-        for rows in (training, validation)
-    )
-    loop = Plan(
-        name=split.name,
-        seed=seed,
-        settings=plan.settings,
-        conditions=plan.conditions,
-        totals=training_set.class_totals(~split.held_out),
-        metric=plan.metric,
-        code=plan.code,
-    )
-    for item in engine.trainings(loop, split):
-        path, used = checkpoint, hooks
-        if item.preliminary:
-            used = ()
-            path = checkpoint.with_suffix(".baseline.npz") if checkpoint else None
-        fitted = fit_network(engine, train, unseen, item, used, path)
-    return fitted
+        for index in own:
+            found.described[index].update(written)
 
 
 def _network_seed(seed: int, split: Split) -> int:
-    further = () if split.turn == 1 else (split.turn,)
+    further: tuple[int, ...] = () if split.turn == 1 else (split.turn,)
+    if split.repeat > 1:
+        further = (split.turn, split.repeat)
     return derive_seed(seed, "fold", split.fold, *further)
 
 
 def _file_name(split: Split) -> str:
-    return f"fold{split.fold}" + (f"-{split.turn}" if split.turn > 1 else "")
+    of_turn = f"-{split.turn}" if split.turn > 1 else ""
+    return f"fold{split.fold}{of_turn}" + (f"-seed{split.repeat}" if split.repeat > 1 else "")
+
+
+def pretrain_network(
+    training_set: TrainingSet,
+    settings: Training,
+    seed: int,
+    networks: Sequence[Path],
+    record: Path,
+    provenance: Mapping[str, str] | None = None,
+    threads: int = 1,
+    transformed: NDArray[np.float64] | None = None,
+    conditions: Sequence[OvertrainingCondition] = (),
+    checkpoints: Path | None = None,
+) -> None:
+    """Train the networks of k folds for others to begin with, and write their weights.
+
+    The folds are kept apart as in :func:`train_network`: an event that the other training has, too,
+    is in the same fold there, so that no network that it is applied to has seen it.
+
+    Parameters
+    ----------
+    training_set, settings, seed, record, provenance, threads, transformed, conditions, checkpoints
+        As of :func:`train_network`.
+    networks
+        NumPy file of each fold (:mod:`taipan.nn.pretrained`), in the order of the folds.
+
+    Raises
+    ------
+    TaipanError
+        As :func:`train_network`.
+    """
+    if len(networks) != settings.folds:
+        raise TaipanError(f"training: {len(networks)} files for {settings.folds} folds")
+    code = json.dumps(dict(provenance or {}), sort_keys=True)
+    plan = FoldPlan(settings, tuple(conditions), code=code)
+    found = fit_networks(training_set, plan, seed, threads, transformed, checkpoints)
+    interface = describe_interface(found.training_set, settings)
+    for fold, path in enumerate(networks):
+        own = [index for index, split in enumerate(found.splits) if split.fold == fold]
+        weights = [found.weights[index] for index in own]
+        write_pretrained(path, PretrainedFold(fold, interface, weights, provenance or {}))
+    about = Trained(found.training_set, settings, conditions, seed, provenance or {})
+    write_record(record, about, found.described)
+    if checkpoints is not None:
+        shutil.rmtree(checkpoints, ignore_errors=True)

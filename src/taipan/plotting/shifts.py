@@ -60,8 +60,8 @@ def shift_figure(numbers: Mapping[str, Any]) -> Figure:
     for item in shifts:
         place = rows.index(item["systematic"]), columns.index(column(item))
         values[place] = item["chi2"] / item["ndf"]
-    figure = new_figure(max(_CELL * values.shape[1], 3.6) + 3.2, _ROW * values.shape[0] + 2.2)
-    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 2.1, 1.1, 1.4, 0.4))
+    figure = new_figure(max(_CELL * values.shape[1], 3.6) + 3.2, _ROW * values.shape[0] + 1.2)
+    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 2.1, 1.1, 0.8, 0.4))
     axes = figure.add_subplot(grid[0])
     image = axes.imshow(values, cmap="viridis", vmin=0.0, vmax=_LARGEST, aspect="auto")
     for (i, j), value in np.ndenumerate(values):

@@ -251,7 +251,7 @@ def _physical_weights(search: Search, split: Split) -> FloatArray:
 
 def _scores(search: Search, candidate: Candidate, split: Split) -> FloatArray:
     """Score all events by a network trained on a split, or read that if it was done before."""
-    from taipan.nn.train import FoldPlan, make_engine, train_fold
+    from taipan.nn.fold import FoldPlan, make_engine, train_fold
 
     events, fold = search.events, _fold(search, split)
     stem = search.folder / "confirm" / f"{candidate.name.replace(' ', '')}-fold{fold}"

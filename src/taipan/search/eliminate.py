@@ -15,7 +15,7 @@ from taipan.config.sections.training import Training
 from taipan.metrics.registry import EPOCH_METRICS
 from taipan.nn.data import FloatArray, TrainingSet, split_folds
 from taipan.nn.engine import prepare_tensorflow
-from taipan.nn.train import FoldPlan, make_engine, train_fold
+from taipan.nn.fold import FoldPlan, make_engine, train_fold
 from taipan.nn.weights.transform import order_events
 from taipan.search.importance import (
     EliminationStep,

@@ -29,11 +29,14 @@ class TrainingFiles:
         `training.negative_weights` makes of them without a stage of its own.
     best
         Values found by the search, which replace those of `training`; None without a search.
+    shapes
+        JSON file of the rule ``measure_shapes``, or none: needed for a loss of the fit.
     """
 
     inputs: TrainingInputs
     weights: Sequence[str] = ()
     best: str | None = None
+    shapes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

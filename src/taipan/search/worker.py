@@ -103,7 +103,7 @@ def run_trial(
     TaipanError
         If the training diverges or collapses.
     """
-    from taipan.nn.train import FoldPlan, make_engine, train_fold
+    from taipan.nn.fold import FoldPlan, make_engine, train_fold
     from taipan.search.space import FEATURES, from_training, to_training
 
     settings = to_training(values, search.training)

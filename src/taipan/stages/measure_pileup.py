@@ -56,9 +56,12 @@ def measure_pileup(
             np.concatenate([vertices for vertices, _ in simulation]),
             np.concatenate([found for _, found in simulation]),
             config.pileup.max_weight,
+            config.pileup.uncertainty,
         )
     logger.info("%d vertex bins, weights up to %.2f", len(weights.ratio), max(weights.ratio))
     measured: dict[str, Any] = {"enabled": config.pileup.enabled, "ratio": list(weights.ratio)}
+    if weights.varied is not None:
+        measured["varied"] = list(weights.varied)
     files = {path for item in config.corrections.values() for path in item.paths}
     if files:  # all that reads events depends on this file, and so on what corrects them
         measured["corrections"] = sorted([Path(path).name, hash_file(path)] for path in files)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from taipan.config.model import Config
 from taipan.nn.classifiers.registry import ClassifierJob, find_classifier
-from taipan.nn.inputs import open_training_events
+from taipan.nn.inputs import open_linear_events, open_training_events
 from taipan.search.setup import TrainingFiles, set_up_training
 
 
 def train(
     files: TrainingFiles,
+    pretrained: Sequence[str],
     config: Config,
     own: Sequence[str],
     seed: int,
@@ -28,9 +29,13 @@ def train(
     ----------
     files
         Events, weights of the loss and what the search found.
+    pretrained
+        File of each fold of the rule ``pretrain``, with the networks to begin with; none to begin
+        with random ones.
     config
         Sections `folder`, `samples`, `regions`, `features`, `categorical`, `classes`, `training`,
-        `classifier` and the conditions of `overtraining`.
+        `classifier` and the conditions of `overtraining`; for a loss of the fit those of
+        systematics and fit, too.
     own
         Keys of `training` that this one of several networks has for itself; none if there is only
         one.
@@ -49,6 +54,9 @@ def train(
     """
     training_set, opponents = open_training_events(files.inputs, config)
     setup = set_up_training(files, training_set, config, own)
+    linear = None
+    if config.training.is_fine_tuned:
+        linear = open_linear_events(files.inputs, config, files.shapes[0])
     job = ClassifierJob(
         training_set,
         setup.training,
@@ -62,6 +70,8 @@ def train(
         used=setup.used,
         checkpoints=Path(checkpoints),
         opponents=opponents,
+        linear=linear,
+        pretrained=[Path(path) for path in pretrained],
     )
     find_classifier(config.classifier.kind)(config.classifier, job)
 

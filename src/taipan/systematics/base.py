@@ -44,12 +44,15 @@ class Target:
         What the configuration names.
     check_control_region
         Gives a line if a region (key path, name) does not exist or may hold signal.
+    check_condition
+        Gives a line a problem of a condition on events (key path, text).
     """
 
     config: Config
     catalogue: Catalogue
     analysis: Analysis
     check_control_region: Callable[[str, str], Iterator[str]]
+    check_condition: Callable[[str, str], Iterator[str]]
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ class WeightChange(Smoothed):
 
     kind: Literal["weight"] = Field(description="A change of event weights.")
     weight: str = Field(
-        description="Weight: `pileup`, the correction on against off, or one of the section "
-        "`weights`, applied against not applied."
+        description="Weight: `pileup`, varied as `pileup.uncertainty` says, or one of the "
+        "section `weights`, applied against not applied."
     )
 
     acts_on_events: ClassVar[bool] = True

@@ -137,7 +137,7 @@ class AdversarialEngine(Engine):
         yield replace(
             plan,
             metric=OBJECTIVE if self.active else plan.metric,
-            identity=self.identity(),
+            identity=f"{plan.identity} {self.identity()}".lstrip(),
         )
 
     def train_epoch(self, events: TensorEvents, order: NDArray[np.int32]) -> float:

@@ -23,4 +23,6 @@ def train_classifier(keys: NetworkClassifier, job: ClassifierJob) -> None:
         used=job.used,
         checkpoints=job.checkpoints,
         opponents=job.opponents,
+        linear=job.linear,
+        pretrained=job.pretrained,
     )

@@ -15,6 +15,7 @@ from taipan.config.sections.overtraining import OvertrainingCondition
 from taipan.config.sections.training import Training
 from taipan.nn.adversary.events import Opponent
 from taipan.nn.data import TrainingSet
+from taipan.nn.sensitivity.linear import LinearEvents
 from taipan.rooms import import_room
 
 
@@ -26,7 +27,7 @@ class ClassifierJob:
     ----------
     training_set, settings, seed, models, record, provenance, threads
         As of :func:`~taipan.nn.train.train_network`.
-    transformed, conditions, used, checkpoints, opponents
+    transformed, conditions, used, checkpoints, opponents, linear, pretrained
         The same.
     """
 
@@ -42,6 +43,8 @@ class ClassifierJob:
     used: Sequence[bool] = ()
     checkpoints: Path | None = None
     opponents: Sequence[Opponent] = ()
+    linear: LinearEvents | None = None
+    pretrained: Sequence[Path] = ()
 
 
 TrainClassifier = Callable[[Any, ClassifierJob], None]

@@ -51,7 +51,7 @@ class WeightNetworks:
     def __init__(self, training_set: TrainingSet, settings: Training, seed: int) -> None:
         own = settings.refinement.model_dump(exclude={"parts"})
         self._settings = settings.model_copy(
-            update={**own, "loss": "bce", "dropout": 0.0, "logit_bound": 6.0}
+            update={**own, "loss": "crossentropy", "dropout": 0.0, "logit_bound": 6.0}
         )
         self._parts = settings.refinement.parts
         self._seed = seed

@@ -1,0 +1,1 @@
+"""Training on the expected uncertainty of the fit: bins, Fisher information, events, engine."""
