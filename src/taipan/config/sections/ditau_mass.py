@@ -19,7 +19,7 @@ from taipan.ditau.neutrinos import Missing
 from taipan.errors import TaipanError
 
 Array = NDArray[Any]
-Values = Mapping[str, Array]
+_Values = Mapping[str, Array]
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class MissingResolution(Strict):
             raise ValueError("`per_vertex` needs `vertices`, a quantity that counts them")
         return self
 
-    def of(self, name: str, values: Values) -> Covariance:
+    def of(self, name: str, values: _Values) -> Covariance:
         """Give the covariance that the vertices and jets make, shape (n,) each."""
         some = next(iter(values.values()))
         vertices = np.zeros(len(some)) if self.vertices is None else values[self.vertices]
@@ -160,7 +160,7 @@ class DitauMassQuantity(Strict, QuantityGroup):
             f"{name}_collinear": ("GeV", "mass with neutrinos along the visible momenta"),
         }
 
-    def compute(self, name: str, values: Values, *, tell: bool) -> dict[str, Array]:
+    def compute(self, name: str, values: _Values, *, tell: bool) -> dict[str, Array]:
         """Compute the four of them.
 
         Raises
@@ -179,7 +179,7 @@ class DitauMassQuantity(Strict, QuantityGroup):
         found = (mass.mean, mass.width, mass.chi2, mass.collinear)
         return dict(zip(self.describe(name), found, strict=True))
 
-    def _covariance(self, name: str, values: Values, tell: bool) -> Covariance:
+    def _covariance(self, name: str, values: _Values, tell: bool) -> Covariance:
         made = self.covariance.of(name, values)
         if self.covariance.matrix is None:
             return made
@@ -195,7 +195,7 @@ class DitauMassQuantity(Strict, QuantityGroup):
         xx, xy, yy = (np.where(good, *pair) for pair in zip(read, made, strict=True))
         return xx, xy, yy
 
-    def _check_angles(self, name: str, values: Values) -> None:
+    def _check_angles(self, name: str, values: _Values) -> None:
         for key, used in self.inputs().items():
             if not key.endswith(".phi"):
                 continue
