@@ -67,6 +67,6 @@ def test_one_of_two_networks_begins_with_another_simulation(project: Project) ->
     assert not [rule for rule in planned if rule.startswith("pretraining_")]
     # one of the other sample makes that again, and both trainings
     planned = project.planned(overlay(project, events=9500))
-    assert planned["pretraining_simulate"] == 1
+    assert planned["pretraining_simulate"] > 0
     assert planned["pretraining_pretrain"] == planned["train"] == 1
     assert "simulate" not in planned

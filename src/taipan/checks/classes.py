@@ -8,6 +8,7 @@ from taipan.analysis import Analysis
 from taipan.checks.classifier import check_classifier
 from taipan.columns.expressions import Expression, parse_expression
 from taipan.config.model import Config
+from taipan.config.sections.observables import quantity_expressions
 from taipan.config.sections.regions import Region
 from taipan.errors import TaipanError
 from taipan.events.selection import early_regions
@@ -89,7 +90,8 @@ def _check_members(config: Config) -> Problems:
 
 def _expressions(config: Config) -> Iterator[tuple[str, Expression]]:
     texts = [(f"regions.{name}.cut", item.cut) for name, item in config.regions.items()]
-    texts += [(f"quantities.{name}", item.expression) for name, item in config.quantities.items()]
+    expressions = quantity_expressions(config.quantities)
+    texts += [(f"quantities.{name}", text) for name, text in expressions.items()]
     for path, text in texts:
         try:
             yield path, parse_expression(text)

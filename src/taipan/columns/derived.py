@@ -1,4 +1,7 @@
-"""Quantities that are expressions of others: ``quantities: {st: "pt_1 + pt_2 + met"}``."""
+"""Quantities that a configuration makes of others: ``quantities: {st: "pt_1 + pt_2 + met"}``.
+
+Most are expressions. An entry may also make several quantities; see :class:`QuantityGroup`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Quantity
 from taipan.columns.expressions import Expression, parse_expression
+from taipan.columns.quantity_group import QuantityGroup, compute_group, describe_group
 from taipan.errors import TaipanError
 from taipan.labels import is_score
 from taipan.suggestions import unknown
@@ -29,15 +33,21 @@ class Derived(Protocol):
 
 @dataclass(frozen=True)
 class _Added:
-    """Computes what an analysis does, and then expressions of it."""
+    """Computes what an analysis does, and then expressions and groups of it, in order."""
 
     function: QuantityFunction
-    expressions: Mapping[str, Expression]
+    entries: Mapping[str, Expression | QuantityGroup]
 
-    def __call__(self, *arguments: Any) -> dict[str, Array]:
-        out = dict(self.function(*arguments))
-        for name, expression in self.expressions.items():
-            out[name] = np.asarray(expression.evaluate(out), np.float64)
+    def __call__(
+        self, columns: Any, known: Mapping[str, Array] | None = None, *unchanged: frozenset[str]
+    ) -> dict[str, Array]:
+        arguments = () if known is None else (known, *unchanged)
+        out = dict(self.function(columns, *arguments))
+        for name, entry in self.entries.items():
+            if isinstance(entry, QuantityGroup):
+                out |= compute_group(name, entry, out, known or {})
+            else:
+                out[name] = np.asarray(entry.evaluate(out), np.float64)
         return out
 
 
@@ -51,7 +61,9 @@ def late_names(expressions: Mapping[str, str]) -> set[str]:
     return found
 
 
-def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> Analysis:
+def add_quantities(
+    analysis: Analysis, definitions: Mapping[str, Derived | QuantityGroup]
+) -> Analysis:
     """Return the analysis with further quantities; a shift changes them with what they are made of.
 
     Parameters
@@ -61,6 +73,7 @@ def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> An
     definitions
         Name → expression, of quantities of the analysis, of those before, and of scores
         (`nn_score`, `nn_score_CLASS`). What needs a score becomes one of `late` of the analysis.
+        Or name → group, of quantities of the analysis and of those before.
 
     Raises
     ------
@@ -70,12 +83,16 @@ def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> An
     if not definitions:
         return analysis
     known = dict(analysis.quantities)
-    expressions: dict[str, Expression] = {}
+    entries: dict[str, Expression | QuantityGroup] = {}
     late: dict[str, Expression] = {}
     for name, item in definitions.items():
         path = f"quantities.{name}"
         if name in known or name in late or is_score(name):
             raise TaipanError(f"{path}: the analysis has a quantity of this name (choose another)")
+        if isinstance(item, QuantityGroup):
+            known |= describe_group(name, item, known)
+            entries[name] = item
+            continue
         try:
             expression = parse_expression(item.expression)
         except TaipanError as error:
@@ -96,7 +113,7 @@ def add_quantities(analysis: Analysis, definitions: Mapping[str, Derived]) -> An
             may_be_missing=any(part.may_be_missing for part in parts),
             simulation_only=any(part.simulation_only for part in parts),
         )
-        expressions[name] = expression
-    recompute = analysis.recompute and _Added(analysis.recompute, expressions)
-    compute = _Added(analysis.compute, expressions)
+        entries[name] = expression
+    recompute = analysis.recompute and _Added(analysis.recompute, entries)
+    compute = _Added(analysis.compute, entries)
     return replace(analysis, quantities=known, compute=compute, recompute=recompute, late=late)

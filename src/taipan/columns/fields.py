@@ -57,6 +57,11 @@ EVENT = {
             ("phi", "rad", "azimuth of the missing transverse momentum"),
             ("sumEt", "GeV", "scalar sum of transverse energies"),
             ("significance", "", "significance of the missing transverse momentum"),
+            *(
+                (f"{prefix}{of}", "GeV²", f"covariance {of} of the missing transverse momentum")
+                for prefix in ("Cov", "cov")
+                for of in ("XX", "XY", "YY")
+            ),
         )
     },
 }

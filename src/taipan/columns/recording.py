@@ -96,7 +96,10 @@ class _RecordingParticles(_Recording, Particles):
 
 
 class _RecordingMissing(_Recording, MissingMomenta):
-    pass
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]  # a branch that is neither `pt` nor `phi`
 
 
 _BEHAVIOUR = {

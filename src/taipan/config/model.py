@@ -23,7 +23,7 @@ from taipan.config.sections.decorrelation import DecorrelationCheck
 from taipan.config.sections.fastsim import Fastsim
 from taipan.config.sections.fit import Fit
 from taipan.config.sections.input_selection import InputSelection
-from taipan.config.sections.observables import Categorical, DerivedQuantity, Observable
+from taipan.config.sections.observables import AnyQuantity, Categorical, Observable
 from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.pileup import Pileup
 from taipan.config.sections.regions import Region
@@ -143,9 +143,10 @@ class Config(Run):
         "other samples are scored, not trained on. None: signal and background, by the `role` of "
         "the samples.",
     )
-    quantities: dict[Name, DerivedQuantity] = Field(
+    quantities: dict[Name, AnyQuantity] = Field(
         default_factory=dict,
-        description="Quantities that are expressions of those of the selection, or of scores.",
+        description="Quantities that are made of those of the selection: expressions, of scores, "
+        "too, and masses of pairs of taus.",
     )
     features: list[str] = Field(
         default_factory=list,

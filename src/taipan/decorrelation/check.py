@@ -14,7 +14,7 @@ from taipan.analysis import Analysis
 from taipan.columns.derived import late_names
 from taipan.config.model import Config
 from taipan.config.sections.decorrelation import DecorrelationCheck
-from taipan.config.sections.observables import filled_quantities
+from taipan.config.sections.observables import filled_quantities, quantity_expressions
 from taipan.decorrelation.adversary import fresh_adversary
 from taipan.decorrelation.correlation import measure_dependence
 from taipan.decorrelation.events import EventSettings, JudgedEvents, collect_events
@@ -63,7 +63,7 @@ class CheckSettings:
     def of(cls, config: Config, seed: int) -> CheckSettings:
         """Take them from the configuration; `decorrelation.regions` must be spelled out."""
         judge = config.decorrelation
-        late = late_names({name: item.expression for name, item in config.quantities.items()})
+        late = late_names(quantity_expressions(config.quantities))
         counted = dict.fromkeys(filled_quantities(config.observables).values())
         others = [name for name in counted if not is_score(name) and name not in late]
         judge = judge.model_copy(update={"variables": judge.variables or others})

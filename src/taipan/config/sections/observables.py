@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from taipan.config.base import Bounded, Strict
+from taipan.config.sections.ditau_mass import DitauMassQuantity
 
 
 class DerivedQuantity(Strict):
     """A quantity that is an expression of others, usable wherever those are."""
 
+    kind: Literal["expression"] = Field(
+        "expression", description="What it is; an expression if absent."
+    )
     expression: str = Field(
         description="Numbers, quantities (also those defined before), `+ - * /`, comparisons, "
         '`and`, `or`, `not`, `abs()`. It may stand alone: `st: "pt_1 + pt_2 + met"`.'
@@ -24,6 +28,35 @@ class DerivedQuantity(Strict):
     @classmethod
     def _read_short_form(cls, value: Any) -> Any:
         return {"expression": value} if isinstance(value, str) else value
+
+
+def _read_expression(value: Any) -> Any:
+    """Read an entry without a kind, and a text that stands alone, as an expression."""
+    if isinstance(value, str):
+        return {"kind": "expression", "expression": value}
+    if isinstance(value, dict) and "kind" not in value:
+        return {"kind": "expression", **value}
+    return value
+
+
+if TYPE_CHECKING:
+    AnyQuantity = DerivedQuantity | DitauMassQuantity
+else:
+    AnyQuantity = Annotated[
+        DerivedQuantity | DitauMassQuantity,
+        Field(
+            discriminator="kind",
+            description="A quantity made of others, usable wherever those are: an expression "
+            '(`st: "pt_1 + pt_2 + met"`), or what `kind` names.',
+        ),
+        BeforeValidator(_read_expression),
+    ]
+"""An entry of ``quantities``."""
+
+
+def quantity_expressions(quantities: Mapping[str, Any]) -> dict[str, str]:
+    """Give name → text of those entries that are expressions."""
+    return {k: item.expression for k, item in quantities.items() if item.kind == "expression"}
 
 
 class Categorical(Strict):
