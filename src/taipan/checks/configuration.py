@@ -226,7 +226,7 @@ def _check_split(path: str, region: Region, analysis: Analysis) -> Problems:
     if region.split is None:
         return
     if not region.split:
-        yield f"{path}: names no quantity (such as {{m_vis: [60, 80]}})"
+        yield f"{path}: names no quantity (such as {{mass: [60, 80]}})"
     for name, edges in region.split.items():
         if not edges:
             yield f"{path}.{name}: no edges; one makes two ranges"

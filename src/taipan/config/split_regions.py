@@ -1,7 +1,7 @@
 """Regions that are divided into ranges of quantities: several regions out of one.
 
-`regions: {signal: {split: {m_vis: [60, 80, 100]}}}` makes the regions `signal_m_vis0` to
-`signal_m_vis3` out of `signal`, before anything else reads the configuration: fitting the score in
+`regions: {signal: {split: {mass: [60, 80, 100]}}}` makes the regions `signal_mass0` to
+`signal_mass3` out of `signal`, before anything else reads the configuration: fitting the score in
 each of them is fitting score and mass in two dimensions. The sources of estimates are divided in
 the same way, and what names the region in a list then names all of its parts. The region itself
 stays, with role estimate: it is trained in and drawn, not fitted.

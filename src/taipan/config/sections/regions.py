@@ -49,7 +49,7 @@ class Region(Strict):
         None,
         description="Divide the region into ranges of quantities, with these edges between them; "
         "the ranges at the ends are open. Each part is a region, and so is each part of the "
-        "source of an estimate: `{m_vis: [60, 80]}` makes three. The whole is not fitted.",
+        "source of an estimate: `{mass: [60, 80]}` makes three. The whole is not fitted.",
     )
 
     @property
