@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from taipan.config.sections.training import Sensitivity, Training
 from taipan.likelihood.asimov import linear_sigma
 from taipan.likelihood.binning import LinearModel
+from taipan.likelihood.errors import LikelihoodError
 from taipan.nn.data import Split, TrainingSet
 from taipan.nn.sensitivity.linear import InputRows, LinearEvents
 
@@ -262,17 +263,27 @@ def choose_edges(toy: Toy, sample: Sample, score: Any, bins: int = 10) -> FloatA
     model = fill(events, scores, moved, edges)
     start = np.quantile(scores, np.arange(1, bins) / bins)  # as many events of each class
     starts = [0, *np.unique(np.searchsorted(edges, start) + 1)]
-    best, improved = model.sigma(starts), True
+    if len(starts) < bins:  # many events have the same score
+        starts = [int(i) for i in np.unique(np.linspace(0, len(edges), bins, dtype=int))]
+    best, improved = _sigma(model, starts), True
     while improved:
         improved = False
         for i in range(1, len(starts)):
             stop = starts[i + 1] if i + 1 < len(starts) else len(edges) + 1
             for place in range(starts[i - 1] + 1, stop):
                 tried = [*starts[:i], place, *starts[i + 1 :]]
-                value = model.sigma(tried)
+                value = _sigma(model, tried)
                 if value < best - 1e-9:
                     best, starts, improved = value, tried, True
     return np.asarray(edges[[place - 1 for place in starts[1:]]])
+
+
+def _sigma(model: LinearModel, starts: Sequence[int]) -> float:
+    """Give sigma of bins; infinite if they cannot tell the parameters apart."""
+    try:
+        return model.sigma(starts)
+    except LikelihoodError:
+        return np.inf
 
 
 def train_toy(
