@@ -270,6 +270,18 @@ def test_keys_of_bins_are_checked() -> None:
         ({"ss_signal": {"binning": {"mass": [0, 1]}}}, "regions.ss_signal.binning: a region with"),
         ({"w_control": {"binning": {"mass": [0, 1]}}}, "regions.w_control.binning: the region is"),
         ({"signal": {"binning": {"mass": [0]}}}, "regions.signal.binning.mass: 1 edge(s); at"),
+        (
+            {"signal": {"shapes_from": ["los"]}},
+            "regions.signal.shapes_from[0]: 'los' is not a region (",
+        ),
+        (
+            {"signal": {"binning": {"mass": [0, 9]}, "shapes_from": ["ss_signal"]}},
+            "regions.signal.shapes_from: no other region is filled in the bins of its `binning`",
+        ),
+        (
+            {"signal": {"shapes_from": ["w_control"]}, "w_control": {"cut": "mt > 10 and q < 0"}},
+            "regions.signal.shapes_from[0]: 'w_control' shares events with 'signal'",
+        ),
     ):
         (found,) = problems(with_regions(**change))
         assert found.startswith(line), found

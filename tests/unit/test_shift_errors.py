@@ -7,13 +7,14 @@ from typing import Any
 import hist
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import chi2, kstest
 
 from taipan.estimates.registry import read_estimate
 from taipan.labels import name_shifts
 from taipan.likelihood import build_workspace
 from taipan.likelihood.denoise import remove_noise
-from taipan.likelihood.merge import merge_values
+from taipan.likelihood.looser import add_looser
+from taipan.likelihood.merge import BinYields, merge_values
 from taipan.likelihood.projection import project, projection_spread
 from taipan.likelihood.replicas import Fluctuations
 from taipan.likelihood.significance import compare_with_noise
@@ -27,7 +28,7 @@ from taipan.likelihood.table import (
 )
 from taipan.plotting.shifts import shift_figure, shift_numbers
 from taipan.templates.shifts import shift_covariance
-from tests.synthetic_templates import TRANSFER, make_config, make_histogram, nominal
+from tests.synthetic_templates import TRANSFER, make_config, make_histogram, nominal, settings
 from tests.unit.test_plotting import HEADER, texts
 
 NOMINAL = np.array([50.0, 40.0, 10.0])
@@ -265,3 +266,73 @@ def test_spread_of_a_projection_grows_with_the_noise_of_the_shifts() -> None:
         spread[size] = projection_spread(*arguments, bins, 6, rng)
     assert 0.0 < spread[1e-9] < 0.05
     assert spread[1.0] > 1.5 * spread[1e-9]
+
+
+def pair(up: list[float], down: list[float], variance: float) -> TemplatePair:
+    errors = np.broadcast_to(variance * np.eye(len(up)), (2, len(up), len(up)))
+    return TemplatePair(np.array(up), np.array(down), errors)
+
+
+def test_shape_comes_from_a_looser_selection_where_they_agree() -> None:
+    """10 and 30 events, and 90 and 70 of a looser region: ratios of the sums, own yields."""
+    own = BinYields(np.array([10.0, 30.0]), np.array([10.0, 30.0]))
+    looser = BinYields(np.array([90.0, 70.0]), np.array([90.0, 70.0]))
+    varied, more = pair([13.0, 30.0], [7.0, 30.0], 4.0), pair([99.0, 70.0], [81.0, 70.0], 9.0)
+    place = ("jes", "Z", "sr")
+    found, record = add_looser(place, (own, varied), {"ss": (looser, more)})
+    assert record is not None
+    assert (record.used, record.taken_from) == (True, ("ss",))
+    shaped = np.array([10.0 / 100 * 112, 30.0 / 100 * 100])
+    np.testing.assert_allclose(found.up, shaped * 43.0 / shaped.sum())
+    assert found.up.sum() == pytest.approx(43.0)
+    assert found.down.sum() == pytest.approx(37.0)
+    np.testing.assert_allclose(found.errors[0], 13.0 * np.diag([0.1**2, 0.3**2]))
+    # the difference of the shapes, 13 - 11 in the first bin, by hand: 1.5 after the common change,
+    # with the variance of both over the two bins
+    noise = np.diag([4.0 + 9.0 / 81.0, 4.0 + 9.0 * 9.0 / 49.0])
+    rest = np.array([[0.75, -0.25], [-0.75, 0.25]])
+    size = 1.5**2 / (rest @ noise @ rest.T)[0, 0]
+    assert record.p_value == pytest.approx(chi2.sf(size, 1))
+
+
+def test_shape_that_differs_or_has_no_error_stays() -> None:
+    own = BinYields(np.array([10.0, 30.0]), np.array([10.0, 30.0]))
+    looser = BinYields(np.array([90.0, 70.0]), np.array([90.0, 70.0]))
+    varied, other = pair([13.0, 30.0], [7.0, 30.0], 0.01), pair([60.0, 90.0], [99.0, 50.0], 0.01)
+    found, record = add_looser(("jes", "Z", "sr"), (own, varied), {"ss": (looser, other)})
+    assert record is not None
+    assert not record.used
+    assert found is varied
+    unknown = TemplatePair(other.up, other.down)
+    assert add_looser(("j", "Z", "sr"), (own, varied), {"ss": (looser, unknown)}) == (varied, None)
+    # one bin that both fill has no shape
+    empty = BinYields(np.array([0.0, 40.0]), np.array([0.0, 40.0]))
+    assert add_looser(("j", "Z", "sr"), (empty, varied), {"ss": (looser, other)}) == (varied, None)
+
+
+def test_looser_regions_enter_the_model() -> None:
+    """Same-sign ZTT with the same relative shifts: nothing changes but the record."""
+    histograms = with_errors(0.01)
+    errors = histograms[name_shifts("nn_score")].view(flow=True)
+    axes = [list(axis) for axis in histograms["nn_score"].axes[:3]]
+    row, here, there = axes[0].index("ZTT"), axes[1].index("signal"), axes[1].index("ss_signal")
+    errors[row, there] = 1e-4 * errors[row, here]
+    regions = settings()["regions"]
+    regions["signal"]["shapes_from"] = ["ss_signal"]
+    config, plain = make_config(regions=regions), make_config()
+    arguments = ("nn_score", TRANSFER, histograms)
+    found, record = build_workspace(histograms["nn_score"], config, *arguments)
+    before, _ = build_workspace(histograms["nn_score"], plain, *arguments)
+    used = {item["systematic"] for item in record["treatment"]["looser"] if item["used"]}
+    assert "tau_energy_scale" in used
+    one, two = (
+        [
+            m["data"]
+            for m in s["modifiers"]
+            if (m["name"], m["type"]) == ("tau_energy_scale", "histosys")
+        ]
+        for model in (found, before)
+        for s in model["channels"][0]["samples"]
+        if s["name"] == "ZTT"
+    )
+    np.testing.assert_allclose(one[0]["hi_data"], two[0]["hi_data"], rtol=1e-6)

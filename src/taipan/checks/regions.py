@@ -37,6 +37,7 @@ def check_region_bins(config: Config, scores: Collection[str] = (SCORE,)) -> Pro
         yield from _check_own_observable(name, region, config)
         yield from _check_own_binning(f"regions.{name}.binning", region, config, scores)
         yield from _check_reached(name, region, config)
+        yield from _check_looser(name, region, config)
     for own in own_histograms(config.observables, config.regions, optimised=True):
         for section in ("observables", "control_plots"):
             if own in getattr(config, section):
@@ -55,6 +56,20 @@ def check_edges(path: str, edges: Sequence[float], *, is_score: bool) -> Problem
             yield f"{path}[{i + 1}]: {high:g} after {low:g}; edges must be strictly increasing"
     if is_score and not (min(edges) >= 0.0 and max(edges) <= 1.0):
         yield f"{path}: {min(edges):g} to {max(edges):g} is not within 0 to 1"
+
+
+def _check_looser(name: str, region: Region, config: Config) -> Problems:
+    """Yield one line a problem of `shapes_from`: unknown regions, shared events, own bins."""
+    if region.shapes_from and region.binning is not None:
+        yield f"regions.{name}.shapes_from: no other region is filled in the bins of its `binning`"
+    for i, place in enumerate(region.shapes_from):
+        path = f"regions.{name}.shapes_from[{i}]"
+        if place not in config.regions or place == name:
+            yield unknown(path, place, "region", [r for r in config.regions if r != name])
+        elif certainly_shared(
+            parse_expression(region.cut), parse_expression(config.regions[place].cut)
+        ):
+            yield f"{path}: '{place}' shares events with '{name}'; take one that is disjoint"
 
 
 def _check_own_observable(name: str, region: Region, config: Config) -> Problems:

@@ -62,7 +62,7 @@ def with_sources(systematic: Systematic, sources: Mapping[str, Sequence[str]]) -
 def varied_regions(
     regions: Mapping[str, Region], samples: Mapping[str, Sample]
 ) -> dict[str, Region]:
-    """Choose the regions in which variations are filled: those fitted, and their sources.
+    """Choose the regions in which variations are filled: fitted ones, sources, looser ones.
 
     `regions` are those that are filled (:func:`taipan.estimates.registry.add_divided`).
     """
@@ -71,6 +71,7 @@ def varied_regions(
     feeding = {place for name in fitted for place in sources.get(name, ())}
     for plane in counted_planes(samples).values():
         feeding |= {plane.numerator, plane.denominator}
+    feeding |= {place for name in fitted for place in regions[name].shapes_from}
     return {name: item for name, item in regions.items() if name in fitted or name in feeding}
 
 

@@ -20,6 +20,7 @@ from taipan.events.selection import belongs_to
 from taipan.labels import DATA, NOMINAL
 from taipan.likelihood.counted import FreeYields
 from taipan.likelihood.errors import LikelihoodError
+from taipan.likelihood.looser import LooserShape, add_looser
 from taipan.likelihood.merge import BinYields, Merging, find_merging, merge_values, take_bins
 from taipan.likelihood.repair import Repair, describe_repair, repair_counts
 from taipan.likelihood.subtracted import PartYields, find_subtracted
@@ -60,6 +61,8 @@ class RegionTemplates:
         Observed counts in merged bins.
     merging
         The binning and how it came about.
+    looser
+        Shapes of shifts that were compared with those of a looser selection.
     warnings
         What a reader of the result should know.
     """
@@ -75,6 +78,7 @@ class RegionTemplates:
     parts: tuple[PartYields, ...] = ()
     free: FreeYields | None = None
     repaired: tuple[Repair, ...] = field(default=())
+    looser: tuple[LooserShape, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -220,14 +224,15 @@ def _collect_region(
     )
     _log_merging(config, region, merging, warnings)
     starts = merging.starts
-    nominal = merge_counts(nominal, starts)
+    nominal, varied = merge_counts(nominal, starts), merge_variations(varied, starts)
+    varied, looser = _take_looser(table, config, region, (nominal, varied), acting, starts)
     repaired: tuple[Repair, ...] = ()
     if not keeps_bins:
         nominal, repaired = _repair(region, nominal)
     return RegionTemplates(
         region=region,
         nominal=nominal,
-        varied=merge_variations(varied, starts),
+        varied=varied,
         data=merge_values(table.counts(DATA, region).values, starts),
         merging=merging,
         estimated=estimated,
@@ -242,8 +247,39 @@ def _collect_region(
             for part in found.parts
         ),
         repaired=repaired,
+        looser=looser,
         warnings=(*warnings, *merging.warnings),
     )
+
+
+def _take_looser(
+    table: Table,
+    config: Config,
+    region: str,
+    own: tuple[Mapping[str, BinYields], Mapping[tuple[str, str], TemplatePair]],
+    acting: Mapping[str, Mapping[str, Sides]],
+    starts: Sequence[int],
+) -> tuple[dict[tuple[str, str], TemplatePair], tuple[LooserShape, ...]]:
+    """Take shapes of shifts of simulated samples from looser regions where they agree."""
+    nominal, varied = own
+    made, records = dict(varied), []
+    for name, sample in varied:
+        everywhere = config.systematics[name].regions is None
+        if not (everywhere and config.samples[sample].is_simulated):
+            continue
+        looser = {
+            place: (
+                merge_counts({sample: table.counts(sample, place)}, starts)[sample],
+                make_template_pair(table, name, sample, place, acting[name][sample]).merge(starts),
+            )
+            for place in config.regions[region].shapes_from
+        }
+        key = (name, sample)
+        made[key], record = add_looser(
+            (name, sample, region), (nominal[sample], varied[key]), looser
+        )
+        records += [] if record is None else [record]
+    return made, tuple(records)
 
 
 def _repair(

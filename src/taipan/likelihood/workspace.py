@@ -136,6 +136,7 @@ def build_workspace(
                 *(asdict(item) for region in regions for item in region.repaired),
                 *map(asdict, builder.treatment.repaired),
             ],
+            "looser": [asdict(item) for region in regions for item in region.looser],
             **record_to_json(builder.treatment, sigmas),
         },
         "warnings": [*(w for region in regions for w in region.warnings), *builder.warnings],

@@ -45,6 +45,13 @@ class Region(Strict):
         "(role signal, no `binning`).",
     )
 
+    shapes_from: list[Name] = Field(
+        default_factory=list,
+        description="Looser regions that share no event with this one. The shape of a shift of a "
+        "simulated sample comes from all of them together where they agree (p ≥ 0.05), its "
+        "yield from this one. Give them the role `estimate`.",
+    )
+
     split: dict[Name, list[Bounded]] | None = Field(
         None,
         description="Divide the region into ranges of quantities, with these edges between them; "
