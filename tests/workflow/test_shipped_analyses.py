@@ -32,23 +32,6 @@ def run(folder: Path, analysis: str, events: str) -> tuple[Path, dict[str, Any]]
     return results, summary
 
 
-def test_cross_section_of_z_is_measured_without_a_network(tmp_path: Path) -> None:
-    events = "DYJetsToLL: 60000, TTbar: 5000, WJetsToLNu: 5000"
-    results, summary = run(tmp_path, "zmumu", events)
-    found, strength = summary["cross_section"], summary["observed"]
-    assert found["unit"] == "pb"
-    assert found["observed"]["value"] == pytest.approx(2025.74 * strength["mu_hat"])
-    # luminosity, muons, trigger and acceptance: 2 %, the statistics of 25,000 events far less
-    assert found["observed"]["sigma"] == pytest.approx(40.0, abs=6.0)
-    assert found["observed"]["value"] == pytest.approx(2025.74, abs=5.0 * 40.0)
-    text = (results / "summary.md").read_text(encoding="utf-8")
-    assert "## Cross section" in text
-    assert "no network is trained" in text
-    numbers = read_json(results / "plots/prefit_m_mumu.json")
-    assert numbers["header"]["label"] == "Taipan simulation"
-    assert numbers["header"]["energy"] == 13.0
-
-
 def test_catalogue_without_data_fits_what_its_simulation_expects(tmp_path: Path) -> None:
     """The public files of the Grand Challenge hold no data; small ones of the same names."""
     project: Project = copy_project(tmp_path / "taipan")
