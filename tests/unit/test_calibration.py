@@ -59,6 +59,16 @@ def test_right_intervals_stay_as_they_are() -> None:
     assert high - low == pytest.approx(2 * sigma[:5], rel=0.08)
 
 
+def test_each_end_keeps_the_error_of_its_side() -> None:
+    """Quantiles of ∓1 change nothing, and of ∓2 double the distance on either side."""
+    one = np.ones(1)
+    for factor in (1.0, 2.0):
+        wide = IntervalCalibration((-factor, 0.0), (factor, 0.0), (0.0, 5.0), 1000)
+        low, high = wide.apply(one, one - 0.5, one + 2.0)
+        assert low[0] == pytest.approx(1.0 - 0.5 * factor, abs=0.02)
+        assert high[0] == pytest.approx(1.0 + 2.0 * factor, abs=0.02)
+
+
 def test_short_and_shifted_intervals_cover_after_calibration() -> None:
     """Intervals half as wide at μ = 3 as they should be, and an estimate that is 0.2 too high."""
     mu, found, sigma = experiments(4000)
