@@ -126,7 +126,7 @@ def shift(event: Event, name: str, size: float) -> Event:
         )
         return replace(moved, muons=tuple(m.scaled(1.0 + size) for m in event.muons))
     if name == "tau_pt" or name in MODES:
-        chosen = [name == "tau_pt" or t.mode in MODES[name] for t in event.taus]
+        chosen = [name == "tau_pt" or (t.genuine and t.mode in MODES[name]) for t in event.taus]
         picked = [t for t, c in zip(event.taus, chosen, strict=True) if c]
         moved = event.with_met_less(
             size * sum(t.x for t in picked), size * sum(t.y for t in picked)
@@ -206,6 +206,7 @@ def quantities(event: Event) -> dict[str, float] | None:
         "delta_phi": abs(turn(muon.phi, tau.phi)),
         "dm_2": tau.mode,
         "gen_match": float(muon.genuine and tau.genuine),
+        "genuine_2": float(tau.genuine),
         "njets": len(jets) + event.unstored,
         "mjj": mass(*jets[:2]) if len(jets) > 1 else nan,
         "ptjj": math.hypot(sum(j.x for j in jets[:2]), sum(j.y for j in jets[:2]))

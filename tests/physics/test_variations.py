@@ -115,7 +115,7 @@ def test_every_declared_variation_changes_every_sample_it_lists(
     check_yields(list_yields(templates["m_vis"]), config.samples, config.regions)
     check_variations(templates, config.samples, config.regions, variations)
     assert not caplog.records
-    assert {item.systematic.kind for item in variations} == {"kinematic", "weight"}
+    assert {item.systematic.kind for item in variations} == {"kinematic", "weight", "rate"}
     for variation in variations:
         for sample in variation.systematic.samples:
             changes = []
