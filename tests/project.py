@@ -11,17 +11,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hist
 import pytest
+
+from taipan.labels import name_shifts
+from taipan.templates.store import read_histograms
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config", "envs", "profiles", "scripts", "src", "workflow")
 SMOKE = "config/examples/smoke.yaml"
 RESULTS = "results/smoke/htautau"
+
+
+def read_templates(path: Path) -> dict[str, hist.Hist]:
+    """Read the histograms of observables, without the statistical errors of their shifts."""
+    found = read_histograms(path)
+    return {name: item for name, item in found.items() if not is_error_of_shifts(name, found)}
+
+
+def is_error_of_shifts(name: str, found: Collection[str]) -> bool:
+    """Tell whether a histogram has the errors of the shifts of another one."""
+    return any(name == name_shifts(other) for other in found)
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,8 @@ from taipan.skim.storage import read_events
 from taipan.templates.combine import add_datasets, add_estimate, list_yields
 from taipan.templates.empty import FillSettings
 from taipan.templates.fill import fill_dataset
-from taipan.templates.store import read_histograms
 from tests.htautau import ANALYSIS
-from tests.project import RESULTS, SMOKE, Project
+from tests.project import RESULTS, SMOKE, Project, read_templates
 
 pytestmark = pytest.mark.workflow
 
@@ -117,7 +116,7 @@ def test_order_of_files_and_events_changes_nothing(
             list(config.regions),
             names[i],
         )
-        expected = read_histograms(results / f"templates/{file}.zip")
+        expected = read_templates(results / f"templates/{file}.zip")
         assert list(expected) == list(total)
         for name, histogram in total.items():
             found = add_estimate(histogram, config.samples, config.regions, varied, estimate)
@@ -163,7 +162,7 @@ def test_sum_of_weights_is_conserved_from_skim_to_template(finished: Project) ->
                 expected[key] = expected.get(key, 0.0) + total
     assert expected["signal", DATA] == round(expected["signal", DATA]) > 100
     for file in ("templates", "control"):
-        for name, histogram in read_histograms(results / f"templates/{file}.zip").items():
+        for name, histogram in read_templates(results / f"templates/{file}.zip").items():
             for (region, sample), total in expected.items():
                 cell = histogram[hist.loc(sample), hist.loc(region), hist.loc(NOMINAL), :]
                 found = cell.values(flow=True).sum()
@@ -174,7 +173,7 @@ def test_every_declared_variation_changes_every_sample_it_lists(finished: Projec
     """Templates of shapes; factors of rates, in all fitted regions where they act."""
     results = finished.path / RESULTS
     config = read_config([finished.path / SMOKE], finished.path)
-    histograms = read_histograms(results / "templates/templates.zip")
+    histograms = read_templates(results / "templates/templates.zip")
     variations = template_variations(config.systematics, config.samples)
     assert {item.systematic.kind for item in variations} == {"kinematic", "weight"}
     for variation in variations:

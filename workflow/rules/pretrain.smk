@@ -20,7 +20,7 @@ rule pretrain:
         events=nominal_by_dataset(),
         checkpoints=f"{OUT}/pretrained{{network}}/checkpoints",
         config=pretraining_slice,
-        seed=derive_seed(SEED, "train"),
+        seed=derive_seed(SEED, "pretrain"),
     script:
         "../../scripts/pretrain.py"
 
