@@ -94,7 +94,7 @@ def test_bins_meet_the_constraints(method: str) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_dynamic_edges_are_the_best_of_all(seed: int) -> None:
-    """Compared with all 2,380 ways to make at most four bins of 25 fine ones, systematics in."""
+    """Compared with all 2,325 ways to make at most four bins of 25 fine ones, systematics in."""
     model, signal = coarse_toy(seed)
     settings = Binning(method="dynamic", bins=4, min_background=5.0, max_loss=0.0)
     starts, record = optimise_edges(model, signal, settings)
