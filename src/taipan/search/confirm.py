@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,9 +115,9 @@ def decide(search: Search, configured: Candidate, found: Candidate, threads: int
 
     prepare_tensorflow(threads)
     splits = comparison_splits(search)
-    before = [_scores(search, configured, split) for split in splits]
+    before = _score_splits(search, configured, splits, threads)
     try:
-        after = [_scores(search, found, split) for split in splits]
+        after = _score_splits(search, found, splits, threads)
     except TaipanError as error:
         return Decision(False, f"{found.name}: {error}")
     comparison = _compare(search, splits, before, after)
@@ -247,6 +248,14 @@ def _physical_weights(search: Search, split: Split) -> FloatArray:
     with replacing(path) as temporary:
         np.save(temporary, weights)
     return weights
+
+
+def _score_splits(
+    search: Search, candidate: Candidate, splits: Sequence[Split], threads: int
+) -> list[FloatArray]:
+    """Score all events by a network of each split, `threads` of them at the same time."""
+    with ThreadPoolExecutor(max(1, min(threads, len(splits)))) as pool:
+        return list(pool.map(lambda split: _scores(search, candidate, split), splits))
 
 
 def _scores(search: Search, candidate: Candidate, split: Split) -> FloatArray:
