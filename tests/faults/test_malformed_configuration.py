@@ -26,7 +26,7 @@ VALID: dict[str, Any] = read_config([], ROOT).model_dump(
 )
 FREE_NAMES = ("samples", "regions", "observables", "systematics", "fastsim.events")
 """Mappings whose keys are names of the user's choice."""
-FREE_TEXT = ("title", "label", "unit", "results", "source", "group", "skims", "files")
+FREE_TEXT = ("title", "experiment", "label", "unit", "results", "source", "group", "skims", "files")
 
 
 def load(content: dict[str, Any]) -> None:

@@ -154,6 +154,8 @@ class Fields:
             if child is not None:
                 kept.append(part)
                 node = self.resolve(child)
+            elif (option := _choose_option(node, part)) is not None:
+                node = self.resolve(option)
         return kept, node
 
     def describe(self, node: Schema) -> str:
@@ -207,6 +209,25 @@ def _child(node: Schema, part: str | int) -> Schema | None:
         return prefix[part] if part < len(prefix) else found
     found = node.get("properties", {}).get(part)
     return found if found is not None else entries(node)
+
+
+def _choose_option(node: Schema, tag: str | int) -> Schema | None:
+    """Give the kind of value, of several, that a part of an error's location names."""
+    for option in node.get("anyOf", ()):
+        is_list = option.get("type") == "array" and str(tag).startswith("list[")
+        if is_list or option.get("$ref", "").rsplit("/", 1)[-1] == tag:
+            found: Schema = option
+            return found
+    return None
+
+
+def is_other_kind(detail: Any, details: Sequence[Any]) -> bool:
+    """Tell whether a value may be of several kinds, and an error within another one says more."""
+    if detail["type"] not in ("list_type", "model_type", "model_attributes_type"):
+        return False
+    place = detail["loc"][:-1]
+    deeper = [other["loc"] for other in details if len(other["loc"]) > len(detail["loc"])]
+    return any(loc[: len(place)] == place for loc in deeper)
 
 
 def is_optional(node: Schema) -> bool:

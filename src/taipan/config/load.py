@@ -13,7 +13,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from taipan.analysis_folder import ANALYSIS_FILE, CATALOGUES, find_folder
-from taipan.config.fields import Fields, KeyPath, entries, format_path, format_value, nearest
+from taipan.config.fields import (
+    Fields,
+    KeyPath,
+    entries,
+    format_path,
+    format_value,
+    is_other_kind,
+    nearest,
+)
 from taipan.config.merging import merge
 from taipan.config.model import Config, Run
 from taipan.config.networks import complete_networks, drop_inherited
@@ -317,6 +325,8 @@ def validate_keys(model: type[Model], content: Mapping[str, Any]) -> Model:
     except ValidationError as error:
         details += error.errors(include_url=False)
     for detail in details:
+        if is_other_kind(detail, details):
+            continue
         path = fields.real_path(detail["loc"])
         if detail["type"] == "extra_forbidden":  # a path that exists in no model
             path = [*fields.real_path(detail["loc"][:-1]), detail["loc"][-1]]
@@ -355,7 +365,7 @@ def _leaves(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Ke
 def _explain(detail: Mapping[str, Any], path: KeyPath, fields: Fields) -> str:
     """Turn one of pydantic's errors into a line that says key, value and what is allowed."""
     location = format_path(path)
-    node = fields.find(path) or {}
+    node = fields.find(path) or fields.walk(detail["loc"])[1]
     match detail["type"]:
         case "extra_forbidden":
             allowed = fields.walk(detail["loc"][:-1])[1].get("properties", {})
