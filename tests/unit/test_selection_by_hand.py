@@ -12,6 +12,7 @@ from taipan.analysis import SkimContext
 from taipan.columns import shifts
 from taipan.columns.event_block import EventBlock, Lists
 from taipan.columns.identity import hash_event_numbers
+from taipan.columns.shift_rules import scale
 from tests.htautau import ANALYSIS, TAU_MODES
 
 TRIGGER = "HLT_IsoMu17_eta2p1_LooseIsoPFTau20"
@@ -187,6 +188,14 @@ def test_decay_modes_of_the_three_energy_scales() -> None:
         assert shifted["Tau_mass"][:, 0].tolist() == pytest.approx(expected)
         balanced = [50.0 - (pt - 30.0) for pt in expected]
         assert shifted["MET_pt"].tolist() == pytest.approx(balanced)
+
+
+def test_scale_takes_a_pair_or_fields_and_their_values() -> None:
+    """Selections of before gave a pair."""
+    pair, mapping = (scale(where=where) for where in (("decayMode", (1, 2)), {"decayMode": [1, 2]}))
+    assert pair == mapping
+    assert pair.where == (("decayMode", (1, 2)),)
+    assert scale().where == ()
 
 
 def test_flat_file_without_a_jet_has_none() -> None:

@@ -120,7 +120,7 @@ class Rule:
 
 def scale(
     *,
-    where: Mapping[str, Sequence[float]] | None = None,
+    where: Mapping[str, Sequence[float]] | tuple[str, Sequence[float]] | None = None,
     eta: tuple[float, float] | None = None,
     loosens: bool = True,
     propagate: bool = True,
@@ -131,7 +131,8 @@ def scale(
     Parameters
     ----------
     where
-        Fields and the values of those that are scaled, such as ``{"decayMode": (1, 2)}``.
+        Fields and the values of those that are scaled, such as ``{"decayMode": (1, 2)}``; a pair
+        of one field and its values does, too.
     eta
         Of jets: range of |η| of those that are scaled.
     loosens
@@ -142,7 +143,8 @@ def scale(
     meaning
         What it is, for ``taipan quantities``.
     """
-    chosen = tuple((field, tuple(values)) for field, values in (where or {}).items())
+    fields = dict([where]) if isinstance(where, tuple) else where or {}
+    chosen = tuple((field, tuple(values)) for field, values in fields.items())
     return Rule("scale", meaning, chosen, eta, loosens, propagate)
 
 
