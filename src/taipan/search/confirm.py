@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from taipan.search.job import Search
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
+_BUILDING = Lock()
+"""Networks are built one after the other: Keras names layers by a counter of the process."""
 
 FloatArray = NDArray[np.float64]
 
@@ -270,7 +273,8 @@ def _scores(search: Search, candidate: Candidate, split: Split) -> FloatArray:
         return np.asarray(np.load(path))
     logger.info("%s is trained for the comparison on fold %d", candidate.name, fold)
     balanced = events.training_weights()
-    engine = make_engine(events, candidate.settings)
+    with _BUILDING:
+        engine = make_engine(events, candidate.settings)
     train_fold(
         engine,
         events,
