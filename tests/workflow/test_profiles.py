@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.project import SMOKE, copy_project
+from tests.project import SMOKE, Project, copy_project
 
 ROOT = Path(__file__).parents[2]
 CLUSTERS = ("htcondor", "kubernetes", "slurm")
@@ -74,3 +74,40 @@ def test_rules_of_an_era_have_the_threads_and_memory_of_the_profile(tmp_path: Pa
         (job,) = re.findall(rf"^rule {era}_train:\n((?: .*\n)+)", text, re.MULTILINE)
         assert "    threads: 2\n" in job
         assert "mem_mb=4000" in job
+
+
+def list_jobs(project: Project, *arguments: str) -> dict[str, str]:
+    """Return what a dry run prints of each job of rule ``train``, by network."""
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--dry-run", *arguments],
+        cwd=project.path, env=project.environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    jobs = re.findall(r"^ *rule train:\n((?: .*\n)+)", done.stdout, re.MULTILINE)
+    return dict((re.findall(r"network=(.*)", job) or [""])[0:1] + [job] for job in jobs)
+
+
+@pytest.mark.workflow
+def test_slurm_plans_every_kind_of_configuration(tmp_path: Path) -> None:
+    """A rule between two rules of a group, but outside of it, is an error of Snakemake."""
+    project = copy_project(tmp_path / "taipan")
+    slurm = ("--profile", "profiles/slurm")
+    assert set(list_jobs(project, *slurm)) == {"/plain", "/decorrelated"}
+    for example in ("fake-factors", "two-signals", "eras-two-cross-sections"):
+        list_jobs(project, *slurm, "--configfile", f"config/examples/{example}.yaml")
+    for analysis in ("zpt", "higgsml"):
+        list_jobs(project, *slurm, "--config", f"analysis={analysis}")
+
+
+@pytest.mark.workflow
+def test_networks_share_the_cores_of_one_machine(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "taipan")
+    for cores, threads in ((1, 1), (2, 1), (4, 2), (16, 2)):
+        for job in list_jobs(project, "--cores", str(cores)).values():
+            found = re.search(r"^    threads: (\d+)$", job, re.MULTILINE)
+            assert (int(found.group(1)) if found else 1) == threads
+
+
+def test_clusters_put_the_same_rules_together() -> None:
+    assert profile("slurm")["groups"] == profile("htcondor")["groups"]

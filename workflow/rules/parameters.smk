@@ -203,6 +203,19 @@ def network_slice(wildcards):
     return of_network(wildcards, {**values, **SLICES.corrections(varied=True)})
 
 
+def training_threads():
+    """
+    Cores of a training: two, or less where several networks share the cores of one machine.
+
+    On a cluster each training has a job, and mostly a machine, of its own. The number of cores of
+    such a run is not known (`workflow.cores` is an error there).
+    """
+    cores = workflow.resource_settings.cores
+    if cores is None or workflow.remote_exec:
+        return 2
+    return max(1, min(2, cores // max(1, len(NETWORKS))))
+
+
 def is_fine_tuned(wildcards):
     """Whether the loss of a network is one of the fit."""
     return NETWORKS[wildcards.network.removeprefix(os.sep)].is_fine_tuned

@@ -17,8 +17,7 @@ rule train:
         f"{OUT}/logs/train{{network}}.log",
     benchmark:
         f"{OUT}/benchmarks/train{{network}}.tsv"
-    # several networks are trained at the same time, with the cores divided among them
-    threads: max(1, min(2, (workflow.cores or 2) // max(1, len(NETWORKS))))
+    threads: training_threads()
     params:
         events=nominal_by_dataset(),
         checkpoints=f"{OUT}/models{{network}}/checkpoints",

@@ -69,6 +69,7 @@ class Fields:
     def __init__(self, model: type[BaseModel]) -> None:
         self.root: Schema = model.model_json_schema(schema_generator=AllDefaults)
         self._definitions: Schema = self.root.get("$defs", {})
+        self._found: dict[tuple[str | int, ...], Schema | None] = {(): self.resolve(self.root)}
 
     def resolve(self, node: Schema) -> Schema:
         """Follow references; of an optional value, give what it is when it is there."""
@@ -124,13 +125,21 @@ class Fields:
 
     def find(self, path: KeyPath) -> Schema | None:
         """Give the schema at a path of keys and list indices, or None if there is no such key."""
-        node = self.resolve(self.root)
-        for part in path:
-            child = _child(node, part)
-            if child is None:
+        node = self._found[()]
+        for i, part in enumerate(path, start=1):
+            if node is None:
                 return None
-            node = self.resolve(child)
+            here = tuple(path[:i])
+            if here not in self._found:
+                child = _child(node, part)
+                self._found[here] = None if child is None else self.resolve(child)
+            node = self._found[here]
         return node
+
+    def has_free_names(self, path: KeyPath) -> bool:
+        """Tell whether the keys below a path are names that a user chooses."""
+        node = self.find(path)
+        return node is not None and entries(node) is not None
 
     def real_path(self, path: KeyPath) -> list[str | int]:
         """Drop the parts of an error's location that are no keys (kinds of a thing)."""

@@ -16,7 +16,6 @@ from taipan.analysis_folder import ANALYSIS_FILE, CATALOGUES, find_folder
 from taipan.config.fields import (
     Fields,
     KeyPath,
-    entries,
     format_path,
     format_value,
     is_other_kind,
@@ -287,15 +286,13 @@ def _choose_catalogue(config: Config) -> Path:
 def _remove_nulls(
     content: Mapping[str, Any], base: Any, path: tuple[str, ...], problems: list[str]
 ) -> dict[str, Any]:
-    node = _fields(Config).find(path)
-    free_names = node is not None and entries(node) is not None
     known = base if isinstance(base, Mapping) else {}
     kept: dict[str, Any] = {}
     for key, value in content.items():
         here = (*path, key)
         if isinstance(value, Mapping):
             kept[key] = _remove_nulls(value, known.get(key), here, problems)
-        elif value is not None or not free_names:
+        elif value is not None or not _fields(Config).has_free_names(path):
             kept[key] = value
         elif key not in known:
             problems.append(
