@@ -85,7 +85,7 @@ def list_jobs(project: Project, *arguments: str) -> dict[str, str]:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     jobs = re.findall(r"^ *rule train:\n((?: .*\n)+)", done.stdout, re.MULTILINE)
-    return dict((re.findall(r"network=(.*)", job) or [""])[0:1] + [job] for job in jobs)
+    return {next(iter(re.findall(r"network=(.*)", job)), ""): job for job in jobs}
 
 
 @pytest.mark.workflow
