@@ -448,9 +448,9 @@ def test_further_starts_follow_the_residuals_of_a_variation_bent_a_little(
     assert (len(model.shape.bent), model.shape.strongly) == (1, 0)
     rows = []
 
-    def counted(model, data, start, held):
+    def counted(model, data, start, held, **options):
         rows.append(len(start))
-        return descend_many(model, data, start, held)
+        return descend_many(model, data, start, held, **options)
 
     monkeypatch.setattr(minima, "descend_many", counted)
     best = fit(model, model.observed)

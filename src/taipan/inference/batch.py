@@ -60,6 +60,7 @@ def fit_many(
     *,
     fixed: Mask | None = None,
     confirm: bool = True,
+    sigma: bool = True,
 ) -> Fits:
     """Fit a model T times.
 
@@ -77,6 +78,8 @@ def fit_many(
     confirm
         Start a second time, with opposite pulls, where a second minimum is possible. Without it, a
         minimum is the next one downhill: for points on the way to one that is confirmed.
+    sigma
+        Whether σ of μ is wanted; without it that is zero.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def fit_many(
     held = np.broadcast_to(model.parameters.fixed, (rows, size))
     if fixed is not None:
         held = held | fixed
-    found = descend_many(model, data, start, held)
+    found = descend_many(model, data, start, held, sigma=sigma)
     if confirm and not model.shape.is_simple:
         _try_other_starts(model, data, start, held, found)
     failures: dict[int, str] = {}
@@ -121,7 +124,7 @@ def _try_other_starts(
     other = mirror_pulls(found.values[good], parameters.initial, parameters.constrained)
     other = np.clip(other, parameters.lower, parameters.upper)
     other = np.where(held[good], start[good], other)
-    again = descend_many(model, data[good], other, held[good])
+    again = descend_many(model, data[good], other, held[good], sigma=False)
     same = again.converged & (np.abs(again.nllr - found.nllr[good]) <= DEEPER)
     found.converged[good[~same]] = False
 

@@ -20,6 +20,7 @@ from taipan.bin_statistics import (
 from taipan.inference.check import check_workspace
 from taipan.inference.copies import find_copies
 from taipan.inference.errors import FitError
+from taipan.inference.gradient import Gradients
 from taipan.inference.histfactory import Yields
 from taipan.inference.model import CompiledModel, Parameters, name_bin
 from taipan.inference.modifiers import read_yields
@@ -154,6 +155,7 @@ def _assemble(
         auxiliary=auxiliary,
         auxiliary_factor=factor,
         yields=yields,
+        gradients=Gradients(yields),
         floor=FLOOR_FRACTION * nominal,
         shape=judge_shape(yields, initial, constraints.sigma, constraints.lower, poi),
         copies=places,

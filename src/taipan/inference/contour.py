@@ -116,7 +116,7 @@ class ParameterPlane:
         start[:, pair] = points
         held = np.zeros(start.shape[1], dtype=np.bool_)
         held[pair] = True
-        fits = fit_many(self.model, self.data, start, fixed=held, confirm=confirm)
+        fits = fit_many(self.model, self.data, start, fixed=held, confirm=confirm, sigma=False)
         nllr, values = fits.nllr, fits.values
         for row in fits.failures:
             fixed = dict(zip(self.pair, map(float, points[row]), strict=True))

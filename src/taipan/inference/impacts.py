@@ -99,7 +99,7 @@ def rank_parameters(model: CompiledModel, data: Array, best: FitResult) -> list[
     )
     held = np.zeros(start.shape, dtype=bool)
     held[place, index] = True
-    fits = fit_many(model, data, start, fixed=held)
+    fits = fit_many(model, data, start, fixed=held, sigma=False)
     for row, reason in fits.failures.items():
         raise FitError(f"impact of {parameters.names[index[row]]}: {reason}")
     lowest = int(np.argmin(fits.nllr))

@@ -47,21 +47,23 @@ def norm_code(code: str, up: Array, down: Array) -> NormCode:
         return value, rate * value, rate * rate * value
 
     def polynomial(alpha: Array) -> tuple[Array, Array, Array]:
-        outer, outer_slope, outer_bend = exponential(alpha)
-        value, slope, bend = (np.zeros_like(alpha) for _ in range(3))
-        for coefficient in coefficients[::-1]:
-            bend = bend * alpha + 2.0 * slope
-            slope = slope * alpha + value
-            value = value * alpha + coefficient
-        bend = bend * alpha + 2.0 * slope
-        slope = slope * alpha + value
-        value = value * alpha + 1.0
-        beyond = np.abs(alpha) >= 1.0
-        return (
-            np.where(beyond, outer, value),
-            np.where(beyond, outer_slope, slope),
-            np.where(beyond, outer_bend, bend),
-        )
+        value = np.broadcast_to(coefficients[-1], alpha.shape).copy()
+        slope, bend = np.zeros_like(alpha), np.zeros_like(alpha)
+        for coefficient in (*coefficients[-2::-1], 1.0):  # Horner's rule, in place
+            bend *= alpha
+            bend += 2.0 * slope
+            slope *= alpha
+            slope += value
+            value *= alpha
+            value += coefficient
+        beyond = np.nonzero(np.abs(alpha) >= 1.0)
+        if len(beyond[0]):
+            there, up_there, down_there = alpha[beyond], log_up[beyond[1]], log_down[beyond[1]]
+            rate = np.where(there >= 0.0, up_there, -down_there)
+            value[beyond] = np.exp(rate * there)
+            slope[beyond] = rate * value[beyond]
+            bend[beyond] = rate * slope[beyond]
+        return value, slope, bend
 
     return polynomial if code == "code4" else exponential
 

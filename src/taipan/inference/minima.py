@@ -142,10 +142,10 @@ class _Search:
         if self.may_cancel:
             ends = starts
             for gentle in _make_gentle(model, self.data):
-                ends = descend_many(gentle, data, ends, held).values
+                ends = descend_many(gentle, data, ends, held, sigma=False).values
             starts = np.concatenate([starts, ends[np.asarray(np.isfinite(ends)).all(axis=1)]])
             data, held = self._repeat(starts)
-        return descend_many(model, data, starts, held)
+        return descend_many(model, data, starts, held, sigma=False)
 
     def _repeat(self, starts: Array) -> tuple[Array, Mask]:
         data = np.broadcast_to(self.data, (len(starts), len(self.data)))

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.inference.errors import FitError
+from taipan.inference.gradient import Gradients
 from taipan.inference.histfactory import Yields
 from taipan.inference.poisson import LARGEST_FLOOR, SLACK, poisson_terms, saturated_terms
 from taipan.inference.starts import Shape
@@ -98,6 +99,8 @@ class CompiledModel:
         Poisson auxiliary measurements: counts per unit of the parameter; Gaussian ones: zero.
     yields
         The expected yields as a function of the parameters.
+    gradients
+        Gradients of functions of them.
     floor
         Yields below which −ln L is continued, shape ``(B,)``; see
         :func:`taipan.inference.poisson.poisson_terms`.
@@ -120,6 +123,7 @@ class CompiledModel:
     auxiliary: npt.NDArray[np.intp]
     auxiliary_factor: Array
     yields: Yields
+    gradients: Gradients
     floor: Array
     shape: Shape
     notes: tuple[str, ...] = ()
@@ -162,7 +166,7 @@ class CompiledModel:
         gradient = (found.slopes @ slope[:, :, None])[:, :, 0]
         hessian = (found.slopes * curvature[:, None]) @ found.slopes.swapaxes(1, 2)
         hessian += self.yields.weighted_curvature(found, values, slope)
-        penalty, slope, curvature = self._auxiliary_terms(values, data)
+        penalty, slope, curvature = self.auxiliary_terms(values, data)
         gradient[:, self.auxiliary] += slope
         hessian[:, self.auxiliary, self.auxiliary] += curvature
         return terms.sum(axis=1) + penalty, gradient, hessian
@@ -170,9 +174,16 @@ class CompiledModel:
     def nllr_many(self, values: Array, data: Array) -> Array:
         """Give what :meth:`evaluate_many` gives first, without derivatives."""
         terms, _, _ = poisson_terms(
-            data[:, : self.n_bins], self.yields.total(values), self.floor, self.largest_floor
+            data[:, : self.n_bins], self.rates(values), self.floor, self.largest_floor
         )
-        return np.asarray(terms.sum(axis=1) + self._auxiliary_terms(values, data)[0])
+        return np.asarray(terms.sum(axis=1) + self.auxiliary_terms(values, data)[0])
+
+    def rates(self, values: Array) -> Array:
+        """Give the expected total yields, shape ``(T, B)``, for parameters ``(T, n)``."""
+        rates, _, usable = self.gradients.evaluate(values)
+        if not usable.all():
+            rates[~usable] = self.yields.total(values[~usable])
+        return rates
 
     def saturated_nll(self, data: Array) -> Array:
         """Give −ln L of the saturated model for data ``(T, d)``: shape ``(T,)``.
@@ -189,7 +200,19 @@ class CompiledModel:
         counts = saturated_terms(data[:, : self.n_bins])
         return np.asarray(counts.sum(axis=1) + constraints.sum(axis=1))
 
-    def _auxiliary_terms(self, values: Array, data: Array) -> tuple[Array, Array, Array]:
+    def auxiliary_terms(self, values: Array, data: Array) -> tuple[Array, Array, Array]:
+        """Give what the auxiliary measurements add to −ln L.
+
+        Parameters
+        ----------
+        values, data
+            As of :meth:`evaluate_many`.
+
+        Returns
+        -------
+        sum, slope, curvature
+            Shapes ``(T,)``, and ``(T, a)`` for each measurement.
+        """
         centre, measured = values[:, self.auxiliary], data[:, self.n_bins :]
         sigma, factor = self.parameters.sigma[self.auxiliary], self.auxiliary_factor
         counted = factor > 0

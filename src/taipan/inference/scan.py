@@ -84,7 +84,7 @@ def scan(
     start[:, index] = grid
     held = np.zeros(len(model.parameters.names), dtype=bool)
     held[index] = True
-    fits = fit_many(model, data, start, fixed=held)
+    fits = fit_many(model, data, start, fixed=held, sigma=False)
     for row, reason in fits.failures.items():
         point = ", ".join(f"{n} = {v:.4g}" for n, v in zip(names, grid[row], strict=True))
         raise FitError(f"scan at {point}: {reason}")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from taipan.inference.chord import MEMORY, follow_chords
 from taipan.inference.curvature import one_sided_sigma
 from taipan.inference.edges import find_edges, find_touched
 from taipan.inference.minimise import (
@@ -25,6 +26,8 @@ Mask = npt.NDArray[np.bool_]
 
 # Numbers held by one array of derivatives: some 10 MB, which stays near the processor.
 CHUNK_NUMBERS = 1_000_000
+# The same where gradients are enough.
+CHORD_NUMBERS = 300_000
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,13 @@ class Found:
     converged: Mask
 
 
-def descend_many(model: CompiledModel, data: Array, start: Array, held: Mask) -> Found:
-    """Take Newton steps from every start ``(T, n)`` until it converges or cannot go on.
+def descend_many(
+    model: CompiledModel, data: Array, start: Array, held: Mask, *, sigma: bool = True
+) -> Found:
+    """Descend from every start ``(T, n)`` until it converges or cannot go on.
+
+    First with one matrix for all (:func:`~taipan.inference.chord.follow_chords`), then, from the
+    starts that this leaves, with Newton's method.
 
     Parameters
     ----------
@@ -51,22 +59,76 @@ def descend_many(model: CompiledModel, data: Array, start: Array, held: Mask) ->
         Starting points.
     held
         Parameters that keep their value, shape ``(T, n)``.
+    sigma
+        Whether σ of μ is wanted, for which a Hessian is needed at each minimum.
     """
-    width = max(1, len(model.yields.alphas) + len(model.yields.directs))
-    largest = max(width * max(1, len(model.yields.nominal)), start.shape[1] ** 2)
-    chunk = max(1, CHUNK_NUMBERS // largest)
-    parts = []
-    with threadpool_limits(1):  # the matrices are far too small to be shared out
-        for first in range(0, len(start), chunk):
-            rows = slice(first, first + chunk)
-            parts.append(_Chunk(model, data[rows], start[rows], held[rows]).run())
-    return Found(
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.nllr for part in parts]),
-        np.concatenate([part.slope for part in parts]),
-        np.concatenate([part.sigma for part in parts]),
-        np.concatenate([part.converged for part in parts]),
+    parameters = model.parameters
+    start = np.where(held, start, np.clip(start, parameters.lower, parameters.upper))
+    size = max(len(model.yields.norm_rows), MEMORY * start.shape[1])
+    found = _join(
+        [
+            _descend_together(model, data[rows], start[rows], held[rows], sigma)
+            for rows in _divide(len(start), CHORD_NUMBERS // size)
+        ]
     )
+    left = np.flatnonzero(~found.converged)
+    if len(left):
+        newton = _take_newton_steps(model, data[left], start[left], held[left])
+        for name in ("values", "nllr", "slope", "sigma", "converged"):
+            getattr(found, name)[left] = getattr(newton, name)
+    return found
+
+
+def _divide(rows: int, chunk: int) -> list[slice]:
+    return [slice(i, i + max(1, chunk)) for i in range(0, rows, max(1, chunk))]
+
+
+def _join(parts: list[Found]) -> Found:
+    names = ("values", "nllr", "slope", "sigma", "converged")
+    return Found(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _descend_together(
+    model: CompiledModel, data: Array, start: Array, held: Mask, sigma: bool
+) -> Found:
+    """Descend with one matrix; where μ is free its σ is that of the Hessian."""
+    poi = model.poi
+    with threadpool_limits(1):
+        found = follow_chords(model, data, start, held)
+        deviation = np.zeros(len(start))
+        rows = np.flatnonzero(found.converged & ~held[:, poi]) if sigma else np.array([], int)
+        for part in _divide(len(rows), CHUNK_NUMBERS // _width(model)):
+            here = rows[part]
+            _, gradient, hessian = model.evaluate_many(found.values[here], data[here])
+            _, variance, damped = _solve(hessian, gradient, ~held[here], poi)
+            deviation[here] = np.sqrt(np.maximum(variance, 0.0))
+            found.converged[here[damped]] = False
+    converged = found.converged & ~_find_doubtful(model, found.values, data, held)
+    return Found(found.values, found.nllr, found.slope, deviation, converged)
+
+
+def _find_doubtful(model: CompiledModel, values: Array, data: Array, held: Mask) -> Mask:
+    """Tell which minima may owe something to what keeps yields above zero."""
+    rates = model.rates(values)
+    doubtful = find_touched(model, rates, data)
+    doubtful |= find_edges(model, rates, data) & ~held[:, [model.poi]]
+    return np.asarray(doubtful.any(axis=1))
+
+
+def _width(model: CompiledModel) -> int:
+    """Numbers of one row in the largest array of derivatives."""
+    width = max(1, len(model.yields.alphas) + len(model.yields.directs))
+    return max(width * max(1, len(model.yields.nominal)), len(model.parameters.names) ** 2)
+
+
+def _take_newton_steps(model: CompiledModel, data: Array, start: Array, held: Mask) -> Found:
+    with threadpool_limits(1):  # the matrices are far too small to be shared out
+        return _join(
+            [
+                _Chunk(model, data[rows], start[rows], held[rows]).run()
+                for rows in _divide(len(start), CHUNK_NUMBERS // _width(model))
+            ]
+        )
 
 
 class _Chunk:
@@ -86,10 +148,7 @@ class _Chunk:
             if not len(active):
                 break
             active = self._step(active)
-        rates = self.model.yields.total(self.values)
-        doubtful = find_touched(self.model, rates, self.data)
-        doubtful |= find_edges(self.model, rates, self.data) & ~self.fixed[:, [self.model.poi]]
-        self.converged &= ~doubtful.any(axis=1)
+        self.converged &= ~_find_doubtful(self.model, self.values, self.data, self.fixed)
         return Found(self.values, self.nllr, self.slope, self.sigma, self.converged)
 
     def _step(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

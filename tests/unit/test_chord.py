@@ -1,0 +1,135 @@
+"""Gradients in reverse mode, and fits that share one matrix, against the exact derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from taipan.inference.chord import MAX_STEPS, Metric, follow_chords
+from taipan.inference.compile import compile_model
+from taipan.inference.fit import fit
+from taipan.inference.minimise import MAX_EDM, newton_step
+from taipan.inference.model import CompiledModel
+from taipan.inference.stacked import descend_many
+from tests.made_up_models import make_workspace
+
+Array = npt.NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def model() -> CompiledModel:
+    return compile_model(make_workspace(norms=8, shapes=9, regions=2, bins=8))
+
+
+def draw(model: CompiledModel, rows: int, width: float = 0.7) -> Array:
+    parameters = model.parameters
+    unit = np.where(parameters.sigma > 0, parameters.sigma, 0.2) * ~parameters.fixed
+    noise = np.random.default_rng(3).normal(size=(rows, len(unit)))
+    return np.asarray(parameters.initial + width * unit * noise)
+
+
+def test_yields_and_gradient_are_those_of_all_slopes(model: CompiledModel) -> None:
+    values = draw(model, 5)
+    weights = np.random.default_rng(4).normal(size=(5, model.n_bins))
+    rates, forward, usable = model.gradients.evaluate(values)
+    assert usable.all()
+    np.testing.assert_allclose(rates, model.yields.total(values), rtol=1e-13)
+    slopes = model.yields.derivatives(values).slopes
+    expected = (slopes @ weights[:, :, None])[:, :, 0]
+    found = model.gradients.pull_back(forward, weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-10 * np.abs(expected).max())
+
+
+def test_gradient_of_sparse_shapes_is_the_same() -> None:
+    """Shapes that act on one sample of one of many regions are kept as sparse matrices."""
+    model = compile_model(make_workspace(norms=2, shapes=4, regions=8, bins=3))
+    workspace = make_workspace(norms=2, shapes=4, regions=8, bins=3)
+    for place, channel in enumerate(workspace["channels"]):
+        for sample in channel["samples"]:
+            kept = [m for m in sample["modifiers"] if m["type"] != "histosys" or place == 0]
+            sample["modifiers"] = kept
+    sparse = compile_model(workspace)
+    assert not isinstance(sparse.gradients._up, np.ndarray)
+    assert isinstance(model.gradients._up, np.ndarray)
+    values = draw(sparse, 3)
+    weights = np.ones((3, sparse.n_bins))
+    _, forward, _ = sparse.gradients.evaluate(values)
+    expected = sparse.yields.derivatives(values).slopes.sum(axis=2)
+    found = sparse.gradients.pull_back(forward, weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-9)
+
+
+def test_metric_holds_what_each_row_holds() -> None:
+    """The inverse of the matrix of the others, by its closed form."""
+    rng = np.random.default_rng(5)
+    root = rng.normal(size=(6, 9))
+    matrix, gradient = root @ root.T, rng.normal(size=(3, 6))
+    held = np.zeros((3, 6), dtype=np.bool_)
+    held[:, 5] = True
+    held[1, 2] = held[2, 0] = held[2, 3] = True
+    found = Metric(matrix, held).apply(np.arange(3), gradient)
+    for row in range(3):
+        free = ~held[row]
+        expected = np.linalg.solve(matrix[np.ix_(free, free)], gradient[row, free])
+        np.testing.assert_allclose(found[row, free], expected, rtol=1e-9)
+        assert not found[row, ~free].any()
+
+
+@pytest.mark.parametrize("offset", [0.3, 1.0])
+def test_chords_end_at_the_minima(model: CompiledModel, offset: float) -> None:
+    """Every parameter held in turn: converged, and no Newton step is left to take."""
+    best = fit(model, model.observed)
+    moving = np.flatnonzero(best.sigma > 0)
+    start = np.repeat(best.values[None], len(moving), axis=0)
+    place = np.arange(len(moving))
+    start[place, moving] += offset * best.sigma[moving]
+    held = np.broadcast_to(model.parameters.fixed, start.shape).copy()
+    held[place, moving] = True
+    data = np.broadcast_to(model.observed, (len(start), len(model.observed)))
+    found = follow_chords(model, data, start, held)
+    assert found.converged.all()
+    np.testing.assert_array_equal(found.values[held], start[held])
+    nllr, gradient, hessian = model.evaluate_many(found.values, data)
+    np.testing.assert_allclose(found.nllr, nllr, atol=1e-9)
+    # with μ held the likelihood still rises along it; else it is at its minimum
+    slope = found.slope * best.sigma[model.poi]
+    np.testing.assert_allclose(slope, gradient[:, model.poi] * best.sigma[model.poi], atol=1e-4)
+    is_poi = moving == model.poi
+    assert (np.abs(slope) > 0.1 * offset).tolist() == is_poi.tolist()
+    for row in range(len(start)):
+        step, damped = newton_step(hessian[row], gradient[row], ~held[row])
+        assert not damped
+        assert abs(gradient[row] @ step) < MAX_EDM
+
+
+def test_fits_of_toys_are_those_of_newton(model: CompiledModel, monkeypatch: Any) -> None:
+    """Estimates to 10⁻⁵ σ, and the same σ, with the chords switched off."""
+    rng = np.random.default_rng(6)
+    truth = model.nominal(1.0)
+    data = np.repeat(model.asimov(truth)[None], 12, axis=0)
+    data[:, : model.n_bins] = rng.poisson(data[:, : model.n_bins])
+    held = np.broadcast_to(model.parameters.fixed, (12, len(truth)))
+    start = np.repeat(truth[None], 12, axis=0)
+    found = descend_many(model, data, start, held)
+    monkeypatch.setattr("taipan.inference.chord.MAX_STEPS", 0)
+    assert MAX_STEPS > 0
+    exact = descend_many(model, data, start, held)
+    assert found.converged.all()
+    assert exact.converged.all()
+    np.testing.assert_allclose(found.sigma, exact.sigma, rtol=1e-5)
+    away = np.abs(found.values - exact.values)[:, model.poi] / exact.sigma
+    assert away.max() < 1e-5
+    np.testing.assert_allclose(found.nllr, exact.nllr, atol=1e-9)
+
+
+def test_no_chord_where_a_parameter_acts_on_nothing(model: CompiledModel) -> None:
+    """The matrix is singular, so the fit is left to Newton's method."""
+    start = model.nominal(0.0)[None]
+    held = np.zeros((1, start.shape[1]), dtype=np.bool_)
+    matrix = np.eye(start.shape[1])
+    matrix[3, 3] = 0.0
+    with pytest.raises(np.linalg.LinAlgError, match="acts on nothing"):
+        Metric(matrix, held)
