@@ -62,6 +62,24 @@ def test_gradient_of_sparse_shapes_is_the_same() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-9)
 
 
+def test_factor_below_zero_is_left_to_the_exact_yields() -> None:
+    """A polynomial between factors 12 and 1/12 dips below zero, where it has no logarithm."""
+    workspace = make_workspace(norms=3, shapes=1, regions=1, bins=3)
+    for sample in workspace["channels"][0]["samples"]:
+        for modifier in sample["modifiers"]:
+            if modifier["type"] == "normsys" and modifier["name"] == "norm001":
+                modifier["data"] = {"hi": 1.001, "lo": 400.0}
+    model = compile_model(workspace)
+    values = np.repeat(model.nominal(1.0)[None], 41, axis=0)
+    values[:, model.parameters.index("norm001")] = np.linspace(0.0, 1.0, 41)
+    rates, _, usable = model.gradients.evaluate(values)
+    assert not usable.all()
+    assert usable.any()
+    exact = model.yields.total(values)
+    assert not np.allclose(rates, exact)
+    np.testing.assert_allclose(model.rates(values), exact, rtol=1e-12)
+
+
 def test_metric_holds_what_each_row_holds() -> None:
     """The inverse of the matrix of the others, by its closed form."""
     rng = np.random.default_rng(5)

@@ -42,7 +42,7 @@ def norm_code(code: str, up: Array, down: Array) -> NormCode:
     coefficients = _code4_coefficients(up, down)
 
     def exponential(alpha: Array) -> tuple[Array, Array, Array]:
-        rate = np.where(alpha >= 0.0, log_up, -log_down)
+        rate = _rate_of(alpha, log_up, log_down)
         value = np.exp(rate * alpha)
         return value, rate * value, rate * rate * value
 
@@ -58,8 +58,8 @@ def norm_code(code: str, up: Array, down: Array) -> NormCode:
             value += coefficient
         beyond = np.nonzero(np.abs(alpha) >= 1.0)
         if len(beyond[0]):
-            there, up_there, down_there = alpha[beyond], log_up[beyond[1]], log_down[beyond[1]]
-            rate = np.where(there >= 0.0, up_there, -down_there)
+            there, column = alpha[beyond], beyond[1]
+            rate = _rate_of(there, log_up[column], log_down[column])
             value[beyond] = np.exp(rate * there)
             slope[beyond] = rate * value[beyond]
             bend[beyond] = rate * slope[beyond]
@@ -103,6 +103,11 @@ def shape_code(code: str) -> ShapeCode:
         )
 
     return polynomial if code == "code4p" else linear
+
+
+def _rate_of(alpha: Array, log_up: Array, log_down: Array) -> Array:
+    """Exponent of a factor per unit of its parameter, by the side on which that is."""
+    return np.asarray(np.where(alpha >= 0.0, log_up, -log_down))
 
 
 def _code4_coefficients(up: Array, down: Array) -> Array:
