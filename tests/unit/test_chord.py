@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from taipan.inference.chord import MAX_STEPS, Metric, follow_chords
+from taipan.inference.chord import MAX_CHORDS, Metric, follow_chords
 from taipan.inference.compile import compile_model
 from taipan.inference.fit import fit
 from taipan.inference.minimise import MAX_EDM, newton_step
@@ -132,8 +132,8 @@ def test_fits_of_toys_are_those_of_newton(model: CompiledModel, monkeypatch: Any
     held = np.broadcast_to(model.parameters.fixed, (12, len(truth)))
     start = np.repeat(truth[None], 12, axis=0)
     found = descend_many(model, data, start, held)
-    monkeypatch.setattr("taipan.inference.chord.MAX_STEPS", 0)
-    assert MAX_STEPS > 0
+    monkeypatch.setattr("taipan.inference.chord.MAX_CHORDS", 0)
+    assert MAX_CHORDS > 0
     exact = descend_many(model, data, start, held)
     assert found.converged.all()
     assert exact.converged.all()

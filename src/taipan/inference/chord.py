@@ -24,13 +24,13 @@ Mask = npt.NDArray[np.bool_]
 
 # The curvature is not exact here, so the distance to the minimum has to be smaller by this factor.
 SAFETY = 0.1
-MAX_STEPS = 30
-MAX_HALVINGS = 8
+MAX_CHORDS = 30
+MAX_SHORTENINGS = 8
 MEMORY = 8
 # Parameters that a fit holds in addition to those that all of them hold.
 MOST_HELD = 4
 # A yield that is taken for one near zero.
-TINY = 1e-6
+SMALLEST_RATE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _fisher(model: CompiledModel, values: Array, data: Array) -> Array:
     found = model.yields.derivatives(values[None])
     slopes = found.slopes[0]
     # as if the data were what is expected: those of another row are others
-    matrix = (slopes / np.maximum(found.yields[0], TINY)) @ slopes.T
+    matrix = (slopes / np.maximum(found.yields[0], SMALLEST_RATE)) @ slopes.T
     auxiliary = model.auxiliary
     _, _, bend = model.auxiliary_terms(values[None], data[None])
     matrix[auxiliary, auxiliary] += bend[0]
@@ -171,7 +171,7 @@ class _Descent:
         self.nllr, self.gradient, self.slope, usable = self._evaluate(rows, self.values)
         at_bound = held_by_bounds(self.values, self.gradient, self.lower, self.upper) & ~self.held
         rows = rows[usable & ~at_bound.any(axis=1)]
-        for step in range(MAX_STEPS):
+        for step in range(MAX_CHORDS):
             if not len(rows):
                 break
             direction = -self._newton(rows, self.gradient[rows], step)
@@ -209,7 +209,7 @@ class _Descent:
         """Take steps, halved where −ln L does not fall enough; give the rows that go on."""
         left, length = np.arange(len(rows)), 1.0
         moved = np.zeros(len(rows), dtype=np.bool_)
-        for _ in range(MAX_HALVINGS):
+        for _ in range(MAX_SHORTENINGS):
             trial = self.values[rows[left]] + length * direction[left]
             is_inside = (trial > self.lower) & (trial < self.upper) | self.held[rows[left]]
             tried = left[is_inside.all(axis=1)]
