@@ -15,7 +15,7 @@ from taipan.analysis_folder import explain_own_error
 from taipan.clean_text import escape_controls
 from taipan.cli.combine import combine, combine_results
 from taipan.cli.config import config
-from taipan.cli.exchange import export_model, import_model
+from taipan.cli.exchange import export, import_model
 from taipan.cli.fit import fit
 from taipan.cli.new import new
 from taipan.cli.provenance import provenance
@@ -49,7 +49,7 @@ for command in (
     combine,
     combine_results,
     import_model,
-    export_model,
+    export,
     provenance,
     bundle,
     reproduce,
