@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.pages import PAGES, sentences
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -52,3 +54,20 @@ def test_a_link_in_code_is_none(documents: Any) -> None:
         ("docs/z.md", "a-bc-d")
     ]
     assert documents.anchors(text) == {"a-bc-d"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_tutorials_and_how_to_pages_are_easy_to_read(page: Path) -> None:
+    """Mean sentence of at most 18 words, none above 35; a how-to page fits on two screens."""
+    found = sentences(page.read_text(encoding="utf-8"))
+    assert sum(found) / len(found) <= 18.0
+    assert max(found) <= 35
+    if page.parent.name == "howto" and page.stem != "index":
+        assert sum(found) <= 250
+
+
+def test_words_of_a_sentence_are_counted() -> None:
+    text = "# None\n\nOne two, `three four` five. Six\nseven?\n\n| a | b |\n1. [Eight](x) nine.\n"
+    assert sentences(text) == [4, 2, 2]
+    long = " ".join(["word"] * 40)
+    assert sentences(f"{long}.\n") == [40]
