@@ -95,7 +95,7 @@ def test_page_works(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 
 def test_a_mistake_on_a_page_is_seen(folder: Path) -> None:
     """A key that does not exist, a systematic of an unknown sample, an option that is none."""
-    write_block(Block("yaml", "my.yaml", "traning: {folds: 2}\n"), folder)
+    write_block(Block("yaml", "my.yaml", "trainig: {folds: 2}\n"), folder)
     assert taipan(*DEMO, "--config", "my.yaml") == 1
     path = "config/analyses/demo/analysis.yaml"
     write_block(Block("yaml", path, "systematics: {luminosity: {samples: [WW]}}\n"), folder)
