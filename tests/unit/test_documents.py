@@ -14,15 +14,20 @@ from tests.pages import PAGES, sentences
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def documents() -> Any:
-    """The module `.ci/documents.py`."""
-    spec = importlib.util.spec_from_file_location("documents", ROOT / ".ci/documents.py")
+def load(name: str) -> Any:
+    """Load a module of the folder `.ci`."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f".ci/{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def documents() -> Any:
+    """The module `.ci/documents.py`."""
+    return load("documents")
 
 
 def test_links_resolve(documents: Any) -> None:
@@ -71,3 +76,22 @@ def test_words_of_a_sentence_are_counted() -> None:
     assert sentences(text) == [4, 2, 2]
     long = " ".join(["word"] * 40)
     assert sentences(f"{long}.\n") == [40]
+
+
+def test_reference_follows_the_code() -> None:
+    """The pages of commands and stages are those that the code gives now."""
+    reference = load("reference")
+    for path, text in reference.texts().items():
+        assert path.read_text(encoding="utf-8") == text, "run `python .ci/reference.py`"
+    commands, stages = reference.texts().values()
+    assert "| `--limit` |  | CLs limit, asymptotic. |" in commands
+    assert "| `events` | files of each dataset | Dataset → Parquet files of the skim. |" in stages
+
+
+def test_glossary_is_sorted_and_short() -> None:
+    text = (ROOT / "docs/reference/glossary.md").read_text(encoding="utf-8")
+    rows = [row.strip("| ").split(" | ") for row in text.splitlines() if row.startswith("| ")][2:]
+    words = [word.strip("`").replace("μ (mu)", "mu").lower() for word, _ in rows]
+    assert words == sorted(words)
+    assert len(words) > 50
+    assert max(len(meaning.split()) for _, meaning in rows) <= 40
