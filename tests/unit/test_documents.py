@@ -71,6 +71,17 @@ def test_tutorials_and_how_to_pages_are_easy_to_read(page: Path) -> None:
         assert sum(found) <= 250
 
 
+@pytest.mark.parametrize("name", ["adversary", "negative_weights", "training"])
+def test_a_page_leads_before_it_explains(name: str) -> None:
+    """What it is for, an example and the way to the tables stand first, in short sentences."""
+    text = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
+    lead = text[: text.index(f"({name}_measurements.md)")]
+    found = sentences(lead)
+    assert "```yaml" in lead
+    assert 40 < sum(found) < 400
+    assert sum(found) / len(found) <= 18.0
+
+
 def test_words_of_a_sentence_are_counted() -> None:
     text = "# None\n\nOne two, `three four` five. Six\nseven?\n\n| a | b |\n1. [Eight](x) nine.\n"
     assert sentences(text) == [4, 2, 2]
