@@ -8,7 +8,7 @@ from typing import Any
 import click as plain
 import rich_click as click
 
-from taipan.cli.words import PATH, SETTINGS, Choice, Command, Group, SeveralOption
+from taipan.cli.words import PATH, SETTINGS, Choice, Command, Group, SeveralOption, examples
 
 FORMATS = ("combine", "root", "hs3")
 
@@ -54,14 +54,13 @@ class _Export(Group):
 
 
 @click.group(cls=_Export, context_settings=SETTINGS)
+@examples(
+    "taipan export events --out events.parquet",
+    "taipan export tables results/demo --out tables",
+    "taipan export results/demo/workspace.json --to combine --out card",
+)
 def export() -> None:
-    r"""Write results of a run, or a workspace, for other programs.
-
-    \b
-    taipan export events --out events.parquet
-    taipan export tables results/demo --out tables
-    taipan export results/demo/workspace.json --to combine --out card
-    """
+    """Write results of a run, or a workspace, for other programs."""
 
 
 @export.command("workspace", cls=Command)
@@ -99,13 +98,13 @@ def export_model(**options: Any) -> None:
 @click.option("--results", type=PATH, metavar="FOLDER", help="Default: as the configuration says.")
 @click.option("--nominal", is_flag=True, help="Without the weights of variations.")
 @click.option("--root", type=PATH, default=Path(), metavar="FOLDER", help="Of the project.")
+@examples(
+    "taipan export events --out events.parquet",
+    "taipan export events --out events.csv --nominal",
+    "taipan export events --out events.root --configfile my.yaml",
+)
 def export_events(**options: Any) -> None:
-    r"""Write the events of a finished run as one flat table.
-
-    \b
-    taipan export events --out events.parquet
-    taipan export events --out events.csv --nominal
-    taipan export events --out events.root --configfile my.yaml
+    """Write the events of a finished run as one flat table.
 
     A row is an event in a region: quantities, scores, fold, process, weight, and the weight of
     each variation. FILE_columns.csv says in plain words what each column is. Data of blinded
@@ -119,11 +118,11 @@ def export_events(**options: Any) -> None:
 @export.command("tables", cls=Command)
 @click.argument("results", type=PATH, metavar="RESULTS")
 @click.option("--out", required=True, type=PATH, metavar="FOLDER")
+@examples(
+    "taipan export tables results/demo --out tables",
+)
 def export_tables(results: Path, out: Path) -> None:
-    r"""Write the tables of a finished run as LaTeX and CSV.
-
-    \b
-    taipan export tables results/demo --out tables
+    """Write the tables of a finished run as LaTeX and CSV.
 
     They are the results, yields before and after the fit, impacts, and parts of the uncertainty.
     Samples have their labels, an estimate from data is the net one.

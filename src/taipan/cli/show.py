@@ -6,19 +6,18 @@ from pathlib import Path
 
 import rich_click as click
 
-from taipan.cli.words import PATH, SETTINGS, Command, SeveralOption
+from taipan.cli.words import PATH, SETTINGS, Command, SeveralOption, examples
 
 
 @click.command(cls=Command, context_settings=SETTINGS)
 @click.argument("results", type=PATH, metavar="RESULTS")
 @click.option("--all", "everything", is_flag=True, help="All of summary.md.")
+@examples(
+    "taipan show results/demo",
+    "taipan show results/demo --all",
+)
 def show(results: Path, everything: bool) -> None:
-    r"""Say what a finished run found, whether to trust it, and where its report is.
-
-    \b
-    taipan show results/demo
-    taipan show results/demo --all
-    """
+    """Say what a finished run found, whether to trust it, and where its report is."""
     from taipan.commands.show import run_show
 
     run_show(results, everything=everything)
@@ -34,14 +33,14 @@ def show(results: Path, everything: bool) -> None:
     },
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[WORDS OF ./run]...")
+@examples(
+    "taipan run",
+    "taipan run --configfile my.yaml",
+    "taipan run --config analysis=demo",
+    "taipan run -n",
+)
 def run(words: tuple[str, ...]) -> None:
-    r"""Run the analysis of the configuration, and make its report; the same as ./run.
-
-    \b
-    taipan run
-    taipan run --configfile my.yaml
-    taipan run --config analysis=demo
-    taipan run -n
+    """Run the analysis of the configuration, and make its report; the same as ./run.
 
     Further words are those of Snakemake: -n only says what would be run, --verbose shows all that
     Snakemake and the jobs say.
@@ -55,12 +54,12 @@ def run(words: tuple[str, ...]) -> None:
 @click.argument("numbers", nargs=-1, required=True, type=PATH, metavar="FIGURE.json...")
 @click.option("--out", required=True, type=PATH, metavar="FOLDER")
 @click.option("--style", type=PATH, metavar="FILE.mplstyle", help="Style of matplotlib.")
+@examples(
+    "taipan plot results/demo/plots/postfit_nn_score.json --out talk",
+    "taipan plot results/demo/plots/*.json --out talk --style my.mplstyle",
+)
 def plot(numbers: tuple[Path, ...], out: Path, style: Path | None) -> None:
-    r"""Draw figures again from the numbers beside them.
-
-    \b
-    taipan plot results/demo/plots/postfit_nn_score.json --out talk
-    taipan plot results/demo/plots/*.json --out talk --style my.mplstyle
+    """Draw figures again from the numbers beside them.
 
     The style is a file of matplotlib with lines such as `font.size: 14`. Colours and labels stand
     in the numbers, which are copied beside the new figure.
@@ -75,13 +74,12 @@ def plot(numbers: tuple[Path, ...], out: Path, style: Path | None) -> None:
 @click.option("--analysis", metavar="NAME", help="Analysis in place of the configuration's.")
 @click.option("--verify", is_flag=True, help="Compare sizes and checksums of the files here.")
 @click.option("--root", type=PATH, default=Path(), metavar="FOLDER", help="Of the project.")
+@examples(
+    "taipan datasets",
+    "taipan datasets --configfile config/examples/cms-2012-reduced.yaml --verify",
+)
 def datasets(configfile: tuple[str, ...], analysis: str | None, verify: bool, root: Path) -> None:
-    r"""List the datasets of an analysis: files, sizes, events, and what of them is here.
-
-    \b
-    taipan datasets
-    taipan datasets --configfile config/examples/cms-2012-reduced.yaml --verify
-    """
+    """List the datasets of an analysis: files, sizes, events, and what of them is here."""
     from taipan.commands.datasets import run_datasets
 
     run_datasets(configfile, analysis, root, verify=verify)
