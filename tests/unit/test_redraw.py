@@ -71,7 +71,7 @@ def test_a_style_acts_inside_its_block_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("font.sise: 20\n", "line 1: 'font.sise' is not a setting of matplotlib; did you mean 'fo"),
+        ("font.sice: 20\n", "line 1: 'font.sice' is not a setting of matplotlib; did you mean 'fo"),
         ("font.size: large letters\n", "font.size"),
     ],
 )
