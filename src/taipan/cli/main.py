@@ -13,6 +13,7 @@ from click.shell_completion import shell_complete
 from taipan import __version__
 from taipan.analysis_folder import explain_own_error
 from taipan.clean_text import escape_controls
+from taipan.cli.certify import certify
 from taipan.cli.combine import combine, combine_results
 from taipan.cli.config import config
 from taipan.cli.exchange import export_model, import_model
@@ -53,6 +54,7 @@ for command in (
     provenance,
     bundle,
     reproduce,
+    certify,
     results_folder,
 ):
     taipan.add_command(command)
