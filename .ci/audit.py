@@ -21,7 +21,7 @@ from typing import Any
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-LOCKS = (ROOT / "requirements.lock", ROOT / "envs" / "root.lock")
+LOCKS = (ROOT / "requirements.lock", *(ROOT / "envs" / f"{name}.lock" for name in ("root", "docs")))
 PIP_AUDIT = "pip-audit==2.10.1"
 # package: (first version without the hole, advisory), of packages that read what others wrote
 FLOORS = {

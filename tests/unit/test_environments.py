@@ -91,12 +91,13 @@ def audit() -> Any:
     return module
 
 
-def test_audit_reads_both_lock_files(audit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_audit_reads_all_lock_files(audit: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """And says how many packages of each were compared."""
     assert audit.main(["--offline"]) == 0
-    first, second = capsys.readouterr().out.splitlines()
+    first, second, third = capsys.readouterr().out.splitlines()
     assert re.match(r"requirements\.lock: 2\d\d packages; 0 looked up .*, 20 compared with", first)
     assert second.startswith("envs/root.lock: 2 packages; 0 looked up ")
+    assert re.match(r"envs/docs\.lock: 3\d packages; 0 looked up .*, 6 compared", third)
     audit.FLOORS["root"] = ("99.0", "CVE-0")
     assert audit.main(["--offline"]) == 1
     assert "error: envs/root.lock: root 0.1a12: CVE-0" in capsys.readouterr().err

@@ -121,7 +121,8 @@ def test_every_rule_has_what_its_stage_asks_for_and_no_more(copy: Project, overl
     for name, rule in rules.items():
         stage = Path(rule["script"]).stem
         function = getattr(importlib.import_module(f"taipan.stages.{stage}"), stage)
-        places = find_places(function, name, {**rule, "unrecorded": ["remote", "dask_scheduler"]})
+        unrecorded = ["remote", "dask_scheduler", "shared_threads"]
+        places = find_places(function, name, {**rule, "unrecorded": unrecorded})
         assert places
 
 

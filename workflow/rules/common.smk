@@ -117,6 +117,17 @@ onstart:
         claim_results(Path(PRETRAINING), CONFIG.folder)
 
 
+def shared_threads():
+    """
+    Threads of a training that shares the cores of this machine with those of other networks.
+
+    The trainings of a run take different times. With a thread more than the cores that a job has,
+    the last of them uses the cores that the others have left.
+    """
+    cores = workflow.resource_settings.cores
+    return 1 if cores is None or workflow.remote_exec else min(2, cores)
+
+
 # Where and how patiently files are read, and by whom, changes no result. It is no parameter of a
 # rule, which would run finished jobs again; stages get it all the same, see `taipan.jobs.bind`.
 config["unrecorded"] = {
@@ -125,6 +136,7 @@ config["unrecorded"] = {
         "mirrors": mirrors_of(CONFIG, CATALOGUE),
     },
     "dask_scheduler": CONFIG.skim.dask_scheduler,
+    "shared_threads": shared_threads(),
 }
 
 OUT = f"{CONFIG.results}/{CONFIG.analysis}"

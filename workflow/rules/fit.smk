@@ -32,6 +32,8 @@ rule fit:
         f"{OUT}/logs/fit/{{observable}}.log",
     benchmark:
         f"{OUT}/benchmarks/fit/{{observable}}.tsv"
+    # before figures that nothing waits for
+    priority: 1
     params:
         confidence_level=CONFIG.fit.confidence_level,
         groups=systematic_groups(),

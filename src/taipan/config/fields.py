@@ -26,6 +26,7 @@ _PATTERNS = {
     r"^#[0-9a-fA-F]{6}$": "colour such as #e42536",
     r"^[A-Za-z0-9][A-Za-z0-9.:-]*$": "name or address of a host",
     r"^[0-9a-f]{8}$": "8 hexadecimal digits",
+    r"^[\w+-][\w.+-]*\.zip$": "name of a ZIP file",
     r"^(https?|roots?)://[^\s/]+.*$": "URL (http, https, root)",
 }
 _TYPES = {

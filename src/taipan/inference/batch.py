@@ -53,7 +53,14 @@ class Fits:
     failures: dict[int, str]
 
 
-def fit_many(model: CompiledModel, data: Array, start: Array, *, fixed: Mask | None = None) -> Fits:
+def fit_many(
+    model: CompiledModel,
+    data: Array,
+    start: Array,
+    *,
+    fixed: Mask | None = None,
+    confirm: bool = True,
+) -> Fits:
     """Fit a model T times.
 
     Parameters
@@ -67,6 +74,9 @@ def fit_many(model: CompiledModel, data: Array, start: Array, *, fixed: Mask | N
     fixed
         Parameters held, in addition to those that the model declares constant; shape ``(T, n)`` or
         ``(n,)``.
+    confirm
+        Start a second time, with opposite pulls, where a second minimum is possible. Without it, a
+        minimum is the next one downhill: for points on the way to one that is confirmed.
 
     Returns
     -------
@@ -83,7 +93,7 @@ def fit_many(model: CompiledModel, data: Array, start: Array, *, fixed: Mask | N
     if fixed is not None:
         held = held | fixed
     found = descend_many(model, data, start, held)
-    if not model.shape.is_simple:
+    if confirm and not model.shape.is_simple:
         _try_other_starts(model, data, start, held, found)
     failures: dict[int, str] = {}
     for row in np.flatnonzero(~found.converged):

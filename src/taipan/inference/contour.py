@@ -82,7 +82,9 @@ class ParameterPlane:
         self.covariance = best.covariance[np.ix_(self.pair, self.pair)]
         self._slope = np.linalg.solve(self.covariance, best.covariance[list(self.pair)]).T
 
-    def rises(self, points: Array, near: Array | None = None) -> tuple[Array, Array]:
+    def rises(
+        self, points: Array, near: Array | None = None, confirm: bool = True
+    ) -> tuple[Array, Array]:
         """Refit all other parameters at points.
 
         Parameters
@@ -92,6 +94,8 @@ class ParameterPlane:
         near
             Parameters to start from, shape ``(T, n)``; those on the tangent of the best fit if
             absent.
+        confirm
+            As of :func:`~taipan.inference.batch.fit_many`.
 
         Returns
         -------
@@ -112,7 +116,7 @@ class ParameterPlane:
         start[:, pair] = points
         held = np.zeros(start.shape[1], dtype=np.bool_)
         held[pair] = True
-        fits = fit_many(self.model, self.data, start, fixed=held)
+        fits = fit_many(self.model, self.data, start, fixed=held, confirm=confirm)
         nllr, values = fits.nllr, fits.values
         for row in fits.failures:
             fixed = dict(zip(self.pair, map(float, points[row]), strict=True))
@@ -157,10 +161,14 @@ def find_contours(
     rays = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ root.T
     wanted = np.sqrt(chi2.isf(1.0 - np.asarray(levels), 2))
     limit = np.tile(_reach(plane, rays), len(levels))
-    lengths = _find_lengths(
-        plane, np.tile(rays, (len(levels), 1)), np.repeat(wanted, directions), limit
-    )
-    points = plane.centre + lengths[:, None] * np.tile(rays, (len(levels), 1))
+    rays, wanted = np.tile(rays, (len(levels), 1)), np.repeat(wanted, directions)
+    lengths, near = _find_lengths(plane, rays, wanted, limit, confirm=False)
+    points = plane.centre + lengths[:, None] * rays
+    rises = plane.rises(points, near)[0]
+    if np.any(np.abs(np.sqrt(rises) - wanted)[lengths < limit] > 2.0 * PRECISION * wanted.max()):
+        # a second minimum is lower, so the rays are followed again with a look at both
+        lengths, _ = _find_lengths(plane, rays, wanted, limit, confirm=True)
+        points = plane.centre + lengths[:, None] * rays
     stopped = lengths >= limit
     return [
         Contour(level, points[i : i + directions], stopped[i : i + directions])
@@ -185,8 +193,12 @@ def contours_to_json(plane: ParameterPlane, contours: Sequence[Contour]) -> dict
     }
 
 
-def _find_lengths(plane: ParameterPlane, rays: Array, wanted: Array, limit: Array) -> Array:
+def _find_lengths(
+    plane: ParameterPlane, rays: Array, wanted: Array, limit: Array, confirm: bool
+) -> tuple[Array, Array]:
     """Find where on each ray √(2ΔlnL) is `wanted`; the limit if it is less up to there.
+
+    Gives the lengths, shape ``(T,)``, and all parameters near there, shape ``(T, n)``.
 
     All rays are followed together: brackets first, then the secant between them, with the value of
     an end that stays halved (the Illinois rule).
@@ -195,7 +207,7 @@ def _find_lengths(plane: ParameterPlane, rays: Array, wanted: Array, limit: Arra
 
     def excess(rows: npt.NDArray[np.intp], lengths: Array) -> Array:
         points = plane.centre + lengths[:, None] * rays[rows]
-        rises, values = plane.rises(points, starts[rows])
+        rises, values = plane.rises(points, starts[rows], confirm)
         starts[rows] = values
         return np.asarray(np.sqrt(rises) - wanted[rows])
 
@@ -234,7 +246,7 @@ def _find_lengths(plane: ParameterPlane, rays: Array, wanted: Array, limit: Arra
         open_rows = rows[~done]
     if len(open_rows):
         raise FitError(f"contour: {len(open_rows)} points are not found after {RAY_STEPS} steps")
-    return found
+    return found, starts
 
 
 def _reach(plane: ParameterPlane, rays: Array) -> Array:

@@ -22,6 +22,7 @@ def train(
     models: Sequence[str],
     record: str,
     checkpoints: str,
+    shared_threads: int = 1,
 ) -> None:
     """Train the networks of k folds, or what `classifier` names in their place.
 
@@ -51,6 +52,9 @@ def train(
         JSON record to write (``docs/training.md``).
     checkpoints
         Folder from whose files a killed training goes on.
+    shared_threads
+        Threads where several networks are trained at the same time on one machine and share its
+        cores: the number of `threads` if that is larger.
     """
     training_set, opponents = open_training_events(files.inputs, config)
     setup = set_up_training(files, training_set, config, own)
@@ -64,7 +68,7 @@ def train(
         [Path(path) for path in models],
         Path(record),
         provenance={"code": code},
-        threads=threads,
+        threads=max(threads, shared_threads),
         transformed=setup.transformed,
         conditions=config.overtraining.conditions,
         used=setup.used,
