@@ -253,6 +253,9 @@ def test_a_parameter_at_its_bound_is_red(results: Path) -> None:
     warnings = ["score: observed fit has rate at a bound; σ there is no interval"]
     write(results / "summary.json", summary(warnings=warnings))
     assert failed(certify(results)) == ["no parameter at a bound"]
+    cut = ["score: observed interval is cut off at -20 by fit.poi_range"]
+    write(results / "summary.json", summary(warnings=cut))
+    assert find(certify(results), "no parameter at a bound").verdict == "noted"
 
 
 def test_coverage_counts_if_it_was_measured(results: Path) -> None:

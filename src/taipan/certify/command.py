@@ -34,7 +34,7 @@ def certify(results: Path, trainings: Sequence[Path] = ()) -> list[Line]:
     Parameters
     ----------
     results
-        Folder of the analysis in the results, such as ``results/htautau``.
+        Folder of the analysis in the results of a finished run.
     trainings
         Results with other seeds of the training.
 
@@ -80,7 +80,7 @@ def run_certify(results: Path, out: Path | None, trainings: Sequence[Path]) -> N
     summary = read_json(results / "summary.json")
     text = write_certificate(summary, lines)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "certificate.json", describe(summary, lines))
+    write_json(folder / "certificate.json", describe_certificate(summary, lines))
     write_text(folder / "certificate.md", text)
     print(text)
     if is_red(lines):
@@ -88,7 +88,7 @@ def run_certify(results: Path, out: Path | None, trainings: Sequence[Path]) -> N
         raise TaipanError(f"{folder / 'certificate.md'}: red: {failed}")
 
 
-def describe(summary: dict[str, Any], lines: Sequence[Line]) -> dict[str, Any]:
+def describe_certificate(summary: dict[str, Any], lines: Sequence[Line]) -> dict[str, Any]:
     """Give the content of ``certificate.json``."""
     return {
         "analysis": summary["analysis"],

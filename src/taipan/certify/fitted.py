@@ -13,12 +13,12 @@ from taipan.certify.lines import Line, judge, lack
 from taipan.inference import compile_model
 from taipan.inference.toys import fit_pseudo_data
 
-INJECTED = (0.0, 1.0, 2.0)
+_INJECTED = (0.0, 1.0, 2.0)
 """Signal strengths, in units of the predicted one, of the Asimov data that must come back."""
-LARGEST_OFFSET = 0.02
+_LARGEST_OFFSET = 0.02
 """Largest |found − injected| of Asimov data, in units of σ: rounding, never physics."""
-SMALLEST_PROBABILITY = 0.01
-LARGEST_PULL = 3.0
+_SMALLEST_PROBABILITY = 0.01
+_LARGEST_PULL = 3.0
 """Of what was found in simulated data from what was put in, σ."""
 
 
@@ -47,8 +47,8 @@ def judge_coverage(results: Path, observable: str) -> list[Line]:
         judge(
             "bias of the pseudo-experiments",
             f"mean pull {bias:+.3f} ± {error:.3f}",
-            f"below 0.1 within {LARGEST_PULL:g} standard errors",
-            passed=abs(bias) <= 0.1 + LARGEST_PULL * error,
+            f"below 0.1 within {_LARGEST_PULL:g} standard errors",
+            passed=abs(bias) <= 0.1 + _LARGEST_PULL * error,
             link=link,
             reason="the estimate is biased by more than a tenth of σ",
         ),
@@ -70,7 +70,7 @@ def judge_linearity(results: Path, observable: str) -> list[Line]:
         return [lack("injected signal comes back", link, f"{link} is missing")]
     model = compile_model(read_json(results / link))
     prediction = float(model.parameters.initial[model.poi])
-    injected = prediction * np.array(INJECTED)
+    injected = prediction * np.array(_INJECTED)
     data = np.array([model.asimov(model.nominal(float(mu))) for mu in injected])
     found = fit_pseudo_data(model, data, model.nominal(prediction))[0]
     offsets = np.abs(found["mu_hat"] - injected) / found["sigma"]
@@ -80,8 +80,8 @@ def judge_linearity(results: Path, observable: str) -> list[Line]:
         judge(
             "injected signal comes back",
             f"slope {slope:.4f}, largest offset {largest:.1e} σ",
-            f"offset ≤ {LARGEST_OFFSET:g} σ for {INJECTED[0]:g} to {INJECTED[-1]:g} × prediction",
-            passed=largest <= LARGEST_OFFSET,
+            f"≤ {_LARGEST_OFFSET:g} σ for {_INJECTED[0]:g} to {_INJECTED[-1]:g} × prediction",
+            passed=largest <= _LARGEST_OFFSET,
             link=link,
             reason="the fit does not return the signal of Asimov data",
         )
@@ -106,8 +106,8 @@ def judge_agreement(summary: Mapping[str, Any]) -> Iterator[Line]:
             yield judge(
                 name,
                 f"p = {found['p_value']:.3g}",
-                f"p ≥ {SMALLEST_PROBABILITY:g}",
-                passed=found["p_value"] >= SMALLEST_PROBABILITY,
+                f"p ≥ {_SMALLEST_PROBABILITY:g}",
+                passed=found["p_value"] >= _SMALLEST_PROBABILITY,
                 link=link,
                 reason="the model does not describe the data",
             )
@@ -128,25 +128,21 @@ def _judge_truth(summary: Mapping[str, Any], link: str) -> Iterator[Line]:
             yield judge(
                 f"injected {poi} is found{mismodelled}",
                 f"{pull:+.2f} σ",
-                f"between ±{LARGEST_PULL:g} σ",
-                passed=abs(pull) <= LARGEST_PULL,
+                f"between ±{_LARGEST_PULL:g} σ",
+                passed=abs(pull) <= _LARGEST_PULL,
                 link=link,
                 reason=f"{value:g} was put in, {observed['mu_hat']:.4g} was found",
             )
 
 
 def _judge_bounds(summary: Mapping[str, Any], link: str) -> Line:
-    marks = ("at a bound", "is cut off at")
-    found = [text for text in summary["warnings"] if any(mark in text for mark in marks)]
-    own = [text for text in found if text.startswith(f"{summary['observable']}:")]
-    return judge(
-        "no parameter at a bound",
-        str(len(own)),
-        "0",
-        passed=not own,
-        link=link,
-        reason="; ".join(own),
-    )
+    name, start = "no parameter at a bound", f"{summary['observable']}:"
+    own = [text for text in summary["warnings"] if text.startswith(start)]
+    held = [text for text in own if "at a bound" in text]
+    cut = [text for text in own if "is cut off at" in text]
+    if cut and not held:
+        return Line(name, "an interval is cut off", "0", "noted", link, "; ".join(cut))
+    return judge(name, str(len(held)), "0", passed=not held, link=link, reason="; ".join(held))
 
 
 def judge_closure(results: Path) -> list[Line]:
@@ -160,8 +156,8 @@ def judge_closure(results: Path) -> list[Line]:
         judge(
             f"{compared['sample']} in {region}: the estimate and {name}",
             f"p = {other['difference']['p_value']:.3g}",
-            f"p ≥ {SMALLEST_PROBABILITY:g}",
-            passed=other["difference"]["p_value"] >= SMALLEST_PROBABILITY,
+            f"p ≥ {_SMALLEST_PROBABILITY:g}",
+            passed=other["difference"]["p_value"] >= _SMALLEST_PROBABILITY,
             link=link,
             reason="two estimates of one background disagree",
         )

@@ -9,7 +9,7 @@ from typing import Any
 from taipan.atomic import read_json
 from taipan.certify.lines import Line, judge
 
-WIDEST: dict[str, float] = {
+_WIDEST: dict[str, float] = {
     "max_auc_gap": 0.1,
     "max_chi2_per_ndf": 5.0,
     "max_sumw_change": 0.01,
@@ -19,9 +19,9 @@ WIDEST: dict[str, float] = {
 An AUC of training events that is 0.1 above that of unseen ones, a distribution with χ²/ndf of 5,
 and a yield that a transformation of weights changes by 1 % are no matter of opinion.
 """
-LARGEST_RATIO = 1.2
+_LARGEST_RATIO = 1.2
 """The same of ``overtraining.conditions``: unseen events that score 20 % worse."""
-SMALLEST_PROBABILITY = 1e-6
+_SMALLEST_PROBABILITY = 1e-6
 """The same of probabilities, which a gate must find too small: below 5 σ."""
 _REQUIRED = {
     "check_overtraining": ("conditions", "min_ks_probability", "min_chi2_probability"),
@@ -91,14 +91,14 @@ def _open_limits(name: str, limits: Mapping[str, Any]) -> Iterator[str]:
     for key in _REQUIRED.get(name.partition("/")[0], ()):
         if key not in limits:
             yield f"{key} is not limited"
-    for key, widest in WIDEST.items():
+    for key, widest in _WIDEST.items():
         if key in limits and not limits[key] <= widest:
             yield f"{key} is {limits[key]:g} (at most {widest:g})"
     for key, value in limits.items():
-        if key.endswith("_probability") and not value >= SMALLEST_PROBABILITY:
-            yield f"{key} is {value:g} (at least {SMALLEST_PROBABILITY:g})"
+        if key.endswith("_probability") and not value >= _SMALLEST_PROBABILITY:
+            yield f"{key} is {value:g} (at least {_SMALLEST_PROBABILITY:g})"
     for item in limits.get("conditions", ()):
-        if not item["max_ratio"] <= LARGEST_RATIO:
-            yield f"{item['metric']}: max_ratio is {item['max_ratio']:g} (at most {LARGEST_RATIO})"
+        if not item["max_ratio"] <= _LARGEST_RATIO:
+            yield f"{item['metric']}: max_ratio is {item['max_ratio']:g} (at most {_LARGEST_RATIO})"
     if "conditions" in limits and not limits["conditions"]:
         yield "conditions is empty"

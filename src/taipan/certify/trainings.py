@@ -12,10 +12,10 @@ from taipan.atomic import read_json
 from taipan.certify.lines import Line, judge, lack
 from taipan.errors import TaipanError
 
-FEWEST = 5
-LARGEST_SPREAD = 0.03
+_FEWEST = 5
+_LARGEST_SPREAD = 0.03
 """Of the expected σ, relative: networks that lose more were not trained to the end."""
-LARGEST_MOVE = 0.25
+_LARGEST_MOVE = 0.25
 """Standard deviation of the estimate between trainings, in units of its expected σ."""
 _NAME = "same result with other seeds"
 _LINK = "certificate.md"
@@ -43,9 +43,9 @@ def judge_trainings(summary: Mapping[str, Any], others: Sequence[Path]) -> list[
         reason = "give results with other seeds: taipan certify RESULTS --trainings FOLDER..."
         return [lack(_NAME, _LINK, reason)]
     found = [summary, *(_read_other(summary, path) for path in others)]
-    if len(found) < FEWEST:
+    if len(found) < _FEWEST:
         raise TaipanError(
-            f"--trainings: {len(found)} results with the one that is certified; at least {FEWEST} "
+            f"--trainings: {len(found)} results with the one that is certified; at least {_FEWEST} "
             "are needed"
         )
     sigma = np.array([item["expected"]["sigma"] for item in found])
@@ -54,8 +54,8 @@ def judge_trainings(summary: Mapping[str, Any], others: Sequence[Path]) -> list[
         judge(
             f"{_NAME}: expected σ",
             f"spread {100 * spread:.1f} % of {len(found)} trainings",
-            f"≤ {100 * LARGEST_SPREAD:g} %",
-            passed=spread <= LARGEST_SPREAD,
+            f"≤ {100 * _LARGEST_SPREAD:g} %",
+            passed=spread <= _LARGEST_SPREAD,
             link=_LINK,
             reason="train the mean of several seeds: `training.seeds`",
         )
@@ -67,8 +67,8 @@ def judge_trainings(summary: Mapping[str, Any], others: Sequence[Path]) -> list[
             judge(
                 f"{_NAME}: the estimate",
                 f"moves by {move:.2f} σ",
-                f"≤ {LARGEST_MOVE:g} σ",
-                passed=move <= LARGEST_MOVE,
+                f"≤ {_LARGEST_MOVE:g} σ",
+                passed=move <= _LARGEST_MOVE,
                 link=_LINK,
                 reason="training noise is no bias, but half of it is luck: use `training.seeds`",
             )
