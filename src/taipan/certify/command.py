@@ -14,6 +14,7 @@ from taipan.certify.fitted import (
     judge_closure,
     judge_coverage,
     judge_linearity,
+    judge_robustness,
 )
 from taipan.certify.gates import judge_gates
 from taipan.certify.ledger import judge_ledger
@@ -54,6 +55,7 @@ def certify(results: Path, trainings: Sequence[Path] = ()) -> list[Line]:
         *judge_linearity(results, observable),
         *judge_agreement(summary),
         *judge_closure(results),
+        *judge_robustness(results),
         *judge_trainings(summary, trainings),
     ]
 

@@ -20,6 +20,10 @@ _LARGEST_OFFSET = 0.02
 _SMALLEST_PROBABILITY = 0.01
 _LARGEST_PULL = 3.0
 """Of what was found in simulated data from what was put in, σ."""
+_LARGEST_HIDDEN = 0.5
+"""What hidden changes of 1 σ may move the estimate by, in its σ."""
+_LARGEST_WIDENING = 0.1
+"""What they may widen the expected interval by, if they were a nuisance parameter."""
 
 
 def judge_coverage(results: Path, observable: str) -> list[Line]:
@@ -163,4 +167,25 @@ def judge_closure(results: Path) -> list[Line]:
         )
         for region, found in compared["regions"].items()
         for name, other in found["others"].items()
+    ]
+
+
+def judge_robustness(results: Path) -> list[Line]:
+    """Give the line about changes within the uncertainties, if the attacks were made."""
+    name, link = "hidden sensitivity of the network", "robustness/robustness.json"
+    if not (results / link).is_file():
+        if not any(results.glob("models/**/*.onnx")):
+            return []
+        return [lack(name, "robustness.md", "snakemake robustness measures it")]
+    found = read_json(results / link)["result"]
+    wider = found["sigma_with"] / found["sigma"] - 1.0
+    return [
+        judge(
+            name,
+            f"moves the estimate by {found['shift']:+.2f} σ, widens it by {100 * wider:.1f} %",
+            f"≤ {_LARGEST_HIDDEN:g} σ and ≤ {100 * _LARGEST_WIDENING:g} %",
+            passed=abs(found["shift"]) <= _LARGEST_HIDDEN and wider <= _LARGEST_WIDENING,
+            link=link,
+            reason="changes that no distribution shows would change the result",
+        )
     ]
