@@ -157,6 +157,14 @@ def test_three_gates_switched_off_are_three_red_lines(results: Path) -> None:
     ]
 
 
+def test_a_gate_that_is_missing_everywhere_is_red(results: Path) -> None:
+    (results / "gates" / "check_weights" / "verdict.json").unlink()
+    write(results / "summary.json", summary(gates={"check_overtraining": {"passed": True}}))
+    lines = certify(results)
+    assert failed(lines) == ["gate check_weights"]
+    assert find(lines, "gate check_weights").figure == "no verdict"
+
+
 def test_a_gate_that_failed_is_red_whatever_the_summary_says(results: Path) -> None:
     write_verdict(results, "check_weights", WEIGHTS, passed=False)
     line = find(certify(results), "gate check_weights")

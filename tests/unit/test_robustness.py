@@ -157,6 +157,27 @@ def test_hidden_changes_obey_their_bounds() -> None:
         assert change <= 0.05 + 1e-9
 
 
+def test_hidden_changes_obey_the_bound_of_the_correlations() -> None:
+    rng = np.random.default_rng(11)
+    events = rng.multivariate_normal([-0.3, -0.3], [[1, 0.8], [0.8, 1]], 800)
+    target = Target(line_score([2.0, -2.0]), events, np.ones(events.shape), False, np.ones(800))
+    clean, changes = correlate(events, target.weights), []
+    for limit in (0.9, 0.01):
+        bounds = Bounds(distance=0.2, correlation=limit, bins=40)
+        after = conserve_events(target, bounds, np.random.default_rng(4))
+        changes.append(correlation_change(clean, correlate(after, target.weights)))
+    assert changes[0] > 0.05  # which nothing else forbids
+    assert 0.0 < changes[1] <= 0.01 + 1e-9
+
+
+def test_a_large_weight_of_the_size_makes_changes_small() -> None:
+    target, found = make_ring(500), []
+    for alpha in (0.01, 0.3, 3.0):
+        pulls = attack_events(target, MiniFool(alpha=alpha, cap=4.0))
+        found.append(float((pulls**2).mean()))
+    assert found[0] > 1.5 * found[1] > 3.0 * found[2]
+
+
 def test_hidden_changes_fool_more_with_wider_bounds_and_more_than_noise() -> None:
     target = make_ring(1500, sigma=1.0)
     ratios, distance = [], 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -186,6 +186,18 @@ def test_all_attacks_stay_in_their_bounds_and_grow_with_size() -> None:
     assert all(item["hidden"] <= item["fooled"] for item in found["physical"]["sizes"])
     assert found["physical"]["space"].startswith("sources: ")
     assert "breaks relations" in found["minifool"]["space"]
+
+
+def test_categories_and_counts_are_held_but_follow_the_objects() -> None:
+    chosen = attacker(network(1.0, 1.5))
+    categorical = replace(chosen, categorical=["b"])
+    numbers, _ = categorical.attack(make_sample("background", 300, 300.0))
+    assert numbers["held"] == ["b"]
+    sample = make_sample("background", 300, 300.0)
+    counted = replace(sample, columns={**sample.columns, "b": np.round(sample.columns["b"])})
+    numbers, _ = chosen.attack(counted)
+    assert numbers["held"] == ["b"]
+    assert numbers["physical"]["sizes"][1]["fooled"] > 0.1  # objects are shifted all the same
 
 
 def test_ratio_of_shifts_by_hand() -> None:
