@@ -24,7 +24,7 @@ from taipan.robustness.minifool import (
     measure_flips,
     shift_events,
 )
-from taipan.robustness.model import Target, fooling_ratio, require_sigma, share
+from taipan.robustness.model import AttackTarget, fooling_ratio, require_sigma, share
 from taipan.robustness.shuffle import Shuffle, shuffle_events
 
 SIGMA = 0.2
@@ -38,11 +38,11 @@ def donut_score(events: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.asarray(blob / (blob + ring / (2 * np.pi * np.maximum(radius, 1e-9))))
 
 
-def make_ring(n: int, sigma: float = SIGMA, seed: int = 1, **changes: Any) -> Target:
+def make_ring(n: int, sigma: float = SIGMA, seed: int = 1, **changes: Any) -> AttackTarget:
     rng = np.random.default_rng(seed)
     radius, angle = rng.normal(1.8, 0.5, n), rng.uniform(0, 2 * np.pi, n)
     events = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    target = Target(donut_score, events, np.full(events.shape, sigma), False, np.ones(n))
+    target = AttackTarget(donut_score, events, np.full(events.shape, sigma), False, np.ones(n))
     return replace(target, **changes)
 
 
@@ -89,7 +89,7 @@ def test_share_counts_signed_weights() -> None:
 def test_gradient_of_a_line_is_exact() -> None:
     events = np.array([[0.0, 0.0], [0.3, np.nan]])
     sigma = np.array([[1.0, 0.5], [1.0, 0.5]])
-    target = Target(line_score([2.0, -1.0]), events, sigma, True, np.ones(2))
+    target = AttackTarget(line_score([2.0, -1.0]), events, sigma, True, np.ones(2))
     found = target.gradient(events, target.rows)
     # f' = f (1 − f) w σ: at zero a quarter of (2·1, −1·0.5); central differences of 0.1 σ
     assert found[0] == pytest.approx([0.5, -0.125], rel=5e-3)
@@ -100,7 +100,7 @@ def test_smallest_flip_of_a_line_is_the_known_one() -> None:
     rng = np.random.default_rng(5)
     events, slopes = rng.normal(size=(200, 3)), np.array([1.0, -0.5, 0.25])
     sigma = np.tile([0.5, 1.0, 2.0], (200, 1))
-    target = Target(line_score(list(slopes)), events, sigma, True, np.ones(200))
+    target = AttackTarget(line_score(list(slopes)), events, sigma, True, np.ones(200))
     pulls = attack_events(target, MiniFool(alpha=1e-3, cap=4.0, steps=40))
     found = find_smallest(target, pulls)
     exact = (events @ slopes) ** 2 / ((slopes * [0.5, 1.0, 2.0]) ** 2).sum() / 3
@@ -160,7 +160,9 @@ def test_hidden_changes_obey_their_bounds() -> None:
 def test_hidden_changes_obey_the_bound_of_the_correlations() -> None:
     rng = np.random.default_rng(11)
     events = rng.multivariate_normal([-0.3, -0.3], [[1, 0.8], [0.8, 1]], 800)
-    target = Target(line_score([2.0, -2.0]), events, np.ones(events.shape), False, np.ones(800))
+    target = AttackTarget(
+        line_score([2.0, -2.0]), events, np.ones(events.shape), False, np.ones(800)
+    )
     clean, changes = correlate(events, target.weights), []
     for limit in (0.9, 0.01):
         bounds = Bounds(distance=0.2, correlation=limit, bins=40)
@@ -226,7 +228,7 @@ def test_a_part_of_a_change_is_kept_that_nobody_sees() -> None:
     assert keep_within(target, target.events, bounds, np.random.default_rng(1)).all()
 
 
-def correlation_sign(n: int, seed: int = 7) -> Target:
+def correlation_sign(n: int, seed: int = 7) -> AttackTarget:
     """Two normal features whose correlation alone tells the class; a third says nothing."""
     rng = np.random.default_rng(seed)
     events = rng.multivariate_normal([0, 0, 0], [[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]], n)
@@ -234,7 +236,7 @@ def correlation_sign(n: int, seed: int = 7) -> Target:
     def score(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.asarray(1 / (1 + np.exp(-8.0 * values[:, 0] * values[:, 1])))
 
-    return Target(score, events, np.ones(events.shape), True, np.ones(n))
+    return AttackTarget(score, events, np.ones(events.shape), True, np.ones(n))
 
 
 def test_shuffling_fools_what_lives_of_correlations() -> None:

@@ -13,10 +13,10 @@ import pytest
 from taipan.atomic import write_json
 from taipan.certify.fitted import judge_robustness
 from taipan.config.sections.robustness import Robustness
-from taipan.robustness.events import SampleEvents
+from taipan.robustness.events import AttackedSample
 from taipan.robustness.measure import Attacker, MovedTemplates
 from taipan.robustness.nuisance import NAME, add_attack, compare_shifts, measure_effect
-from taipan.robustness.sources import Sources, attack_by_sources, draw_source_control
+from taipan.robustness.sources import Sources, attack_by_sources, draw_source_noise
 from taipan.robustness.text import write_robustness
 
 EDGES = np.linspace(0.0, 1.0, 6)
@@ -46,14 +46,16 @@ def sources(size: float = 1.0) -> Sources:
     return Sources(shifts, ANALYSIS, ("a", "b", "product"))
 
 
-def make_sample(name: str, n: int, total: float, size: float = 1.0, seed: int = 3) -> SampleEvents:
+def make_sample(
+    name: str, n: int, total: float, size: float = 1.0, seed: int = 3
+) -> AttackedSample:
     """Signal and background are 2 apart in both features; `a` is known well, `b` to 1 σ."""
     rng = np.random.default_rng(seed)
     is_signal = name == "signal"
     place = 1.0 if is_signal else -1.0
     columns = {"a": rng.normal(place, 0.7, n), "b": rng.normal(place, 0.7, n)}
     weights = np.full(n, total / n)
-    return SampleEvents(name, is_signal, columns, weights, np.zeros(n, int), sources(size))
+    return AttackedSample(name, is_signal, columns, weights, np.zeros(n, int), sources(size))
 
 
 def network(weight_a: float, weight_b: float) -> Any:
@@ -136,7 +138,7 @@ def test_an_attack_of_no_size_moves_nothing_and_a_larger_one_never_less() -> Non
 
 def test_the_control_has_the_size_of_the_attack() -> None:
     pulls = np.tile([1.0, -0.5], (400, 1))
-    noise = draw_source_control(pulls, 1.0, np.random.default_rng(1), steps=50)
+    noise = draw_source_noise(pulls, 1.0, np.random.default_rng(1), steps=50)
     assert (noise**2).sum(axis=1) == pytest.approx(1.25, rel=0.05)
     assert noise.mean(axis=0) == pytest.approx([0.0, 0.0], abs=0.15)
 

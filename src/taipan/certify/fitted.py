@@ -20,7 +20,7 @@ _LARGEST_OFFSET = 0.02
 _SMALLEST_PROBABILITY = 0.01
 _LARGEST_PULL = 3.0
 """Of what was found in simulated data from what was put in, σ."""
-_LARGEST_HIDDEN = 0.5
+_LARGEST_HIDDEN = 1.0
 """What hidden changes of 1 σ may move the estimate by, in its σ."""
 _LARGEST_WIDENING = 0.1
 """What they may widen the expected interval by, if they were a nuisance parameter."""

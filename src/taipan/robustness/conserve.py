@@ -21,9 +21,12 @@ from taipan.robustness.distances import (
     find_positions,
     js_distance,
 )
-from taipan.robustness.model import Target
+from taipan.robustness.model import AttackTarget
 
 Array = NDArray[np.float64]
+
+_GROUPS = 25
+"""Parts of changed events that are kept or not."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Bounds:
 class _Tally:
     """Histograms and correlations that are kept up to date while events move."""
 
-    def __init__(self, target: Target, bounds: Bounds) -> None:
+    def __init__(self, target: AttackTarget, bounds: Bounds) -> None:
         self.marginals = Marginals.of(target.events, target.weights, bounds.bins)
         self.events = target.events.copy()
         self.weights = target.weights
@@ -106,7 +109,7 @@ class _Tally:
         return True
 
 
-def conserve_events(target: Target, bounds: Bounds, rng: np.random.Generator) -> Array:
+def conserve_events(target: AttackTarget, bounds: Bounds, rng: np.random.Generator) -> Array:
     """Move right events to the other side as far as the bounds allow.
 
     Parameters
@@ -151,7 +154,7 @@ class _Limits:
     high: Array
 
     @classmethod
-    def of(cls, target: Target, bounds: Bounds) -> _Limits:
+    def of(cls, target: AttackTarget, bounds: Bounds) -> _Limits:
         events = target.events
         spread = np.sqrt((centre(events, target.weights) ** 2).mean(axis=0))
         reach = spread * (target.sigma > 0) if bounds.size is None else bounds.size * target.sigma
@@ -164,7 +167,9 @@ class _Limits:
         return np.where(change != 0, moved, events)
 
 
-def _list_moves(target: Target, limits: _Limits, rows: NDArray[np.intp]) -> list[tuple[int, Array]]:
+def _list_moves(
+    target: AttackTarget, limits: _Limits, rows: NDArray[np.intp]
+) -> list[tuple[int, Array]]:
     """List the smallest moves that fool events, small ones first; few features are preferred."""
     if not len(rows):
         return []
@@ -189,7 +194,7 @@ def _list_moves(target: Target, limits: _Limits, rows: NDArray[np.intp]) -> list
     return [(int(rows[i]), found[i]) for i in ranked]
 
 
-def _shrink(target: Target, limits: _Limits, rows: NDArray[np.intp], whole: Array) -> Array:
+def _shrink(target: AttackTarget, limits: _Limits, rows: NDArray[np.intp], whole: Array) -> Array:
     """Find the smallest part of each change that fools its event; infinite if none does."""
     events = target.events[rows]
 
@@ -206,7 +211,7 @@ def _shrink(target: Target, limits: _Limits, rows: NDArray[np.intp], whole: Arra
 
 
 def _compensate(
-    target: Target,
+    target: AttackTarget,
     tally: _Tally,
     limits: _Limits,
     free: NDArray[np.bool_],
@@ -239,9 +244,9 @@ def _compensate(
 
 
 def keep_within(
-    target: Target, after: Array, bounds: Bounds, rng: np.random.Generator
+    target: AttackTarget, after: Array, bounds: Bounds, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Choose the largest random part of changed events for which the bounds hold.
+    """Choose changed events, in a random order, as long as the bounds hold.
 
     Parameters
     ----------
@@ -257,23 +262,22 @@ def keep_within(
     Returns
     -------
     ndarray
-        Whether an event stays changed, shape ``(n,)``.
+        Whether an event stays changed, shape ``(n,)``. Groups that would break a bound do not.
     """
     marginals = Marginals.of(target.events, target.weights, bounds.bins)
     clean = correlate(target.events, target.weights)
-    rank = rng.permutation(len(after))
 
-    def holds(part: float) -> bool:
-        chosen = rank < part * len(after)
+    def holds(chosen: NDArray[np.bool_]) -> bool:
         mixed = np.where(chosen[:, None], after, target.events)
         if marginals.distances(mixed).max() > bounds.distance:
             return False
         return correlation_change(clean, correlate(mixed, target.weights)) <= bounds.correlation
 
-    if holds(1.0):
-        return np.ones(len(after), dtype=bool)
-    low, high = 0.0, 1.0
-    for _ in range(10):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return rank < low * len(after)
+    different = (after != target.events) & ~(np.isnan(after) & np.isnan(target.events))
+    kept = np.asarray(~different.any(axis=1))
+    for group in np.array_split(rng.permutation(np.flatnonzero(~kept)), _GROUPS):
+        tried = kept.copy()
+        tried[group] = True
+        if holds(tried):
+            kept = tried
+    return kept

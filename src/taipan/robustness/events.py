@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class SampleEvents:
+class AttackedSample:
     """Events of one simulated sample.
 
     Attributes
@@ -52,7 +52,7 @@ def collect_samples(
     config: Config,
     region: str,
     rng: np.random.Generator,
-) -> list[SampleEvents]:
+) -> list[AttackedSample]:
     """Collect up to `robustness.events` events of each simulated sample in a region.
 
     Parameters
@@ -88,7 +88,7 @@ def collect_samples(
             rows = np.sort(rng.permutation(len(weights))[: config.robustness.events])
             total, left = weights.sum(), weights[rows].sum()
             found.append(
-                SampleEvents(
+                AttackedSample(
                     sample,
                     config.samples[sample].role == "signal",
                     {name: values[rows] for name, values in stored.items()},

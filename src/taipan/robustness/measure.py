@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from taipan.config.sections.robustness import Robustness
 from taipan.robustness.conserve import Bounds, conserve_events, keep_within
 from taipan.robustness.distances import Marginals, correlate, correlation_change
-from taipan.robustness.events import SampleEvents, is_inside
+from taipan.robustness.events import AttackedSample, is_inside
 from taipan.robustness.minifool import MiniFool, measure_flips
-from taipan.robustness.model import Score, Target, fooling_ratio, share
+from taipan.robustness.model import AttackTarget, ScoreOfRows, fooling_ratio, share
 from taipan.robustness.shuffle import Shuffle, list_continuous, shuffle_events
-from taipan.robustness.sources import SourceAttack, attack_by_sources, draw_source_control
+from taipan.robustness.sources import SourceAttack, attack_by_sources, draw_source_noise
 
 Array = NDArray[np.float64]
 
@@ -59,14 +59,14 @@ class Attacker:
         Seed of all random numbers.
     """
 
-    score: Score
+    score: ScoreOfRows
     settings: Robustness
     categorical: Sequence[str]
     cut: str
     edges: Array
     seed: int
 
-    def target(self, sample: SampleEvents) -> Target:
+    def target(self, sample: AttackedSample) -> AttackTarget:
         """Events of a sample with the uncertainties of their features."""
         sources, columns = sample.sources, sample.columns
         none = np.zeros((len(sample.weights), len(sources.names)))
@@ -83,14 +83,14 @@ class Attacker:
         def score(values: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
             return self.score(values, sample.folds[rows])
 
-        return Target(score, events, sigma, sample.is_signal, sample.weights)
+        return AttackTarget(score, events, sigma, sample.is_signal, sample.weights)
 
     def bounds(self, size: float | None) -> Bounds:
         """Bounds of the configuration."""
         found = self.settings
         return Bounds(found.max_distance, found.max_correlation, size, found.bins)
 
-    def attack(self, sample: SampleEvents) -> tuple[dict[str, Any], MovedTemplates]:
+    def attack(self, sample: AttackedSample) -> tuple[dict[str, Any], MovedTemplates]:
         """Attack one sample; give its numbers (``docs/robustness.md``), and its templates."""
         target = self.target(sample)
         before = target.scores()
@@ -115,7 +115,7 @@ class Attacker:
         found, templates = self._attack_sources(sample, target, marginals)
         return numbers | found, templates
 
-    def _attack_features(self, target: Target, marginals: Marginals) -> dict[str, Any]:
+    def _attack_features(self, target: AttackTarget, marginals: Marginals) -> dict[str, Any]:
         rng = np.random.default_rng(self.seed)
         chosen = Shuffle(features=self.settings.shuffled)
         shuffled = shuffle_events(target, chosen, rng)
@@ -141,7 +141,7 @@ class Attacker:
             "hidden": {"space": UNPHYSICAL, "sizes": hidden},
         }
 
-    def _describe(self, target: Target, after: Array, marginals: Marginals) -> dict[str, Any]:
+    def _describe(self, target: AttackTarget, after: Array, marginals: Marginals) -> dict[str, Any]:
         clean = correlate(target.events, target.weights)
         return {
             "fooled": fooling_ratio(target, after),
@@ -150,7 +150,7 @@ class Attacker:
         }
 
     def _attack_sources(
-        self, sample: SampleEvents, target: Target, marginals: Marginals
+        self, sample: AttackedSample, target: AttackTarget, marginals: Marginals
     ) -> tuple[dict[str, Any], MovedTemplates]:
         nominal = self._fill(target.scores(), target.weights)
         if not sample.sources.names:
@@ -169,19 +169,21 @@ class Attacker:
                 size,
                 start=result,
             )
-            noise = draw_source_control(result.pulls, size, rng)
+            noise = draw_source_noise(result.pulls, size, rng)
             noisy = sample.sources.stack(sample.sources.quantities(sample.columns, noise))
             control = target.is_right(target.scores(noisy))
             kept = keep_within(target, result.events, self.bounds(size), rng)
+            moves = np.ones(len(kept), dtype=bool)
             fooled = right & ~target.is_right(result.scores)
             # of those that are fooled, as many as nobody sees
             moved = np.where(fooled[:, None], result.events, target.events)
             seen = keep_within(target, moved, self.bounds(size), rng)
             hidden = np.where(seen[:, None], moved, target.events)
             if size == 1.0:
-                inside = is_inside(result.quantities, self.cut) | ~kept
-                scores = np.where(kept, result.scores, target.scores())
-                attacked = self._fill(scores[inside], target.weights[inside])
+                inside = is_inside(result.quantities, self.cut)
+                whole = self._fill(result.scores[inside], target.weights[inside])
+                # which events it were is chance: each counts by the part of them that nobody sees
+                attacked = nominal + share(target.weights, kept, moves) * (whole - nominal)
             found.append(
                 {
                     "size": size,
@@ -194,7 +196,7 @@ class Attacker:
         numbers = {"physical": {"space": PHYSICAL, "sizes": found}}
         return numbers, MovedTemplates(nominal, attacked, self._shift_templates(sample, target))
 
-    def _shift_templates(self, sample: SampleEvents, target: Target) -> dict[str, Array]:
+    def _shift_templates(self, sample: AttackedSample, target: AttackTarget) -> dict[str, Array]:
         """Half the difference of the templates at ±1σ of each source, events in and out of cuts."""
         found = {}
         for position, name in enumerate(sample.sources.names):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
-from taipan.robustness.model import Target, share
+from taipan.robustness.model import AttackTarget, share
 
 Array = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ class Flips:
     chi2: float
 
 
-def attack_events(target: Target, settings: MiniFool, towards_wrong: bool = True) -> Array:
+def attack_events(target: AttackTarget, settings: MiniFool, towards_wrong: bool = True) -> Array:
     """Minimise α·χ²/N + β·(f − g)² for each event, by projected gradient descent.
 
     Parameters
@@ -124,13 +124,13 @@ def limit_size(pulls: Array, number: NDArray[np.intp], cap: float) -> Array:
     return np.asarray(pulls * factor[:, None], np.float64)
 
 
-def shift_events(target: Target, pulls: Array) -> Array:
+def shift_events(target: AttackTarget, pulls: Array) -> Array:
     """Move events by so many σ, shape ``(n, f)``."""
     moved = pulls * target.sigma
     return np.where(moved != 0, target.events + moved, target.events)
 
 
-def draw_control(target: Target, pulls: Array, rng: np.random.Generator) -> Array:
+def draw_noise(target: AttackTarget, pulls: Array, rng: np.random.Generator) -> Array:
     """Draw Gaussian changes with the χ² of given ones, event by event."""
     noise = np.where(target.sigma > 0, rng.normal(size=pulls.shape), 0.0)
     length = np.linalg.norm(noise, axis=1, keepdims=True)
@@ -139,12 +139,12 @@ def draw_control(target: Target, pulls: Array, rng: np.random.Generator) -> Arra
 
 
 def measure_flips(
-    target: Target, settings: MiniFool, size: float, rng: np.random.Generator
+    target: AttackTarget, settings: MiniFool, size: float, rng: np.random.Generator
 ) -> Flips:
     """Attack events with all σ multiplied by `size`, and count who changes sides."""
     scaled = replace(target, sigma=size * target.sigma)
     pulls = attack_events(scaled, settings)
-    noise = draw_control(scaled, pulls, rng)
+    noise = draw_noise(scaled, pulls, rng)
     before = target.scores() >= 0.5
     right = target.is_right(target.scores())
     flips = (scaled.scores(shift_events(scaled, pulls)) >= 0.5) != before
@@ -160,7 +160,7 @@ def measure_flips(
     )
 
 
-def find_smallest(target: Target, pulls: Array, steps: int = 30) -> Array:
+def find_smallest(target: AttackTarget, pulls: Array, steps: int = 30) -> Array:
     """Find the smallest part of each change that still flips its event, by bisection.
 
     Returns

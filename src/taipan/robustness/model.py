@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from taipan.errors import TaipanError
 
 Array = NDArray[np.float64]
-Score = Callable[[NDArray[Any], NDArray[np.intp]], NDArray[Any]]
+ScoreOfRows = Callable[[NDArray[Any], NDArray[np.intp]], NDArray[Any]]
 """(features (n, f), rows (n,)) → scores (n,); rows say which events they are, for their folds."""
 
 THRESHOLD = 0.5
@@ -24,13 +24,13 @@ _FLAT = 0.5
 
 
 @dataclass(frozen=True)
-class Target:
+class AttackTarget:
     """Events of one sample, and the classifier that is to be fooled.
 
     Attributes
     ----------
     score
-        The classifier; see :data:`Score`.
+        The classifier; see :data:`ScoreOfRows`.
     events
         Shape ``(n, f)``; NaN for missing.
     sigma
@@ -41,7 +41,7 @@ class Target:
         Shape ``(n,)``, signed.
     """
 
-    score: Score
+    score: ScoreOfRows
     events: Array
     sigma: Array
     is_signal: bool
@@ -108,7 +108,7 @@ def require_sigma(names: Sequence[str], sigma: Array) -> list[str]:
     return held
 
 
-def fooling_ratio(target: Target, after: Array) -> float:
+def fooling_ratio(target: AttackTarget, after: Array) -> float:
     """Share of the weight of right events that are wrong afterwards.
 
     Parameters

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taipan.errors import TaipanError
-from taipan.robustness.model import Target
+from taipan.robustness.model import AttackTarget
 
 Array = NDArray[np.float64]
 
@@ -40,7 +40,10 @@ def list_continuous(events: Array) -> list[int]:
 
 
 def shuffle_events(
-    target: Target, settings: Shuffle, rng: np.random.Generator, allowed: list[int] | None = None
+    target: AttackTarget,
+    settings: Shuffle,
+    rng: np.random.Generator,
+    allowed: list[int] | None = None,
 ) -> Array:
     """Redraw features of right events until they are wrong.
 

@@ -163,12 +163,15 @@ def attack_by_sources(
     else:
         pulls, quantities, events = start.pulls, start.quantities, start.events
         best = start.scores
-    for position in range(number):
-        others = pulls.copy()
-        for step in GRID if size > 0.0 else ():
-            tried = others.copy()
-            tried[:, position] = step * size
-            found = sources.quantities(columns, tried)
+    # all steps together: an event more costs little, a call much
+    tiled = {name: np.concatenate([values] * len(GRID)) for name, values in columns.items()}
+    for position in range(number if size > 0.0 else 0):
+        together = np.concatenate([pulls] * len(GRID))
+        together[:, position] = np.repeat(GRID, n) * size
+        computed = sources.quantities(tiled, together)
+        for i in range(len(GRID)):
+            tried = together[i * n : (i + 1) * n]
+            found = {name: values[i * n : (i + 1) * n] for name, values in computed.items()}
             moved = sources.stack(found)
             scores = np.asarray(score(moved), np.float64)
             better = (way * scores > way * best) & ((tried**2).sum(axis=1) <= cap * number)
@@ -181,9 +184,7 @@ def attack_by_sources(
     return SourceAttack(pulls, quantities, events, best)
 
 
-def draw_source_control(
-    pulls: Array, size: float, rng: np.random.Generator, steps: int = 4
-) -> Array:
+def draw_source_noise(pulls: Array, size: float, rng: np.random.Generator, steps: int = 4) -> Array:
     """Draw pulls with the χ² of given ones, event by event, on a grid of `steps` a σ."""
     noise = rng.normal(size=pulls.shape)
     length = np.linalg.norm(noise, axis=1, keepdims=True)
