@@ -67,9 +67,7 @@ def add_attack(
             if moved is None:
                 continue
             data = np.asarray(sample["data"], np.float64)
-            safe = np.where(moved.nominal > 0, moved.nominal, 1.0)
-            change = np.where(moved.nominal > 0, moved.attacked / safe - 1.0, 0.0)
-            change = np.clip(change, -0.9, 0.9)
+            change = np.clip(_relative_change(moved), -0.9, 0.9)
             sample["modifiers"].append(
                 {
                     "name": NAME,
@@ -96,7 +94,6 @@ def measure_effect(
         does not know.
     """
     plain = compile_model(dict(workspace))
-    extended = compile_model(add_attack(workspace, region, templates))
     start = plain.nominal(float(plain.parameters.initial[plain.poi]))
     asimov = plain.asimov(start)
     attacked = asimov.copy()
@@ -107,16 +104,23 @@ def measure_effect(
             for sample in channel["samples"]:
                 moved = templates.get(sample["name"])
                 if moved is not None:
-                    safe = np.where(moved.nominal > 0, moved.nominal, 1.0)
-                    change = np.where(moved.nominal > 0, moved.attacked / safe - 1.0, 0.0)
-                    added = added + np.asarray(sample["data"]) * change
+                    added = added + np.asarray(sample["data"]) * _relative_change(moved)
     attacked[bins] = np.maximum(asimov[bins] + added, 0.0)
     both = fit_pseudo_data(plain, np.array([asimov, attacked]), start)[0]
+    sigma = float(both["sigma"][0])
+    if not any(_relative_change(moved).any() for moved in templates.values()):
+        return {"sigma": sigma, "sigma_with": sigma, "shift": 0.0}
+    extended = compile_model(add_attack(workspace, region, templates))
     first = extended.nominal(float(extended.parameters.initial[extended.poi]))
     wider = fit_pseudo_data(extended, extended.asimov(first)[None, :], first)[0]
-    sigma = float(both["sigma"][0])
     return {
         "sigma": sigma,
         "sigma_with": float(wider["sigma"][0]),
         "shift": float((both["mu_hat"][1] - both["mu_hat"][0]) / sigma),
     }
+
+
+def _relative_change(moved: MovedTemplates) -> Array:
+    """Change of each bin over its content; none where it is not positive."""
+    safe = np.where(moved.nominal > 0, moved.nominal, 1.0)
+    return np.where(moved.nominal > 0, moved.attacked / safe - 1.0, 0.0)
