@@ -47,10 +47,14 @@ def cell(text: str) -> str:
 
 def commands(command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
     """Yield the lines of a command, and of those inside it."""
-    context = click.Context(command, info_name=path[-1])
+    # with its settings: the command keeps the help option that it is asked for first
+    context = click.Context(command, info_name=path[-1], **command.context_settings)
     if len(path) > 1:
         usage = " ".join([*path, *command.collect_usage_pieces(context)])
-        about = inspect.cleandoc(command.help or "").replace("\n\n", "\n").splitlines()
+        prose, _, shown = inspect.cleandoc(command.help or "").partition("\n\b\n")
+        about = prose.strip().replace("\n\n", "\n").splitlines()
+        if shown:  # lines of `taipan.cli.words.examples`
+            about += ["", "```console", *(f"$ {line}" for line in shown.splitlines()), "```"]
         yield from (f"## `{' '.join(path)}`", "", "```text", usage, "```", "", *about, "")
         options = [
             one for one in command.params if isinstance(one, click.Option) and not one.hidden

@@ -22,6 +22,10 @@ BLOCK = re.compile(r"^( *)```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^\1```$", re.MU
 IN_NO_RUN = ("config", "new")
 """Commands of `taipan` that need no finished run."""
 ELSEWHERE = (
+    "conda",
+    "pixi",
+    "podman",
+    "reana-client",
     "cat",
     "cd",
     "git",

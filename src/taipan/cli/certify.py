@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from taipan.cli.words import PATH, SETTINGS, Command, SeveralOption
+from taipan.cli.words import PATH, SETTINGS, Command, SeveralOption, examples
 
 
 @click.command(cls=Command, context_settings=SETTINGS)
@@ -18,6 +18,10 @@ from taipan.cli.words import PATH, SETTINGS, Command, SeveralOption
     type=PATH,
     metavar="FOLDER...",
     help="Results of the same analysis with other seeds of the training.",
+)
+@examples(
+    "taipan certify results/demo               of one run",
+    "taipan certify results/demo --out paper   the certificate into another folder",
 )
 def certify(results: Path, out: Path | None, trainings: tuple[Path, ...]) -> None:
     """Say with one verdict whether results can be trusted; status 1 if a line fails."""
