@@ -145,12 +145,13 @@ def test_the_control_has_the_size_of_the_attack() -> None:
 
 def test_a_network_on_a_badly_known_feature_is_found_and_red(tmp_path: Path) -> None:
     """Its feature `b` is known to 1.0, half of what is between signal and background."""
-    numbers, templates = attack(0.5, 3.0)
+    numbers, templates = attack(0.0, 3.0)
     (weak,) = [x for x in numbers["background"]["physical"]["sizes"] if x["size"] == 1.0]
     assert weak["fooled"] > 0.25
     assert weak["fooled"] > 2.0 * weak["control"]
     effect = write_result(tmp_path, templates)
     assert abs(effect["shift"]) > 1.0
+    assert effect["sigma_with"] > 1.1 * effect["sigma"]
     (line,) = judge_robustness(tmp_path)
     assert line.verdict == "failed"
 

@@ -49,8 +49,9 @@ COMPLETE = "_TAIPAN_COMPLETE"
 def taipan() -> None:
     """Open data to a fitted signal strength.
 
-    Exit status: 0 done; 1 an error that the last line names, numbers that differ (reproduce)
-    or a red certificate (certify); 2 a wrong command line; 141 the reader of the output has gone (| head).
+    Exit status: 0 done; 1 an error that the last line names, numbers that differ (reproduce) or a
+    red certificate (certify); 2 a wrong command line; 141 the reader of the output has gone
+    (| head).
     """
 
 
