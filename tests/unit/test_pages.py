@@ -75,7 +75,7 @@ def run_command(words: list[str], folder: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_page_works(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    changed = set()
+    changed, said = set(), ""
     for block in read_blocks(page):
         assert block.kind in ("console", "python", "text", "yaml"), block
         assert block.title or block.kind in ("console", "text"), f"no title: {block.text}"
@@ -87,8 +87,12 @@ def test_page_works(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]
                 content = yaml.safe_load(block.text)
                 check += [] if "analysis" in content else ["--analysis", "demo"]
                 assert taipan(*check) == 0, capsys.readouterr().err
+        if block.kind == "text" and "problem found" in said:
+            assert block.text.strip() in said
+        capsys.readouterr()
         for words in block.commands():
             run_command(words, folder)
+        said = capsys.readouterr().out
     for name in changed:
         assert taipan("config", "check", "--analysis", name) == 0, capsys.readouterr().err
 

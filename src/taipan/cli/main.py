@@ -13,6 +13,7 @@ from click.shell_completion import shell_complete
 from taipan import __version__
 from taipan.analysis_folder import explain_own_error
 from taipan.clean_text import escape_controls
+from taipan.cli.certify import certify
 from taipan.cli.combine import combine, combine_results
 from taipan.cli.config import config
 from taipan.cli.exchange import export, import_model
@@ -48,8 +49,9 @@ COMPLETE = "_TAIPAN_COMPLETE"
 def taipan() -> None:
     """Open data to a fitted signal strength.
 
-    Exit status: 0 done; 1 an error that the last line names, or numbers that differ (reproduce);
-    2 a wrong command line; 141 the reader of the output has gone (| head).
+    Exit status: 0 done; 1 an error that the last line names, numbers that differ (reproduce) or a
+    red certificate (certify); 2 a wrong command line; 141 the reader of the output has gone
+    (| head).
     """
 
 
@@ -69,6 +71,7 @@ for command in (
     provenance,
     bundle,
     reproduce,
+    certify,
     results_folder,
 ):
     taipan.add_command(command)
