@@ -2,7 +2,7 @@
 # What a new user meets on a clean machine: README's two commands in one chroot, the wheel in another.
 #   sudo benchmarks/fresh_machine.sh [readme] [wheel]      (both by default; some 20 minutes)
 # It needs root and Debian's mmdebstrap (or debootstrap), and prints the seconds of each part. Limits:
-#   ./run 480 s, ./run test 720 s; `taipan run demo` 180 s after the installation.
+#   ./run 480 s, ./run test 720 s; `taipan run` 180 s after the installation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 suite=${SUITE:-bookworm}
@@ -73,7 +73,7 @@ check_wheel() {
   timed install 480 wheel 'python3 -m venv env && env/bin/pip install -q --require-hashes -r requirements.lock &&
     env/bin/pip install -q --no-deps taipan_hep-*.whl'
   timed new 10 wheel '. env/bin/activate && taipan new demo'
-  timed demo 180 wheel '. env/bin/activate && taipan run demo && test -n "$(find . -name report.html)"'
+  timed demo 180 wheel '. env/bin/activate && taipan run --config analysis=demo && test -n "$(find . -name report.html)"'
 }
 
 for part in "${@:-readme wheel}"; do
