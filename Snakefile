@@ -38,6 +38,7 @@ else:
         include: "workflow/rules/decorrelation.smk"
         include: "workflow/rules/adversary.smk"
         include: "workflow/rules/plots_training.smk"
+        include: "workflow/rules/robustness.smk"
     include: "workflow/rules/templates.smk"
     include: "workflow/rules/fit.smk"
     include: "workflow/rules/coverage.smk"

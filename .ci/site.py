@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 from documents import PAGES, ROOT, links, shown_files, site_path, slug
+from latex2mathml.converter import convert as latex_to_mathml
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 OUTSIDE = re.compile(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>")
+FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 CANONICAL = re.compile(r"rel=[\"']?(?:canonical|next|prev)")
 
 
@@ -53,6 +56,18 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         pieces += [markdown[end : found.start(2)], new + (f"#{anchor}" if anchor else "")]
         end = found.end(2)
     return "".join([*pieces, markdown[end:]])
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Turn formulae into MathML, which browsers show without a program."""
+    return FORMULA.sub(lambda found: convert(unescape(found[2]), found[1]), html)
+
+
+def convert(latex: str, kind: str) -> str:
+    """Give the MathML of a formula, in a line of its own for a `div`."""
+    latex = latex.strip().removeprefix("\\[").removesuffix("\\]")
+    latex = latex.removeprefix("\\(").removesuffix("\\)")
+    return latex_to_mathml(latex, display="block" if kind == "div" else "inline")
 
 
 def on_post_build(config: Any) -> None:

@@ -20,7 +20,7 @@ With `--models` the networks stay there, and a later call with the same events, 
 analyses them again without training: another definition of the residual costs seconds.
 
 The networks have the settings of `TRAINING`, whatever the configuration says, so that the table of
-docs/adversary.md can be repeated; `trained_with` of each row has digests of all settings, the
+docs/adversary_measurements.md can be repeated; `trained_with` of each row has digests of settings,
 events and the code, and what the last bits depend on besides, so that rows that differ in one of
 them are not taken for repetitions. `auc` judges each event by the network that never saw it,
 `validation_auc` is the mean of the validation folds at the epoch that is kept (that of the table).

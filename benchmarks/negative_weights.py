@@ -5,8 +5,8 @@
     python benchmarks/negative_weights.py skims [--seeds 3] [--results FOLDER]
     python benchmarks/negative_weights.py cost
 
-Prints one JSON object and the table of `docs/negative_weights.md`; `--output FILE` also writes the
-object, after every seed.
+Prints one JSON object and the table of `docs/negative_weights_measurements.md`; `--output FILE`
+also writes the object, after every seed.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from taipan.errors import TaipanError, explain_system_error
 from taipan.provenance import hash_content, package_versions
 
 logger = logging.getLogger("taipan")
+QUIET = "TAIPAN_QUIET"
+"""Variable of the environment by which ``./run`` keeps the lines of jobs in their log files."""
 
 
 class _CleanFormatter(logging.Formatter):
@@ -46,12 +48,16 @@ class _LogFile(logging.FileHandler):
 def configure_logging(log: str | None = None) -> None:
     """Send the package's log lines to standard error and, if given, to the file `log`.
 
+    With a file, and `TAIPAN_QUIET` in the environment, standard error gets errors alone.
+
     Raises
     ------
     TaipanError
         If the file cannot be made.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if log and os.environ.get(QUIET):
+        handlers[0].setLevel(logging.ERROR)
     if log:
         try:
             os.makedirs(os.path.dirname(log) or ".", exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,8 @@ import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.project import PARTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,3 +112,50 @@ def test_audit_knows_bad_versions_and_finds_none_locked(audit: Any) -> None:
     packages = audit.locked((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     assert len(packages) > 100
     assert audit.below_floor(packages) == []
+
+
+def test_pixi_installs_the_lock_alone(project: dict[str, Any]) -> None:
+    """With the Python of the conda file; nothing has a version of its own."""
+    content = tomllib.loads((ROOT / "pixi.toml").read_text(encoding="utf-8"))
+    conda = yaml.safe_load((ROOT / "envs/taipan.yaml").read_text(encoding="utf-8"))
+    assert content["dependencies"] == {"python": "3.12.*", "pip": "*"}
+    assert conda["dependencies"][:2] == ["python=3.12", "pip"]
+    assert content["workspace"]["name"] == project["name"]
+    assert content["workspace"]["channels"] == conda["channels"]
+    tasks = content["tasks"]
+    assert tasks["packages"].endswith("pip install --require-hashes -r requirements.lock")
+    assert " --no-deps " in tasks["install"]["cmd"]
+    known = [name for name, task in tasks.items() if isinstance(task, dict)]
+    assert all(set(tasks[name]["depends-on"]) <= set(tasks) for name in known)
+
+
+def test_reana_is_given_all_that_the_workflow_reads() -> None:
+    content = yaml.safe_load((ROOT / "reana.yaml").read_text(encoding="utf-8"))
+    given = {*content["inputs"]["files"], *content["inputs"]["directories"]}
+    assert given == set(PARTS) - {"envs"}
+    (step,) = content["workflow"]["specification"]["steps"]
+    assert any("snakemake --cores" in command for command in step["commands"])
+    text = (ROOT / "docs/outputs.md").read_text(encoding="utf-8")
+    for name in content["outputs"]["files"]:
+        assert f"`{Path(name).name}`" in text, name
+
+
+def test_catalogue_of_workflows_says_what_is_there() -> None:
+    content = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text("utf-8"))["usage"]
+    snakefile = (ROOT / "Snakefile").read_text(encoding="utf-8")
+    stack = content["software-stack-deployment"]
+    assert stack["apptainer"] is ("container:" in snakefile)
+    rules = [path.read_text(encoding="utf-8") for path in (ROOT / "workflow").rglob("*.smk")]
+    assert stack["conda"] is any("conda:" in text for text in rules)
+    assert content["report"] is ("report:" in snakefile)
+    assert (ROOT / "config/README.md").exists()  # which the catalogue shows
+
+
+def test_fresh_machine_runs_the_commands_of_the_readme() -> None:
+    script = ROOT / "benchmarks/fresh_machine.sh"
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    commands = re.findall(r"^\$ (\./run.*)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    text = script.read_text(encoding="utf-8")
+    assert commands[:2] == ["./run", "./run test"]
+    assert re.search(r"^  timed run 480 readme 'cd taipan && \./run &&", text, re.MULTILINE)
+    assert re.search(r"^  timed test 720 readme 'cd taipan && \./run test'", text, re.MULTILINE)

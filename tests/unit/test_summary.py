@@ -185,10 +185,16 @@ def test_markdown_says_the_result_beside_the_truth(analysis_config: Config) -> N
     text = to_markdown(summarise(analysis_config, IDENTITY, found(), {"fit": 3.5, "train": 20.0}))
     lines = text.splitlines()
     assert lines[0] == "# H→ττ→μτ_h at 8 TeV"
-    assert lines[2].startswith("**μ̂ = 3.00 ± 2.00**, significance 1.50 σ, μ < 7.00 at 95 % CL")
+    assert lines[2].startswith(
+        "What was measured: **μ̂ = 3.00 ± 2.00**, significance 1.50 σ, μ < 7.00 at 95 % CL"
+    )
     assert "(expected ± 2.50 and μ < 5.00)" in lines[2]
     # the expected limit is the one without signal (5.00), not that of the Asimov data (6.00)
-    limits = {line.split("|")[1].strip(): line.split("|")[5].strip() for line in lines[8:14]}
+    limits = {
+        line.split("|")[1].strip(): line.split("|")[5].strip()
+        for line in lines
+        if line.startswith(("| nn_score", "| m_vis")) and line.count("|") > 5
+    }
     assert limits["nn_score, expected"] == "5.00"
     assert limits["nn_score, observed"] == "7.00"
     assert limits["m_vis (reference), expected"] == "18.00"
@@ -353,9 +359,10 @@ def test_a_measured_cross_section_is_in_its_unit(analysis_config: Config) -> Non
     summary = summarise(config, IDENTITY, found(fit=fitted), {"fit": 3.5})
     text = to_markdown(summary)
     assert text.splitlines()[2] == (
-        "**sigma_ztt = 1080 ± 108 pb**, expected ± 120 pb; over the predicted 1200 pb it is "
-        "0.900 ± 0.090. This run can measure it to 10.0 %."
+        "What was measured: **sigma_ztt = 1080 ± 108 pb**, expected ± 120 pb; over the predicted "
+        "1200 pb it is 0.900 ± 0.090."
     )
+    assert "How well: This run can measure sigma_ztt to 10.0 %." in text
     assert "| 1080 ± 108 pb |      [972, 1188] |" in text
     assert "-3.00 ± 4.50 |" in text
     assert "sigma_ztt = 1200 pb (NNLO), mu = 1; its limit" in text
@@ -380,15 +387,14 @@ def test_each_parameter_opens_with_what_was_put_in_found_and_can_be_seen(
     results = replace(found(fit=fitted), truth=truth, scaled={"mu": ["A", "B"], "sigma_ztt": ["Z"]})
     summary = summarise(config, IDENTITY, results, {"fit": 3.5})
     assert summary["truth"]["injected"] == {"mu": 1.0, "sigma_ztt": 1200.0}
-    first, second = to_markdown(summary).split("\n\n")[1:3]
-    assert first.startswith("Higgs: **μ̂ = 3.50 ± 2.00**")
-    assert first.endswith(
-        "Put in: 1; what was found is 1.2 σ above it. This run can see a signal of about 7.5 with "
-        "3 σ; one of 1 has 0.40 σ."
-    )
-    assert second.startswith("Z→ττ: **sigma_ztt = 1140 ± 60 pb**")
-    assert second.endswith(
-        "Put in: 1200 pb; what was found is 1.0 σ below it. This run can measure it to 5.0 %."
+    first, second, reach = to_markdown(summary).split("\n\n")[1:4]
+    assert first.startswith("What was measured: Higgs: **μ̂ = 3.50 ± 2.00**")
+    assert first.endswith("Put in: 1; what was found is 1.2 σ above it.")
+    assert second.startswith("What was measured: Z→ττ: **sigma_ztt = 1140 ± 60 pb**")
+    assert second.endswith("Put in: 1200 pb; what was found is 1.0 σ below it.")
+    assert reach == (
+        "How well: This run can see a signal of about 7.5 with 3 σ; one of 1 has 0.40 σ. This run "
+        "can measure the Z→ττ to 5.0 %."
     )
 
 
@@ -415,7 +421,8 @@ def test_an_unfolded_spectrum_has_a_table(analysis_config: Config) -> None:
     fitted = {**fit("nn_score", result(1.1, 0.05)), "poi": "mu_Z_bin0", "unfolding": {"Z": item}}
     text = to_markdown(summarise(config, IDENTITY, found(fit=fitted), {}))
     assert text.splitlines()[2] == (
-        "**Z is unfolded in 2 bins of gen_pt** (table below); χ² of the prediction 7.2 / 2."
+        "What was measured: **Z is unfolded in 2 bins of gen_pt** (table below); χ² of the "
+        "prediction 7.2 / 2."
     )
     assert "`Z`, second differences of strengths drawn to 0 ± 0.2." in text
     assert (
@@ -457,7 +464,7 @@ def test_real_data_have_no_truth(analysis_config: Config) -> None:
     text = to_markdown(summary)
     assert summary["truth"] is None
     assert "Injected" not in text
-    assert "## Gates\n\nNone: no network is trained" in text
+    assert "## Gates and coverage\n\nNone: no network is trained" in text
     assert "## Time\n\nNot recorded." in text
 
 
@@ -634,6 +641,7 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             },
             summary=str(tmp_path / f"{name}.json"),
             text=str(tmp_path / f"{name}.md"),
+            page=str(tmp_path / f"{name}.html"),
         )
         written.append((tmp_path / f"{name}.json").read_bytes())
     assert written[0] == written[1]

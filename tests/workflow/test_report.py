@@ -6,11 +6,13 @@ import base64
 import html
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from taipan.jobs.figures import expand_figures, read_figures
+from tests.browser import look_at
 from tests.project import RESULTS, SMOKE, Project
 
 pytestmark = pytest.mark.workflow
@@ -81,10 +83,61 @@ def test_report_holds_every_figure_with_its_caption(
     assert project.planned() == {}
 
 
+QUESTION = """
+const frame = document.querySelector("#first-page iframe"), inside = frame.contentDocument;
+const images = [...inside.images], links = [...inside.querySelectorAll("nav a")];
+const table = inside.querySelector("table");
+const numbers = () => [...table.tBodies[0].rows].map(row => parseFloat(row.cells[1].textContent));
+const button = table.querySelectorAll("th button")[1];
+button.focus(); button.click();
+const up = numbers();
+button.click();
+const down = numbers();
+const shown = () => document.querySelector("#first-page").checkVisibility();
+const turn = document.querySelector(".taipan-turn"), before = shown();
+links.at(-1).click();
+await new Promise(resolve => setTimeout(resolve, 200));
+const scrolled = frame.contentWindow.scrollY;
+turn.click();
+return {
+  images: images.map(image => image.complete && image.naturalWidth > 300 && image.alt.length > 20),
+  dead: links.filter(link => !inside.querySelector(link.hash)).length,
+  focused: inside.activeElement === button, up, down, scrolled,
+  shown: [before, shown()], stages: document.querySelector("#app").childElementCount,
+  first: inside.querySelector(".opening").innerText, title: document.title,
+  languages: [document.documentElement.lang, inside.documentElement.lang],
+};
+"""
+
+
+def test_report_opens_on_the_result_in_a_browser(project: Project, tmp_path: Path) -> None:
+    """Offline: figures load, tables sort, links lead somewhere, a button shows the stages."""
+    target = project.path / RESULTS / "report.html"
+    if not target.exists():
+        project.snakemake("--report", str(target))
+    found, complaints = look_at(target.read_text(encoding="utf-8"), QUESTION, tmp_path)
+    assert complaints == []
+    assert isinstance(found, dict), found
+    assert found["images"] == [True] * 3
+    assert found["dead"] == 0
+    assert found["scrolled"] > 1000
+    assert found["focused"]
+    assert found["up"] == sorted(found["up"])
+    assert found["down"] == sorted(found["down"], reverse=True)
+    assert found["up"] != found["down"]
+    assert found["shown"] == [True, False]
+    assert found["stages"] == 1
+    assert found["first"].startswith("What was measured: ")
+    assert found["title"] == "H→ττ→μτ_h at 8 TeV"
+    assert found["languages"] == ["en", "en"]
+
+
 HOSTILE = "</script><script>owned(1)</script><img src=x onerror=owned(2)> $ \\x1b[2J"
 
 
-def test_texts_of_the_configuration_do_not_run_in_the_report(project: Project) -> None:
+def test_texts_of_the_configuration_do_not_run_in_the_report(
+    project: Project, tmp_path: Path
+) -> None:
     """`</script>` in a title ended the element that holds the parameters of the jobs."""
     overlay = project.overlay(f'title: "{HOSTILE}"\n')
     config = (SMOKE, overlay)
@@ -95,6 +148,15 @@ def test_texts_of_the_configuration_do_not_run_in_the_report(project: Project) -
     page = target.read_text(encoding="utf-8")
     assert "owned(1)" in page
     assert not re.search(r"<(script|img)[^>]*>[^<]{0,5}owned|onerror=owned\(2\)>", page)
+    question = """
+      const inside = document.querySelector("#first-page iframe").contentDocument;
+      return [inside.querySelector("h1").textContent, document.title, typeof owned];
+    """
+    # neither the page nor a browser that shows it runs the title
+    (heading, title, kind), _ = look_at(page, question, tmp_path)
+    assert heading.startswith("</script><script>owned(1)</script><img src=x onerror=owned(2)>")
+    assert "<script>owned(1)" in title
+    assert kind == "undefined"
     shown = embedded(page, "results")[f"{RESULTS}/summary.md"]
     assert "</script><script>owned(1)" in shown["job_properties"]["params"]
     summary = (project.path / RESULTS / "summary.md").read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ from taipan.checks.eras import check_one_period
 from taipan.checks.configuration import check_access, check_config
 from taipan.checks.generator_files import check_generator_files
 from taipan.checks.pretraining import check_pretraining_run
+from taipan.certify.ledger import note_run
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.overlays import restore_empty
 from taipan.config.networks import (
@@ -95,10 +96,23 @@ def refuse_bad_weights():
         raise WorkflowError(f"The configuration is not valid.\n{lines}")
 
 
+def note_fixed():
+    """Note in the ledger what is fixed before the data of the signal region are read."""
+    identity = run_identity(None)
+    note_run(
+        Path(OUT),
+        config=identity["config_hash"],
+        catalogue=identity["catalogue_hash"],
+        code=identity["code"],
+        gates=slice_config(CONFIG, "overtraining", "weight_check"),
+    )
+
+
 onstart:
     refuse_unwritable()
     refuse_bad_weights()
     claim_results(Path(OUT), CONFIG.folder)
+    note_fixed()
     if SOURCE is not None:
         claim_results(Path(PRETRAINING), CONFIG.folder)
 
@@ -293,7 +307,7 @@ DECORRELATION = f"{OUT}/decorrelation/decorrelation.json"
 RESIDUALS = f"{OUT}/templates/residuals.json"
 YIELDS = f"{OUT}/yields.csv"
 CLOSURE = [f"{OUT}/corrections/closure.json", f"{OUT}/corrections/closure.csv"]
-SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md"]
+SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md", f"{OUT}/summary.html"]
 
 
 wildcard_constraints:

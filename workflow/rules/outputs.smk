@@ -9,6 +9,7 @@ def summary_inputs():
         "gates": GATES,
         "yields": YIELDS,
         "transfer_factor": TRANSFER,
+        "shown": first_page_figures(),
         "after": plot_outputs(),
         "compared": [f"{OUT}/fit/{score}.json" for score in COMPARED],
         "skipped": [SKIPPED, *([SKIPPED_ALTERNATIVES] if ALTERNATIVES else [])],
@@ -25,6 +26,13 @@ def summary_inputs():
     if COMPARED and CONFIG.decorrelation.enabled:
         files["judgement"] = DECORRELATION
     return files
+
+
+def first_page_figures():
+    """PNG files of the main fit that open the report."""
+    kinds = ["postfit", *(["spectra"] if CONFIG.fit.unfolding else [])]
+    kinds += ["impacts", "breakdown"]
+    return [f"{OUT}/plots/{kind}_{CONFIG.fit.observable}.png" for kind in kinds]
 
 
 def compared_scores():

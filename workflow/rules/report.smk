@@ -1,8 +1,9 @@
 """The summary of a run, and its place in Snakemake's report."""
 
-from taipan.report_page import escape_report
+from taipan.report_page import escape_report, open_with
 
 escape_report()  # texts of the configuration are data on that page, whatever they hold
+open_with(SUMMARY[2])
 
 
 rule summarize:
@@ -12,6 +13,7 @@ rule summarize:
     output:
         summary=SUMMARY[0],
         text=report(SUMMARY[1], caption="../report/summary.rst", category="Result"),
+        page=SUMMARY[2],
     log:
         log_file("summarize"),
     benchmark:

@@ -28,6 +28,7 @@ from taipan.checks.quantities import (
     check_quantity,
 )
 from taipan.checks.regions import check_edges, check_region_bins
+from taipan.checks.robustness import check_robustness
 from taipan.checks.samples import check_confined
 from taipan.checks.sensitivity import check_sensitivity
 from taipan.checks.skim import check_envelope, check_luminosity, check_skim
@@ -111,6 +112,7 @@ def check_config(
         *(check_pseudo_data(config) if catalogue.pseudo_data is not None else ()),
         *check_coverage(config),
         *(check_decorrelation_settings(config, analysis) if config.features else ()),
+        *check_robustness(config),
         *check_results(config, catalogue),
         *check_access(config, writes=writes),
     ]

@@ -13,16 +13,18 @@ from click.shell_completion import shell_complete
 from taipan import __version__
 from taipan.analysis_folder import explain_own_error
 from taipan.clean_text import escape_controls
+from taipan.cli.certify import certify
 from taipan.cli.combine import combine, combine_results
 from taipan.cli.config import config
-from taipan.cli.exchange import export_model, import_model
+from taipan.cli.exchange import export, import_model
 from taipan.cli.fit import fit
 from taipan.cli.new import new
 from taipan.cli.provenance import provenance
 from taipan.cli.reproduce import bundle, reproduce
 from taipan.cli.results_folder import results_folder
+from taipan.cli.show import datasets, plot, run, show
 from taipan.cli.skim import skim
-from taipan.cli.words import SETTINGS, Group, explain_usage
+from taipan.cli.words import SETTINGS, Group, examples, explain_usage
 from taipan.errors import TaipanError, explain_system_error
 from taipan.terminal import (
     CLOSED_PIPE,
@@ -37,22 +39,39 @@ COMPLETE = "_TAIPAN_COMPLETE"
 
 @click.group(cls=Group, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="taipan", message="%(prog)s %(version)s")
+@examples(
+    "taipan new demo                             a small analysis of your own",
+    "taipan config check                         is the configuration valid?",
+    "taipan run --config analysis=demo           run it",
+    "taipan show results/demo                    what was found",
+    "taipan export events --out events.parquet   the events for pandas",
+)
 def taipan() -> None:
-    """Open data to a fitted signal strength."""
+    """Open data to a fitted signal strength.
+
+    Exit status: 0 done; 1 an error that the last line names, numbers that differ (reproduce) or a
+    red certificate (certify); 2 a wrong command line; 141 the reader of the output has gone
+    (| head).
+    """
 
 
 for command in (
-    config,
     new,
+    config,
+    datasets,
+    run,
+    show,
+    plot,
     skim,
     fit,
     combine,
     combine_results,
     import_model,
-    export_model,
+    export,
     provenance,
     bundle,
     reproduce,
+    certify,
     results_folder,
 ):
     taipan.add_command(command)

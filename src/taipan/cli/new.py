@@ -22,12 +22,16 @@ def new(name: str, place: Path | None) -> None:
     """Make the folder of a new analysis, which runs at once.
 
     It has a small simulation of its own, one signal, two backgrounds and three systematics, with a
-    comment at each line.
+    comment at each line. With a package that was installed without a clone, the first one makes the
+    project, too, in the working directory.
     """
     from taipan.analysis_folder import ANALYSES
     from taipan.errors import TaipanError
     from taipan.new_analysis import make_analysis
+    from taipan.new_analysis.project import make_project
 
+    if place is None and not ANALYSES.is_dir() and make_project(Path.cwd()):
+        print("made a project here: Snakefile, workflow, scripts, profiles, config, run")
     if place is None and not ANALYSES.is_dir():
         raise TaipanError(
             f"{ANALYSES} is not here, in {Path.cwd()} (work in the folder of Taipan, or say where: "

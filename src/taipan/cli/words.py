@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click as plain
 import rich_click as click
@@ -16,6 +17,27 @@ SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 """Settings of every command."""
 PATH = click.Path(path_type=Path)
 """A path; whether it exists is for the command to say."""
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def examples(*lines: str) -> Callable[[Function], Function]:
+    """Show command lines below the help of a command, as they are written.
+
+    Parameters
+    ----------
+    lines
+        ``taipan show results/demo``.
+    """
+
+    def add(function: Function) -> Function:
+        # a paragraph that begins with this character keeps its lines
+        shown = "\n".join(lines)
+        function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\n{shown}"
+        return function
+
+    return add
 
 
 class SeveralOption(click.RichOption):

@@ -28,6 +28,7 @@ from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.pileup import Pileup
 from taipan.config.sections.regions import Region
 from taipan.config.sections.remote import Remote
+from taipan.config.sections.robustness import Robustness
 from taipan.config.sections.samples import Sample
 from taipan.config.sections.skim import Skim
 from taipan.config.sections.templates import Templates
@@ -111,6 +112,9 @@ class Run(Strict):
     decorrelation: DecorrelationCheck = Field(
         default_factory=DecorrelationCheck,
         description="Judgement of the score in control regions.",
+    )
+    robustness: Robustness = Field(
+        default_factory=Robustness, description="Attacks on the networks, on demand."
     )
 
 

@@ -18,10 +18,10 @@ from taipan.provenance import hash_content
 if TYPE_CHECKING:
     from taipan.datasets import Catalogue
 
-# Where files lie and who reads which part of them does not change a result.
+# Where files lie, who reads which part of them, and attacks do not change a result.
 _JOBS = {"chunk_events", "executor", "dask_scheduler"}
 _PLACES: dict[str, Any] = {
-    **dict.fromkeys(("results", "skims", "files", "remote", "folder"), True),
+    **dict.fromkeys(("results", "skims", "files", "remote", "folder", "robustness"), True),
     "skim": _JOBS,
 }
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import math
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from matplotlib.text import Text
 
 from taipan.atomic import replacing, write_json
 from taipan.clean_text import escape_controls
+from taipan.errors import TaipanError
+from taipan.suggestions import nearest
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,7 @@ CYCLE = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 
 _SIZE = 10.0
 _SMALLEST = 4.0  # points
+_OWN: ContextVar[Mapping[str, Any]] = ContextVar("own_style", default={})  # noqa: B039 (not changed)
 _OVERRIDES: dict[str, Any] = {
     "font.size": _SIZE,
     # the first font has no Greek letters: those come from the second
@@ -65,8 +70,51 @@ _OVERRIDES: dict[str, Any] = {
 @contextmanager
 def house_style() -> Iterator[None]:
     """Apply the CMS look of mplhep, at sizes that suit pages of several panels."""
-    with matplotlib.rc_context({**mplhep.style.CMS, **_OVERRIDES}):
+    with matplotlib.rc_context({**mplhep.style.CMS, **_OVERRIDES, **_OWN.get()}):
         yield
+
+
+@contextmanager
+def own_style(path: Path | str | None) -> Iterator[None]:
+    """Put the settings of a style file over the look of the figures.
+
+    Parameters
+    ----------
+    path
+        Style file of matplotlib, with lines such as ``font.size: 14``; None changes nothing.
+
+    Raises
+    ------
+    TaipanError
+        If the file cannot be read, or has a line that is no setting.
+    """
+    token = _OWN.set({} if path is None else _read_style(Path(path)))
+    try:
+        yield
+    finally:
+        _OWN.reset(token)
+
+
+def _read_style(path: Path) -> dict[str, Any]:
+    """Read a style file; matplotlib only warns of what it does not know."""
+    try:
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            settings = matplotlib.rc_params_from_file(path, use_default_template=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaipanError(f"{path}: cannot be read as a style of matplotlib ({error})") from error
+    allowed = {key: value for key, value in settings.items() if key != "backend"}
+    text = path.read_text(encoding="utf-8")
+    for number, line in enumerate(text.splitlines(), start=1):
+        key = line.partition("#")[0].partition(":")[0].strip()
+        if key and key not in settings:
+            hint = nearest(key, matplotlib.rcParams)
+            raise TaipanError(
+                f"{path}, line {number}: '{key}' is not a setting of matplotlib{hint}"
+            )
+    if found:
+        raise TaipanError(f"{path}: {found[0].message}")
+    return allowed
 
 
 def new_figure(width: float, height: float) -> Figure:

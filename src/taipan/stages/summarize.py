@@ -1,8 +1,9 @@
-"""Put the results of a run together: summary.json and summary.md."""
+"""Put the results of a run together: summary.json, summary.md and summary.html."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from taipan.atomic import read_json, write_json, write_text
@@ -14,8 +15,10 @@ from taipan.summary import (
     read_gates,
     read_seconds,
     read_yield_table,
+    select_details,
     summarise,
     to_markdown,
+    to_page,
 )
 from taipan.summary.networks import compare_networks
 
@@ -39,8 +42,10 @@ def summarize(
     identity: dict[str, Any],
     summary: str,
     text: str,
+    page: str,
     corrections: str | None = None,
     calibration: str | None = None,
+    shown: Sequence[str] = (),
 ) -> None:
     """Write the summary of a run.
 
@@ -74,12 +79,14 @@ def summarize(
         Sections `analysis`, `title`, `regions` and `fit`.
     identity
         Catalogue, luminosity (fb⁻¹), seed and hashes of the run.
-    summary, text
-        Files to write: JSON and Markdown.
+    summary, text, page
+        Files to write: JSON, Markdown, and HTML with the figures inside.
     corrections
         Record of the rule `list_corrections`; None if nothing is corrected.
     calibration
         Record of the rule `calibrate_intervals`; None if intervals are not calibrated.
+    shown
+        PNG files of the figures of the main fit that the first page shows.
     """
     main, verdicts = read_json(fit), read_gates(gates)
     content = summarise(
@@ -108,7 +115,10 @@ def summarize(
         read_seconds(benchmarks),
     )
     write_json(summary, content)
-    write_text(text, to_markdown(content))
+    folder = Path(text).parent
+    markdown = to_markdown(content, select_details(main, shown, folder))
+    write_text(text, markdown)
+    write_text(page, to_page(markdown, folder))
 
 
 if __name__ == "__main__":

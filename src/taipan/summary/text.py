@@ -10,6 +10,12 @@ from taipan.estimates.registry import true_factors
 from taipan.summary.calibrated import list_calibrated
 from taipan.summary.corrections import CHANGES, list_changes
 from taipan.summary.cross_checks import tabulate_cross_checks
+from taipan.summary.details import (
+    FitDetails,
+    show_figures,
+    tabulate_breakdown,
+    tabulate_impacts,
+)
 from taipan.summary.layout import (
     ABSENT,
     count_decimals,
@@ -31,13 +37,15 @@ from taipan.summary.words import (
 from taipan.summary.yield_tables import write_yields
 
 
-def to_markdown(summary: Mapping[str, Any]) -> str:
+def to_markdown(summary: Mapping[str, Any], details: FitDetails | None = None) -> str:
     """Write a summary for people.
 
     Parameters
     ----------
     summary
         Content of ``summary.json``.
+    details
+        Figures, impacts and breakdown of the main fit; None leaves their sections out.
 
     Returns
     -------
@@ -46,7 +54,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     """
     parts = [
         f"# {escape_markdown(plain_label(summary['title']))}",
-        *write_opening(summary),
+        *write_opening(summary, details),
         f"Analysis `{summary['analysis']}` on `{summary['catalogue']}`: "
         f"{summary['luminosity']:g} fb⁻¹{_origin(summary)}, seed {summary['seed']}.",
         "## Signal strength",
@@ -54,21 +62,64 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         f"Expected: Asimov data with {_prediction(summary)}; its limit is the median without "
         "signal.",
         *_agreement(summary),
+        *_fit_details(summary, details),
+        "## Gates and coverage",
+        *_gates(summary["gates"]),
+        *_coverage(summary),
+        "## Warnings",
+        _list(summary["warnings"]),
+        "## Yields before the fit",
+        *write_yields(summary),
+        *_further(summary),
+        "## Provenance",
+        _provenance(summary),
+        "## Time",
+        _seconds(summary["seconds"]),
+        f"Hash of the result (everything but the times): `{summary['result_sha256']}`",
     ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _fit_details(summary: Mapping[str, Any], details: FitDetails | None) -> list[str]:
+    """Show the main fit: its figure, the impacts, the parts of its uncertainty."""
+    if details is None:
+        return []
+    unit = write_unit(summary, summary["poi"])
+    sections = {
+        "## After the fit": show_figures(details, "postfit", "spectra"),
+        "## Impacts": [*tabulate_impacts(details, unit), *show_figures(details, "impacts")],
+        "## Uncertainty by group": [
+            *tabulate_breakdown(details, unit),
+            *show_figures(details, "breakdown"),
+        ],
+    }
+    return [part for title, found in sections.items() if found for part in (title, *found)]
+
+
+def _coverage(summary: Mapping[str, Any]) -> list[str]:
+    """Say whether the intervals hold the truth as often as they promise."""
+    if "calibration" not in summary:
+        return [
+            "Coverage of the intervals: not measured in this run; `snakemake --cores all "
+            "measure_coverage` does."
+        ]
+    kinds = {kind: _kind(summary, kind) for kind in ("expected", "observed")}
+    decimals = count_decimals(summary["expected"]["sigma"], MIN_DECIMALS)
+    lines = list_calibrated(summary["calibration"], kinds, decimals)
+    return ["Calibrated intervals:", "\n".join(lines)]
+
+
+def _further(summary: Mapping[str, Any]) -> list[str]:
+    """Write what only some analyses have."""
+    parts: list[str] = []
     if "cross_section" in summary:
         parts += ["## Cross section", _cross_section(summary)]
-    if "calibration" in summary:
-        kinds = {kind: _kind(summary, kind) for kind in ("expected", "observed")}
-        decimals = count_decimals(summary["expected"]["sigma"], MIN_DECIMALS)
-        lines = list_calibrated(summary["calibration"], kinds, decimals)
-        parts += ["## Calibrated intervals", "\n".join(lines)]
     if "networks" in summary:
         parts += ["## Networks", *_networks(summary)]
     if "unfolding" in summary:
         parts += ["## Unfolded spectra", *write_spectra(summary)]
     if summary["truth"] is not None:
         parts += ["## Injected truth", _truth(summary)]
-    parts += ["## Yields before the fit", *write_yields(summary)]
     if "cross_checks" in summary:
         text = tabulate_cross_checks(summary["cross_checks"], format_measurement, format_table)
         sample = summary["cross_checks"]["sample"]
@@ -76,10 +127,16 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     if "corrections" in summary:
         rows = list_changes(summary["corrections"])
         parts += ["## Corrections of the simulation", format_table(CHANGES, rows)]
-    parts += ["## Gates", *_gates(summary["gates"]), "## Warnings", _list(summary["warnings"])]
-    parts += ["## Time", _seconds(summary["seconds"])]
-    parts.append(f"Hash of the result (everything but the times): `{summary['result_sha256']}`")
-    return "\n\n".join(parts) + "\n"
+    return parts
+
+
+def _provenance(summary: Mapping[str, Any]) -> str:
+    """Say what was run: hashes, and the versions of the packages that make the numbers."""
+    found = summary["provenance"]
+    rows = [[name, f"`{found[name]}`"] for name in ("config", "catalogue", "code")]
+    packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
+    table = format_table(["hash of", "value"], rows)
+    return f"{table}\n\nPackages: {escape_markdown(packages)}."
 
 
 def _origin(summary: Mapping[str, Any]) -> str:

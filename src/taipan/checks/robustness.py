@@ -1,0 +1,27 @@
+"""Checks of the section `robustness`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from taipan.config.model import Config
+from taipan.suggestions import unknown
+
+
+def check_robustness(config: Config) -> Iterator[str]:
+    """Yield one line a problem of the section `robustness`."""
+    settings = config.robustness
+    for name in settings.resolutions:
+        path = f"robustness.resolutions.{name}"
+        if name not in config.features:
+            yield unknown(path, name, "feature", list(config.features))
+        elif name in config.categorical:
+            yield f"{path}: '{name}' is categorical: it has values, and no uncertainty"
+    for i, size in enumerate(settings.sizes):
+        if size in settings.sizes[:i]:
+            yield f"robustness.sizes[{i}]: {size:g} is listed twice"
+    if settings.events < settings.bins:
+        yield f"robustness.bins: {settings.bins} bins for {settings.events} events"
+    free = len(config.features) - len(config.categorical)
+    if config.features and settings.shuffled > free:
+        yield f"robustness.shuffled: {settings.shuffled}, but {free} features are not categorical"

@@ -1,0 +1,1 @@
+"""What perturbations within the experimental uncertainties do to the score of a network."""

@@ -1,0 +1,29 @@
+"""Attacks on the networks: `snakemake robustness`, not part of a default run."""
+
+if CONFIG.fit.observable == SCORES[RESULT]:  # else its bins are not fitted
+
+    rule robustness:
+        """Measure what changes within the uncertainties do to the score and to the result."""
+        input:
+            f"{OUT}/robustness/robustness.json",
+
+    rule measure_robustness:
+        """Attack the events of every simulated sample within the uncertainties."""
+        input:
+            **TRAINING_INPUTS,
+            models=MODELS,
+            workspace=f"{OUT}/workspaces/{SCORES[RESULT]}.json",
+            record=f"{OUT}/workspaces/{SCORES[RESULT]}_record.json",
+        output:
+            robustness=f"{OUT}/robustness/robustness.json",
+            text=f"{OUT}/robustness/robustness.md",
+        log:
+            log_file("measure_robustness"),
+        benchmark:
+            benchmark_file("measure_robustness")
+        params:
+            events=nominal_by_dataset(),
+            config=SLICES.training("systematics", "robustness"),
+            seed=derive_seed(SEED, "robustness"),
+        script:
+            "../../scripts/measure_robustness.py"
