@@ -188,6 +188,7 @@ rule fit_eras:
     params:
         confidence_level=ONE.fit.confidence_level,
         groups=list_groups(PERIODS),
+        impacts=ONE.fit.impacts,
     script:
         "../../scripts/fit.py"
 

@@ -37,6 +37,7 @@ rule fit:
     params:
         confidence_level=CONFIG.fit.confidence_level,
         groups=systematic_groups(),
+        impacts=CONFIG.fit.impacts,
     script:
         "../../scripts/fit.py"
 

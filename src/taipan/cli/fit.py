@@ -25,6 +25,13 @@ _WRITTEN, _COMPUTED, _MODEL = "What is written", "What is computed", "Which data
 )
 @click.option("--tables", type=PATH, metavar="FOLDER", panel=_WRITTEN, help="CSV, LaTeX tables.")
 @click.option("--impacts", is_flag=True, panel=_COMPUTED, help="Impacts and breakdown by group.")
+@click.option(
+    "--impacts-by",
+    type=Choice(("refits", "covariance")),
+    default="refits",
+    panel=_COMPUTED,
+    help="Method of --impacts: a refit for each shift, or the covariance alone.",
+)
 @click.option("--limit", is_flag=True, panel=_COMPUTED, help="CLs limit, asymptotic.")
 @click.option("--gof", is_flag=True, panel=_COMPUTED, help="Saturated goodness of fit.")
 @click.option("--compatibility", is_flag=True, panel=_COMPUTED, help="Agreement of the regions.")

@@ -32,11 +32,13 @@ from taipan.inference.goodness import (
     goodness_to_json,
 )
 from taipan.inference.impacts import (
+    ImpactMethod,
     break_down,
     default_groups,
+    divide_variance,
+    find_impacts,
     impacts_to_json,
     parameter_kinds,
-    rank_parameters,
 )
 from taipan.inference.model import CompiledModel
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
@@ -66,6 +68,7 @@ class FitOptions:
     hepdata: Path | None = None
     tables: Path | None = None
     impacts: bool = False
+    impacts_by: ImpactMethod = "refits"
     limit: bool = False
     gof: bool = False
     compatibility: bool = False
@@ -154,7 +157,8 @@ def analyse(workspace: Mapping[str, Any], options: FitOptions) -> dict[str, Any]
     )
     size = len(model.parameters.names)
     check_fits("--toys", options.toys, size + len(model.observed))
-    check_fits("--impacts", 4 * size if options.impacts else 0, size)
+    refits = options.impacts and options.impacts_by == "refits"
+    check_fits("--impacts", 4 * size if refits else 0, size)
     mode: Mode = options.mode or ("asimov" if options.asimov else "observed")
     blinded = prepare(workspace, model, mode, mu=options.mu, control=tuple(options.control))
     best = fit(model, blinded.data, fixed=blinded.fixed)
@@ -180,9 +184,11 @@ def analyse(workspace: Mapping[str, Any], options: FitOptions) -> dict[str, Any]
         result["significance"], result["p_value"] = significance(profile)
         _limits(result, profile, options)
         if options.impacts:
-            result["impacts"] = impacts_to_json(rank_parameters(model, blinded.data, best))
+            impacts = find_impacts(model, blinded.data, best, options.impacts_by)
+            result["impacts"], result["impacts_by"] = impacts_to_json(impacts), options.impacts_by
             groups = default_groups(model, parameter_kinds(workspace), _named_groups(options))
             result["breakdown"] = break_down(model, blinded.data, best, groups)
+            result["breakdown_of_variance"] = divide_variance(model, best, groups)
         if options.compatibility:
             found = channel_compatibility(
                 workspace,

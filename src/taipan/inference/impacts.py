@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from taipan.suggestions import nearest
 
 Array = npt.NDArray[np.float64]
 
+ImpactMethod = Literal["refits", "covariance"]
 STATISTICAL = "statistical"
 EXPERIMENTAL = "experimental"
 MC_STATISTICS = "MC statistics"
@@ -117,6 +118,97 @@ def rank_parameters(model: CompiledModel, data: Array, best: FitResult) -> list[
         impacts.append(Impact(parameters.names[i], prefit, (values[0], values[1])))
         row += n
     return sorted(impacts, key=lambda item: -max(map(abs, item.postfit)))
+
+
+def read_impacts(model: CompiledModel, best: FitResult) -> list[Impact]:
+    """Give the impacts that the covariance says, without a refit; the largest first.
+
+    If −ln L is a parabola, μ̂ moves by V_μθ/V_θθ times the shift of θ. The impacts up and down are
+    then opposite, and those of refits are the same. Far from a parabola only refits are right.
+
+    Parameters
+    ----------
+    model
+        The model.
+    best
+        Its global fit.
+
+    Returns
+    -------
+    list of Impact
+        Of the parameters that :func:`rank_parameters` lists.
+    """
+    parameters, poi = model.parameters, model.poi
+    found = []
+    for i in np.flatnonzero(best.sigma > 0):
+        if i == poi:
+            continue
+        slope = float(best.covariance[poi, i] / best.covariance[i, i])
+        postfit, prefit = slope * float(best.sigma[i]), slope * float(parameters.sigma[i])
+        found.append(
+            Impact(
+                parameters.names[i],
+                (prefit, -prefit) if parameters.constrained[i] else None,
+                (postfit, -postfit),
+            )
+        )
+    return sorted(found, key=lambda item: -abs(item.postfit[0]))
+
+
+def choose_method(text: str) -> ImpactMethod:
+    """Read how impacts are computed.
+
+    Raises
+    ------
+    FitError
+        If it is not one of the methods.
+    """
+    for method in get_args(ImpactMethod):
+        if text == method:
+            return cast(ImpactMethod, method)
+    raise FitError(f"impacts: {text!r} is not a method ({', '.join(get_args(ImpactMethod))})")
+
+
+def find_impacts(
+    model: CompiledModel, data: Array, best: FitResult, method: ImpactMethod
+) -> list[Impact]:
+    """Give the impacts by refits (:func:`rank_parameters`) or from the covariance."""
+    if method == "covariance":
+        return read_impacts(model, best)
+    return rank_parameters(model, data, best)
+
+
+def divide_variance(
+    model: CompiledModel, best: FitResult, groups: Mapping[str, Sequence[int]]
+) -> dict[str, float]:
+    """Divide σ(μ) by source so that the squares of the parts add up to σ².
+
+    The part of a parameter is the change of μ̂ when its auxiliary measurement moves by one standard
+    deviation, V_μθ/σ₀: what users of Combine know as global impact. The rest is the part of the
+    data. Unlike the parts of :func:`break_down` these do not depend on what else is held.
+
+    Parameters
+    ----------
+    model, best
+        The model and its fit.
+    groups
+        Group → indices of parameters.
+
+    Returns
+    -------
+    dict
+        ``total``, ``statistical`` (of the data, and of Poisson measurements to first order), then
+        the groups.
+    """
+    variance = best.covariance[model.poi, model.poi]
+    parts = {}
+    for name, indices in groups.items():
+        moving = [i for i in indices if best.sigma[i] > 0 and model.parameters.sigma[i] > 0]
+        change = best.covariance[model.poi, moving] / model.parameters.sigma[moving]
+        parts[name] = float((change**2).sum())
+    rest = max(float(variance) - sum(parts.values()), 0.0)
+    squares = {"total": float(variance), STATISTICAL: rest, **parts}
+    return {name: float(np.sqrt(value)) for name, value in squares.items()}
 
 
 def default_groups(

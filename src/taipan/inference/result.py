@@ -24,11 +24,13 @@ from taipan.inference.goodness import (
     goodness_to_json,
 )
 from taipan.inference.impacts import (
+    ImpactMethod,
     break_down,
     default_groups,
+    divide_variance,
+    find_impacts,
     impacts_to_json,
     parameter_kinds,
-    rank_parameters,
 )
 from taipan.inference.model import CompiledModel
 from taipan.inference.profile import Profile, cut_off, interval, significance, upper_limit
@@ -48,6 +50,7 @@ def run_inference(
     *,
     confidence_level: float = 0.95,
     groups: Mapping[str, str] | None = None,
+    impacts: ImpactMethod = "refits",
     model: CompiledModel | None = None,
 ) -> dict[str, Any]:
     """Fit a workspace: expected (Asimov data with signal strength 1) and observed results.
@@ -64,6 +67,8 @@ def run_inference(
     groups
         Systematic → group in the uncertainty breakdown; parameters whose name begins with that of
         a systematic and an underscore belong to its group, too.
+    impacts
+        How impacts are computed (:func:`~taipan.inference.impacts.find_impacts`).
     model
         Compiled model of the workspace, to save compiling it again.
 
@@ -96,6 +101,7 @@ def run_inference(
         interests,
         record.get("parts", {}),
         frozenset(list_strengths(record.get("unfolding", {}))),
+        impacts,
     )
     expected, expected_best = _result("expected", compiled, asimov, setting)
     observed, best = None, None
@@ -155,6 +161,8 @@ class _Setting:
         Part of a divided sample → the sample, under whose name it is shown.
     strengths
         Parameters of truth bins: their covariance says all, they have no contours.
+    impacts_by
+        How impacts are computed.
     """
 
     edges: Mapping[str, Sequence[float]]
@@ -163,6 +171,7 @@ class _Setting:
     interests: Mapping[str, Mapping[str, Any]]
     parts: Mapping[str, str]
     strengths: frozenset[str]
+    impacts_by: ImpactMethod
 
     @property
     def sizes(self) -> dict[str, float]:
@@ -298,7 +307,7 @@ def _numbers(
         low, high = interval(profile)
         z, p_value = significance(profile)
         limit = upper_limit(profile, setting.level)
-        impacts = rank_parameters(model, data, profile.best)
+        impacts = find_impacts(model, data, profile.best, setting.impacts_by)
     except FitError as error:
         raise FitError(f"{title} result: {error}") from error
     best = profile.best
@@ -329,7 +338,9 @@ def _numbers(
             "expected_band": without_nan(limit.band),
         },
         "impacts": impacts_to_json(impacts),
+        "impacts_by": setting.impacts_by,
         "breakdown": break_down(model, data, best, setting.groups),
+        "breakdown_of_variance": divide_variance(model, best, setting.groups),
     }
     return to_unit(content, setting.sizes.get(model.parameters.names[model.poi], 1.0)), best
 

@@ -12,8 +12,8 @@ def to_unit(numbers: Mapping[str, Any], size: float) -> dict[str, Any]:
     Parameters
     ----------
     numbers
-        ``mu_hat``, ``sigma``, ``interval``, ``limit``, ``impacts``, ``breakdown``, and others that
-        stay as they are.
+        ``mu_hat``, ``sigma``, ``interval``, ``limit``, ``impacts``, the two
+        breakdowns, and others that stay as they are.
     size
         What a factor of 1 on the yields is in the unit, such as the predicted cross section.
     """
@@ -35,7 +35,10 @@ def to_unit(numbers: Mapping[str, Any], size: float) -> dict[str, Any]:
             {**item, **{key: _scale(item[key], size) for key in ("prefit", "postfit")}}
             for item in numbers["impacts"]
         ],
-        "breakdown": {name: size * part for name, part in numbers["breakdown"].items()},
+        **{
+            key: {name: size * part for name, part in numbers[key].items()}
+            for key in ("breakdown", "breakdown_of_variance")
+        },
     }
 
 

@@ -6,10 +6,16 @@ from collections.abc import Mapping
 
 from taipan.atomic import read_json, write_json
 from taipan.inference import run_inference
+from taipan.inference.impacts import choose_method
 
 
 def fit(
-    workspace: str, record: str, confidence_level: float, groups: Mapping[str, str], result: str
+    workspace: str,
+    record: str,
+    confidence_level: float,
+    groups: Mapping[str, str],
+    impacts: str,
+    result: str,
 ) -> None:
     """Fit the workspace and write everything that is computed from it.
 
@@ -23,6 +29,8 @@ def fit(
         Level of the upper limit, for instance 0.95.
     groups
         Systematic → group in the uncertainty breakdown.
+    impacts
+        How impacts are computed: ``refits`` or ``covariance``.
     result
         JSON file to write; its keys are described in ``docs/fit.md``.
 
@@ -38,6 +46,7 @@ def fit(
             read_json(record),
             confidence_level=confidence_level,
             groups=groups,
+            impacts=choose_method(impacts),
         ),
     )
 

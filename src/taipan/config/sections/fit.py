@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -146,6 +146,11 @@ class Fit(Strict):
     )
     mc_statistics: bool = Field(True, description="One parameter per bin for Σw² (staterror).")
     confidence_level: Fraction = Field(0.95, description="Level of the upper limit.")
+    impacts: Literal["refits", "covariance"] = Field(
+        "refits",
+        description="How the impacts of parameters are computed: by a refit with each shifted, or "
+        "from the covariance of the fit, which is fast and right for a parabola.",
+    )
 
     @model_validator(mode="before")
     @classmethod
