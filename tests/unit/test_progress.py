@@ -22,7 +22,7 @@ from taipan.scripting import QUIET, configure_logging
 def test_a_job_is_a_line_with_progress_memory_and_time_left(tmp_path: Path) -> None:
     """Work: 4 skims of 2 and a training of 100. After 3 skims 102 of 108 are left."""
     benchmark = tmp_path / "skim.tsv"
-    benchmark.write_text("s\tmax_rss\n5.0\t1234.5\n6.0\t900\n")
+    benchmark.write_text("s\tmax_pss\n5.0\t1234.5\n6.0\t900\n")
     progress = RunProgress()
     assert progress.plan({"skim": 4, "train": 1, "all": 1, "total": 6}, now=100.0) == ["5 jobs"]
     for number in range(3):
@@ -109,20 +109,21 @@ def test_a_quiet_job_keeps_its_lines_in_its_log(
 
 
 SUMMARY = (
-    "# Title\n\nWhat was measured: 1\n\n## Table\n\n| a |\n| - |\n\n| b |\n\n## Time\n\nlong\n"
+    "# Title\n\nWhat was measured: 1\n\nAnalysis `a` on `b`\n\n## Table\n\n| a |\n| - |\n| x |\n"
+    "| y (reference) |\n\n| b |\n\n## Time\n\nlong\n"
 )
 
 
 def test_show_says_what_was_found_and_where_the_report_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert shorten(SUMMARY) == "# Title\n\nWhat was measured: 1\n\n| a |\n| - |"
+    assert shorten(SUMMARY) == "# Title\nWhat was measured: 1\n| a |\n| - |\n| x |"
     assert main(["show", str(tmp_path)]) == 1
     assert "no finished run (summary.md is missing)" in capsys.readouterr().err
     (tmp_path / "summary.md").write_text(SUMMARY)
     (tmp_path / "report.html").write_text("")
     assert main(["show", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"{shorten(SUMMARY)}\n\nReport: {tmp_path}/report.html\n"
+    assert capsys.readouterr().out == f"{shorten(SUMMARY)}\nReport: {tmp_path}/report.html\n"
     assert main(["show", str(tmp_path), "--all"]) == 0
     assert "long" in capsys.readouterr().out
 

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from taipan.atomic import read_json
+from taipan.certify.command import certify
+from taipan.certify.ledger import read_ledger
 from taipan.inference import pseudo_experiments
 from tests.project import RESULTS, SMOKE, Project, copy_project
 
@@ -43,6 +45,18 @@ def test_run_is_complete_and_small(finished: Project) -> None:
     assert {path.name.split(".")[0] for path in folder.iterdir()} == EVERYTHING
     for name in ("workspace.json", "yields.csv", "summary.md", "models/fold0.onnx"):
         assert (finished.path / RESULTS / name).stat().st_size > 0
+
+
+def test_a_run_fixes_what_it_does_before_it_sees_data_and_is_certified(finished: Project) -> None:
+    lines = {line.name: line for line in certify(finished.path / RESULTS)}
+    assert [name for name, line in lines.items() if line.verdict == "failed"] == []
+    assert lines["unblinding ledger"].verdict == "passed"
+    provenance = finished.summary()["provenance"]
+    (entry,) = read_ledger(finished.path / RESULTS)
+    assert [entry[key] for key in ("config", "catalogue", "code")] == [
+        provenance[key] for key in ("config", "catalogue", "code")
+    ]
+    assert lines["files as they were written"].figure.startswith("0 edited, ")
 
 
 def test_analysis_without_features_trains_tunes_and_gates_nothing(project: Project) -> None:

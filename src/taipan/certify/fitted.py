@@ -182,7 +182,7 @@ def judge_robustness(results: Path) -> list[Line]:
     return [
         judge(
             name,
-            f"moves the estimate by {found['shift']:+.2f} σ, widens it by {100 * wider:.1f} %",
+            f"estimate {found['shift']:+.2f} σ, interval {100 * wider:+.1f} %",
             f"≤ {_LARGEST_HIDDEN:g} σ and ≤ {100 * _LARGEST_WIDENING:g} %",
             passed=abs(found["shift"]) <= _LARGEST_HIDDEN and wider <= _LARGEST_WIDENING,
             link=link,
