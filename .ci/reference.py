@@ -33,7 +33,7 @@ Every command of `taipan`, with its options. `taipan COMMAND --help` prints the 
 | 0 | done |
 | 1 | an error, which the last line names; of `taipan reproduce` also a number that differs |
 | 2 | a wrong command line |
-| 141 | whoever read the output has gone, as in `taipan show results/demo \| head -1` |
+| 141 | whoever read the output has gone, as in `taipan show results/demo \\| head -1` |
 
 """
 STAGES_HEAD = f"""# Stages
