@@ -131,10 +131,13 @@ def last_lines(path: Path | str, count: int = SHOWN_LINES) -> list[str]:
 
 
 def _memory(benchmark: str | None) -> str:
-    """Write the largest memory of a job, from Snakemake's benchmark file."""
+    """Write the largest memory of a job, from Snakemake's benchmark file.
+
+    What several processes of a job share counts once (`max_pss`).
+    """
     try:
         with open(benchmark or "", encoding="utf-8", newline="") as file:
-            size = max(float(row["max_rss"]) for row in csv.DictReader(file, delimiter="\t"))
+            size = max(float(row["max_pss"]) for row in csv.DictReader(file, delimiter="\t"))
     except (OSError, KeyError, TypeError, ValueError):
         return ""
     return f", {size / 1000:.1f} GB" if size >= 100 else ""

@@ -140,7 +140,7 @@ def control_histogram() -> dict[str, hist.Hist]:
     return {"mass": histogram}
 
 
-def control(blinded: bool = False) -> dict[str, Any]:
+def control(blinded: bool = False, name: str = "signal") -> dict[str, Any]:
     config = make_config(
         samples={
             "S": {"label": "signal", "role": "signal", "datasets": ["A"]},
@@ -149,7 +149,7 @@ def control(blinded: bool = False) -> dict[str, Any]:
         },
     )
     quantity = Observable(label="Mass", unit="GeV", binning=[0.0, 10.0, 20.0, 50.0])
-    region = ("signal", config.regions["signal"])
+    region = (name, config.regions["signal"])
     return control_numbers(
         control_histogram(), {"mass": quantity}, config.samples, region, HEADER, blinded=blinded
     )
@@ -167,7 +167,23 @@ def test_control_numbers_add_up() -> None:
 def test_events_without_a_value_are_counted_and_not_folded() -> None:
     numbers = control()
     assert numbers["panels"][0]["outside"] == {"prediction": pytest.approx(14.0), "data": 11.0}
-    assert "not shown: 14 (11 in data)" in texts(control_figure(numbers))
+    assert "not shown: predicted 14, data 11" in texts(control_figure(numbers))
+
+
+def test_an_estimate_that_is_not_drawn_is_named() -> None:
+    """In its source, where data are far above the prediction, the legend listed QCD."""
+    numbers = control(name="control")
+    assert numbers["not_estimated"] == "QCD"
+    figure = control_figure(numbers)
+    assert "QCD: not estimated in this region, but in the data" in texts(figure)
+    listed = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "QCD" not in listed
+    assert "Z" in listed
+    drawn = control()
+    assert "not_estimated" not in drawn
+    figure = control_figure(drawn)
+    assert "QCD" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "not estimated" not in texts(figure)
 
 
 def test_blinded_region_leaves_no_trace_of_the_data(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +25,7 @@ from taipan.scripting import QUIET, configure_logging
 def test_a_job_is_a_line_with_progress_memory_and_time_left(tmp_path: Path) -> None:
     """Work: 4 skims of 2 and a training of 100. After 3 skims 102 of 108 are left."""
     benchmark = tmp_path / "skim.tsv"
-    benchmark.write_text("s\tmax_rss\n5.0\t1234.5\n6.0\t900\n")
+    benchmark.write_text("s\tmax_pss\n5.0\t1234.5\n6.0\t900\n")
     progress = RunProgress()
     assert progress.plan({"skim": 4, "train": 1, "all": 1, "total": 6}, now=100.0) == ["5 jobs"]
     for number in range(3):
@@ -108,21 +111,50 @@ def test_a_quiet_job_keeps_its_lines_in_its_log(
     assert [line[9:] for line in capsys.readouterr().err.splitlines()] == ["taipan: an error"]
 
 
+JOB = """
+import os, sys
+from taipan.scripting import configure_logging, logger
+snakemake = object()  # what makes this the process of a job
+configure_logging(sys.argv[1])
+logger.info("a fact")
+os.write(2, b"chatter of a library\\n")
+logger.error("an error")
+"""
+
+
+@pytest.mark.parametrize("quiet", ["1", ""])
+def test_chatter_of_libraries_goes_to_the_log_of_a_quiet_job(tmp_path: Path, quiet: str) -> None:
+    log = tmp_path / "job.log"
+    done = subprocess.run(
+        [sys.executable, "-c", JOB, str(log)],
+        env={**os.environ, QUIET: quiet}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    shown = [line.split(": ")[-1] for line in done.stderr.splitlines()]
+    kept = [line.split(": ")[-1] for line in log.read_text().splitlines()]
+    if quiet:
+        assert shown == ["an error"]
+        assert kept == ["a fact", "chatter of a library", "an error"]
+    else:
+        assert shown == ["a fact", "chatter of a library", "an error"]
+        assert kept == ["a fact", "an error"]
+
+
 SUMMARY = (
-    "# Title\n\nWhat was measured: 1\n\n## Table\n\n| a |\n| - |\n\n| b |\n\n## Time\n\nlong\n"
+    "# Title\n\nWhat was measured: 1\n\nAnalysis `a` on `b`\n\n## Table\n\n| a |\n| - |\n| x |\n"
+    "| y (reference) |\n\n| b |\n\n## Time\n\nlong\n"
 )
 
 
 def test_show_says_what_was_found_and_where_the_report_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert shorten(SUMMARY) == "# Title\n\nWhat was measured: 1\n\n| a |\n| - |"
+    assert shorten(SUMMARY) == "# Title\nWhat was measured: 1\n| a |\n| - |\n| x |"
     assert main(["show", str(tmp_path)]) == 1
     assert "no finished run (summary.md is missing)" in capsys.readouterr().err
     (tmp_path / "summary.md").write_text(SUMMARY)
     (tmp_path / "report.html").write_text("")
     assert main(["show", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"{shorten(SUMMARY)}\n\nReport: {tmp_path}/report.html\n"
+    assert capsys.readouterr().out == f"{shorten(SUMMARY)}\nReport: {tmp_path}/report.html\n"
     assert main(["show", str(tmp_path), "--all"]) == 0
     assert "long" in capsys.readouterr().out
 

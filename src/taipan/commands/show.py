@@ -34,11 +34,11 @@ def run_show(results: Path, *, everything: bool = False) -> None:
     print(escape_controls(text.rstrip() if everything else shorten(text)))
     report = results / "report.html"
     page = report if report.exists() else results / "summary.html"
-    print(f"\nReport: {page if page.exists() else path}")
+    print(f"Report: {page if page.exists() else path}")
 
 
 def shorten(text: str) -> str:
-    """Take the opening and the first table of a summary, and the number of its warnings.
+    """Take the opening and the first table of a summary, without the rows of references.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def shorten(text: str) -> str:
     sections = [i for i, block in enumerate(blocks) if block.startswith("## ")]
     opening = blocks[: sections[0]] if sections else blocks
     tables = [block for block in blocks[len(opening) :] if block.startswith("| ")]
-    return "\n\n".join([*opening, *tables[:1]])
+    rows = [row for table in tables[:1] for row in table.splitlines() if "(reference)" not in row]
+    return "\n".join([*(x for x in opening if not x.startswith("Analysis `")), *rows])
 
 
 def start_run(words: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
+from taipan.estimates.registry import find_estimate
 from taipan.labels import DATA, NOMINAL
 from taipan.plotting.stack import (
     describe_samples,
@@ -25,6 +26,7 @@ from taipan.plotting.style import add_header, house_style, inch_margins, name_da
 
 _COLUMNS = 4
 _WIDTH, _HEIGHT, _GAP = 3.5, 3.15, 0.55  # of a panel and between rows, in inches
+_NOTE, _LINE = 0.25, 0.22  # inches for a line below the panels, and above them
 
 
 def control_numbers(
@@ -77,8 +79,17 @@ def control_numbers(
         "region": {"name": name, "label": definition.label},
         "samples": describe_samples(samples),
         "uncertainty": "statistical",
+        **_missing_estimate(samples, name),
         "panels": panels,
     }
+
+
+def _missing_estimate(samples: Mapping[str, Sample], region: str) -> dict[str, Any]:
+    """Name the sample that is taken from data, and not in this region."""
+    found = find_estimate(samples)
+    if found is None or region in found[1].sources:
+        return {}
+    return {"not_estimated": found[0]}
 
 
 def _panel(
@@ -125,16 +136,30 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
     panels, samples = numbers["panels"], numbers["samples"]
     rows = -(-len(panels) // _COLUMNS)
     columns = min(_COLUMNS, len(panels))
-    figure = new_figure(_WIDTH * columns + 0.3, (_HEIGHT + _GAP) * rows + 0.6)
+    absent = numbers.get("not_estimated")
+    signal = [name for name, item in samples.items() if item["role"] == "signal"]
+    factor, stacked = _draw_signal(panels, signal)
+    seen = any(panel["data"] is not None for panel in panels)
+    entries = legend_entries(
+        {name: item for name, item in samples.items() if name != absent},
+        "Stat. uncertainty",
+        data=name_data(numbers["header"]) if seen else None,
+        signal=f"Signal × {factor}" if signal and not stacked else None,
+        stacked=stacked,
+    )
+    # a page of four panels has room for all in a line
+    lines = 1 if columns == _COLUMNS else -(-len(entries) // (2 * columns))
+    below = 0.0 if absent is None else _NOTE
+    above = 0.65 + _LINE * (lines - 1) + (_LINE if columns == 1 else 0.0)
+    height = (_HEIGHT + _GAP) * rows + below + above - 0.05
+    figure = new_figure(_WIDTH * columns + 0.3, height)
     grid = figure.add_gridspec(
         rows,
         columns,
         hspace=_GAP / _HEIGHT,
         wspace=0.32,
-        **inch_margins(figure, 0.7, 0.15, 0.5, 0.65),
+        **inch_margins(figure, 0.7, 0.15, 0.5 + below, above),
     )
-    signal = [name for name, item in samples.items() if item["role"] == "signal"]
-    factor, stacked = _draw_signal(panels, signal)
     heads = []
     for index, panel in enumerate(panels):
         cell = grid[index // columns, index % columns].subgridspec(
@@ -150,22 +175,20 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
             size=6.5, color="#444444",
         )  # fmt: skip
         heads.append(main)
-    seen = any(panel["data"] is not None for panel in panels)
-    entries = legend_entries(
-        samples,
-        "Stat. uncertainty",
-        data=name_data(numbers["header"]) if seen else None,
-        signal=f"Signal × {factor}" if signal and not stacked else None,
-        stacked=stacked,
-    )
     figure.legend(
-        handles=entries, loc="upper right", ncols=len(entries), columnspacing=1.2, borderpad=0.3
-    )
+        handles=entries, loc="upper right", ncols=-(-len(entries) // lines), columnspacing=1.2,
+        borderpad=0.3,
+    )  # fmt: skip
+    if absent is not None:
+        text = f"{samples[absent]['label']}: not estimated in this region, but in the data"
+        figure.text(0.02, 0.08 / height, text, size=9)
     region = numbers["region"]
-    text = region["label"] or region["name"]
-    add_header(
-        heads[0], heads[columns - 1], numbers["header"], text if seen else f"{text}, blinded"
-    )
+    text = (region["label"] or region["name"]) + ("" if seen else ", blinded")
+    if columns == 1:  # who and how much fill the line
+        place = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        heads[0].annotate(text, (0, 1), (0, 5 + 72 * _LINE), **place)
+        text = ""
+    add_header(heads[0], heads[columns - 1], numbers["header"], text)
     return figure
 
 
@@ -181,5 +204,5 @@ def _outside_text(panel: Mapping[str, Any]) -> str:
     outside = panel["outside"]
     if not (outside["data"] or abs(outside["prediction"]) >= 0.5):
         return ""
-    data = "" if outside["data"] is None else f" ({outside['data']:.0f} in data)"
-    return f"not shown: {outside['prediction']:.0f}{data}"
+    data = "" if outside["data"] is None else f", data {outside['data']:.0f}"
+    return f"not shown: predicted {outside['prediction']:.0f}{data}"

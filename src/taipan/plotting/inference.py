@@ -115,7 +115,9 @@ def impact_figure(numbers: Mapping[str, Any]) -> Figure:
     for place, row in zip(places, rows, strict=True):
         if row["pull"] is None:
             text = f"{row['value']:.2f} ± {row['sigma']:.2f}"
-            axes.text(0.0, place, text, ha="center", va="center", size=7.5, zorder=4)
+            behind = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
+            style = {"ha": "center", "va": "center", "size": 7.5, "zorder": 4, "bbox": behind}
+            axes.text(0.0, place, text, **style)
         else:
             axes.errorbar(
                 row["pull"], place, xerr=row["constraint"], fmt="o", color="black", ms=3.5, lw=1.0

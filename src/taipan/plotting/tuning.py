@@ -162,15 +162,15 @@ def trials_figure(numbers: Mapping[str, Any]) -> Figure:
             axes.annotate(
                 text,
                 (index, place),
-                (4, 0),
+                (4, 3),  # above a line that goes on from here, not under it
                 textcoords="offset points",
                 size=8,
-                va="center",
+                va="bottom",
                 bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
                 zorder=4,
             )
     axes.set_xlim(-0.1, len(names) - 0.5)
-    axes.set_ylim(-0.05, 1.05)
+    axes.set_ylim(-0.05, 1.08)
     axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names])
     axes.set_yticks([])
     axes.minorticks_off()
