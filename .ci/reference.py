@@ -28,6 +28,13 @@ CLI_HEAD = f"""# Commands
 
 Every command of `taipan`, with its options. `taipan COMMAND --help` prints the same.
 
+| exit status | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | an error, which the last line names; of `taipan reproduce` also a number that differs |
+| 2 | a wrong command line |
+| 141 | whoever read the output has gone, as in `taipan show results/demo \\| head -1` |
+
 """
 STAGES_HEAD = f"""# Stages
 

@@ -19,7 +19,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs/tutorials").glob("*.md"), *(ROOT / "docs/howto").glob("*.md")])
 BLOCK = re.compile(r"^( *)```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-IN_NO_RUN = ("config", "new")
+IN_NO_RUN = ("config", "datasets", "new", "run")
 """Commands of `taipan` that need no finished run."""
 ELSEWHERE = (
     "conda",

@@ -48,22 +48,31 @@ class _LogFile(logging.FileHandler):
 def configure_logging(log: str | None = None) -> None:
     """Send the package's log lines to standard error and, if given, to the file `log`.
 
-    With a file, and `TAIPAN_QUIET` in the environment, standard error gets errors alone.
+    With a file, and `TAIPAN_QUIET` in the environment, standard error gets errors alone; what
+    libraries write there goes to the file, too, if this is the process of a job.
 
     Raises
     ------
     TaipanError
         If the file cannot be made.
     """
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if log and os.environ.get(QUIET):
+    quiet = bool(log and os.environ.get(QUIET))
+    own = quiet and hasattr(sys.modules["__main__"], "snakemake")
+    seen = os.fdopen(os.dup(2), "w", encoding="utf-8") if own else None
+    handlers: list[logging.Handler] = [logging.StreamHandler(seen)]
+    if quiet:
         handlers[0].setLevel(logging.ERROR)
     if log:
         try:
             os.makedirs(os.path.dirname(log) or ".", exist_ok=True)
-            handlers.append(_LogFile(log, mode="w", encoding="utf-8"))
+            file = _LogFile(log, mode="w", encoding="utf-8")
         except OSError as error:
             raise TaipanError(f"cannot write {log}: {error.strerror}") from error
+        handlers.append(file)
+        if (
+            own and file.stream is not None
+        ):  # TensorFlow writes there before anything can ask it not to
+            os.dup2(file.stream.fileno(), 2)
     formatter = _CleanFormatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S")
     for handler in handlers:
         handler.setFormatter(formatter)

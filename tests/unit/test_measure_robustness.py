@@ -111,6 +111,8 @@ def test_what_cannot_be_attacked_is_named(tmp_path: Path) -> None:
         ({"resolutions": {"z": 1.0}}, "robustness.resolutions.z"),
         ({"sizes": [1.0, 1.0]}, "robustness.sizes[1]: 1 is listed twice"),
         ({"events": 100, "bins": 150}, "robustness.bins: 150 bins for 100 events"),
+        ({"groups": {"all": ["x"]}}, "robustness.groups.all: no feature is left to train with"),
+        ({"groups": {"some": ["q"]}}, "robustness.groups.some[0]"),
         ({"shuffled": 2}, "robustness.shuffled: 2, but 1 features are not categorical"),
     ],
 )

@@ -52,6 +52,8 @@ def taipan(*words: str) -> int:
 def run_command(words: list[str], folder: Path) -> None:
     """Run what is cheap; of what is not, read the configuration that it names."""
     program, *rest = words
+    if words[:2] == ["taipan", "run"]:  # the same as ./run
+        program, rest = "./run", rest[1:]
     if program == "./run" and rest[:1] not in (["install"], ["test"]):
         options = [word for word in rest if word not in ("-n", "--dry-run")]
         assert taipan("results-folder", *options) == 0

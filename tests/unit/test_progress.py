@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -106,6 +109,34 @@ def test_a_quiet_job_keeps_its_lines_in_its_log(
         "taipan: an error",
     ]
     assert [line[9:] for line in capsys.readouterr().err.splitlines()] == ["taipan: an error"]
+
+
+JOB = """
+import os, sys
+from taipan.scripting import configure_logging, logger
+snakemake = object()  # what makes this the process of a job
+configure_logging(sys.argv[1])
+logger.info("a fact")
+os.write(2, b"chatter of a library\\n")
+logger.error("an error")
+"""
+
+
+@pytest.mark.parametrize("quiet", ["1", ""])
+def test_chatter_of_libraries_goes_to_the_log_of_a_quiet_job(tmp_path: Path, quiet: str) -> None:
+    log = tmp_path / "job.log"
+    done = subprocess.run(
+        [sys.executable, "-c", JOB, str(log)],
+        env={**os.environ, QUIET: quiet}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    shown = [line.split(": ")[-1] for line in done.stderr.splitlines()]
+    kept = [line.split(": ")[-1] for line in log.read_text().splitlines()]
+    if quiet:
+        assert shown == ["an error"]
+        assert kept == ["a fact", "chatter of a library", "an error"]
+    else:
+        assert shown == ["a fact", "chatter of a library", "an error"]
+        assert kept == ["a fact", "an error"]
 
 
 SUMMARY = (

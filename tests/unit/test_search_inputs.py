@@ -9,7 +9,7 @@ from taipan.config.sections.input_selection import InputSelection
 from taipan.config.sections.training import Training
 from taipan.errors import TaipanError
 from taipan.nn.data import TrainingSet
-from taipan.search.eliminate import select_inputs
+from taipan.search.eliminate import measure_groups, select_inputs
 from taipan.search.importance import (
     EliminationStep,
     Value,
@@ -111,3 +111,45 @@ def test_single_feature_cannot_be_eliminated() -> None:
     one = TrainingSet(**{**vars(events), "features": events.features[:, :1], "names": ("good_0",)})
     with pytest.raises(TaipanError, match="input_selection: 1 features; at least two are needed"):
         select_inputs(one, Training(folds=3), [], InputSelection(), 1)
+
+
+def make_duplicates(n: int = 4000) -> TrainingSet:
+    """Near duplicates `a` and `b`, a weak independent `c`, and `d` that follows `a` uselessly."""
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 2, n)
+    truth = generator.normal(size=n) + 1.2 * labels
+    columns = [
+        truth,
+        truth + 0.05 * generator.normal(size=n),
+        generator.normal(size=n) + 0.6 * labels,
+        0.3 * truth + generator.normal(size=n),
+    ]
+    identifiers = generator.integers(0, 2**63, n).astype(np.uint64)
+    return TrainingSet(
+        features=np.stack(columns, axis=1).astype(np.float32),
+        names=("a", "b", "c", "d"),
+        labels=labels,
+        weights=np.ones(n),
+        folds=(identifiers % np.uint64(3)).astype(np.int64),
+        samples=np.where(labels == 1, "S", "B"),
+        identifiers=identifiers,
+    )
+
+
+def test_only_training_without_a_group_says_what_duplicates_are_worth() -> None:
+    training = Training(
+        networks=1, activation="relu",
+        folds=3, hidden_layers=[8], dropout=0.0, learning_rate=1e-2, batch_size=256,
+        epochs=8, patience=8, checkpoint_every=0, l2=0.0, schedule="constant",
+    )  # fmt: skip
+    groups = {"a": ["a"], "both": ["a", "b"], "c": ["c"], "d": ["d"]}
+    found = measure_groups(make_duplicates(), training, [], groups, 2, 1)
+    lost = {name: item["retrain"].mean for name, item in found.items()}
+    # without the pair the loss grows, without one of them it does not
+    assert lost["both"] > 0.03
+    assert abs(lost["a"]) < 0.005
+    assert lost["both"] > 2.0 * lost["c"] > 0.01
+    assert abs(lost["d"]) < 0.005
+    # shuffling counts a duplicate that the other replaces
+    assert found["a"]["shuffle"].mean > 3.0 * abs(lost["a"])
+    assert found["both"]["shuffle"].mean > lost["both"]

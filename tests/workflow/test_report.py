@@ -90,6 +90,7 @@ const table = inside.querySelector("table");
 const numbers = () => [...table.tBodies[0].rows].map(row => parseFloat(row.cells[1].textContent));
 const button = table.querySelectorAll("th button")[1];
 button.focus(); button.click();
+const focused = inside.activeElement === button;
 const up = numbers();
 button.click();
 const down = numbers();
@@ -102,9 +103,9 @@ turn.click();
 return {
   images: images.map(image => image.complete && image.naturalWidth > 300 && image.alt.length > 20),
   dead: links.filter(link => !inside.querySelector(link.hash)).length,
-  focused: inside.activeElement === button, up, down, scrolled,
+  focused, up, down, scrolled,
   shown: [before, shown()], stages: document.querySelector("#app").childElementCount,
-  first: inside.querySelector(".opening").innerText, title: document.title,
+  first: inside.querySelector(".opening").innerText.trim(), title: document.title,
   languages: [document.documentElement.lang, inside.documentElement.lang],
 };
 """

@@ -99,13 +99,16 @@ def refuse_bad_weights():
 def note_fixed():
     """Note in the ledger what is fixed before the data of the signal region are read."""
     identity = run_identity(None)
-    note_run(
-        Path(OUT),
-        config=identity["config_hash"],
-        catalogue=identity["catalogue_hash"],
-        code=identity["code"],
-        gates=slice_config(CONFIG, "overtraining", "weight_check"),
-    )
+    try:
+        note_run(
+            Path(OUT),
+            config=identity["config_hash"],
+            catalogue=identity["catalogue_hash"],
+            code=identity["code"],
+            gates=slice_config(CONFIG, "overtraining", "weight_check"),
+        )
+    except TaipanError as error:
+        raise WorkflowError(str(error)) from None
 
 
 onstart:

@@ -27,3 +27,22 @@ if CONFIG.fit.observable == SCORES[RESULT]:  # else its bins are not fitted
             seed=derive_seed(SEED, "robustness"),
         script:
             "../../scripts/measure_robustness.py"
+
+    rule rank_groups:
+        """Train without groups of features, to learn what each is worth; made on demand."""
+        input:
+            **TRAINING_INPUTS,
+            weights=TRANSFORMED_WEIGHTS,
+        output:
+            groups=f"{OUT}/robustness/groups.json",
+            text=f"{OUT}/robustness/groups.md",
+        log:
+            log_file("rank_groups"),
+        benchmark:
+            benchmark_file("rank_groups")
+        params:
+            events=nominal_by_dataset(),
+            config=SLICES.plain_training("robustness"),
+            seed=derive_seed(SEED, "groups"),
+        script:
+            "../../scripts/rank_groups.py"

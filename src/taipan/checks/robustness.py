@@ -20,6 +20,13 @@ def check_robustness(config: Config) -> Iterator[str]:
     for i, size in enumerate(settings.sizes):
         if size in settings.sizes[:i]:
             yield f"robustness.sizes[{i}]: {size:g} is listed twice"
+    for name, group in settings.groups.items():
+        for i, feature in enumerate(group):
+            if feature not in config.features:
+                path = f"robustness.groups.{name}[{i}]"
+                yield unknown(path, feature, "feature", list(config.features))
+        if set(config.features) <= set(group):
+            yield f"robustness.groups.{name}: no feature is left to train with"
     if settings.events < settings.bins:
         yield f"robustness.bins: {settings.bins} bins for {settings.events} events"
     free = len(config.features) - len(config.categorical)

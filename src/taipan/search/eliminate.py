@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,6 +93,77 @@ class _Trainer:
         return losses
 
 
+def _open_trainer(
+    training_set: TrainingSet,
+    training: Training,
+    conditions: Sequence[OvertrainingCondition],
+    repeats: int,
+    seed: int,
+    threads: int,
+    transformed: FloatArray | None,
+) -> _Trainer:
+    training_set.validate(training.folds)
+    check_features(training_set.names)
+    prepare_tensorflow(threads)
+    training_set, physical = order_events(training_set, training, transformed)
+    kept = np.flatnonzero(training_set.folds != _HELD_OUT)
+    events = training_set.take(kept)
+    of_loss = events.training_weights(physical[_HELD_OUT, kept])
+    plan = FoldPlan(training, tuple(conditions))
+    return _Trainer(events, of_loss, plan, repeats, seed)
+
+
+def measure_groups(
+    training_set: TrainingSet,
+    training: Training,
+    conditions: Sequence[OvertrainingCondition],
+    groups: Mapping[str, Sequence[str]],
+    repeats: int,
+    seed: int,
+    threads: int = 1,
+    transformed: FloatArray | None = None,
+) -> dict[str, dict[str, Value]]:
+    """Measure what is lost without groups of features.
+
+    Parameters
+    ----------
+    training_set, training, conditions, seed, threads, transformed
+        As of :func:`select_inputs`.
+    groups
+        Name → features that are dropped together; some must be left.
+    repeats
+        Trainings of different seeds, at least two.
+
+    Returns
+    -------
+    dict
+        Group → ``retrain`` and ``shuffle``: how much the loss of validation events grows if
+        networks are trained without the group, and if its values are exchanged among the events of
+        networks that were trained with it. Only the first says what would be lost.
+
+    Raises
+    ------
+    TaipanError
+        If the training set is unusable or has one feature.
+    """
+    trainer = _open_trainer(training_set, training, conditions, repeats, seed, threads, transformed)
+    everything = training_set.names
+    whole = np.array(trainer.train(everything))
+    found = {}
+    for name, group in groups.items():
+        kept = tuple(feature for feature in everything if feature not in group)
+        # of the same seeds, so that what these change in both is in no difference
+        retrained = np.array(trainer.train(kept)) - whole
+        shuffled = np.array(trainer.shuffled(everything, list(group))) - whole
+        found[name] = {"retrain": mean_of(retrained), "shuffle": mean_of(shuffled)}
+        logger.info("without %s: %+.5f ± %.5f", name, *_pair(found[name]["retrain"]))
+    return found
+
+
+def _pair(value: Value) -> tuple[float, float]:
+    return value.mean, value.sigma
+
+
 def select_inputs(
     training_set: TrainingSet,
     training: Training,
@@ -133,15 +204,9 @@ def select_inputs(
     TaipanError
         If the training set is unusable or has one feature.
     """
-    training_set.validate(training.folds)
-    check_features(training_set.names)
-    prepare_tensorflow(threads)
-    training_set, physical = order_events(training_set, training, transformed)
-    kept = np.flatnonzero(training_set.folds != _HELD_OUT)
-    events = training_set.take(kept)
-    of_loss = events.training_weights(physical[_HELD_OUT, kept])
-    plan = FoldPlan(training, tuple(conditions))
-    trainer = _Trainer(events, of_loss, plan, settings.repeats, seed)
+    trainer = _open_trainer(
+        training_set, training, conditions, settings.repeats, seed, threads, transformed
+    )
     everything = training_set.names
 
     def gone(kept: Features) -> list[str]:

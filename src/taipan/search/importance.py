@@ -43,7 +43,7 @@ class EliminationStep:
     value: Value
 
 
-def mean_of(values: Sequence[float]) -> Value:
+def mean_of(values: Sequence[float] | NDArray[np.float64]) -> Value:
     """Average repeats: mean and its standard deviation, std / √n.
 
     Parameters

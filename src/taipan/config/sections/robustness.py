@@ -33,6 +33,14 @@ class Robustness(Strict):
         default_factory=dict,
         description="Uncertainty of features that no shift of objects moves, in their unit.",
     )
+    groups: dict[Name, Annotated[list[Name], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Features that `snakemake rank_groups` drops together, such as those made of "
+        "one object; if empty each feature alone.",
+    )
+    repeats: Annotated[int, Field(ge=2, le=20)] = Field(
+        3, description="Trainings of different seeds without each group."
+    )
     alpha: Positive = Field(
         0.1, description="Weight of the size of a change against what it does to the score."
     )
