@@ -14,8 +14,8 @@ def fit(
     record: str,
     confidence_level: float,
     groups: Mapping[str, str],
-    impacts: str,
     result: str,
+    impacts: str = "refits",
 ) -> None:
     """Fit the workspace and write everything that is computed from it.
 
@@ -29,10 +29,10 @@ def fit(
         Level of the upper limit, for instance 0.95.
     groups
         Systematic → group in the uncertainty breakdown.
-    impacts
-        How impacts are computed: ``refits`` or ``covariance``.
     result
         JSON file to write; its keys are described in ``docs/fit.md``.
+    impacts
+        How impacts are computed: ``refits`` or ``covariance``.
 
     Raises
     ------
