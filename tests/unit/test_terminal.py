@@ -15,6 +15,7 @@ import yaml
 from taipan.atomic import read_json, write_json
 from taipan.clean_text import escape_controls
 from taipan.cli.main import main
+from taipan.commands.show import choose_analysis
 from taipan.errors import TaipanError
 from taipan.export.names import make_file_names
 from taipan.terminal import CLOSED_PIPE, fold_symbols
@@ -264,3 +265,22 @@ def test_result_is_printed_when_a_file_cannot_be_written(tmp_path, capsys):
     assert "68.27 % interval" in printed.out
     assert f"wrote {out}" in printed.out
     assert printed.err.startswith("taipan: error: cannot write")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), []),
+        (("demo",), ["--config", "analysis=demo"]),
+        (("demo", "-n"), ["--config", "analysis=demo", "-n"]),
+        (("demo", "--config", "seed=3"), ["--config", "analysis=demo", "seed=3"]),
+        (("other", "-n"), ["other", "-n"]),  # a rule of the workflow
+        (("--configfile", "demo"), ["--configfile", "demo"]),
+        (("../analyses/demo",), ["../analyses/demo"]),
+    ],
+)
+def test_name_of_an_analysis_is_a_setting(
+    tmp_path: Path, words: tuple[str, ...], expected: list[str]
+) -> None:
+    (tmp_path / "config/analyses/demo").mkdir(parents=True)
+    assert choose_analysis(words, tmp_path) == expected

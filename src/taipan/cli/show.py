@@ -32,17 +32,17 @@ def show(results: Path, everything: bool) -> None:
         "allow_interspersed_args": False,
     },
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[WORDS OF ./run]...")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[ANALYSIS] [WORDS OF ./run]...")
 @examples(
     "taipan run",
     "taipan run --configfile my.yaml",
-    "taipan run --config analysis=demo",
+    "taipan run demo",
     "taipan run -n",
 )
 def run(words: tuple[str, ...]) -> None:
     """Run the analysis of the configuration, and make its report; the same as ./run.
 
-    Further words are those of Snakemake: -n only says what would be run, --verbose shows all that
+    The name of a folder of config/analyses runs that one. Further words are those of Snakemake: -n only says what would be run, --verbose shows all that
     Snakemake and the jobs say.
     """
     from taipan.commands.show import start_run

@@ -66,4 +66,24 @@ def start_run(words: Sequence[str]) -> None:
         raise TaipanError(f"{Path.cwd()}: not a folder of Taipan (no file 'run'); change to one")
     os.environ.setdefault("TAIPAN_VENV", sys.prefix)
     sys.stdout.flush()
-    os.execv(script.resolve(), ["./run", *(words or ["analysis"])])
+    os.execv(script.resolve(), ["./run", *(choose_analysis(words, Path()) or ["analysis"])])
+
+
+def choose_analysis(words: Sequence[str], root: Path) -> list[str]:
+    """Write the name of an analysis as what Snakemake understands, ``--config analysis=NAME``.
+
+    Parameters
+    ----------
+    words
+        Words of ``taipan run``; the first may be the name of a folder of ``config/analyses``.
+    root
+        Folder of the project.
+    """
+    first, *rest = words or [""]
+    if not first.isidentifier() or not (root / "config/analyses" / first).is_dir():
+        return list(words)
+    setting = f"analysis={first}"
+    if "--config" not in rest:
+        return ["--config", setting, *rest]
+    place = rest.index("--config") + 1
+    return [*rest[:place], setting, *rest[place:]]
