@@ -323,12 +323,20 @@ def test_result_has_the_promised_layout(htautau):
         assert set(one) - {"goodness", "compatibility"} == {
             "mu_hat", "sigma", "interval", "interval_at_bound", "significance", "p_value", "limit",
             "converged", "nll", "parameters", "correlation", "prefit", "postfit", "impacts",
+            "impacts_by",
             "breakdown",
+            "breakdown_of_variance",
         }  # fmt: skip
         assert ("goodness" in one) is ("compatibility" in one) is (key == "observed")
         assert one["interval_at_bound"] == [False, False]
         assert set(one["breakdown"]) == {"total", "statistical", "experimental", "MC statistics"}
         assert one["breakdown"]["total"] == one["sigma"]
+        assert one["impacts_by"] == "refits"
+        parts = one["breakdown_of_variance"]
+        assert set(parts) == set(one["breakdown"])
+        assert parts["total"] == pytest.approx(one["sigma"], rel=1e-9)
+        squares = sum(value**2 for name, value in parts.items() if name != "total")
+        assert squares == pytest.approx(parts["total"] ** 2, rel=1e-9)
         assert len(one["impacts"]) == sum(p["sigma"] > 0 for p in one["parameters"]) - 1
         assert one["interval"][0] < one["mu_hat"] < one["interval"][1]
         assert set(one["limit"]) == {"level", "observed", "expected", "expected_band"}

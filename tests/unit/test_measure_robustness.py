@@ -113,7 +113,6 @@ def test_what_cannot_be_attacked_is_named(tmp_path: Path) -> None:
         ({"events": 100, "bins": 150}, "robustness.bins: 150 bins for 100 events"),
         ({"groups": {"all": ["x"]}}, "robustness.groups.all: no feature is left to train with"),
         ({"groups": {"some": ["q"]}}, "robustness.groups.some[0]"),
-        ({"shuffled": 2}, "robustness.shuffled: 2, but 1 features are not categorical"),
     ],
 )
 def test_bad_settings_are_named_before_anything_runs(changes: dict[str, Any], said: str) -> None:

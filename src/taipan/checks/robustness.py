@@ -29,6 +29,3 @@ def check_robustness(config: Config) -> Iterator[str]:
             yield f"robustness.groups.{name}: no feature is left to train with"
     if settings.events < settings.bins:
         yield f"robustness.bins: {settings.bins} bins for {settings.events} events"
-    free = len(config.features) - len(config.categorical)
-    if config.features and settings.shuffled > free:
-        yield f"robustness.shuffled: {settings.shuffled}, but {free} features are not categorical"

@@ -42,8 +42,8 @@ def show(results: Path, everything: bool) -> None:
 def run(words: tuple[str, ...]) -> None:
     """Run the analysis of the configuration, and make its report; the same as ./run.
 
-    The name of a folder of config/analyses runs that one. Further words are those of Snakemake: -n only says what would be run, --verbose shows all that
-    Snakemake and the jobs say.
+    The name of a folder of config/analyses runs that one. Further words are those of Snakemake:
+    -n only says what would be run, --verbose shows all that Snakemake and the jobs say.
     """
     from taipan.commands.show import start_run
 

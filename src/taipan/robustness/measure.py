@@ -117,7 +117,8 @@ class Attacker:
 
     def _attack_features(self, target: AttackTarget, marginals: Marginals) -> dict[str, Any]:
         rng = np.random.default_rng(self.seed)
-        chosen = Shuffle(features=self.settings.shuffled)
+        most = len(list_continuous(target.events))
+        chosen = Shuffle(features=min(self.settings.shuffled, max(1, most)))
         shuffled = shuffle_events(target, chosen, rng)
         found: dict[str, Any] = {
             "shuffle": {"space": UNPHYSICAL, **self._describe(target, shuffled, marginals)}

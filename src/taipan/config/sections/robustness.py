@@ -45,5 +45,5 @@ class Robustness(Strict):
         0.1, description="Weight of the size of a change against what it does to the score."
     )
     shuffled: Annotated[int, Field(ge=1, le=20)] = Field(
-        2, description="Features of an event that are shuffled."
+        2, description="Features of an event that are shuffled; at most all that have many values."
     )
