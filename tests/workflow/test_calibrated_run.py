@@ -48,7 +48,7 @@ def test_interval_of_the_summary_is_what_the_calibration_says(calibrated: Projec
             quantile = line[0] + line[1] * np.clip(end, *found["span"])
             assert (mu_hat - end) / sigma == pytest.approx(quantile, abs=0.01)
     text = (results / "summary.md").read_text(encoding="utf-8")
-    assert "## Calibrated intervals" in text
+    assert "Calibrated intervals:" in text
     assert f"Of {found['experiments']} pseudo-experiments" in text
 
 
