@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from taipan.inference.batch import fit_many
 from taipan.inference.chord import MAX_CHORDS, Metric, follow_chords
 from taipan.inference.compile import compile_model
 from taipan.inference.fit import fit
+from taipan.inference.minima import find_minimum
 from taipan.inference.minimise import MAX_EDM, newton_step
 from taipan.inference.model import CompiledModel
 from taipan.inference.stacked import descend_many
@@ -141,6 +143,52 @@ def test_fits_of_toys_are_those_of_newton(model: CompiledModel, monkeypatch: Any
     away = np.abs(found.values - exact.values)[:, model.poi] / exact.sigma
     assert away.max() < 1e-5
     np.testing.assert_allclose(found.nllr, exact.nllr, atol=1e-9)
+
+
+def test_point_between_two_minima_is_none() -> None:
+    """Up and down are the same, and the data far away: θ = 0 has no slope, but is a ridge."""
+    both = {"hi_data": [130.0, 105.0], "lo_data": [130.0, 105.0]}
+    samples = [
+        {
+            "name": "S",
+            "data": [50.0, 5.0],
+            "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+        },
+        {
+            "name": "B",
+            "data": [100.0, 100.0],
+            "modifiers": [{"name": "theta", "type": "histosys", "data": both}],
+        },
+    ]
+    model = compile_model(
+        {
+            "channels": [{"name": "r", "samples": samples}],
+            "observations": [{"name": "r", "data": [150.0, 105.0]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+            "version": "1.0.0",
+        }
+    )
+    strengths = np.array([0.0, 0.3, 0.5])
+    start = np.stack([model.nominal(mu) for mu in strengths])
+    held = np.zeros(start.shape, dtype=np.bool_)
+    held[:, model.poi] = True
+    fits = fit_many(model, model.observed, start, fixed=held, sigma=False)
+    expected = [
+        find_minimum(model, model.observed, fixed={model.poi: float(mu)}).nll for mu in strengths
+    ]
+    np.testing.assert_allclose(fits.nllr, expected, atol=1e-6)
+    assert 2.0 * fits.nllr[0] == pytest.approx(2.44, abs=0.01)  # 21.9 on the ridge
+
+
+def test_held_value_outside_the_bounds_is_kept(model: CompiledModel) -> None:
+    start = model.nominal(1.0)
+    start[model.poi] = model.parameters.lower[model.poi] - 0.5
+    held = np.zeros(len(start), dtype=np.bool_)
+    held[model.poi] = True
+    fits = fit_many(model, model.observed, start, fixed=held)
+    assert fits.values[0, model.poi] == start[model.poi]
+    nllr, _, _ = model.evaluate(fits.values[0], model.observed)
+    assert fits.nllr[0] == pytest.approx(nllr, abs=1e-8)
 
 
 def test_no_chord_where_a_parameter_acts_on_nothing(model: CompiledModel) -> None:

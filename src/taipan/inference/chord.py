@@ -29,8 +29,9 @@ MAX_SHORTENINGS = 8
 MEMORY = 8
 # Parameters that a fit holds in addition to those that all of them hold.
 MOST_HELD = 4
-# A yield that is taken for one near zero.
-SMALLEST_RATE = 1e-6
+# Yield below which a bin is taken for one of this yield: a matrix that is too stiff would end a fit
+# too soon, one that is too soft only makes it slower.
+SMALLEST_RATE = 1.0
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ class _Descent:
             done = np.abs(edm) <= SAFETY * MAX_EDM
             self.converged[rows[done]] = True
             last = self.values[rows[done]] + direction[done]
-            self.values[rows[done]] = np.clip(last, self.lower, self.upper)
+            inside = np.clip(last, self.lower, self.upper)
+            self.values[rows[done]] = np.where(self.held[rows[done]], last, inside)
             self.nllr[rows[done]] -= edm[done]
             going = ~done & (edm > 0.0)
             rows = self._move(rows[going], direction[going], step)

@@ -172,8 +172,11 @@ def choose_method(text: str) -> ImpactMethod:
 def find_impacts(
     model: CompiledModel, data: Array, best: FitResult, method: ImpactMethod
 ) -> list[Impact]:
-    """Give the impacts by refits (:func:`rank_parameters`) or from the covariance."""
-    if method == "covariance":
+    """Give the impacts by refits (:func:`rank_parameters`) or from the covariance.
+
+    Where a bound holds μ the covariance does not know how it moves, so refits are made.
+    """
+    if method == "covariance" and not best.at_bound[model.poi]:
         return read_impacts(model, best)
     return rank_parameters(model, data, best)
 

@@ -91,17 +91,21 @@ def _join(parts: list[Found]) -> Found:
 def _descend_together(
     model: CompiledModel, data: Array, start: Array, held: Mask, sigma: bool
 ) -> Found:
-    """Descend with one matrix; where μ is free its σ is that of the Hessian."""
+    """Descend with one matrix; where μ is free its σ is that of the Hessian.
+
+    A point between two minima has no slope either. Where there may be two, the Hessian tells.
+    """
     poi = model.poi
     with threadpool_limits(1):
         found = follow_chords(model, data, start, held)
         deviation = np.zeros(len(start))
-        rows = np.flatnonzero(found.converged & ~held[:, poi]) if sigma else np.array([], int)
+        wanted = ~held[:, poi] & sigma
+        rows = np.flatnonzero(found.converged & (wanted | (not model.shape.is_simple)))
         for part in _divide(len(rows), CHUNK_NUMBERS // _width(model)):
             here = rows[part]
             _, gradient, hessian = model.evaluate_many(found.values[here], data[here])
             _, variance, damped = _solve(hessian, gradient, ~held[here], poi)
-            deviation[here] = np.sqrt(np.maximum(variance, 0.0))
+            deviation[here] = np.where(wanted[here], np.sqrt(np.maximum(variance, 0.0)), 0.0)
             found.converged[here[damped]] = False
     converged = found.converged & ~_find_doubtful(model, found.values, data, held)
     return Found(found.values, found.nllr, found.slope, deviation, converged)
