@@ -373,6 +373,14 @@ def plan_chunks(dataset: Dataset, events: int | None, chunk_events: int) -> list
     return plan
 
 
+def count_generated(config: Config, catalogue: Catalogue, name: str) -> int | None:
+    """Entries of an unskimmed dataset, None where only the file knows."""
+    entry = catalogue.dataset(name)
+    if catalogue.kind == "simulation" and not entry.is_data:
+        return config.fastsim.events.get(name, entry.generated_events)
+    return None if catalogue.kind == "skims" else entry.generated_events
+
+
 def divide(entries: int, chunk_events: int) -> list[tuple[int, int]]:
     """Divide `entries` into ranges of nearly equal size, none above `chunk_events`."""
     number = max(1, -(-entries // chunk_events))

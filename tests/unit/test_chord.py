@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -181,14 +182,17 @@ def test_point_between_two_minima_is_none() -> None:
 
 
 def test_held_value_outside_the_bounds_is_kept(model: CompiledModel) -> None:
-    start = model.nominal(1.0)
-    start[model.poi] = model.parameters.lower[model.poi] - 0.5
+    lower = model.parameters.lower.copy()
+    lower[model.poi] = 0.5
+    bounded = replace(model, parameters=replace(model.parameters, lower=lower))
+    start = model.nominal(0.4)
     held = np.zeros(len(start), dtype=np.bool_)
     held[model.poi] = True
-    fits = fit_many(model, model.observed, start, fixed=held)
-    assert fits.values[0, model.poi] == start[model.poi]
-    nllr, _, _ = model.evaluate(fits.values[0], model.observed)
-    assert fits.nllr[0] == pytest.approx(nllr, abs=1e-8)
+    found = follow_chords(bounded, model.observed[None], start[None], held[None])
+    assert found.converged.all()
+    assert found.values[0, model.poi] == 0.4
+    nllr, _, _ = model.evaluate(found.values[0], model.observed)
+    assert found.nllr[0] == pytest.approx(nllr, abs=1e-8)
 
 
 def test_no_chord_where_a_parameter_acts_on_nothing(model: CompiledModel) -> None:

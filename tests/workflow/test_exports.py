@@ -70,6 +70,15 @@ def test_exported_events_add_up_to_the_yields_and_templates(
     )
     assert done.returncode == 0, done.stderr
     check_events(out, project.path / RESULTS, "nn_score")
+    other = project.path / "other.yaml"
+    other.write_text("pileup: {uncertainty: 0.06}\n", encoding="utf-8")
+    refused = subprocess.run(
+        [*command, "--configfile", other.name], cwd=project.path, env=environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    other.unlink()
+    assert refused.returncode == 1
+    assert "summary.json: made with the configuration" in refused.stderr
     columns = parquet.read_schema(out).names
     text = (tmp_path / "events_columns.csv").read_text(encoding="utf-8")
     described = list(csv.DictReader(text.splitlines()))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from taipan.atomic import read_json
+from taipan.certify.ledger import judge_ledger, read_ledger
 from taipan.templates.store import read_histograms
 from tests.made_up_corrections import sides, write_file
 from tests.project import RESULTS, SMOKE, Project, copy_project
@@ -148,6 +149,15 @@ def eras(tmp_path_factory: pytest.TempPathFactory) -> Path:
     overlay = project.overlay(ERAS + alone + "analysis: zmumu\n")
     project.snakemake(config=(overlay,))
     return project.path / "results/eras/zmumu"
+
+
+def test_what_each_era_fixes_is_noted_before_its_data(eras: Path) -> None:
+    """The ledger of an era has one entry, and it is that of its summary."""
+    for name in ("2015", "2016"):
+        results = eras / "eras" / name / "zmumu"
+        (line,) = judge_ledger(results, read_json(results / "summary.json"))
+        assert line.verdict == "passed", line
+        assert len(read_ledger(results)) == 1
 
 
 def test_eras_that_share_nothing_average_with_inverse_variances(eras: Path) -> None:

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from taipan.analysis_selection import load_analysis
 from taipan.checks.coverage import check_strengths
@@ -35,6 +36,7 @@ from taipan.config.networks import (
 from taipan.config.pretraining import load_source, split_source
 from taipan.config.slices import hash_catalogue, hash_config, slice_config
 from taipan.datasets import (
+    count_generated,
     mirrors_of,
     nominal_datasets,
     plan_chunks,
@@ -108,7 +110,7 @@ def note_fixed():
             gates=slice_config(CONFIG, "overtraining", "weight_check"),
         )
     except TaipanError as error:
-        raise WorkflowError(str(error)) from None
+        logger.warning(f"{error}; nothing is noted, as the certificate will say")
 
 
 onstart:
@@ -169,10 +171,7 @@ OBSERVABLES = list(
 
 def generated_events(dataset):
     """Entries of the unskimmed dataset, None where only the file knows."""
-    entry = CATALOGUE.dataset(dataset)
-    if IS_SIMULATED and not entry.is_data:
-        return CONFIG.fastsim.events.get(dataset, entry.generated_events)
-    return None if CATALOGUE.kind == "skims" else entry.generated_events
+    return count_generated(CONFIG, CATALOGUE, dataset)
 
 
 DATASETS = used_datasets(CONFIG, CATALOGUE)

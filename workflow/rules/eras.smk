@@ -14,8 +14,10 @@ drop_folder()
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from taipan.analysis_selection import load_analysis
+from taipan.certify.ledger import note_run
 from taipan.checks.configuration import check_access, check_config
 from taipan.checks.eras import check_eras, check_runs
 from taipan.checks.generator_files import check_generator_files
@@ -33,6 +35,7 @@ from taipan.config.era_slices import (
 from taipan.config.eras import load_eras, split_eras
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.overlays import restore_empty
+from taipan.config.slices import hash_catalogue, hash_config, slice_config
 from taipan.errors import TaipanError
 from taipan.results_owner import claim_results
 from taipan.summary.eras import ALL_ERAS
@@ -82,10 +85,27 @@ def refuse_bad_eras():
         raise WorkflowError(f"The configuration is not valid.\n{problem}")
 
 
+def note_fixed_of_eras():
+    """Note in the ledger of each era what is fixed before its data are read."""
+    for one, catalogue in PERIODS.values():
+        calibrated = ["coverage"] if one.coverage.calibrate else []
+        try:
+            note_run(
+                Path(place_of_era(one)),
+                config=hash_config(one),
+                catalogue=hash_catalogue(catalogue),
+                code=code_version(*result_scripts(*calibrated), analysis=one.folder),
+                gates=slice_config(one, "overtraining", "weight_check"),
+            )
+        except TaipanError as error:
+            logger.warning(f"{error}; nothing is noted, as the certificate will say")
+
+
 onstart:
     refuse_bad_eras()
     for folder in (OUT, *map(era_folder, PERIODS)):
         claim_results(Path(folder), ONE.folder)
+    note_fixed_of_eras()
 
 
 def era_folder(era):

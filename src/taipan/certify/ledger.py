@@ -83,7 +83,10 @@ def note_run(
         "before": hash_content(entries[-1]) if entries else "",
     }
     path = results / LEDGER
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TaipanError(f"{path.parent} cannot be made: {error.strerror}") from error
     write_json(path, {"entries": [*entries, entry], "last": hash_content(entry)})
 
 

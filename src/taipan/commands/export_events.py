@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from taipan.analysis_choice import read_trusted
-from taipan.atomic import replacing, write_text
+from taipan.atomic import read_json, replacing, write_text
 from taipan.commands.flat_files import TableFile, file_format
 from taipan.config.load import load_catalogue
 from taipan.config.model import Config
 from taipan.config.networks import list_scores
-from taipan.datasets import nominal_datasets
+from taipan.config.slices import hash_config
+from taipan.datasets import Catalogue, count_generated, nominal_datasets, plan_chunks
 from taipan.errors import TaipanError
 from taipan.events.blinding import overlapping_signal
 from taipan.events.opening import open_analysis
@@ -56,7 +57,9 @@ def run_export_events(options: EventsOptions) -> None:
     normalisation = results / "normalisation.json"
     if not normalisation.exists():
         raise TaipanError(f"{results}: no finished run ({normalisation.name} is missing)")
-    datasets = nominal_datasets(config, load_catalogue(config))
+    catalogue = load_catalogue(config)
+    _refuse_another(config, results)
+    datasets = nominal_datasets(config, catalogue)
     flat, folds = _open(config, results, nominal_only=options.nominal)
     names = {
         "dataset": datasets,
@@ -67,7 +70,7 @@ def run_export_events(options: EventsOptions) -> None:
     columns: list[str] = []
     with replacing(options.out) as temporary, TableFile(temporary, kind, names) as file:
         for dataset in datasets:
-            events = [str(path) for path in _events_of(results, dataset)]
+            events = [str(path) for path in _events_of(config, catalogue, results, dataset)]
             pileup = results / "corrections/pileup.json"
             for block in stream_dataset(dataset, events, normalisation, pileup, analysis, folds):
                 rows = flat.rows(block)
@@ -113,9 +116,27 @@ def _models_of(config: Config, results: Path, network: str) -> Iterator[Path]:
     yield from found
 
 
-def _events_of(results: Path, dataset: str) -> list[Path]:
-    once = results / f"events_once/{dataset}.parquet"
-    found = [once] if once.exists() else sorted(results.glob(f"events/{dataset}/*.parquet"))
-    if not found:
-        raise TaipanError(f"{results}/events/{dataset}: no events; the run is not finished")
-    return sorted(found, key=lambda path: (len(path.name), path.name))
+def _refuse_another(config: Config, results: Path) -> None:
+    """Refuse a configuration that is not the one of the results."""
+    summary = results / "summary.json"
+    if not summary.exists():
+        raise TaipanError(f"{results}: no finished run ({summary.name} is missing)")
+    made, given = read_json(summary)["provenance"]["config"], hash_config(config)
+    if made != given:
+        raise TaipanError(
+            f"{summary}: made with the configuration {made}, this one is {given}; give the "
+            "--configfile of the run, or run again"
+        )
+
+
+def _events_of(config: Config, catalogue: Catalogue, results: Path, dataset: str) -> list[Path]:
+    """Files of the events of a dataset that count, as the workflow takes them."""
+    found = [results / f"events_once/{dataset}.parquet"]
+    if config.skim.duplicates != "first":
+        generated = count_generated(config, catalogue, dataset)
+        chunks = plan_chunks(catalogue.dataset(dataset), generated, config.skim.chunk_events)
+        found = [results / f"events/{dataset}/{i}.parquet" for i in range(len(chunks))]
+    for path in found:
+        if not path.exists():
+            raise TaipanError(f"{path}: no events; the run is not finished")
+    return found
