@@ -63,6 +63,8 @@ class LogHandler(LogHandlerBase):
                 print(line, file=sys.stderr, flush=True)
         except BrokenPipeError:
             pass  # of a reader that has gone; the run goes on
+        except (OSError, LookupError):
+            self.handleError(record)  # of a terminal that has gone, or another Snakemake
 
     def _lines(self, record: LogRecord) -> list[str]:
         event, known, now = getattr(record, "event", None), vars(record), time.monotonic()
@@ -83,6 +85,7 @@ class LogHandler(LogHandlerBase):
         return []
 
     def _start(self, known: dict[str, Any], now: float) -> None:
+        self._failed.discard(known["jobid"])  # tried again
         label = " ".join(str(value) for value in (known.get("wildcards") or {}).values())
         benchmark = known.get("benchmark")
         if isinstance(benchmark, list | tuple):

@@ -180,12 +180,16 @@ def test_an_edited_result_is_red(results: Path, capsys: pytest.CaptureFixture[st
     assert read_json(results / "certificate.json")["verdict"] == "red"
 
 
-def test_an_edited_file_with_a_new_record_is_found_by_its_reader(results: Path) -> None:
+def test_an_edited_file_with_a_new_record_is_found_by_its_reader(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = workspace()
     content["observations"][0]["data"] = [130.0, 90.0]
     write(results / "workspaces" / "score.json", content)
     (sentence,) = check_run_files(results).edited
     assert "fit/score.json was made from another" in sentence
+    monkeypatch.chdir(results)
+    assert len(check_run_files(Path()).edited) == 1
 
 
 def test_an_edited_summary_is_red_even_with_a_new_record(results: Path) -> None:
@@ -319,6 +323,8 @@ def test_what_cannot_be_compared_is_named(results: Path, tmp_path: Path) -> None
     few = make_trainings(tmp_path / "few", [1.2], [0.5])
     with pytest.raises(TaipanError, match="--trainings: 2 results .* at least 5 are needed"):
         certify(results, few)
+    with pytest.raises(TaipanError, match="--trainings: a folder is listed twice"):
+        certify(results, few * 4)
     write(tmp_path / "x" / "summary.json", summary(analysis="other"))
     with pytest.raises(TaipanError, match="analysis is 'other', that of the certified result"):
         certify(results, [tmp_path / "x"])

@@ -76,12 +76,13 @@ def _result_files(results: Path) -> Iterator[Path]:
 
 def _inputs_of(record: Mapping[str, Any], results: Path) -> Iterator[tuple[Path, str]]:
     """Give the inputs of a file that are results of the same run, wherever that was when it ran."""
-    origin = record.get("origin")
+    origin, name_of_run = record.get("origin"), results.resolve().name
     inputs = origin.get("inputs") if isinstance(origin, dict) else None
     for name, digest in (inputs if isinstance(inputs, dict) else {}).items():
         parts = Path(name).parts
-        if results.name in parts and isinstance(digest, str):
-            yield results.joinpath(*parts[parts.index(results.name) + 1 :]), digest
+        if name_of_run in parts and isinstance(digest, str):
+            last = len(parts) - parts[::-1].index(name_of_run)
+            yield results.joinpath(*parts[last:]), digest
 
 
 def judge_files(results: Path) -> list[Line]:

@@ -35,13 +35,15 @@ def judge_trainings(summary: Mapping[str, Any], others: Sequence[Path]) -> list[
     Raises
     ------
     TaipanError
-        If one is of another analysis or catalogue, or if there are fewer than five in all.
+        If one is of another analysis or catalogue, is listed twice, or if there are fewer than five in all.
     """
     if not summary.get("networks") and not summary["gates"]:
         return []
     if not others:
         reason = "give results with other seeds: taipan certify RESULTS --trainings FOLDER..."
         return [lack(_NAME, _LINK, reason)]
+    if len({path.resolve() for path in others}) < len(others):
+        raise TaipanError("--trainings: a folder is listed twice; each counts as a training")
     found = [summary, *(_read_other(summary, path) for path in others)]
     if len(found) < _FEWEST:
         raise TaipanError(
