@@ -35,7 +35,8 @@ def judge_trainings(summary: Mapping[str, Any], others: Sequence[Path]) -> list[
     Raises
     ------
     TaipanError
-        If one is of another analysis or catalogue, is listed twice, or if there are fewer than five in all.
+        If one is of another analysis or catalogue, or is listed twice, or if there are fewer than
+        five in all.
     """
     if not summary.get("networks") and not summary["gates"]:
         return []
