@@ -95,7 +95,7 @@ def fit_many(
     held = np.broadcast_to(model.parameters.fixed, (rows, size))
     if fixed is not None:
         held = held | fixed
-    found = descend_many(model, data, start, held, sigma=sigma)
+    found = descend_many(model, data, start, held, sigma=sigma, check=confirm)
     if confirm and not model.shape.is_simple:
         _try_other_starts(model, data, start, held, found)
     failures: dict[int, str] = {}
@@ -124,7 +124,7 @@ def _try_other_starts(
     other = mirror_pulls(found.values[good], parameters.initial, parameters.constrained)
     other = np.clip(other, parameters.lower, parameters.upper)
     other = np.where(held[good], start[good], other)
-    again = descend_many(model, data[good], other, held[good], sigma=False)
+    again = descend_many(model, data[good], other, held[good], sigma=False, check=False)
     same = again.converged & (np.abs(again.nllr - found.nllr[good]) <= DEEPER)
     found.converged[good[~same]] = False
 

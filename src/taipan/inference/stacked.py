@@ -42,7 +42,13 @@ class Found:
 
 
 def descend_many(
-    model: CompiledModel, data: Array, start: Array, held: Mask, *, sigma: bool = True
+    model: CompiledModel,
+    data: Array,
+    start: Array,
+    held: Mask,
+    *,
+    sigma: bool = True,
+    check: bool = True,
 ) -> Found:
     """Descend from every start ``(T, n)`` until it converges or cannot go on.
 
@@ -61,13 +67,15 @@ def descend_many(
         Parameters that keep their value, shape ``(T, n)``.
     sigma
         Whether σ of μ is wanted, for which a Hessian is needed at each minimum.
+    check
+        Whether the Hessian tells a minimum from a point between two, where there may be two.
     """
     parameters = model.parameters
     start = np.where(held, start, np.clip(start, parameters.lower, parameters.upper))
     size = max(len(model.yields.norm_rows), MEMORY * start.shape[1])
     found = _join(
         [
-            _descend_together(model, data[rows], start[rows], held[rows], sigma)
+            _descend_together(model, data[rows], start[rows], held[rows], sigma, check)
             for rows in _divide(len(start), CHORD_NUMBERS // size)
         ]
     )
@@ -89,7 +97,7 @@ def _join(parts: list[Found]) -> Found:
 
 
 def _descend_together(
-    model: CompiledModel, data: Array, start: Array, held: Mask, sigma: bool
+    model: CompiledModel, data: Array, start: Array, held: Mask, sigma: bool, check: bool
 ) -> Found:
     """Descend with one matrix; where μ is free its σ is that of the Hessian.
 
@@ -100,7 +108,7 @@ def _descend_together(
         found = follow_chords(model, data, start, held)
         deviation = np.zeros(len(start))
         wanted = ~held[:, poi] & sigma
-        rows = np.flatnonzero(found.converged & (wanted | (not model.shape.is_simple)))
+        rows = np.flatnonzero(found.converged & (wanted | (check and not model.shape.is_simple)))
         for part in _divide(len(rows), CHUNK_NUMBERS // _width(model)):
             here = rows[part]
             _, gradient, hessian = model.evaluate_many(found.values[here], data[here])
