@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib
@@ -40,7 +41,8 @@ CYCLE = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 
 _SIZE = 10.0
 _SMALLEST = 4.0  # points
-_OWN: ContextVar[Mapping[str, Any]] = ContextVar("own_style", default={})  # noqa: B039 (not changed)
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_OWN: ContextVar[Mapping[str, Any]] = ContextVar("own_style", default=_NOTHING)
 _OVERRIDES: dict[str, Any] = {
     "font.size": _SIZE,
     # the first font has no Greek letters: those come from the second
