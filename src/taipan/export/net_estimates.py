@@ -12,7 +12,7 @@ from typing import Any
 
 
 def find_subtractions(workspace: Mapping[str, Any]) -> dict[str, str]:
-    """Find what is subtracted, such as ``{"top_same_sign": "multijet"}``.
+    """Find what is subtracted, such as ``{"top_side": "multijet"}``.
 
     Yields of a subtracted sample are below zero. Its name begins with that of its process, and it
     has the parameters of this, and those of the estimate. So a parameter that its process has not
