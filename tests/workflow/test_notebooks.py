@@ -29,7 +29,7 @@ def folder(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "config").symlink_to(finished.path / "config")
     (tmp_path / "docs/notebooks").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "docs/notebooks")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    monkeypatch.setenv("PYTHONPATH", finished.environment["PYTHONPATH"])
     return tmp_path
 
 
