@@ -274,6 +274,11 @@ MESSAGES = {
         {"templates": {"binning": {"method": "merge", "fold": 5}}},
         "templates.binning.fold: 5 is not one of the training.folds = 5 folds (0 to 4)",
     ),
+    "edges that look for a small uncertainty, with the events of the templates": (
+        {"templates": {"binning": {"method": "dynamic", "fold": None}}},
+        "templates.binning.fold: null, but the method 'dynamic' looks for a small σ(μ), and would "
+        "find fluctuations of the events that fill the templates (0 to 4, or the method quantile)",
+    ),
     "fewer fine bins than bins": (
         {"templates": {"binning": {"method": "merge", "bins": 12, "fine_bins": 10}}},
         "templates.binning.fine_bins: 10 is below templates.binning.bins (12)",
