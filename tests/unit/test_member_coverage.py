@@ -14,10 +14,10 @@ from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.coverage.draw import FitBins, SourceData, Universe
 from taipan.coverage.experiments import fit_experiments, stack_counts
-from taipan.coverage.member_factors import read_member_factors
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.score import summarise_experiments
 from taipan.coverage.truth import Truth, draw_truth
+from taipan.coverage.yield_factors import read_yield_factors
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import template_variations
@@ -104,7 +104,7 @@ class Toy:
         self.workspace, self.record = build_workspace(self.templates, config, "x", None)
         item = self.record["regions"]["high"]
         table = read_table(self.templates, "x")
-        factors = read_member_factors({"high": table}, {"high": item["starts"]}, config)
+        factors = read_yield_factors({"high": table}, {"high": item["starts"]}, config)
         bins = FitBins("x", {"high": np.asarray(item["edges_after"])}, frozenset())
         self.edges = bins.edges["high"]
         self.universe = Universe(ANALYSIS, config, bins, None, factors)
@@ -159,12 +159,12 @@ def test_nothing_moves_in_other_regions() -> None:
     other = found.config.systematics["v"].model_copy(update={"regions": ["low"]})
     config = found.config.model_copy(update={"systematics": {"v": other}})
     table = read_table(found.templates, "x")
-    assert read_member_factors({"high": table}, {"high": [0]}, config).changes == {}
+    assert read_yield_factors({"high": table}, {"high": [0]}, config).changes == {}
 
 
 def test_changes_are_those_of_the_merged_bins(toy: Toy) -> None:
     table = read_table(toy.templates, "x")
-    found = read_member_factors({"high": table}, {"high": [0, 2]}, toy.config)
+    found = read_yield_factors({"high": table}, {"high": [0, 2]}, toy.config)
     up, _ = found.changes["bkg", "high", "high"]["v"]
     nominal, varied = (
         table.counts("bkg", "high", label).values.reshape(2, 2).sum(axis=1)

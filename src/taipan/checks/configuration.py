@@ -331,8 +331,8 @@ def _check_binning(config: Config) -> Problems:
     if binning.fold is None:
         if binning.method != "quantile":
             yield (
-                f"templates.binning.fold: null, but the method '{binning.method}' looks for a small "
-                "σ(μ), and would find fluctuations of the events that fill the templates "
+                f"templates.binning.fold: null, but the method '{binning.method}' looks for a "
+                "small σ(μ), and would find fluctuations of the events that fill the templates "
                 f"(0 to {config.training.folds - 1}, or the method quantile)"
             )
     elif binning.fold >= config.training.folds:

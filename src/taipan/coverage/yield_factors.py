@@ -26,7 +26,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class MemberFactors:
+class YieldFactors:
     """Relative changes of yields at ±1σ of the systematics of generator weights.
 
     Attributes
@@ -58,9 +58,9 @@ class MemberFactors:
         return yields * factor
 
 
-def read_member_factors(
+def read_yield_factors(
     tables: Mapping[str, Table], starts: Mapping[str, Sequence[int]], config: Config
-) -> MemberFactors:
+) -> YieldFactors:
     """Read the changes from the templates.
 
     Parameters
@@ -87,7 +87,7 @@ def read_member_factors(
                     )
                     cell = changes.setdefault((sample, region, place), {})
                     cell[name] = (_relative(up, nominal), _relative(down, nominal))
-    return MemberFactors(changes)
+    return YieldFactors(changes)
 
 
 def _relative(varied: Array, nominal: Array) -> Array:
