@@ -24,7 +24,7 @@ from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
 from taipan.inference import compile_model
 from taipan.likelihood import build_workspace
-from taipan.likelihood.table import read_table
+from taipan.likelihood.table import Table, read_table
 from taipan.normalisation import Normalisation, to_dict
 from taipan.skim.weight_means import WeightMeans
 from taipan.stages.draw_pseudo_data import draw_pseudo_data
@@ -171,6 +171,22 @@ def test_changes_are_those_of_the_merged_bins(toy: Toy) -> None:
         for label in ("nominal", "v_up")
     )
     np.testing.assert_allclose(up, varied / nominal - 1.0)
+
+
+def test_control_residual_moves_yields_of_bins_both_ways_and_never_below_zero() -> None:
+    """+60 % and -60 % in two bins at +1σ: at -2σ the first bin would have -20 % of its yield."""
+    residual = make_systematic(kind="control_residual", region="side", samples=["bkg"])
+    config = configure().model_copy(update={"systematics": {"left": residual}})
+    values = np.array([[[[10.0, 20.0], [16.0, 8.0]]]])
+    table = Table(
+        processes={"bkg": 0}, regions={"high": 0}, variations={"nominal": 0, "left_up": 1},
+        edges=(0.0, 1.0, 2.0), values=values, variances=values,
+    )  # fmt: skip
+    cell = ("bkg", "high", "high")
+    found = read_yield_factors({"high": table}, {"high": [0, 1]}, config)
+    for pull, wanted in ((0.5, [13.0, 14.0]), (-1.0, [4.0, 32.0]), (-2.0, [0.0, 44.0])):
+        np.testing.assert_allclose(found.vary(values[0, 0, 0], cell, {"left": pull}), wanted)
+    assert draw_truth({"left": residual}, (0.0, 1.0), np.random.default_rng(1)).pulls
 
 
 def test_stage_draws_them(toy: Toy, tmp_path: Path) -> None:

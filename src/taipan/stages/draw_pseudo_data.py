@@ -21,6 +21,7 @@ from taipan.coverage.truth import (
     extreme_truths,
     leave_out_predictions,
     scale_samples,
+    strength_ranges,
 )
 from taipan.coverage.yield_factors import read_yield_factors
 from taipan.estimates.registry import MeasuredEstimate, counted_planes, read_estimate
@@ -123,7 +124,7 @@ def draw_pseudo_data(
     starts = {name: item["starts"] for name, item in merging.items()}
     varied = read_yield_factors(tables, starts, config)
     universe = Universe(analysis, config, binning, scorer, varied)
-    others = {name: config.coverage.range_of(name) for name in config.fit.pois}
+    others = strength_ranges(config)
     span = others.pop(config.fit.poi)
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
 
