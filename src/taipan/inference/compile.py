@@ -19,6 +19,7 @@ from taipan.bin_statistics import (
 )
 from taipan.inference.check import check_workspace
 from taipan.inference.copies import find_copies
+from taipan.inference.entries import group_entries
 from taipan.inference.errors import FitError
 from taipan.inference.gradient import Gradients
 from taipan.inference.histfactory import Yields
@@ -155,7 +156,7 @@ def _assemble(
         auxiliary=auxiliary,
         auxiliary_factor=factor,
         yields=yields,
-        gradients=Gradients(yields),
+        gradients=Gradients(yields, group_entries(yields)),
         floor=FLOOR_FRACTION * nominal,
         shape=judge_shape(yields, initial, constraints.sigma, constraints.lower, poi),
         copies=places,
