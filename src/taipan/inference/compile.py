@@ -22,6 +22,7 @@ from taipan.inference.copies import find_copies
 from taipan.inference.entries import group_entries
 from taipan.inference.errors import FitError
 from taipan.inference.gradient import Gradients
+from taipan.inference.hessian import Hessians
 from taipan.inference.histfactory import Yields
 from taipan.inference.model import CompiledModel, Parameters, name_bin
 from taipan.inference.modifiers import read_yields
@@ -139,6 +140,7 @@ def _assemble(
     }
     fixed = constraints.fixed.copy()
     fixed[list(places)] = True
+    entries = group_entries(yields)
     return CompiledModel(
         parameters=Parameters(
             names=tuple(config.par_names),
@@ -156,7 +158,8 @@ def _assemble(
         auxiliary=auxiliary,
         auxiliary_factor=factor,
         yields=yields,
-        gradients=Gradients(yields, group_entries(yields)),
+        gradients=Gradients(yields, entries),
+        hessians=Hessians(yields, entries),
         floor=FLOOR_FRACTION * nominal,
         shape=judge_shape(yields, initial, constraints.sigma, constraints.lower, poi),
         copies=places,

@@ -59,12 +59,11 @@ class Entries:
 
 def group_entries(yields: Yields) -> Entries:
     """Group the entries of a model."""
-    n_norms, entries = len(yields.norm_rows), len(yields.nominal)
-    columns, group = _find_columns(yields.norm_at, entries)
+    columns, group = yields.columns
     return Entries(
         group=group,
         columns=columns,
-        in_group=_mark(columns, n_norms),
+        in_group=_mark(columns, len(yields.norm_rows)),
         by_group=incidence(group, columns.shape[1]),
         up=_compress(yields.shape_up),
         down=_compress(yields.shape_down),
@@ -79,14 +78,6 @@ def incidence(target: Indices, size: int) -> Sparse:
     rows = np.flatnonzero(target < size)
     data = (np.ones(len(rows)), (rows, target[rows]))
     return scipy.sparse.csr_array(data, shape=(len(target), size))
-
-
-def _find_columns(norm_at: Indices, entries: int) -> tuple[Indices, Indices]:
-    """Give the distinct columns ``(P, G)``, and the group of each entry ``(M,)``."""
-    if not len(norm_at):
-        return np.zeros((0, 1), dtype=np.intp), np.zeros(entries, dtype=np.intp)
-    columns, group = np.unique(norm_at, axis=1, return_inverse=True)
-    return columns, np.asarray(group).reshape(-1)
 
 
 def _mark(columns: Indices, n_norms: int) -> Array:
