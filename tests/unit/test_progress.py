@@ -88,6 +88,35 @@ def test_logger_of_snakemake_says_no_more(
     ]
 
 
+def test_a_failed_group_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Snakemake reports the group, then each job in it, and all of them again at the end."""
+    log = tmp_path / "slurm.log"
+    log.write_text("Activating\nscan: error: out of memory\n")
+    handler = LogHandler(SimpleNamespace(), None)
+    jobs = [
+        {"rule_name": rule, "jobid": number, "log": [f"logs/{rule}.log"]}
+        for number, rule in enumerate(("fit", "scan"))
+    ]
+    failure = {"groupid": "inference", "aux_logs": [str(log)], "job_error_info": jobs}
+    for _ in range(2):
+        handler.emit(record(LogEvent.GROUP_ERROR, level=logging.ERROR, **failure))
+        for job in jobs:
+            handler.emit(record(LogEvent.JOB_ERROR, level=logging.ERROR, rule_msg=None, **job))
+    told = [
+        "FAILED: one of the group inference (fit, scan)",
+        "  log of fit: logs/fit.log",
+        "  log of scan: logs/scan.log",
+        f"  last lines of {log}:",
+        "    Activating",
+        "    scan: error: out of memory",
+    ]
+    assert capsys.readouterr().err.splitlines() == told
+    for job in jobs:  # tried again
+        handler.emit(record(LogEvent.JOB_INFO, wildcards=None, benchmark=None, **job))
+    handler.emit(record(LogEvent.GROUP_ERROR, level=logging.ERROR, **failure))
+    assert capsys.readouterr().err.splitlines() == told
+
+
 def test_a_quiet_job_keeps_its_lines_in_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,6 +168,19 @@ def test_chatter_of_libraries_goes_to_the_log_of_a_quiet_job(tmp_path: Path, qui
         assert kept == ["a fact", "an error"]
 
 
+def test_show_names_the_runs_that_are_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever made the demo alone learns its name from an example for the default run."""
+    for name in ("demo", "mine", "stopped"):
+        (tmp_path / name).mkdir()
+    for name in ("demo", "mine"):
+        (tmp_path / name / "summary.md").touch()
+    assert main(["show", str(tmp_path / "htautau")]) == 1
+    message = capsys.readouterr().err
+    assert message.rstrip().endswith(f"; finished are: {tmp_path}/demo, {tmp_path}/mine")
+
+
 SUMMARY = (
     "# Title\n\nWhat was measured: 1\n\nAnalysis `a` on `b`\n\n## Table\n\n| a |\n| - |\n| x |\n"
     "| y (reference) |\n\n| b |\n\n## Time\n\nlong\n"
@@ -150,7 +192,7 @@ def test_show_says_what_was_found_and_where_the_report_is(
 ) -> None:
     assert shorten(SUMMARY) == "# Title\nWhat was measured: 1\n| a |\n| - |\n| x |"
     assert main(["show", str(tmp_path)]) == 1
-    assert "no finished run (summary.md is missing)" in capsys.readouterr().err
+    assert "no finished run (summary.md is missing); make one" in capsys.readouterr().err
     (tmp_path / "summary.md").write_text(SUMMARY)
     (tmp_path / "report.html").write_text("")
     assert main(["show", str(tmp_path)]) == 0
