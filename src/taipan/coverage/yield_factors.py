@@ -89,7 +89,7 @@ def read_yield_factors(
                     )
                     up, *down = (_relative(values, nominal) for values in varied)
                     cell = changes.setdefault((sample, region, place), {})
-                    cell[name] = (up, *down) if down else (up, -up)
+                    cell[name] = (up, down[0] if down else -up)
     return YieldFactors(changes)
 
 

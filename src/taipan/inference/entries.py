@@ -8,6 +8,7 @@ up at their targets.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,8 @@ from taipan.inference.histfactory import Yields
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
-Sparse = scipy.sparse.csr_array
-Matrix = Array | Sparse
+Sparse: TypeAlias = scipy.sparse.csr_array
+Matrix: TypeAlias = Array | Sparse
 
 # Shapes of which less than this part differs from zero are kept as sparse matrices.
 SPARSE = 0.2
