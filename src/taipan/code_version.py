@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import ast
+import atexit
 import hashlib
-import re
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import taipan
 from taipan.checksums import file_digest
+from taipan.code_facts import CodeFacts, is_script, packages_of, read_facts
+from taipan.code_memory import KnownFacts, cache_beside
 from taipan.errors import TaipanError
 
 _PACKAGE = Path(taipan.__file__).parent
-_CALLED = re.compile("import_module|import_room|__import__|load_analysis|load_simulation")
-_LOADED = {"load_analysis": "selection.py", "load_simulation": "simulation.py"}
-"""Function → file of the analysis' folder that it imports."""
 
 
 def code_version(*roots: str | Path, analysis: str | Path | None = None) -> str:
@@ -51,7 +49,7 @@ def code_version(*roots: str | Path, analysis: str | Path | None = None) -> str:
     """
     digest = hashlib.sha256()
     found = reached_modules(*roots, analysis=analysis)
-    for item in sorted(f"{_label(name)}:{_fingerprint(name)};" for name in found):
+    for item in sorted(f"{_label(name)}:{_facts_of(name).fingerprint};" for name in found):
         digest.update(item.encode())
     return digest.hexdigest()[:16]
 
@@ -78,34 +76,24 @@ def reached_modules(*roots: str | Path, analysis: str | Path | None = None) -> f
         found.add(name)
         pending.extend(_imports(name))
         if analysis is not None:
-            pending.extend(str(Path(analysis).resolve() / file) for file in _loaded_files(name))
+            pending.extend(str(Path(analysis).resolve() / file) for file in _facts_of(name).loaded)
     return frozenset(found | {parent for name in found for parent in _parents(name)})
-
-
-def _is_script(name: str) -> bool:
-    return name.endswith(".py")
 
 
 def _label(name: str) -> str:
     """Name of a module; of a script without its folder, which differs between copies."""
-    return Path(name).name if _is_script(name) else name
-
-
-def _packages_of(name: str) -> list[str]:
-    """Names of the packages that hold a module."""
-    parts = name.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
+    return Path(name).name if is_script(name) else name
 
 
 def _parents(name: str) -> list[str]:
     """Name the packages whose ``__init__`` Python runs when it imports a module."""
-    packages = [] if _is_script(name) else _packages_of(name)
+    packages = [] if is_script(name) else packages_of(name)
     return [package for package in packages if _file_of(package) is not None]
 
 
 @cache
 def _file_of(name: str) -> Path | None:
-    if _is_script(name):
+    if is_script(name):
         return Path(name) if Path(name).is_file() else None
     if name.split(".")[0] != "taipan":
         return _external_file(name)
@@ -123,7 +111,7 @@ def _external_file(name: str) -> Path | None:
     """
     folders: Sequence[str] | None = None
     origin: str | None = None
-    for module in (*_packages_of(name), name):
+    for module in (*packages_of(name), name):
         if origin is not None and folders is None:  # a module, not a package
             return None
         specs = (finder.find_spec(module, folders) for finder in sys.meta_path)
@@ -141,118 +129,57 @@ def _existing_file(name: str) -> Path:
     return path
 
 
-def _source(name: str) -> str:
+@cache
+def _facts_of(name: str) -> CodeFacts:
     path = _existing_file(name)
     if path.suffix != ".py":  # a compiled extension imports nothing that could be followed
-        return ""
+        return CodeFacts(file_digest(path)[:16])
     try:
-        return path.read_text(encoding="utf-8")
+        content = path.read_bytes()
+        source = content.decode()
     except (OSError, ValueError) as error:
         raise TaipanError(f"{path} cannot be read: {error}") from error
 
+    def read() -> CodeFacts:
+        try:
+            return read_facts(source, name, path.name == "__init__.py")
+        except TaipanError as error:
+            raise TaipanError(f"{path} {error}") from error
 
-@cache
-def _tree(name: str) -> ast.Module:
-    try:
-        return ast.parse(_source(name))
-    except (ValueError, SyntaxError) as error:
-        raise TaipanError(f"{_file_of(name)} is not valid Python: {error}") from error
-
-
-def _last_name(node: ast.expr) -> str | None:
-    """`name` of the expressions ``name`` and ``module.name``."""
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else None
+    if name.split(".")[0] != "taipan":  # of a user, and so of any number of folders
+        return read()
+    return _known_facts().find(name, content, read)
 
 
 @cache
-def _nodes(name: str) -> tuple[ast.AST, ...]:
-    """Find imports and calls of a module, but not in blocks that are never run."""
-    tree = _tree(name)
-    has_calls = _CALLED.search(_source(name)) is not None
-    found: list[ast.AST] = []
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (ast.Import, ast.ImportFrom, ast.Call)):
-            found.append(node)
-        if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING":
-            pending.extend(node.orelse)
-        elif _is_command(node) and not _is_script(name):
-            continue
-        elif has_calls or not isinstance(node, ast.expr):  # no statement lies in an expression
-            pending.extend(ast.iter_child_nodes(node))
-    return tuple(found)
+def _known_facts() -> KnownFacts:
+    known = KnownFacts(cache_beside(__file__))
+    atexit.register(known.save)  # once, and not for each of the rules that a process asks for
+    return known
 
 
 @cache
 def _imports(name: str) -> tuple[str, ...]:
     """Modules that a module imports, anywhere in it: of this package, or of the user."""
-    names: set[str] = set()
-    for node in _nodes(name):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                names.add(alias.name)
-                if alias.asname is None:  # makes the package known, with all that it imports
-                    names.update(_packages_of(alias.name))
-        elif isinstance(node, ast.ImportFrom) and node.level and _is_script(name):
-            names.update(_files_beside(node, Path(name)))
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node.module or "", node.level, name)
-            names.add(base)
-            names.update(f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call):
-            names.update(_imported_by_call(node, name))
-    return tuple(sorted(item for item in names if all(item.split(".")) and _is_own(item, name)))
+    facts = _facts_of(name)
+    names = {*facts.modules, *_files_beside(facts.files, Path(name))}
+    for room in facts.rooms:
+        if (file := _file_of(room)) is not None:
+            names.update(f"{room}.{path.stem}" for path in file.parent.glob("[!_]*.py"))
+    return tuple(sorted(item for item in names if _is_own(item, name)))
 
 
-def _files_beside(node: ast.ImportFrom, importer: Path) -> Iterator[str]:
-    """Files that a file of a folder imports relative to itself (``from .cuts import PT``)."""
-    base = importer.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-    for path in (base, *(base / alias.name for alias in node.names)):
+def _files_beside(stated: Iterable[str], importer: Path) -> Iterator[str]:
+    for item in stated:
+        path = Path(os.path.normpath(importer.parent / item))
         for candidate in (path.with_suffix(".py"), path / "__init__.py"):
             if candidate.is_file():
                 yield str(candidate)
 
 
-def _absolute(module: str, level: int, importer: str) -> str:
-    """Full name of a module that is imported relative to another one."""
-    if level == 0 or _is_script(importer):
-        return module
-    is_package = _existing_file(importer).name == "__init__.py"
-    parts = importer.split(".")
-    parents = parts[: len(parts) - level + is_package]
-    return ".".join([*parents, *([module] if module else [])])
-
-
-def _imported_by_call(node: ast.Call, importer: str) -> Iterator[str]:
-    """Name the modules of ``import_module("…")``, ``__import__("…")`` and ``import_room("…")``.
-
-    Only names that are written out are known.
-    """
-    called = _last_name(node.func)
-    if called not in ("import_module", "import_room", "__import__") or not node.args:
-        return
-    argument = node.args[0]
-    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-        module = argument.value.lstrip(".")
-        name = _absolute(module, len(argument.value) - len(module), importer)
-        yield name
-        if called == "import_room" and (file := _file_of(name)) is not None:
-            yield from (f"{name}.{path.stem}" for path in sorted(file.parent.glob("[!_]*.py")))
-
-
-@cache
-def _loaded_files(name: str) -> tuple[str, ...]:
-    """Files of the analysis' folder that a module imports by functions that take the folder."""
-    called = {_last_name(node.func) for node in _nodes(name) if isinstance(node, ast.Call)}
-    return tuple(file for function, file in _LOADED.items() if function in called)
-
-
 def _is_own(module: str, importer: str) -> bool:
     """Whether a module is of this package, or of a user and no installed library."""
-    if _is_script(module):
+    if is_script(module):
         return True
     top, own = module.split(".")[0], importer.split(".")[0]
     if top == "taipan":
@@ -266,54 +193,3 @@ def _is_own(module: str, importer: str) -> bool:
 
 def _is_installed(path: Path | None) -> bool:
     return path is not None and bool({"site-packages", "dist-packages"} & set(path.parts))
-
-
-@cache
-def _fingerprint(name: str) -> str:
-    path = _existing_file(name)
-    if path.suffix != ".py":
-        return file_digest(path)[:16]
-    tree = _tree(name)
-    if not _is_script(name):
-        tree = ast.Module([node for node in tree.body if not _is_command(node)], [])
-    return hashlib.sha256(_dump_code(tree).encode()).hexdigest()
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _is_description(node: Any) -> bool:
-    """Whether an argument is the text that the manual has of a configuration key."""
-    return isinstance(node, ast.keyword) and node.arg == "description"
-
-
-def _is_command(node: ast.AST) -> bool:
-    """Whether a statement runs only where its module is the program."""
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
-
-
-def _dump_code(node: ast.AST) -> str:
-    """Dump of a tree without the texts that only document.
-
-    Empty fields are left out: newer versions of Python have more of them, and the hash of the same
-    code must not depend on the version.
-    """
-    parts = [type(node).__name__]
-    is_field = isinstance(node, ast.Call) and _last_name(node.func) == "Field"
-    for name, value in ast.iter_fields(node):
-        if isinstance(value, list):
-            items = [item for item in value if not (isinstance(item, ast.stmt) and _is_text(item))]
-            if is_field:
-                items = [item for item in items if not _is_description(item)]
-        else:
-            items = [value]
-        if (items == [] or items == [None]) and not isinstance(node, ast.Constant):
-            continue
-        dumped = (_dump_code(item) if isinstance(item, ast.AST) else repr(item) for item in items)
-        parts.append(f"{name}=[{','.join(dumped)}]")
-    return f"{parts[0]}({';'.join(parts[1:])})"

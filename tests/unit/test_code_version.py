@@ -104,10 +104,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def version(*roots: str | Path, analysis: Path | None = None) -> str:
     """The hash as a new process would find it."""
-    for cached in (
-        versioning._file_of, versioning._tree, versioning._nodes, versioning._imports,
-        versioning._loaded_files, versioning._fingerprint,
-    ):  # fmt: skip
+    for cached in (versioning._file_of, versioning._facts_of, versioning._imports):
         cached.cache_clear()
     importlib.invalidate_caches()
     return code_version(*roots, analysis=analysis)

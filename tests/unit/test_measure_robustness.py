@@ -14,6 +14,9 @@ from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.events.inputs import SkimmedEvents
 from taipan.nn.inputs import TrainingInputs
+from taipan.pieces import Pieces
+from taipan.robustness.events import AttackedSample
+from taipan.robustness.measure import Attacker
 from taipan.stages.measure_robustness import measure_robustness
 from tests.tiny_analysis import write_events, write_network
 from tests.unit.test_scripts_by_hand import definitions, normalisation
@@ -30,7 +33,9 @@ def make_config(**robustness: Any) -> Config:
     )
 
 
-def run(folder: Path, config: Config, fitted: str = "high", number: int = N) -> dict[str, Any]:
+def run(
+    folder: Path, config: Config, fitted: str = "high", number: int = N, parts: str = ""
+) -> dict[str, Any]:
     """Events of signal at x = 1 − fold and of background at −1 − fold, all in the region."""
     rng, files = np.random.default_rng(2), {}
     for dataset, place in (("S", 1.0), ("B", -1.0)):
@@ -65,6 +70,7 @@ def run(folder: Path, config: Config, fitted: str = "high", number: int = N) -> 
         1,
         str(folder / "robustness.json"),
         str(folder / "robustness.md"),
+        parts,
     )
     found: dict[str, Any] = read_json(folder / "robustness.json")
     return found
@@ -96,6 +102,40 @@ def test_without_any_uncertainty_features_are_only_shuffled(tmp_path: Path) -> N
     assert found["samples"]["sig"]["held"] == ["x"]
     assert "minifool" not in found["samples"]["sig"]
     assert found["samples"]["sig"]["shuffle"]["fooled"] > 0.9  # of its own distribution
+
+
+def test_a_killed_stage_goes_on_with_the_samples_that_were_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attacked, attack = [], Attacker.attack
+
+    def die_of_background(self: Attacker, sample: AttackedSample) -> Any:
+        attacked.append(sample.name)
+        if sample.name == "bkg" and attacked.count("bkg") == 1:
+            raise KeyboardInterrupt
+        return attack(self, sample)
+
+    monkeypatch.setattr(Attacker, "attack", die_of_background)
+    parts = str(tmp_path / "parts")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, make_config(), parts=parts)
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["sig.json"]
+    again = run(tmp_path, make_config(), parts=parts)
+    assert attacked == ["sig", "bkg", "bkg"]
+    assert not (tmp_path / "parts").exists()
+    assert again == run(tmp_path, make_config())  # as if nobody had killed it
+
+
+def test_finished_samples_of_other_settings_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = str(tmp_path / "parts")
+    monkeypatch.setattr(Pieces, "remove", lambda self: None)
+    first = run(tmp_path, make_config(), parts=parts)
+    other = run(tmp_path, make_config(resolutions={"x": 0.1}), parts=parts)
+    assert other["samples"]["bkg"]["sigma"] == {"x": 0.1} != first["samples"]["bkg"]["sigma"]
+    (tmp_path / "parts" / "sig.json").write_text("{", encoding="utf-8")  # a damaged file
+    assert run(tmp_path, make_config(resolutions={"x": 0.1}), parts=parts) == other
 
 
 def test_what_cannot_be_attacked_is_named(tmp_path: Path) -> None:

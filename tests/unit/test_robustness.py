@@ -180,6 +180,23 @@ def test_a_large_weight_of_the_size_makes_changes_small() -> None:
     assert found[0] > 1.5 * found[1] > 3.0 * found[2]
 
 
+def test_the_cost_of_a_change_is_the_least_there_is() -> None:
+    """Of one feature, where all changes can be tried."""
+    events = np.linspace(-3.0, -0.5, 26)[:, None]
+    target = AttackTarget(line_score([1.5]), events, np.ones((26, 1)), False, np.ones(26))
+    pulls = np.linspace(0.0, 2.0, 2001)
+
+    def cost(alpha: float, pull: np.ndarray, value: np.ndarray) -> np.ndarray:
+        score = 1.0 / (1.0 + np.exp(-1.5 * (value + pull)))
+        return np.asarray(alpha * pull**2 + (score - 1.0) ** 2)
+
+    for alpha in (0.1, 0.3, 1.0):
+        found = attack_events(target, MiniFool(alpha=alpha, cap=4.0))[:, 0]
+        for pull, value in zip(found, events[:, 0], strict=True):
+            least = cost(alpha, pulls, value).min()
+            assert cost(alpha, pull, value) == pytest.approx(least, rel=1e-2)
+
+
 def test_hidden_changes_fool_more_with_wider_bounds_and_more_than_noise() -> None:
     target = make_ring(1500, sigma=1.0)
     ratios, distance = [], 0.0

@@ -133,7 +133,29 @@ def test_an_attack_of_no_size_moves_nothing_and_a_larger_one_never_less() -> Non
     two = attack_by_sources(sample.sources, sample.columns, score, 1.0, 2.0, start=one)
     assert (none.scores <= one.scores).all()
     assert (one.scores <= two.scores).all()
-    assert (two.pulls**2).sum(axis=1).max() <= 2.0  # χ² below the number of sources
+    assert np.abs(one.pulls).max() == 1.0
+    # both sources raise the score: all of them reach the end of what is allowed, at each size
+    assert (two.pulls == 2.0).all()
+
+
+def test_a_single_source_can_be_pulled_as_far_as_the_size_says() -> None:
+    sample = make_sample("background", 100, 100.0)
+    shifts: Any = {"b_scale": Shift("b", 1.0)}
+    alone = Sources(shifts, ANALYSIS, ("a", "b", "product"))
+    result = attack_by_sources(
+        alone, sample.columns, lambda events: network(0.0, 1.0)(events, events), 1.0, 2.0
+    )
+    assert result.events[:, 1] == pytest.approx(sample.columns["b"] + 2.0)
+
+
+def test_the_weight_of_the_size_is_that_of_the_configuration() -> None:
+    flips = []
+    for alpha in (0.1, 3.0):
+        chosen = attacker(network(1.0, 1.5), alpha=alpha)
+        numbers, _ = chosen.attack(make_sample("background", 400, 400.0))
+        flips.append(numbers["minifool"]["flips"][1])
+    assert flips[1]["chi2"] < 0.2 * flips[0]["chi2"]
+    assert flips[1]["right"] < flips[0]["right"]
 
 
 def test_the_control_has_the_size_of_the_attack() -> None:

@@ -129,6 +129,7 @@ def archive_param():
     return {} if CATALOGUE.archive is None else {"archive": archive_of_file}
 
 
+@cache
 def settings_of(dataset):
     """What the skim of a dataset depends on."""
     is_data = CATALOGUE.dataset(dataset).is_data

@@ -23,6 +23,7 @@ if CONFIG.fit.observable == SCORES[RESULT]:  # else its bins are not fitted
             benchmark_file("measure_robustness")
         params:
             events=nominal_by_dataset(),
+            parts=f"{OUT}/robustness/parts",
             config=SLICES.training("systematics", "robustness"),
             seed=derive_seed(SEED, "robustness"),
         script:

@@ -8,8 +8,6 @@ from taipan.config.model import Config
 from taipan.config.sections.classifier import BoostedTrees, ModelFile
 from taipan.errors import TaipanError
 from taipan.nn.classes import Classes
-from taipan.nn.classifiers.file import order_folds, read_classifier
-from taipan.nn.classifiers.xgboost import import_xgboost
 
 Problems = Iterator[str]
 
@@ -44,6 +42,8 @@ def check_classifier(config: Config) -> Problems:
 
 
 def _check_trees(config: Config) -> Problems:
+    from taipan.nn.classifiers.xgboost import import_xgboost
+
     try:
         import_xgboost()
     except TaipanError as error:
@@ -51,6 +51,9 @@ def _check_trees(config: Config) -> Problems:
 
 
 def _check_file(config: Config) -> Problems:
+    # it loads ONNX, which no other analysis needs to be checked
+    from taipan.nn.classifiers.file import order_folds, read_classifier
+
     keys = config.classifier
     assert isinstance(keys, ModelFile)
     classes = Classes.of(_known(config), config.samples)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from taipan.columns.identity import GOLDEN_GAMMA, finalise
 from taipan.kinematics import delta_r
@@ -154,6 +153,8 @@ def smear_jets(columns: Columns, size: float, *, balance: Balance) -> Columns:
     """
     if size == 0.0:
         return columns
+    from scipy.special import ndtri
+
     n, jets = columns[f"{balance.jets}_pt"].shape
     state: Array = columns["event_hash"].astype(np.uint64)[:, None]
     state = state + np.arange(1, jets + 1, dtype=np.uint64) * GOLDEN_GAMMA

@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.special import ndtri
 
 from taipan.columns.identity import hash_objects
 from taipan.columns.shifts import Columns
@@ -120,6 +119,8 @@ class _Opened(OpenedEnergy):
 
 def draw_normal(view: StoredView) -> Array:
     """Draw a normal number for each object: of its event's identity and its direction."""
+    from scipy.special import ndtri
+
     state = hash_objects(view.field("event_hash"), view.field("eta"), view.field("phi"))
     uniform = ((state >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
     return np.asarray(ndtri(uniform))

@@ -29,6 +29,12 @@ class SkimmedEvents:
     normalisation: str
     pileup: str
 
+    @property
+    def paths(self) -> list[str]:
+        """All files."""
+        events = [path for paths in self.events.values() for path in paths]
+        return [*events, self.normalisation, self.pileup]
+
     def stream(self, analysis: Analysis, folds: int) -> EventBlocks:
         """Read the datasets in blocks, as often as is asked; parameters as of :meth:`open`."""
         return EventBlocks(self, analysis, folds)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import erf
 
 from taipan.fastsim.hard_events import (
     SOURCE_ELECTRON,
@@ -144,6 +143,8 @@ def fires_muon_trigger(rng: np.random.Generator, muon_pt: Floats, muon_isolation
 
 
 def _turn_on(pt: Floats, threshold: float, width: float) -> Floats:
+    from scipy.special import erf
+
     return 0.5 * (1.0 + np.asarray(erf((pt - threshold) / (np.sqrt(2.0) * width))))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,6 +39,21 @@ class MovedTemplates:
     nominal: Array
     attacked: Array
     shifts: dict[str, Array]
+
+    def describe(self) -> dict[str, Any]:
+        """Give them as JSON can hold them."""
+        shifts = {name: values.tolist() for name, values in self.shifts.items()}
+        return {
+            "nominal": self.nominal.tolist(),
+            "attacked": self.attacked.tolist(),
+            "shifts": shifts,
+        }
+
+    @classmethod
+    def read(cls, found: Mapping[str, Any]) -> MovedTemplates:
+        """Read what :meth:`describe` gives."""
+        shifts = {name: np.array(values) for name, values in found["shifts"].items()}
+        return cls(np.array(found["nominal"]), np.array(found["attacked"]), shifts)
 
 
 @dataclass(frozen=True)

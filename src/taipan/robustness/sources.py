@@ -129,13 +129,12 @@ def attack_by_sources(
     score: Callable[[Array], Array],
     way: float,
     size: float,
-    cap: float = 1.0,
     start: SourceAttack | None = None,
 ) -> SourceAttack:
     """Pull each event along the score, source by source, each within ±`size` σ.
 
-    It needs no gradient, so trees can be attacked as well. The χ² of an event, Σ pull², stays below
-    `cap` times the number of sources.
+    It needs no gradient, so trees can be attacked as well. The mean of the squared pulls of an
+    event is `size`² at most, as in the attacks on features.
 
     Parameters
     ----------
@@ -149,8 +148,6 @@ def attack_by_sources(
         +1 to raise the score, −1 to lower it.
     size
         Largest pull of a source, in σ.
-    cap
-        Largest mean of the squared pulls.
     start
         Attack of a smaller size, which this one improves.
     """
@@ -174,7 +171,7 @@ def attack_by_sources(
             found = {name: values[i * n : (i + 1) * n] for name, values in computed.items()}
             moved = sources.stack(found)
             scores = np.asarray(score(moved), np.float64)
-            better = (way * scores > way * best) & ((tried**2).sum(axis=1) <= cap * number)
+            better = way * scores > way * best
             best = np.where(better, scores, best)
             pulls = np.where(better[:, None], tried, pulls)
             events = np.where(better[:, None], moved, events)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,9 @@ from taipan.events.opening import open_analysis
 from taipan.nn.inputs import TrainingInputs
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.scores import classes_of
-from taipan.robustness.events import collect_samples
-from taipan.robustness.measure import Attacker
+from taipan.pieces import Pieces, identify
+from taipan.robustness.events import AttackedSample, collect_samples
+from taipan.robustness.measure import Attacker, MovedTemplates
 from taipan.robustness.nuisance import compare_shifts, measure_effect
 from taipan.robustness.text import write_robustness
 
@@ -34,6 +37,8 @@ def measure_robustness(
     threads: int,
     robustness: str,
     text: str,
+    parts: str = "",
+    code: str = "",
 ) -> None:
     """Write what attacks do to the score, sample by sample, and to the result.
 
@@ -54,6 +59,11 @@ def measure_robustness(
         Threads of a network.
     robustness, text
         Files to write: JSON and Markdown.
+    parts
+        Folder of finished samples, from which a killed job goes on; removed at the end. Empty:
+        none are kept.
+    code
+        Version of the code; finished samples of another one are not used.
 
     Raises
     ------
@@ -90,6 +100,10 @@ def measure_robustness(
     )
     if not samples:
         raise TaipanError(f"training.region: no simulated event is in {region!r}")
+    settings = [seed, code, config.model_dump(mode="json"), attacker.edges.tolist()]
+    pieces = Pieces(
+        Path(parts) if parts else None, identify(settings, [*models, *inputs.skimmed.paths])
+    )
     numbers, templates = {}, {}
     for sample in samples:
         if len(sample.weights) < config.robustness.bins:
@@ -97,7 +111,8 @@ def measure_robustness(
                 f"robustness.bins: {config.robustness.bins} bins, but {sample.name} has "
                 f"{len(sample.weights)} events in {region}"
             )
-        numbers[sample.name], templates[sample.name] = attacker.attack(sample)
+        numbers[sample.name], moved = pieces.make(sample.name, partial(_attack, attacker, sample))
+        templates[sample.name] = MovedTemplates.read(moved)
         logger.info("%s: %d events attacked", sample.name, len(sample.weights))
     estimated = [name for name in config.samples if name not in numbers]
     content = {
@@ -111,6 +126,12 @@ def measure_robustness(
     }
     write_json(robustness, content)
     write_text(text, write_robustness(content))
+    pieces.remove()
+
+
+def _attack(attacker: Attacker, sample: AttackedSample) -> tuple[dict[str, Any], dict[str, Any]]:
+    numbers, templates = attacker.attack(sample)
+    return numbers, templates.describe()
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def rank_groups(
     weights
         Parquet file of the weights of the loss, or none; as of the rule `train`.
     groups, text
-        Files to write: JSON and Markdown (``docs/robustness.md``).
+        Files to write: JSON and Markdown (``docs/explaining.md``).
     """
     training_set = open_training_set(inputs, config)
     chosen = config.robustness.groups or {name: [name] for name in config.features}

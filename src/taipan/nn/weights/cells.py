@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 FloatArray = NDArray[np.float64]
 
@@ -72,6 +71,8 @@ def resample_cells(
     numpy.ndarray
         Shape (n,), not negative if there is no limit.
     """
+    from scipy.spatial import KDTree
+
     new = np.array(weights, dtype=np.float64)
     limit = np.inf if max_radius is None else max_radius
     seeds = np.flatnonzero(new < 0.0)
