@@ -15,7 +15,7 @@ from taipan.events.variations import template_variations
 from taipan.inference.compile import compile_model
 from taipan.inference.yields import prefit_yields
 from taipan.likelihood.workspace import build_workspace
-from taipan.templates.band import control_variations, find_sources, measure_band
+from taipan.templates.band import control_variations, find_band_sources, measure_band
 from tests.made_up_estimates import measured
 from tests.synthetic_templates import (
     EDGES,
@@ -130,10 +130,10 @@ def test_parts_of_an_estimate_share_their_parameters(monkeypatch: pytest.MonkeyP
 def test_the_band_says_what_is_in_it() -> None:
     residual = {"kind": "control_residual", "region": "w_control", "samples": ["W"]}
     config = configure(residual=residual, w_extrapolation={"regions": ["signal"]})
-    signal = find_sources("signal", config, estimate_of(config))
+    signal = find_band_sources("signal", config, estimate_of(config))
     assert {"luminosity", "pileup", "w_extrapolation", "qcd_os_ss"} <= set(signal.systematics)
     assert signal.left_out == ("residual",)
-    control = find_sources("w_control", config, estimate_of(config))
+    control = find_band_sources("w_control", config, estimate_of(config))
     assert "w_extrapolation" not in control.systematics
     others = control_variations(template_variations(config.systematics, config.samples))
     assert {item.name for item in others} >= {"pileup_up", "tau_energy_scale_down"}
@@ -143,7 +143,7 @@ def test_the_band_says_what_is_in_it() -> None:
 def test_regions_without_variations_have_statistics_alone() -> None:
     regions = {**settings()["regions"], "aside": {"cut": "mt > 200"}}
     config = make_config(regions=regions)
-    sources = find_sources("aside", config, estimate_of(config))
+    sources = find_band_sources("aside", config, estimate_of(config))
     assert sources.systematics == ()
     assert sources.left_out == ()
     histogram = make_histogram()

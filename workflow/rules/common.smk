@@ -310,7 +310,7 @@ DECORRELATION = f"{OUT}/decorrelation/decorrelation.json"
 RESIDUALS = f"{OUT}/templates/residuals.json"
 YIELDS = f"{OUT}/yields.csv"
 CLOSURE = [f"{OUT}/corrections/closure.json", f"{OUT}/corrections/closure.csv"]
-SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md", f"{OUT}/summary.html"]
+SUMMARY = [f"{OUT}/summary.{kind}" for kind in ("json", "md", "html", "pdf")]
 
 
 wildcard_constraints:

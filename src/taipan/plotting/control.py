@@ -25,7 +25,7 @@ from taipan.plotting.stack import (
     signal_factor,
 )
 from taipan.plotting.style import add_header, house_style, inch_margins, name_data, new_figure
-from taipan.templates.band import find_sources, measure_band
+from taipan.templates.band import find_band_sources, measure_band
 
 _COLUMNS = 4
 _WIDTH, _HEIGHT, _GAP = 3.5, 3.15, 0.55  # of a panel and between rows, in inches
@@ -78,7 +78,7 @@ def control_numbers(
     known = ", ".join(histograms) or "there are none"
     if missing:
         raise TaipanError(f"control_plots.{missing[0]}: no histogram ({known})")
-    sources = find_sources(region, config, estimate)
+    sources = find_band_sources(region, config, estimate)
     panels = [
         _panel(
             *(histograms[quantity], quantity, observable, list(samples), region, blinded),

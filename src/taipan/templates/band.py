@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Sources:
+class BandSources:
     """Which uncertainties a band has.
 
     Attributes
@@ -58,7 +58,9 @@ def _fills(systematic: Systematic) -> bool:
     return systematic.fills_events and not systematic.has_members
 
 
-def find_sources(region: str, config: Config, estimate: MeasuredEstimate | None) -> Sources:
+def find_band_sources(
+    region: str, config: Config, estimate: MeasuredEstimate | None
+) -> BandSources:
     """Say which uncertainties the prediction of a region has.
 
     Parameters
@@ -72,13 +74,13 @@ def find_sources(region: str, config: Config, estimate: MeasuredEstimate | None)
         How a sample is estimated from data; None if all are simulated.
     """
     if region not in varied_regions(add_divided(config.regions, config.samples), config.samples):
-        return Sources()
+        return BandSources()
     acting = _acting(region, config)
     inside = [name for name, item in acting.items() if not item.has_templates or _fills(item)]
     parts = () if estimate is None else estimate.parts(region)
     parameters = dict.fromkeys(name for part in parts for name in part.changes)
     left_out = tuple(name for name in acting if name not in inside)
-    return Sources((*inside, *parameters), left_out)
+    return BandSources((*inside, *parameters), left_out)
 
 
 def measure_band(
@@ -92,14 +94,14 @@ def measure_band(
         Axes (process, region, variation, quantity), with the variations of
         :func:`control_variations` and the sample that is estimated from data filled.
     region, config, estimate
-        As of :func:`find_sources`.
+        As of :func:`find_band_sources`.
 
     Returns
     -------
     Array
-        One standard deviation, shape (n,), in events; zero where :func:`find_sources` has nothing.
+        One standard deviation, shape (n,), in events; zero where there is no source.
     """
-    cells, known = _Cells(histogram), set(find_sources(region, config, estimate).systematics)
+    cells, known = _Cells(histogram), set(find_band_sources(region, config, estimate).systematics)
     variance = np.zeros(len(histogram.axes[-1]))
     if not known:
         return variance
