@@ -78,11 +78,23 @@ class LogHandler(LogHandlerBase):
             self._failed.add(known["jobid"])
             message = str(known.get("rule_msg") or "")
             return self._progress.fail(known["rule_name"], [*known["log"]], now, message)
+        elif event == LogEvent.GROUP_ERROR:
+            return self._fail_group(known)
         elif event == LogEvent.ERROR or (event is None and record.levelno >= WARNING):
             return [clean(record.getMessage())]
         elif event is None and record.getMessage().startswith(_NOTHING):
             return ["Nothing to be done: all results are there and up to date."]
         return []
+
+    def _fail_group(self, known: dict[str, Any]) -> list[str]:
+        """Tell of a group once: Snakemake goes on to report each of its jobs as failed."""
+        jobs = [*known["job_error_info"]]
+        numbers = {job["jobid"] for job in jobs}
+        if numbers <= self._failed:
+            return []
+        self._failed |= numbers
+        members = [(job["rule_name"], [*job["log"]]) for job in jobs]
+        return self._progress.fail_group(str(known["groupid"]), members, [*known["aux_logs"]])
 
     def _start(self, known: dict[str, Any], now: float) -> None:
         self._failed.discard(known["jobid"])  # tried again

@@ -98,9 +98,28 @@ class RunProgress:
         lines = [f"FAILED: {clean(rule)}"]
         if message:
             lines.append(f"  {clean(message)}")
-        for path in logs:
-            lines += [f"  last lines of {clean(path)}:", *(f"    {x}" for x in last_lines(path))]
-        return lines
+        return [*lines, *_quote_logs(logs)]
+
+    def fail_group(
+        self, group: str, members: Sequence[tuple[str, Sequence[str]]], logs: Sequence[str]
+    ) -> list[str]:
+        """Give the lines of jobs that a cluster ran as one, of which one failed.
+
+        Which of them failed is not known; the log of the group says it.
+
+        Parameters
+        ----------
+        group
+            Its name.
+        members
+            Rule and logs of each job.
+        logs
+            Logs that the cluster has written of all.
+        """
+        rules = ", ".join(clean(rule) for rule, _ in members)
+        lines = [f"FAILED: one of the group {clean(group)} ({rules})"]
+        lines += [f"  log of {clean(rule)}: {clean(log)}" for rule, own in members for log in own]
+        return [*lines, *_quote_logs(logs)]
 
     def _remaining(self) -> float:
         return sum(n * _COSTS.get(rule, _COST) for rule, n in self.left.items())
@@ -128,6 +147,14 @@ def last_lines(path: Path | str, count: int = SHOWN_LINES) -> list[str]:
     except OSError as error:
         return [f"(cannot be read: {error.strerror})"]
     return found or ["(empty)"]
+
+
+def _quote_logs(paths: Sequence[str]) -> list[str]:
+    """Give the last lines of logs, each with its path."""
+    lines: list[str] = []
+    for path in paths:
+        lines += [f"  last lines of {clean(path)}:", *(f"    {x}" for x in last_lines(path))]
+    return lines
 
 
 def _memory(benchmark: str | None) -> str:

@@ -88,6 +88,35 @@ def test_logger_of_snakemake_says_no_more(
     ]
 
 
+def test_a_failed_group_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Snakemake reports the group, then each job in it, and all of them again at the end."""
+    log = tmp_path / "slurm.log"
+    log.write_text("Activating\nscan: error: out of memory\n")
+    handler = LogHandler(SimpleNamespace(), None)
+    jobs = [
+        {"rule_name": rule, "jobid": number, "log": [f"logs/{rule}.log"]}
+        for number, rule in enumerate(("fit", "scan"))
+    ]
+    failure = {"groupid": "inference", "aux_logs": [str(log)], "job_error_info": jobs}
+    for _ in range(2):
+        handler.emit(record(LogEvent.GROUP_ERROR, level=logging.ERROR, **failure))
+        for job in jobs:
+            handler.emit(record(LogEvent.JOB_ERROR, level=logging.ERROR, rule_msg=None, **job))
+    told = [
+        "FAILED: one of the group inference (fit, scan)",
+        "  log of fit: logs/fit.log",
+        "  log of scan: logs/scan.log",
+        f"  last lines of {log}:",
+        "    Activating",
+        "    scan: error: out of memory",
+    ]
+    assert capsys.readouterr().err.splitlines() == told
+    for job in jobs:  # tried again
+        handler.emit(record(LogEvent.JOB_INFO, wildcards=None, benchmark=None, **job))
+    handler.emit(record(LogEvent.GROUP_ERROR, level=logging.ERROR, **failure))
+    assert capsys.readouterr().err.splitlines() == told
+
+
 def test_a_quiet_job_keeps_its_lines_in_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -82,3 +82,27 @@ def test_a_key_without_its_option_is_told_so(folder: Path) -> None:
 def test_no_module_comes_from_the_working_folder(folder: Path) -> None:
     done = run(folder, "-n", "--config", "results=elsewhere")
     assert done.stdout == "snakemake, safe path: 1\n"
+
+
+REPORTER = """
+for word in "$@"; do case $word in *.html) echo "$REPORT" > "$word"; exit "$STATUS" ;; esac; done
+"""
+
+
+@pytest.mark.parametrize(("status", "kept"), [(0, "new"), (1, "old")])
+def test_report_that_is_not_complete_replaces_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, status: int, kept: str
+) -> None:
+    """The disk was full: half a report took the place of the one of the last run."""
+    monkeypatch.setenv("REPORT", "new")
+    monkeypatch.setenv("STATUS", str(status))
+    programs = folder / "venv/bin"
+    (programs / "snakemake").write_text(f"#!/bin/sh\n{REPORTER}", encoding="utf-8")
+    show = f'[ "$1" = show ] || exec "{sys.executable}" -m taipan "$@"'
+    (programs / "taipan").write_text(f"#!/bin/sh\n{show}\n", encoding="utf-8")
+    results = folder / "results/htautau"
+    results.mkdir(parents=True)
+    (results / "report.html").write_text("old\n", encoding="utf-8")
+    assert run(folder).returncode == status
+    assert (results / "report.html").read_text(encoding="utf-8") == f"{kept}\n"
+    assert sorted(path.name for path in results.iterdir()) == ["logs", "report.html"]

@@ -15,6 +15,7 @@ from taipan.atomic import read_json, write_json, write_text
 from taipan.errors import TaipanError
 from taipan.export.hs3 import to_hs3
 from taipan.export.names import check_submission_name
+from taipan.export.net_estimates import find_subtractions
 from taipan.export.tables import (
     impacts_table,
     parameters_table,
@@ -229,7 +230,11 @@ def _export(
             write_hepdata(result, options.hepdata)
         made.append(options.hepdata)
     if options.tables is not None:
-        tables = {f"yields_{stage}": yields_table(result, stage) for stage in ("prefit", "postfit")}
+        subtractions = find_subtractions(workspace)
+        tables = {
+            f"yields_{stage}": yields_table(result, stage, subtractions)
+            for stage in ("prefit", "postfit")
+        }
         tables["parameters"] = parameters_table(result)
         if "impacts" in result:
             tables["impacts"] = impacts_table(result)

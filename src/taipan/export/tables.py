@@ -8,11 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taipan.clean_text import escape_cell, escape_latex
+from taipan.inference.yields import join_parts
 
 TableRows = list[list[str]]
 
+_NOISE = 1e-9
+"""Events below which a yield is none: what is left when equal numbers are subtracted."""
 
-def yields_table(result: Mapping[str, Any], stage: str) -> TableRows:
+
+def yields_table(
+    result: Mapping[str, Any], stage: str, subtractions: Mapping[str, str]
+) -> TableRows:
     """Give yields per region and sample, with the total, its uncertainty and the data.
 
     Parameters
@@ -21,14 +27,17 @@ def yields_table(result: Mapping[str, Any], stage: str) -> TableRows:
         As ``taipan fit`` writes it.
     stage
         ``prefit`` or ``postfit``.
+    subtractions
+        Sample → estimate that it is subtracted for; the table has the net estimate.
     """
-    regions = result[stage]
+    regions = join_parts(result[stage], subtractions)
     samples = list(dict.fromkeys(name for item in regions.values() for name in item["samples"]))
     rows = [["sample", *regions]]
     for sample in samples:
         row = [sample]
         for item in regions.values():
-            row.append(f"{sum(item['samples'].get(sample, [0.0])):.4g}")
+            value = sum(item["samples"].get(sample, [0.0]))
+            row.append(f"{value:.4g}" if abs(value) > _NOISE else "0")
         rows.append(row)
     totals = [f"{sum(i['total']):.5g} ± {i['sum_sigma']:.3g}" for i in regions.values()]
     rows.append(["total", *totals])
