@@ -17,6 +17,7 @@ from taipan.nn.inputs import TrainingInputs
 from taipan.pieces import Pieces
 from taipan.robustness.events import AttackedSample
 from taipan.robustness.measure import Attacker
+from taipan.robustness.opening import AttackFiles
 from taipan.stages.measure_robustness import measure_robustness
 from tests.tiny_analysis import write_events, write_network
 from tests.unit.test_scripts_by_hand import definitions, normalisation
@@ -60,11 +61,14 @@ def run(
     write_json(folder / "workspace.json", workspace)
     write_json(folder / "record.json", {"regions": {fitted: {"edges_after": EDGES}}})
     events = SkimmedEvents(files, str(folder / "norm.json"), str(folder / "pileup.json"))
-    measure_robustness(
+    files = AttackFiles(
         TrainingInputs(events, str(folder / "unused.json")),
         [write_network(folder / f"{fold}.onnx", fold, 3) for fold in range(3)],
-        str(folder / "workspace.json"),
         str(folder / "record.json"),
+    )
+    measure_robustness(
+        files,
+        str(folder / "workspace.json"),
         config,
         5,
         1,

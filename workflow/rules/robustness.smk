@@ -6,6 +6,7 @@ if CONFIG.fit.observable == SCORES[RESULT]:  # else its bins are not fitted
         """Measure what changes within the uncertainties do to the score and to the result."""
         input:
             f"{OUT}/robustness/robustness.json",
+            f"{OUT}/robustness/detector.json",
 
     rule measure_robustness:
         """Attack the events of every simulated sample within the uncertainties."""
@@ -16,7 +17,11 @@ if CONFIG.fit.observable == SCORES[RESULT]:  # else its bins are not fitted
             record=f"{OUT}/workspaces/{SCORES[RESULT]}_record.json",
         output:
             robustness=f"{OUT}/robustness/robustness.json",
-            text=f"{OUT}/robustness/robustness.md",
+            text=report(
+                f"{OUT}/robustness/robustness.md",
+                caption="../report/robustness.rst",
+                category="Robustness",
+            ),
         log:
             log_file("measure_robustness"),
         benchmark:
@@ -29,6 +34,57 @@ if CONFIG.fit.observable == SCORES[RESULT]:  # else its bins are not fitted
         script:
             "../../scripts/measure_robustness.py"
 
+    rule detect_attacks:
+        """Train networks that find attacked events."""
+        input:
+            **TRAINING_INPUTS,
+            models=MODELS,
+            record=f"{OUT}/workspaces/{SCORES[RESULT]}_record.json",
+        output:
+            detector=f"{OUT}/robustness/detector.json",
+            text=report(
+                f"{OUT}/robustness/detector.md",
+                caption="../report/detector.rst",
+                category="Robustness",
+            ),
+        log:
+            log_file("detect_attacks"),
+        benchmark:
+            benchmark_file("detect_attacks")
+        params:
+            events=nominal_by_dataset(),
+            parts=f"{OUT}/robustness/detector_parts",
+            config=SLICES.training("systematics", "robustness"),
+            seed=derive_seed(SEED, "detector"),
+        script:
+            "../../scripts/detect_attacks.py"
+
+    rule explain:
+        """Measure what features and hidden units of the networks are worth; made on demand."""
+        input:
+            **TRAINING_INPUTS,
+            models=MODELS,
+            record=f"{OUT}/workspaces/{SCORES[RESULT]}_record.json",
+        output:
+            **figures("explain"),
+            explained=f"{OUT}/robustness/explained.json",
+            text=report(
+                f"{OUT}/robustness/explained.md",
+                caption="../report/explained.rst",
+                category="Robustness",
+            ),
+        log:
+            log_file("explain"),
+        benchmark:
+            benchmark_file("explain")
+        params:
+            events=nominal_by_dataset(),
+            config=SLICES.training("robustness"),
+            seed=derive_seed(SEED, "explain"),
+            header=PLOT_HEADER,
+        script:
+            "../../scripts/explain.py"
+
     rule rank_groups:
         """Train without groups of features, to learn what each is worth; made on demand."""
         input:
@@ -36,7 +92,11 @@ if CONFIG.fit.observable == SCORES[RESULT]:  # else its bins are not fitted
             weights=TRANSFORMED_WEIGHTS,
         output:
             groups=f"{OUT}/robustness/groups.json",
-            text=f"{OUT}/robustness/groups.md",
+            text=report(
+                f"{OUT}/robustness/groups.md",
+                caption="../report/groups.rst",
+                category="Robustness",
+            ),
         log:
             log_file("rank_groups"),
         benchmark:

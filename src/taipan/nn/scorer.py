@@ -225,18 +225,62 @@ def read_parameters(path: Path | str, content: bytes) -> tuple[dict[str, Any], s
     return found, digest.hexdigest()
 
 
+def evaluate_graph(
+    content: bytes, features: NDArray[np.float32], tensors: Sequence[str], threads: int = 1
+) -> list[NDArray[np.float32]]:
+    """Evaluate tensors of a network that is in memory.
+
+    Parameters
+    ----------
+    content
+        ONNX model with these tensors as outputs.
+    features
+        Shape (n, f), raw features, NaN for missing.
+    tensors
+        Their names; `score` is the score.
+    threads
+        Threads of the network.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Each of shape (n, m).
+    """
+    session = _start("the network", content, threads)
+    batches = [features[start : start + _BATCH] for start in range(0, len(features), _BATCH)]
+    found = [
+        session.run(list(tensors), {"features": np.ascontiguousarray(batch, dtype=np.float32)})
+        for batch in batches
+    ]
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
 def _open(path: Path | str, threads: int) -> Any:
+    return _start(path, read_network(path), threads)
+
+
+def read_network(path: Path | str) -> bytes:
+    """Read the file of a network.
+
+    Raises
+    ------
+    TaipanError
+        If it cannot be read, or is too large.
+    """
+    refuse_large(path, "ONNX")
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise TaipanError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _start(path: Path | str, content: bytes, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 4  # what goes wrong is raised, too
     _limit_memory()
-    refuse_large(path, "ONNX")
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise TaipanError(f"cannot read {path}: {error.strerror}") from error
     try:
         check_graph(path, content)
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

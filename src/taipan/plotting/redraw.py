@@ -14,6 +14,12 @@ from taipan.plotting.control import control_figure
 from taipan.plotting.cutflow import cutflow_figure
 from taipan.plotting.decorrelation import region_scores_figure, tail_figure
 from taipan.plotting.estimates import estimate_figure
+from taipan.plotting.explaining import (
+    activity_figure,
+    attributions_figure,
+    importances_figure,
+    pruning_figure,
+)
 from taipan.plotting.fit import fit_figure
 from taipan.plotting.inference import coverage_figure, impact_figure, scan_figure
 from taipan.plotting.parameters import breakdown_figure, correlation_figure, pull_figure
@@ -38,6 +44,8 @@ def _tuning(numbers: Numbers) -> Figure:
 
 
 DRAWN_BY: Mapping[str, Callable[[Numbers], Figure]] = {
+    "activity": activity_figure,
+    "attributions": attributions_figure,
     "breakdown": breakdown_figure,
     "confusion": confusion_figure,
     "contours": contour_figure,
@@ -50,11 +58,13 @@ DRAWN_BY: Mapping[str, Callable[[Numbers], Figure]] = {
     "estimates": estimate_figure,
     "impacts": impact_figure,
     "importance": _importance,
+    "importances": importances_figure,
     "learning_curves": learning_figure,
     "negative_fraction": fraction_figure,
     "postfit": fit_figure,
     "prefit": fit_figure,
     "profile": scan_figure,
+    "pruning": pruning_figure,
     "pulls": pull_figure,
     "roc": roc_figure,
     "scan": scan_figure,

@@ -69,3 +69,32 @@ def write_robustness(content: Mapping[str, Any]) -> str:
     lines += [f"- {name}: {', '.join(features)}" for name, features in held.items()]
     lines += ["", f"Not attacked: {', '.join(content['not_attacked']) or 'none'}.", ""]
     return "\n".join(lines)
+
+
+def write_detection(content: Mapping[str, Any]) -> str:
+    """Write the page of the stage `detect_attacks`.
+
+    Parameters
+    ----------
+    content
+        What the stage writes as JSON (``docs/robustness.md``).
+    """
+    lines = [
+        "# A network that finds attacked events",
+        "",
+        "It is trained on clean events and on events that an attack of 1 σ fooled. Clean events "
+        "that it takes for attacked are lost. Fooled events that it finds do no harm.",
+        "",
+        "| attack | class | clean events left | fooled events found | fooled | fooled, not found |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    few = []
+    for name, found in content.items():
+        lines += [
+            f"| {name} | {label} | {item['clean_efficiency']:.3f} | {item['rejection']:.3f} | "
+            f"{item['fooled']:.3f} | {item['corrected']:.3f} |"
+            for label, item in found["classes"].items()
+        ]
+        if not found["classes"]:
+            few.append(f"- {name}: {found['fooled_events']} fooled events, too few to learn from")
+    return "\n".join([*lines, "", *few, ""])

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 Features = tuple[str, ...]
 Evaluate = Callable[[Features], "Value"]
 """Loss of networks that see some of the features, with its error."""
+Exchange = Callable[[NDArray[np.float32], Sequence[int], np.random.Generator], NDArray[np.float32]]
+"""Features (n, f), columns and random numbers → features with other values in the columns."""
 Rank = Callable[[Features], Mapping[str, float]]
 """Loss, for each of some features, when it is taken away from them."""
 
@@ -60,6 +62,7 @@ def permutation_importance(
     scorer: FoldScorer,
     repeats: int,
     seed: int,
+    exchange: Exchange | None = None,
 ) -> dict[str, Value]:
     """Loss of AUC when a feature of the held-out events is shuffled (Breiman, ML 45, 5).
 
@@ -77,6 +80,8 @@ def permutation_importance(
         Shuffles of each feature in each fold.
     seed
         Seed of the shuffles.
+    exchange
+        Exchanges values among events; :func:`shuffle` if None.
 
     Returns
     -------
@@ -94,7 +99,7 @@ def permutation_importance(
         losses = []
         for fold, features, labels, weights, whole in folds:
             for _ in range(repeats):
-                shuffled = shuffle(features, [column], generator)
+                shuffled = (exchange or shuffle)(features, [column], generator)
                 area = metrics.auc(labels, scorer.score_with(fold, shuffled), weights)
                 losses.append(whole - area)
         found[name] = mean_of(losses)

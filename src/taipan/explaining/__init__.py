@@ -1,0 +1,1 @@
+"""What a network looks at: importances, attributions, and the units that it needs."""
