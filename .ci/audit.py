@@ -21,7 +21,10 @@ from typing import Any
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-LOCKS = (ROOT / "requirements.lock", *(ROOT / "envs" / f"{name}.lock" for name in ("root", "docs")))
+LOCKS = (
+    ROOT / "requirements.lock",
+    *(ROOT / "envs" / f"{name}.lock" for name in ("root", "docs", "htcondor")),
+)
 PIP_AUDIT = "pip-audit==2.10.1"
 # package: (first version without the hole, advisory), of packages that read what others wrote
 FLOORS = {

@@ -49,6 +49,8 @@ def test_every_requirement_is_locked_within_its_bounds(
     assert isinstance(project["dependencies"], list)
     for text in [*project["dependencies"], *(item for part in extras.values() for item in part)]:
         item = Requirement(text)
+        if item.marker is not None and not item.marker.evaluate():
+            continue
         assert lock[canonicalize_name(item.name)] in item.specifier, text
 
 
@@ -83,10 +85,9 @@ def test_container_copies_what_exists() -> None:
             assert (ROOT / name).exists(), name
 
 
-@pytest.fixture
-def audit() -> Any:
-    """The script `.ci/audit.py`."""
-    spec = importlib.util.spec_from_file_location("audit", ROOT / ".ci/audit.py")
+def load_script(name: str) -> Any:
+    """Load a script of the folder `.ci`."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f".ci/{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -94,13 +95,20 @@ def audit() -> Any:
     return module
 
 
+@pytest.fixture
+def audit() -> Any:
+    """The script `.ci/audit.py`."""
+    return load_script("audit")
+
+
 def test_audit_reads_all_lock_files(audit: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """And says how many packages of each were compared."""
     assert audit.main(["--offline"]) == 0
-    first, second, third = capsys.readouterr().out.splitlines()
+    first, second, third, fourth = capsys.readouterr().out.splitlines()
     assert re.match(r"requirements\.lock: 2\d\d packages; 0 looked up .*, 20 compared with", first)
     assert second.startswith("envs/root.lock: 2 packages; 0 looked up ")
     assert re.match(r"envs/docs\.lock: 3\d packages; 0 looked up .*, 6 compared", third)
+    assert fourth.startswith("envs/htcondor.lock: 2 packages; 0 looked up ")
     audit.FLOORS["root"] = ("99.0", "CVE-0")
     assert audit.main(["--offline"]) == 1
     assert "error: envs/root.lock: root 0.1a12: CVE-0" in capsys.readouterr().err
@@ -122,11 +130,29 @@ def test_pixi_installs_the_lock_alone(project: dict[str, Any]) -> None:
     assert conda["dependencies"][:2] == ["python=3.12", "pip"]
     assert content["workspace"]["name"] == project["name"]
     assert content["workspace"]["channels"] == conda["channels"]
+    assert content["workspace"]["platforms"] == ["linux-64", "linux-aarch64", "osx-arm64"]
     tasks = content["tasks"]
     assert tasks["packages"].endswith("pip install --require-hashes -r requirements.lock")
     assert " --no-deps " in tasks["install"]["cmd"]
     known = [name for name, task in tasks.items() if isinstance(task, dict)]
     assert all(set(tasks[name]["depends-on"]) <= set(tasks) for name in known)
+
+
+def test_page_on_macs_tells_what_ci_asks_for() -> None:
+    """Every platform of ``.ci/platforms.py`` is in its table, those without wheels as such."""
+    platforms = load_script("platforms")
+    text = (ROOT / "docs/howto/macos.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([^|]+) \| (yes|no)\b", text, re.MULTILINE))
+    assert rows == {
+        "Linux, x86_64 or arm64": "yes",
+        "Mac with Apple silicon, macOS 14": "yes",
+        "Mac with Intel processor": "no",
+    }
+    assert set(platforms.PLATFORMS) == {"Linux, x86_64", "Linux, arm64", "macOS 14, Apple silicon"}
+    assert set(platforms.WITHOUT) == {"macOS 14, Intel"}
+    assert all(f"{python}" in text for python in platforms.PYTHONS)
+    others = (ROOT / ".ci/other_pythons").read_text(encoding="utf-8")
+    assert "for version in 3.12 3.13;" in others
 
 
 def test_reana_is_given_all_that_the_workflow_reads() -> None:
@@ -159,3 +185,4 @@ def test_fresh_machine_runs_the_commands_of_the_readme() -> None:
     assert commands[:2] == ["./run", "./run test"]
     assert re.search(r"^  timed run 480 readme 'cd taipan && \./run &&", text, re.MULTILINE)
     assert re.search(r"^  timed test 720 readme 'cd taipan && \./run test'", text, re.MULTILINE)
+    assert re.search(r"^  timed demo 180 wheel '.* taipan run demo && test -s", text, re.MULTILINE)

@@ -144,7 +144,8 @@ def test_tables_of_no_run_and_of_several_eras_are_refused(
 ) -> None:
     arguments = ["export", "tables", str(tmp_path), "--out", str(tmp_path / "tables")]
     assert main(arguments) == 1
-    assert "no finished run (summary.json is missing)" in capsys.readouterr().err
+    message = "no finished run (summary.json is missing); make one with ./run"
+    assert message in capsys.readouterr().err
     write_json(tmp_path / "summary.json", {"eras": {"2016": {}}, "analysis": "mine"})
     assert main(arguments) == 1
     assert f"name one of them ({tmp_path}/eras/2016/mine)" in capsys.readouterr().err

@@ -168,6 +168,19 @@ def test_chatter_of_libraries_goes_to_the_log_of_a_quiet_job(tmp_path: Path, qui
         assert kept == ["a fact", "an error"]
 
 
+def test_show_names_the_runs_that_are_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever made the demo alone learns its name from an example for the default run."""
+    for name in ("demo", "mine", "stopped"):
+        (tmp_path / name).mkdir()
+    for name in ("demo", "mine"):
+        (tmp_path / name / "summary.md").touch()
+    assert main(["show", str(tmp_path / "htautau")]) == 1
+    message = capsys.readouterr().err
+    assert message.rstrip().endswith(f"; finished are: {tmp_path}/demo, {tmp_path}/mine")
+
+
 SUMMARY = (
     "# Title\n\nWhat was measured: 1\n\nAnalysis `a` on `b`\n\n## Table\n\n| a |\n| - |\n| x |\n"
     "| y (reference) |\n\n| b |\n\n## Time\n\nlong\n"
@@ -179,7 +192,7 @@ def test_show_says_what_was_found_and_where_the_report_is(
 ) -> None:
     assert shorten(SUMMARY) == "# Title\nWhat was measured: 1\n| a |\n| - |\n| x |"
     assert main(["show", str(tmp_path)]) == 1
-    assert "no finished run (summary.md is missing)" in capsys.readouterr().err
+    assert "no finished run (summary.md is missing); make one" in capsys.readouterr().err
     (tmp_path / "summary.md").write_text(SUMMARY)
     (tmp_path / "report.html").write_text("")
     assert main(["show", str(tmp_path)]) == 0

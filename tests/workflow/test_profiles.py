@@ -109,5 +109,14 @@ def test_networks_share_the_cores_of_one_machine(tmp_path: Path) -> None:
             assert (int(found.group(1)) if found else 1) == threads
 
 
+def test_htcondor_asks_for_the_memory_and_disk_of_other_clusters() -> None:
+    """Its plugin does not read `mem_mb` and `disk_mb`."""
+    htcondor = profile("htcondor")["default-resources"]
+    for key in ("mem_mb", "disk_mb"):
+        assert htcondor[f"htcondor_request_{key}"] == htcondor[key]
+    for rule, values in profile("default")["set-resources"].items():
+        assert values["htcondor_request_mem_mb"] == values["mem_mb"], rule
+
+
 def test_clusters_put_the_same_rules_together() -> None:
     assert profile("slurm")["groups"] == profile("htcondor")["groups"]

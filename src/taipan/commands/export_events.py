@@ -20,6 +20,7 @@ from taipan.events.blinding import overlapping_signal
 from taipan.events.opening import open_analysis
 from taipan.events.stream import stream_dataset
 from taipan.export.tables import to_csv
+from taipan.finished_runs import find_in_run
 from taipan.labels import DATA
 from taipan.nn.scorer import FoldScorer
 from taipan.templates.build import plan_filling
@@ -54,9 +55,7 @@ def run_export_events(options: EventsOptions) -> None:
         raise TaipanError("the configuration has eras; export one of them with its own overlay")
     config = config.model_copy(update={"folder": str(folder)})
     results = options.results or options.root / config.results / config.analysis
-    normalisation = results / "normalisation.json"
-    if not normalisation.exists():
-        raise TaipanError(f"{results}: no finished run ({normalisation.name} is missing)")
+    normalisation = find_in_run(results, "normalisation.json")
     catalogue = load_catalogue(config)
     _refuse_another(config, results)
     datasets = nominal_datasets(config, catalogue)
@@ -118,9 +117,7 @@ def _models_of(config: Config, results: Path, network: str) -> Iterator[Path]:
 
 def _refuse_another(config: Config, results: Path) -> None:
     """Refuse a configuration that is not the one of the results."""
-    summary = results / "summary.json"
-    if not summary.exists():
-        raise TaipanError(f"{results}: no finished run ({summary.name} is missing)")
+    summary = find_in_run(results, "summary.json")
     made, given = read_json(summary)["provenance"]["config"], hash_config(config)
     if made != given:
         raise TaipanError(

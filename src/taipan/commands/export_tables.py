@@ -9,6 +9,7 @@ from typing import Any
 from taipan.atomic import read_json, write_text
 from taipan.errors import TaipanError
 from taipan.export.tables import TableRows, to_csv
+from taipan.finished_runs import find_in_run
 from taipan.summary.layout import plain_label
 from taipan.summary.paper_tables import (
     latex_rows,
@@ -66,10 +67,7 @@ def open_summary(results: Path) -> dict[str, Any]:
     TaipanError
         If there is none, or it is that of several eras.
     """
-    path = results / "summary.json"
-    if not path.exists():
-        raise TaipanError(f"{results}: no finished run (summary.json is missing)")
-    summary: dict[str, Any] = read_json(path)
+    summary: dict[str, Any] = read_json(find_in_run(results, "summary.json"))
     if "eras" in summary:
         names = ", ".join(f"{results}/eras/{era}/{summary['analysis']}" for era in summary["eras"])
         raise TaipanError(f"{results}: a run of several eras; name one of them ({names})")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from taipan.clean_text import escape_controls
 from taipan.errors import TaipanError
+from taipan.finished_runs import find_in_run
 
 
 def run_show(results: Path, *, everything: bool = False) -> None:
@@ -26,11 +27,8 @@ def run_show(results: Path, *, everything: bool = False) -> None:
     TaipanError
         If there is no ``summary.md``.
     """
-    path = results / "summary.md"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise TaipanError(f"{results}: no finished run (summary.md is missing)") from error
+    path = find_in_run(results, "summary.md")
+    text = path.read_text(encoding="utf-8")
     print(escape_controls(text.rstrip() if everything else shorten(text)))
     report = results / "report.html"
     page = report if report.exists() else results / "summary.html"

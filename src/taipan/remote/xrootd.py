@@ -30,11 +30,22 @@ _LASTING_ERRNO = (3006, 3010, 3011, 3013, 3015)
 
 
 def _import_client() -> Any:
-    """Import the XRootD client, which crashes the process if TensorFlow came before it."""
+    """Import the XRootD client, which crashes the process if TensorFlow came before it.
+
+    Raises
+    ------
+    TaipanError
+        If it is not installed (it is only on Linux), or TensorFlow is there already.
+    """
     if "tensorflow" in sys.modules and "XRootD.client" not in sys.modules:
         raise TaipanError("XRootD cannot be used after TensorFlow in one process; import it first")
-    from XRootD import client
-
+    try:
+        from XRootD import client
+    except ImportError as error:
+        raise TaipanError(
+            "files of root:// need the package 'xrootd', which is not installed "
+            "(conda install -c conda-forge xrootd), or an https:// address of the same files"
+        ) from error
     return client
 
 
