@@ -4,7 +4,7 @@ Snakemake writes the parameters, paths and labels of the jobs as JSON into ``<sc
 the page. A text with ``</script>`` ends the element, and what follows is HTML. In JSON these
 characters can be written as ``\u003c``, which means the same and ends nothing.
 
-The page opens on the result: :func:`open_with` puts the summary before the stages.
+The page opens on the result: :func:`open_with` puts certificate and summary before the stages.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import html
 import json
 import pkgutil
 import re
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from taipan.atomic import read_json
 
 _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 _REPORTER = "snakemake.report.html_reporter"
@@ -60,38 +63,58 @@ _FIRST = """
 #first-page { position: fixed; inset: 0; z-index: 1000; background: #fff; }
 #first-page[hidden] { display: none; }
 #first-page iframe { border: 0; width: 100%; height: 100%; padding-top: 3rem; }
-.taipan-turn { position: fixed; z-index: 1001; top: .5rem; right: 1.5rem; padding: .3rem .8rem;
+#first-page iframe[hidden] { display: none; }
+.taipan-turn { position: fixed; z-index: 1001; top: .5rem; right: 1.5rem; }
+.taipan-turn button { padding: .3rem .8rem; margin-left: .4rem; cursor: pointer; border: 0;
   font: 15px system-ui, sans-serif; color: #fff; background: #1d5fa8; border-radius: .3rem; }
-.taipan-turn:focus-visible { outline: 3px solid #000; outline-offset: 2px; }
+.taipan-turn button:focus-visible { outline: 3px solid #000; outline-offset: 2px; }
 </style>
-<div id="first-page"><iframe title="Result" srcdoc="PAGE"></iframe></div>
-<button class="taipan-turn" type="button" aria-controls="first-page"
-  onclick="const page = document.getElementById('first-page'); page.hidden = !page.hidden;
-  this.textContent = page.hidden ? 'Result' : 'All figures and stages';">
-All figures and stages</button>
+<div id="first-page">FRAMES</div>
+<script>
+function turnPage(number) {
+  const frames = document.querySelectorAll("#first-page iframe");
+  frames.forEach((frame, i) => { frame.hidden = i !== number; });
+  document.getElementById("first-page").hidden = number >= frames.length;
+}
+</script>
+<nav class="taipan-turn">BUTTONS</nav>
 """
+_FRAME = '<iframe title="{title}" srcdoc="{page}"{hidden}></iframe>'
+_BUTTON = """<button type="button" aria-controls="first-page"
+  onclick="turnPage({number})">{title}</button>"""
 
 
-def add_first_page(report: str, page: str) -> str:
-    """Put a page before the stages of a report; a button turns it over.
+def add_first_pages(report: str, pages: Mapping[str, str]) -> str:
+    """Put pages before the stages of a report; buttons turn them over.
 
     Parameters
     ----------
     report
         HTML of Snakemake's report.
-    page
-        HTML of the summary, whose title the report takes.
+    pages
+        Title of the button → HTML. The report opens with the first, and takes the title of the
+        last, the summary.
     """
-    title = re.search(r"<title>.*?</title>", page, re.DOTALL)
+    if not pages:
+        return report
+    title = re.search(r"<title>.*?</title>", list(pages.values())[-1], re.DOTALL)
     if title is not None:
         report = report.replace("<title>Snakemake Report</title>", title[0], 1)
-    first = _FIRST.replace("PAGE", html.escape(page), 1)
+    frames = [
+        _FRAME.format(title=name, page=html.escape(page), hidden=" hidden" if number else "")
+        for number, (name, page) in enumerate(pages.items())
+    ]
+    names = [*pages, "All figures and stages"]
+    buttons = [_BUTTON.format(number=number, title=name) for number, name in enumerate(names)]
+    first = _FIRST.replace("BUTTONS", "\n".join(buttons), 1).replace("FRAMES", "".join(frames), 1)
     head, tag, rest = report.partition("<body>")
     return f"{head}{tag}{first}{rest}" if tag else report
 
 
 def open_with(page: str) -> None:
     """Let the report of this process open with a page, if that is there when it is made.
+
+    A certificate of the same result stands before it.
 
     Parameters
     ----------
@@ -104,11 +127,30 @@ def open_with(page: str) -> None:
     def render_with_page(self: Any) -> None:
         render(self)
         path = Path(self.settings.path)
-        if path.suffix == ".html" and Path(page).exists():
-            report = add_first_page(
-                path.read_text(encoding="utf-8"), Path(page).read_text(encoding="utf-8")
-            )
-            path.write_text(report, encoding="utf-8")
+        if path.suffix == ".html":
+            report = path.read_text(encoding="utf-8")
+            path.write_text(add_first_pages(report, find_pages(Path(page))), encoding="utf-8")
 
     render_with_page.of_snakemake = render  # type: ignore[attr-defined]
     reporter.render = render_with_page
+
+
+def find_pages(page: Path) -> dict[str, str]:
+    """Find the pages that a report opens with: certificate and summary, as far as they are there.
+
+    Parameters
+    ----------
+    page
+        HTML file of the summary. A certificate of another result than the ``summary.json`` beside
+        it is left out.
+    """
+    found = {}
+    certificate, verdict = page.with_name("certificate.html"), page.with_name("certificate.json")
+    summary = page.with_name("summary.json")
+    if certificate.exists() and verdict.exists() and summary.exists():
+        certified, now = read_json(verdict), read_json(summary)
+        if certified.get("result_sha256") == now.get("result_sha256"):
+            found["Certificate"] = certificate.read_text(encoding="utf-8")
+    if page.exists():
+        found["Result"] = page.read_text(encoding="utf-8")
+    return found

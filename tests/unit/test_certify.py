@@ -113,6 +113,9 @@ def test_a_whole_run_is_green_and_what_was_not_measured_is_said(
     assert verdicts["coverage of the interval"] == "not measured"
     assert verdicts["unblinding ledger"] == verdicts["gate check_weights"] == "passed"
     assert "# Certificate: green" in (results / "certificate.md").read_text(encoding="utf-8")
+    page = (results / "certificate.html").read_text(encoding="utf-8")
+    assert "<title>Certificate: green</title>" in page
+    assert "injected signal comes back" in page
     assert "0 of 13 lines failed, 3 were not measured" in capsys.readouterr().out
     # a certificate is no file of the run, so that a second one is as green
     assert main(["certify", str(results)]) == 0

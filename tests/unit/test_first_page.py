@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from taipan.atomic import write_json
 from taipan.errors import TaipanError
-from taipan.report_page import add_first_page
+from taipan.report_page import add_first_pages, find_pages
 from taipan.summary.details import (
     FitDetails,
     largest_parts,
@@ -159,11 +160,35 @@ def test_page_holds_everything_and_text_stays_text(tmp_path: Path) -> None:
         to_page(MARKDOWN, tmp_path / "elsewhere")
 
 
+REPORT = "<html><head><title>Snakemake Report</title></head><body><div id=app></div></body>"
+
+
 def test_report_opens_with_the_page_and_its_title() -> None:
-    report = "<html><head><title>Snakemake Report</title></head><body><div id=app></div></body>"
-    found = add_first_page(report, '<title>A "B"</title><p>result</p>')
+    found = add_first_pages(REPORT, {"Result": '<title>A "B"</title><p>result</p>'})
     assert '<title>A "B"</title>' in found
     assert found.index("srcdoc=") < found.index("<div id=app>")
     inside = re.search(r'srcdoc="([^"]*)"', found)
     assert inside is not None
     assert html.unescape(inside[1]) == '<title>A "B"</title><p>result</p>'
+    assert add_first_pages(REPORT, {}) == REPORT
+
+
+def test_report_opens_with_the_certificate_of_the_same_result(tmp_path: Path) -> None:
+    page = tmp_path / "summary.html"
+    page.write_text("<title>T</title>result", encoding="utf-8")
+    (tmp_path / "certificate.html").write_text("<title>C</title>red", encoding="utf-8")
+    write_json(tmp_path / "summary.json", {"result_sha256": "a"})
+    write_json(tmp_path / "certificate.json", {"result_sha256": "b"})
+    assert list(find_pages(page)) == ["Result"]  # of another result
+    write_json(tmp_path / "certificate.json", {"result_sha256": "a"})
+    pages = find_pages(page)
+    assert list(pages) == ["Certificate", "Result"]
+    found = add_first_pages(REPORT, pages)
+    assert found.index("red") < found.index("result")
+    assert re.findall(r"srcdoc=\"[^\"]*\"( hidden)?>", found) == ["", " hidden"]
+    assert "<title>T</title>" in found  # that of the summary
+    assert re.findall(r"turnPage\((\d)\)\">([^<]*)<", found) == [
+        ("0", "Certificate"), ("1", "Result"), ("2", "All figures and stages")
+    ]  # fmt: skip
+    page.unlink()
+    assert list(find_pages(page)) == ["Certificate"]

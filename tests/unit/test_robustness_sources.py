@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taipan.atomic import write_json
+from taipan.atomic import read_json, write_json
 from taipan.certify.fitted import judge_robustness
 from taipan.config.sections.robustness import Robustness
+from taipan.errors import TaipanError
+from taipan.inference import run_inference
 from taipan.robustness.events import AttackedSample
 from taipan.robustness.measure import Attacker, MovedTemplates
 from taipan.robustness.nuisance import NAME, add_attack, compare_shifts, measure_effect
 from taipan.robustness.sources import Sources, attack_by_sources, draw_source_noise
 from taipan.robustness.text import write_robustness
+from taipan.stages.fit_attack import fit_attack
 
 EDGES = np.linspace(0.0, 1.0, 6)
 
@@ -176,6 +179,40 @@ def test_a_network_on_a_badly_known_feature_is_found_and_red(tmp_path: Path) -> 
     assert effect["sigma_with"] > 1.1 * effect["sigma"]
     (line,) = judge_robustness(tmp_path)
     assert line.verdict == "failed"
+
+
+def test_the_fit_with_the_attack_stands_beside_the_result(tmp_path: Path) -> None:
+    _, templates = attack(0.0, 3.0)
+    regions = {"signal": {"edges_after": EDGES.tolist()}}
+    space, record = (
+        workspace(templates),
+        {"observable": "score", "blinded": False, "regions": regions},
+    )
+    # data that are attacked themselves: half of what the template does
+    moved = [item.nominal + 0.5 * (item.attacked - item.nominal) for item in templates.values()]
+    space["observations"][0]["data"] = np.sum(moved, axis=0).tolist()
+    samples = {name: {"templates": item.describe()} for name, item in templates.items()}
+    files = {name: str(tmp_path / f"{name}.json") for name in ("space", "record", "found", "plain")}
+    write_json(files["space"], space)
+    write_json(files["record"], record)
+    write_json(files["found"], {"region": "signal", "samples": samples})
+    write_json(files["plain"], run_inference(space, record))
+    out = (str(tmp_path / "fit.json"), str(tmp_path / "fit.md"))
+    fit_attack(files["space"], files["record"], files["found"], files["plain"], 0.95, *out)
+    plain, both = read_json(files["plain"]), read_json(out[0])
+    assert both["expected"]["sigma"] > 1.1 * plain["expected"]["sigma"]
+    # the model that knows the attack finds the signal that is there, the other does not
+    assert abs(both["observed"]["mu_hat"] - 1.0) < 0.2
+    assert abs(plain["observed"]["mu_hat"] - 1.0) > 2.0 * abs(both["observed"]["mu_hat"] - 1.0)
+    (pull,) = [x["value"] for x in both["observed"]["parameters"] if x["name"] == NAME]
+    assert pull == pytest.approx(0.5, abs=0.25)
+    assert f"The data pull the attack by {pull:+.2f} σ." in Path(out[1]).read_text(encoding="utf-8")
+    assert read_json(files["space"]) == space  # as it was
+    write_json(files["found"], {"region": "signal", "samples": {
+        name: {"templates": {**item["templates"], "attacked": item["templates"]["nominal"]}}
+        for name, item in samples.items()}})  # fmt: skip
+    with pytest.raises(TaipanError, match="the attack moves no template"):
+        fit_attack(files["space"], files["record"], files["found"], files["plain"], 0.95, *out)
 
 
 def test_a_network_on_a_well_known_feature_is_green(tmp_path: Path) -> None:

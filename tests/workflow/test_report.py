@@ -95,7 +95,7 @@ const up = numbers();
 button.click();
 const down = numbers();
 const shown = () => document.querySelector("#first-page").checkVisibility();
-const turn = document.querySelector(".taipan-turn"), before = shown();
+const turn = document.querySelector(".taipan-turn button:last-child"), before = shown();
 links.at(-1).click();
 await new Promise(resolve => setTimeout(resolve, 200));
 const scrolled = frame.contentWindow.scrollY;

@@ -59,6 +59,29 @@ if CONFIG.fit.observable == SCORES[RESULT]:  # else its bins are not fitted
         script:
             "../../scripts/detect_attacks.py"
 
+    rule fit_attack:
+        """Fit with a nuisance parameter for the attack, beside the result; made on demand."""
+        input:
+            workspace=f"{OUT}/workspaces/{SCORES[RESULT]}.json",
+            record=f"{OUT}/workspaces/{SCORES[RESULT]}_record.json",
+            robustness=f"{OUT}/robustness/robustness.json",
+            nominal=f"{OUT}/fit/{SCORES[RESULT]}.json",
+        output:
+            result=f"{OUT}/robustness/fit.json",
+            text=report(
+                f"{OUT}/robustness/fit.md",
+                caption="../report/attack.rst",
+                category="Robustness",
+            ),
+        log:
+            log_file("fit_attack"),
+        benchmark:
+            benchmark_file("fit_attack")
+        params:
+            confidence_level=CONFIG.fit.confidence_level,
+        script:
+            "../../scripts/fit_attack.py"
+
     rule explain:
         """Measure what features and hidden units of the networks are worth; made on demand."""
         input:

@@ -24,6 +24,7 @@ from taipan.clean_text import escape_markdown
 from taipan.errors import TaipanError
 from taipan.summary.collect import hash_result
 from taipan.summary.layout import ABSENT, format_table
+from taipan.summary.page import to_page
 
 _NEEDED = ("analysis", "observable", "poi", "observed", "gates", "warnings", "provenance")
 _MARKS = {"passed": "passed", "failed": "**FAILED**", "noted": "noted", "not measured": ABSENT}
@@ -61,21 +62,21 @@ def certify(results: Path, trainings: Sequence[Path] = ()) -> list[Line]:
 
 
 def run_certify(results: Path, out: Path | None, trainings: Sequence[Path]) -> None:
-    """Write ``certificate.json`` and ``certificate.md``, and print the latter.
+    """Write ``certificate.json``, ``.md`` and ``.html``, and print the second.
 
     Parameters
     ----------
     results
         Folder of the analysis in the results.
     out
-        Folder of the two files; `results` by default.
+        Folder of the files; `results` by default.
     trainings
         Results with other seeds of the training.
 
     Raises
     ------
     TaipanError
-        If the certificate is red; names the lines. Both files are written before.
+        If the certificate is red; names the lines. The files are written before.
     """
     lines = certify(results, trainings)
     folder = results if out is None else out
@@ -84,6 +85,7 @@ def run_certify(results: Path, out: Path | None, trainings: Sequence[Path]) -> N
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "certificate.json", describe_certificate(summary, lines))
     write_text(folder / "certificate.md", text)
+    write_text(folder / "certificate.html", to_page(text, folder))
     print(text)
     if is_red(lines):
         failed = ", ".join(line.name for line in lines if line.verdict == "failed")

@@ -13,7 +13,12 @@ from taipan.errors import TaipanError
 
 _NOT_RESULTS = ("logs", "benchmarks", "search")
 """Folders whose files no job reads as a result."""
-_WRITTEN_AFTERWARDS = ("report.html", "certificate.json", "certificate.md")
+_WRITTEN_AFTERWARDS = (
+    "report.html",
+    "certificate.json",
+    "certificate.md",
+    "certificate.html",
+)
 _SHOWN = 3
 
 

@@ -20,6 +20,7 @@ from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fittable_regions
 from taipan.checks.networks import check_each_network, check_networks
+from taipan.checks.plotting import check_plotting
 from taipan.checks.pseudo_data import check_pseudo_data
 from taipan.checks.quantities import (
     check_expression,
@@ -113,6 +114,7 @@ def check_config(
         *check_coverage(config),
         *(check_decorrelation_settings(config, analysis) if config.features else ()),
         *check_robustness(config),
+        *check_plotting(config),
         *check_results(config, catalogue),
         *check_access(config, writes=writes),
     ]
@@ -328,7 +330,14 @@ def _check_binning(config: Config) -> Problems:
             "aside; without `features` there is none (none)"
         )
         return
-    if binning.fold >= config.training.folds:
+    if binning.fold is None:
+        if binning.method != "quantile":
+            yield (
+                f"templates.binning.fold: null, but the method '{binning.method}' looks for a "
+                "small σ(μ), and would find fluctuations of the events that fill the templates "
+                f"(0 to {config.training.folds - 1}, or the method quantile)"
+            )
+    elif binning.fold >= config.training.folds:
         yield (
             f"templates.binning.fold: {binning.fold} is not one of the training.folds = "
             f"{config.training.folds} folds (0 to {config.training.folds - 1})"

@@ -98,3 +98,36 @@ def write_detection(content: Mapping[str, Any]) -> str:
         if not found["classes"]:
             few.append(f"- {name}: {found['fooled_events']} fooled events, too few to learn from")
     return "\n".join([*lines, "", *few, ""])
+
+
+def write_attack_fit(
+    nominal: Mapping[str, Any], attacked: Mapping[str, Any], parameter: str
+) -> str:
+    """Write the page of the stage `fit_attack`.
+
+    Parameters
+    ----------
+    nominal, attacked
+        Fits without and with a parameter for the attack (``docs/fit.md``).
+    parameter
+        Its name.
+    """
+    lines = [
+        "# The result with the attack as a nuisance parameter",
+        "",
+        "| fit | expected σ | observed |",
+        "| --- | ---: | ---: |",
+        f"| the result | {nominal['expected']['sigma']:.3f} | {_write_estimate(nominal)} |",
+        f"| with the attack | {attacked['expected']['sigma']:.3f} | {_write_estimate(attacked)} |",
+        "",
+    ]
+    if attacked["observed"] is not None:
+        for item in attacked["observed"]["parameters"]:
+            if item["name"] == parameter:
+                lines += [f"The data pull the attack by {item['value']:+.2f} σ.", ""]
+    return "\n".join([*lines, "The result itself has no such parameter.", ""])
+
+
+def _write_estimate(result: Mapping[str, Any]) -> str:
+    found = result["observed"]
+    return "blinded" if found is None else f"{found['mu_hat']:.3f} ± {found['sigma']:.3f}"

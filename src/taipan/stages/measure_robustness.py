@@ -64,6 +64,7 @@ def measure_robustness(
     numbers, templates = {}, {}
     for sample in samples:
         numbers[sample.name], moved = pieces.make(sample.name, partial(_attack, attacker, sample))
+        numbers[sample.name]["templates"] = moved
         templates[sample.name] = MovedTemplates.read(moved)
         logger.info("%s: %d events attacked", sample.name, len(sample.weights))
     estimated = [name for name in config.samples if name not in numbers]
