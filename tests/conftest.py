@@ -22,6 +22,13 @@ ROOT = Path(__file__).parent.parent
 ENVELOPE = {"tau_pt": 0.06, "muon_pt": 0.02}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that draws the images anew that figures are compared with."""
+    parser.addoption(
+        "--update-images", action="store_true", help="Draw tests/images anew; then look at them."
+    )
+
+
 def fastsim_settings(**changes: object) -> FastsimSettings:
     """Settings of a small simulation."""
     settings = {

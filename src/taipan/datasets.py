@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from taipan.config.base import Bounded, Cited, Name, Strict, Url
+from taipan.config.base import Bounded, Cited, Name, Positive, Strict, Url
 from taipan.config.model import Config
 from taipan.errors import TaipanError
 from taipan.table_format import TABLE_SUFFIXES, TableFormat
@@ -142,6 +142,11 @@ class Catalogue(Strict):
     label: str = Field(
         "",
         description="Who made the events, above every figure; the analysis' `experiment` if empty.",
+    )
+    energy: Positive | None = Field(
+        None,
+        description="Centre-of-mass energy in TeV, above every figure; the analysis' `energy` if "
+        "absent.",
     )
     licence: str = Field(description="Licence of the datasets.")
     record: str | int | None = Field(

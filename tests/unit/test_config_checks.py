@@ -592,3 +592,13 @@ def test_range_of_the_fit_is_not_refused_for_a_coverage_that_nobody_asks_for():
     ]
     (line,) = problems({"fit": {"poi_range": [0.0, 5.0]}, "coverage": {"mu_range": [0.0, 2.0]}})
     assert line.startswith("coverage.mu_range: [0, 2] must be")
+
+
+def test_style_of_figures_is_read_before_anything_runs(tmp_path):
+    check({"plotting": {"style": "grayscale"}})
+    (line,) = problems({"plotting": {"style": "grayscales"}})
+    assert line.startswith("plotting.style: grayscales: neither a file nor a style of matplotlib")
+    style = tmp_path / "my.mplstyle"
+    style.write_text("font.sice: 20\n", encoding="utf-8")
+    (line,) = problems({"plotting": {"style": str(style)}})
+    assert line.startswith(f"plotting.style: {style}, line 1: 'font.sice' is not a setting")

@@ -501,3 +501,13 @@ def test_regions_of_eras_are_drawn_with_the_samples_of_the_analysis() -> None:
     assert header["energy"] == 13.0
     other = make_header(periods(eras={"2016": {"energy": 8.0}}))
     assert other["energy"] is None
+
+
+def test_energy_of_a_catalogue_goes_first() -> None:
+    found = periods()
+    config, catalogue = found["2015"]
+    catalogue = catalogue.model_copy(update={"energy": 7.0, "label": "Somebody"})
+    header = make_header({"": (config, catalogue)})
+    assert config.energy == 13.0
+    assert (header["energy"], header["label"]) == (7.0, "Somebody")
+    assert make_header({**found, "2015": (config, catalogue)})["energy"] is None

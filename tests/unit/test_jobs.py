@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import matplotlib
 import pytest
 from snakemake.iocontainers import Namedlist
 
@@ -21,6 +22,7 @@ from taipan.jobs.command import describe_arguments, make_command, read_section
 from taipan.jobs.figures import Figure, FigureFiles, expand_figures, read_figures
 from taipan.jobs.run import run_job
 from taipan.jobs.signature import list_arguments
+from taipan.plotting.style import house_style
 from tests.conftest import ROOT
 
 STAGES = sorted(path.stem for path in (ROOT / "src/taipan/stages").glob("[a-z]*.py"))
@@ -175,6 +177,27 @@ def test_script_tells_in_one_line_what_does_not_fit(
     with pytest.raises(SystemExit):
         run_job(stage)
     assert "stage: error: rule add: result is missing" in capsys.readouterr().err
+
+
+def write_size(header: str, result: str) -> None:
+    """Write the size of letters in figures."""
+    with house_style():
+        Path(result).write_text(f"{header} {matplotlib.rcParams['font.size']}", encoding="utf-8")
+
+
+@pytest.mark.parametrize(("style", "size"), [({"style": "font.size: 17"}, 17.0), ({}, 10.0)])
+def test_figures_of_a_rule_have_its_style(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, style: dict[str, str], size: float
+) -> None:
+    target = tmp_path / "result"
+    given = SimpleNamespace(
+        rule="draw", input=Namedlist(), output=named(result=str(target)), wildcards=Namedlist(),
+        params=Namedlist(fromdict={"header": "h", "code": "0", **style}), config={},
+        threads=1, log=[None],
+    )  # fmt: skip
+    monkeypatch.setattr(sys.modules["__main__"], "snakemake", given, raising=False)
+    run_job(write_size)
+    assert target.read_text(encoding="utf-8") == f"h {size}"
 
 
 def test_figures_are_outputs_of_three_kinds() -> None:

@@ -105,6 +105,33 @@ def test_signal_above_a_fifth_of_the_background_is_stacked() -> None:
     assert is_stacked(20.1, 100.0)
     assert is_stacked(1.0, 0.0)
     assert not is_stacked(0.0, -1.0)
+    assert is_stacked(0.0, 100.0, "stack")
+    assert not is_stacked(100.0, 1.0, "line")
+
+
+@pytest.mark.parametrize(("wish", "stacked"), [("auto", False), ("stack", True), ("line", False)])
+def test_signals_are_drawn_as_the_configuration_says(wish: str, stacked: bool) -> None:
+    numbers = control(plotting={"signal": wish})
+    assert numbers["signals"] == wish
+    legend = [text.get_text() for text in control_figure(numbers).legends[0].get_texts()]
+    assert ("signal" in legend) == stacked
+    assert ("Signal × 50" in legend) != stacked
+    config = make_config()
+    known = (config.samples, config.regions, HEADER, None, wish)
+    fit = fit_numbers(fit_result(), "prefit", SCORE, *known)
+    assert ("ggH" in texts(fit_figure(fit))) == stacked
+
+
+def test_edge_bins_that_hold_what_lies_beyond_say_so() -> None:
+    """The fit adds under- and overflow to the edge bins; a score has neither."""
+    assert "hold what lies beyond" not in texts(fit_figure(fitted("prefit")))
+    config, result = make_config(), {**fit_result(), "observable": "m_vis"}
+    mass = Observable(label="Mass", unit="GeV", binning=EDGES)
+    numbers = fit_numbers(result, "prefit", mass, config.samples, config.regions, HEADER)
+    assert [panel["edges_hold_outside"] for panel in numbers["panels"]] == [True, False]
+    written = texts(fit_figure(numbers))
+    assert "The first and the last bin hold what lies beyond, too." in written
+    assert "Prefit uncertainty (stat. + syst.)" in written
 
 
 def test_density_only_for_bins_of_different_width_with_a_unit() -> None:
@@ -140,19 +167,23 @@ def control_histogram() -> dict[str, hist.Hist]:
     return {"mass": histogram}
 
 
-def control(blinded: bool = False, name: str = "signal") -> dict[str, Any]:
+def control(blinded: bool = False, name: str = "signal", **changes: Any) -> dict[str, Any]:
     config = make_config(
         samples={
             "S": {"label": "signal", "role": "signal", "datasets": ["A"]},
             "QCD": {"label": "QCD", "estimate": same_sign(signal="control")},
             "Z": {"label": "Z", "datasets": ["B"]},
         },
+        regions={
+            "signal": {"cut": "mt < 30", "role": "signal"},
+            "control": {"cut": "mt > 70"},
+        },
+        control_plots={
+            "mass": {"label": "Mass", "unit": "GeV", "binning": [0.0, 10.0, 20.0, 50.0]}
+        },
+        **{"systematics": {}, **changes},
     )
-    quantity = Observable(label="Mass", unit="GeV", binning=[0.0, 10.0, 20.0, 50.0])
-    region = (name, config.regions["signal"])
-    return control_numbers(
-        control_histogram(), {"mass": quantity}, config.samples, region, HEADER, blinded=blinded
-    )
+    return control_numbers(control_histogram(), config, name, HEADER, blinded=blinded)
 
 
 def test_control_numbers_add_up() -> None:
@@ -208,16 +239,24 @@ def test_stack_draws_density_ratio_and_negative_bins() -> None:
 
 
 def test_missing_control_histogram_is_named() -> None:
-    config = make_config()
-    quantity = Observable(label="x", binning=[0, 1])
+    config = make_config(control_plots={"met": {"label": "x", "binning": [0, 1]}})
     with pytest.raises(TaipanError, match=r"control_plots\.met: no histogram \(mass\)"):
-        control_numbers(
-            control_histogram(),
-            {"met": quantity},
-            config.samples,
-            ("signal", config.regions["signal"]),
-            HEADER,
-        )
+        control_numbers(control_histogram(), config, "signal", HEADER)
+
+
+def test_the_band_of_a_control_plot_has_systematics_and_says_so() -> None:
+    assert "Stat. uncertainty" in texts(control_figure(control()))
+    rate = {"kind": "rate", "size": 0.1, "samples": ["Z"]}
+    residual = {"kind": "control_residual", "region": "control", "samples": ["Z"]}
+    numbers = control(systematics={"rate": rate, "residual": residual})
+    (panel,) = numbers["panels"]
+    statistics = np.array([84.0, 124.04, 8.0])
+    assert panel["total_stat"] == pytest.approx(np.sqrt(statistics))
+    assert panel["total_sigma"] == pytest.approx(np.sqrt(statistics + np.array([16.0, 36.0, 0.16])))
+    assert numbers["in_band"] == ["rate"]
+    written = texts(control_figure(numbers))
+    assert "Stat. + syst. uncertainty" in written
+    assert "Not in the band, as only fitted quantities have it: residual" in written
 
 
 # --- fit -----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from taipan.jobs.figures import read_figures
 from taipan.plotting.parameters import breakdown_figure
 from taipan.plotting.redraw import DRAWN_BY, draw_again
 from taipan.plotting.style import house_style, own_style, save_figure
+from taipan.style_file import read_style
 
 NUMBERS = {
     "header": {"label": "Taipan", "luminosity": 1.0, "energy": 8.0},
@@ -62,7 +63,7 @@ def test_the_same_numbers_give_the_same_figure(tmp_path: Path) -> None:
 def test_a_style_acts_inside_its_block_alone(tmp_path: Path) -> None:
     style = tmp_path / "my.mplstyle"
     style.write_text("font.size: 20\n", encoding="utf-8")
-    with own_style(style), house_style():
+    with own_style(read_style(style)), house_style():
         assert matplotlib.rcParams["font.size"] == 20.0
     with house_style():
         assert matplotlib.rcParams["font.size"] == 10.0
@@ -78,10 +79,27 @@ def test_a_style_acts_inside_its_block_alone(tmp_path: Path) -> None:
 def test_a_style_that_is_wrong_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     style = tmp_path / "my.mplstyle"
     style.write_text(text, encoding="utf-8")
-    with pytest.raises(TaipanError, match=message), own_style(style):
-        pass
-    with pytest.raises(TaipanError, match="cannot be read"), own_style(tmp_path / "none"):
-        pass
+    with pytest.raises(TaipanError, match=message):
+        read_style(style)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.mplstyle", "^none.mplstyle: cannot be read as a style of matplotlib"),
+        ("greyscale", "^greyscale: neither a file nor a style of .*; did you mean 'grayscale'"),
+    ],
+)
+def test_a_style_that_is_not_there_is_one_line(name: str, message: str) -> None:
+    with pytest.raises(TaipanError, match=message):
+        read_style(name)
+
+
+def test_styles_of_matplotlib_have_names() -> None:
+    with own_style(read_style("grayscale")), house_style():
+        assert matplotlib.rcParams["image.cmap"] == "gray"
+    with house_style():
+        assert matplotlib.rcParams["image.cmap"] != "gray"
 
 
 def test_what_is_no_figure_is_named() -> None:

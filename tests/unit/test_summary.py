@@ -26,6 +26,7 @@ from taipan.summary import (
     summarise,
     to_markdown,
 )
+from taipan.summary.details import select_details
 from taipan.summary.text import format_measurement, format_table, plain_label
 
 IDENTITY = RunIdentity("fastsim", 2.0, 7, "0123", "89ab", "4567", {"taipan": "0.1.0"})
@@ -642,10 +643,17 @@ def test_script_writes_the_same_bytes_again(tmp_path: Path, analysis_config: Con
             summary=str(tmp_path / f"{name}.json"),
             text=str(tmp_path / f"{name}.md"),
             page=str(tmp_path / f"{name}.html"),
+            slides=str(tmp_path / f"{name}.pdf"),
         )
+        assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        link = f'For slides: <a href="{name}.pdf" target="_blank"'
+        assert link in (tmp_path / f"{name}.html").read_text(encoding="utf-8")
         written.append((tmp_path / f"{name}.json").read_bytes())
     assert written[0] == written[1]
     summary = json.loads(written[0])
     assert summary["observed"]["mu_hat"] == 3.0
     assert summary["result_sha256"] == hash_result(summary)
-    assert (tmp_path / "first.md").read_text(encoding="utf-8") == to_markdown(summary)
+    details = select_details(results.fit, (), tmp_path, tmp_path / "first.pdf")
+    text = (tmp_path / "first.md").read_text(encoding="utf-8")
+    assert text == to_markdown(summary, details)
+    assert "For slides: [first.pdf](first.pdf)" in text

@@ -110,6 +110,22 @@ def test_sum_of_weights_is_conserved_from_skim_to_histogram(
             assert variance == pytest.approx((weights**2).sum(), rel=1e-9)
 
 
+def test_control_plots_have_every_variation(
+    dataset: DatasetEvents,
+    filled: tuple[dict[str, hist.Hist], dict[str, hist.Hist]],
+    analysis_config: Config,
+) -> None:
+    """A control plot with the bins of an observable is the same histogram, shifts included."""
+    mass = analysis_config.observables["m_vis"]
+    both = {"observables": {"m_vis": mass}, "control": {"m_vis": mass}}
+    plan = replace(settings(analysis_config), **both)
+    observables, control = fill_dataset(dataset, ANALYSIS, plan, score)
+    assert control["m_vis"] == observables["m_vis"]
+    assert control["m_vis"] == filled[0]["m_vis"]
+    labels = list(control["m_vis"].axes["variation"])
+    assert any(name.startswith("tau_energy_scale") for name in labels)
+
+
 def test_one_fold_of_same_sign_data_chooses_edges_and_the_others_fill_templates(
     dataset: DatasetEvents, analysis_config: Config
 ) -> None:

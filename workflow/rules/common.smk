@@ -25,6 +25,7 @@ from taipan.checks.configuration import check_access, check_config
 from taipan.checks.generator_files import check_generator_files
 from taipan.checks.pretraining import check_pretraining_run
 from taipan.certify.ledger import note_run
+from taipan.config.era_slices import make_header
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.overlays import restore_empty
 from taipan.config.networks import (
@@ -309,7 +310,7 @@ DECORRELATION = f"{OUT}/decorrelation/decorrelation.json"
 RESIDUALS = f"{OUT}/templates/residuals.json"
 YIELDS = f"{OUT}/yields.csv"
 CLOSURE = [f"{OUT}/corrections/closure.json", f"{OUT}/corrections/closure.csv"]
-SUMMARY = [f"{OUT}/summary.json", f"{OUT}/summary.md", f"{OUT}/summary.html"]
+SUMMARY = [f"{OUT}/summary.{kind}" for kind in ("json", "md", "html", "pdf")]
 
 
 wildcard_constraints:

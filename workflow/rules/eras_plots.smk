@@ -12,7 +12,7 @@ rule plot_fit_of_eras:
     benchmark:
         f"{OUT}/benchmarks/plot_fit/{{observable}}.tsv"
     params:
-        config=merge_sections(PERIODS, "samples", "regions", "observables"),
+        config=merge_sections(PERIODS, "samples", "regions", "observables", "plotting"),
         eras=list(PERIODS),
         header=PLOT_HEADER,
     script:

@@ -1,11 +1,6 @@
 """What the figures of a run show: slices of the configuration, and which there are."""
 
-PLOT_HEADER = {
-    "label": CATALOGUE.label or CONFIG.experiment,
-    "luminosity": total_luminosity(CONFIG, CATALOGUE),
-    "energy": CONFIG.energy,
-    **({} if HAS_DATA else {"data": "Pseudo-data"}),
-}
+PLOT_HEADER = make_header({CONFIG.analysis: (CONFIG, CATALOGUE)})
 
 
 def of_classes():
@@ -17,6 +12,27 @@ def of_classes():
 def quantity_units():
     """Quantity of the analysis to its unit."""
     return {name: quantity.unit for name, quantity in ANALYSIS.quantities.items()}
+
+
+def fit_slice():
+    """What the figures of a fit show."""
+    values = slice_config(CONFIG, "samples", "regions", "observables")
+    return {**values, **look_slice()}
+
+
+def look_slice():
+    """How signals are drawn; the style is a parameter of all rules that draw."""
+    return {"plotting": CONFIG.plotting.model_dump(mode="json", include={"signal"})}
+
+
+def control_slice():
+    """Control plots, and what is uncertain in them."""
+    values = slice_config(CONFIG, "samples", "regions", "control_plots")
+    values["systematics"] = {
+        name: item.model_dump(mode="json", exclude={"source", "group"})
+        for name, item in CONFIG.systematics.items()
+    }
+    return {**values, **look_slice()}
 
 
 def systematic_slice():

@@ -9,7 +9,8 @@ def summary_inputs():
         "gates": GATES,
         "yields": YIELDS,
         "transfer_factor": TRANSFER,
-        "shown": first_page_figures(),
+        "shown": first_page_figures("png"),
+        "drawn": first_page_figures("json"),
         "after": plot_outputs(),
         "compared": [f"{OUT}/fit/{score}.json" for score in COMPARED],
         "skipped": [SKIPPED, *([SKIPPED_ALTERNATIVES] if ALTERNATIVES else [])],
@@ -28,11 +29,11 @@ def summary_inputs():
     return files
 
 
-def first_page_figures():
-    """PNG files of the main fit that open the report."""
-    kinds = ["postfit", *(["spectra"] if CONFIG.fit.unfolding else [])]
-    kinds += ["impacts", "breakdown"]
-    return [f"{OUT}/plots/{kind}_{CONFIG.fit.observable}.png" for kind in kinds]
+def first_page_figures(kind):
+    """Files of the figures of the main fit that open the report and stand on the slides."""
+    names = ["postfit", *(["spectra"] if CONFIG.fit.unfolding else [])]
+    names += ["impacts", "breakdown"]
+    return [f"{OUT}/plots/{name}_{CONFIG.fit.observable}.{kind}" for name in names]
 
 
 def compared_scores():

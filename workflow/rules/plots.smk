@@ -22,6 +22,7 @@ rule plot_control:
     """Draw data and prediction of every control quantity, a page a region."""
     input:
         control=CONTROL,
+        transfer_factor=TRANSFER,
     output:
         **figures("plot_control", region=list(CONFIG.regions)),
     log:
@@ -29,7 +30,7 @@ rule plot_control:
     benchmark:
         benchmark_file("plot_control")
     params:
-        config=slice_config(CONFIG, "samples", "regions", "control_plots"),
+        config=control_slice(),
         blinded=blinded_regions(),
         header=PLOT_HEADER,
     script:
@@ -66,7 +67,7 @@ rule plot_fit:
     benchmark:
         f"{OUT}/benchmarks/plot_fit/{{observable}}.tsv"
     params:
-        config=slice_config(CONFIG, "samples", "regions", "observables"),
+        config=fit_slice(),
         header=PLOT_HEADER,
     script:
         "../../scripts/plot_fit.py"

@@ -14,6 +14,7 @@ rule summarize:
         summary=SUMMARY[0],
         text=report(SUMMARY[1], caption="../report/summary.rst", category="Result"),
         page=SUMMARY[2],
+        slides=report(SUMMARY[3], caption="../report/slides.rst", category="Result"),
     log:
         log_file("summarize"),
     benchmark:

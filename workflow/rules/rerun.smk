@@ -35,6 +35,17 @@ for _stage in workflow.rules:
         _stage.set_params(code=code_of(_stage))
 
 
+if CONFIG.plotting.style:
+    from taipan.style_file import read_style
+
+    STYLE = read_style(
+        CONFIG.plotting.style
+    )  # a change of the file is one of the figures
+    for _stage in workflow.rules:
+        if _stage.script and "header" in _stage.params.keys():
+            _stage.set_params(style=STYLE)
+
+
 class ContentChange(ParamsChange):
     """Why a job runs again; Snakemake prints it."""
 

@@ -20,6 +20,7 @@ from taipan.checks.coverage import check_coverage
 from taipan.checks.decorrelation import check_decorrelation_settings
 from taipan.checks.fit import check_fit, fittable_regions
 from taipan.checks.networks import check_each_network, check_networks
+from taipan.checks.plotting import check_plotting
 from taipan.checks.pseudo_data import check_pseudo_data
 from taipan.checks.quantities import (
     check_expression,
@@ -113,6 +114,7 @@ def check_config(
         *check_coverage(config),
         *(check_decorrelation_settings(config, analysis) if config.features else ()),
         *check_robustness(config),
+        *check_plotting(config),
         *check_results(config, catalogue),
         *check_access(config, writes=writes),
     ]

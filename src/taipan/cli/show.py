@@ -53,15 +53,17 @@ def run(words: tuple[str, ...]) -> None:
 @click.command(cls=Command, context_settings=SETTINGS)
 @click.argument("numbers", nargs=-1, required=True, type=PATH, metavar="FIGURE.json...")
 @click.option("--out", required=True, type=PATH, metavar="FOLDER")
-@click.option("--style", type=PATH, metavar="FILE.mplstyle", help="Style of matplotlib.")
+@click.option("--style", metavar="STYLE", help="Style of matplotlib: a file, or its name.")
 @examples(
     "taipan plot results/demo/plots/postfit_nn_score.json --out talk",
     "taipan plot results/demo/plots/*.json --out talk --style my.mplstyle",
+    "taipan plot results/demo/plots/control_signal.json --out talk --style grayscale",
 )
-def plot(numbers: tuple[Path, ...], out: Path, style: Path | None) -> None:
+def plot(numbers: tuple[Path, ...], out: Path, style: str | None) -> None:
     """Draw figures again from the numbers beside them.
 
-    The style is a file of matplotlib with lines such as `font.size: 14`. Colours and labels stand
+    The style is a file of matplotlib with lines such as `font.size: 14`, or the name of a style
+    that matplotlib has. Colours and labels stand
     in the numbers, which are copied beside the new figure.
     """
     from taipan.commands.redraw import run_plot

@@ -9,9 +9,10 @@ from taipan.atomic import read_json
 from taipan.errors import TaipanError
 from taipan.plotting.redraw import draw_again
 from taipan.plotting.style import own_style, save_figure
+from taipan.style_file import read_style
 
 
-def run_plot(numbers: Sequence[Path], out: Path, style: Path | None) -> None:
+def run_plot(numbers: Sequence[Path], out: Path, style: str | None) -> None:
     """Run ``taipan plot``.
 
     Parameters
@@ -21,7 +22,7 @@ def run_plot(numbers: Sequence[Path], out: Path, style: Path | None) -> None:
     out
         Folder that receives PDF, PNG and the numbers.
     style
-        Style file of matplotlib; None for that of the project.
+        Style file of matplotlib, or the name of one of its styles; None for that of the project.
 
     Raises
     ------
@@ -31,7 +32,7 @@ def run_plot(numbers: Sequence[Path], out: Path, style: Path | None) -> None:
     for path in numbers:
         if path.suffix != ".json":
             raise TaipanError(f"{path}: not the numbers of a figure (.json)")
-    with own_style(style):
+    with own_style(None if style is None else read_style(style)):
         for path in numbers:
             content = read_json(path)
             files = {kind: out / f"{path.stem}.{kind}" for kind in ("pdf", "png", "json")}

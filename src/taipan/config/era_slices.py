@@ -69,15 +69,16 @@ def merge_sections(periods: Periods, *keys: str) -> dict[str, Any]:
 def make_header(periods: Periods) -> dict[str, Any]:
     """Give what stands above a figure: label, luminosity of all in fb⁻¹, energy in TeV.
 
-    The energy is None if it is not the same in all eras.
+    Label and energy are those of the catalogue, or of the analysis where it has none. The energy
+    is None if it is not the same in all eras.
     """
     config, catalogue = next(iter(periods.values()))
-    energies = {one.energy for one, _ in periods.values()}
+    energies = {catalogue.energy or config.energy for config, catalogue in periods.values()}
     pseudo = all(one.pseudo_data is not None for _, one in periods.values())
     return {
         "label": catalogue.label or config.experiment,
         "luminosity": sum(_luminosities(periods).values()),
-        "energy": config.energy if len(energies) == 1 else None,
+        "energy": energies.pop() if len(energies) == 1 else None,
         **({"data": "Pseudo-data"} if pseudo else {}),
     }
 

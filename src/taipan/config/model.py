@@ -26,6 +26,7 @@ from taipan.config.sections.input_selection import InputSelection
 from taipan.config.sections.observables import AnyQuantity, Categorical, Observable
 from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.pileup import Pileup
+from taipan.config.sections.plotting import Plotting
 from taipan.config.sections.regions import Region
 from taipan.config.sections.remote import Remote
 from taipan.config.sections.robustness import Robustness
@@ -113,6 +114,7 @@ class Run(Strict):
         default_factory=DecorrelationCheck,
         description="Judgement of the score in control regions.",
     )
+    plotting: Plotting = Field(default_factory=Plotting, description="Look of the figures.")
     robustness: Robustness = Field(
         default_factory=Robustness, description="Attacks on the networks, on demand."
     )
@@ -135,7 +137,9 @@ class Config(Run):
         "names somebody else in `label` goes first.",
     )
     energy: Positive | None = Field(
-        None, description="Centre-of-mass energy in TeV, above every figure."
+        None,
+        description="Centre-of-mass energy in TeV, above every figure; a catalogue with an "
+        "`energy` of its own goes first.",
     )
     data: list[str] = Field(min_length=1, description="Datasets of collision data.")
     samples: dict[Name, Sample] = Field(min_length=1, description="Samples in stacking order.")
@@ -166,7 +170,8 @@ class Config(Run):
         "`nn_score_CLASS`: its score of a class).",
     )
     control_plots: dict[Name, Observable] = Field(
-        default_factory=dict, description="Quantities plotted in every region, nominal only."
+        default_factory=dict,
+        description="Quantities plotted in every region.",
     )
     systematics: dict[Name, AnySystematic] = Field(
         default_factory=dict, description="Systematic uncertainties by name."

@@ -18,10 +18,12 @@ from taipan.provenance import hash_content
 if TYPE_CHECKING:
     from taipan.datasets import Catalogue
 
-# Where files lie, who reads which part of them, and attacks do not change a result.
+# Where files lie, who reads which part of them, attacks, and the look do not change a result.
 _JOBS = {"chunk_events", "executor", "dask_scheduler"}
 _PLACES: dict[str, Any] = {
-    **dict.fromkeys(("results", "skims", "files", "remote", "folder", "robustness"), True),
+    **dict.fromkeys(
+        ("results", "skims", "files", "remote", "folder", "robustness", "plotting"), True
+    ),
     "skim": _JOBS,
 }
 
@@ -53,8 +55,8 @@ def name_file(config: Config, file: str) -> str:
 
 
 def hash_catalogue(catalogue: Catalogue) -> str:
-    """Hash of a dataset catalogue without its mirrors: where files come from changes no result."""
-    return hash_content(catalogue.model_dump(mode="json", exclude={"mirrors"}))
+    """Hash of a dataset catalogue without what changes no result: mirrors, text above figures."""
+    return hash_content(catalogue.model_dump(mode="json", exclude={"mirrors", "energy"}))
 
 
 def slice_config(config: Config, *keys: str) -> dict[str, Any]:

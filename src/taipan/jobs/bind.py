@@ -17,6 +17,8 @@ AFTER = "after"
 """Name of inputs that a job waits for and that its stage does not read."""
 CODE = "code"
 """Parameter that every rule has: the hash of its code."""
+STYLE = "style"
+"""Parameter of rules that draw, if figures have a style: its text."""
 FIGURE_TYPES = ("pdf", "png", "json")
 """Files of a figure; outputs of a rule are named ``<figure>_<kind>``."""
 UNRECORDED = "unrecorded"
@@ -99,7 +101,7 @@ def find_places(stage: Callable[..., Any], rule: str, given: Names) -> dict[str,
     """
     arguments = list_arguments(stage)
     found = {argument.name: _find_place(argument, rule, given) for argument in arguments}
-    known = {*found, AFTER, CODE}
+    known = {*found, AFTER, CODE, STYLE}
     if "figures" in found.values():
         outputs = dict.fromkeys(given["output"], "")
         known |= {f"{name}_{kind}" for name in collect_figures(outputs) for kind in FIGURE_TYPES}

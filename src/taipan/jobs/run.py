@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from taipan.jobs.bind import bind_job
+from taipan.jobs.bind import STYLE, bind_job
 from taipan.scripting import run_call
 
 
@@ -22,4 +23,18 @@ def run_job(stage: Callable[..., Any]) -> None:
             f"{stage.__name__}: error: this file is for Snakemake; "
             f"by hand: python -m {stage.__module__} --help"
         )
-    run_call(stage.__name__, lambda: stage(**bind_job(stage, job)), log=job.log[0])
+
+    def run() -> None:
+        with _drawn_in(dict(job.params.items()).get(STYLE)):
+            stage(**bind_job(stage, job))
+
+    run_call(stage.__name__, run, log=job.log[0])
+
+
+def _drawn_in(style: str | None) -> AbstractContextManager[None]:
+    """Draw figures in a style, if there is one; only then is matplotlib loaded."""
+    if style is None:
+        return nullcontext()
+    from taipan.plotting.style import own_style
+
+    return own_style(style)

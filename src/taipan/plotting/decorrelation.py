@@ -14,6 +14,9 @@ from taipan.plotting.stack import mark_outside
 from taipan.plotting.style import CYCLE, add_header, house_style, inch_margins, new_figure
 
 _RATIO_LIMITS = (0.0, 2.0)
+_NOT_SUBTRACTED = (
+    "“Data”: nothing is estimated in this region; what simulation lacks is in the data."
+)
 
 
 def decorrelation_numbers(
@@ -83,6 +86,9 @@ def region_scores_figure(numbers: Mapping[str, Any]) -> Figure:
     figure = new_figure(1.0 + 3.4 * columns, 0.9 + 3.9 * rows)
     margins = inch_margins(figure, 0.7, 0.3, 0.55, 0.35)
     outer = figure.add_gridspec(rows, columns, hspace=0.3, wspace=0.28, **margins)
+    subtracted = {region["subtracted"] for region in shown["regions"].values()}
+    if subtracted == {True, False}:
+        figure.text(0.01, 0.06 / figure.get_figheight(), _NOT_SUBTRACTED, size=9)
     corners: list[Axes] = []
     for row, (label, found) in enumerate(networks.items()):
         for column, name in enumerate(names):
@@ -110,7 +116,9 @@ def _draw_score(
     scale = data.sum() / simulation.sum() if known else 1.0
     width, centres = np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
     expected, band = scale * simulation, scale * sigmas[1]
-    main.stairs(expected / width, edges, color=CYCLE[0], lw=1.4, label="Simulation (scaled)")
+    main.stairs(
+        expected / width, edges, color=CYCLE[0], lw=1.4, label="Simulation (scaled), stat. band"
+    )
     style = {"fill": True, "color": CYCLE[0], "alpha": 0.3, "lw": 0}
     main.stairs((expected + band) / width, edges, baseline=(expected - band) / width, **style)
     points = {"fmt": "o", "ms": 3, "color": "black"}

@@ -9,10 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from taipan.config.sections.observables import Observable
+from taipan.config.sections.plotting import SignalStyle
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.estimates.registry import find_estimate
+from taipan.labels import is_score
 from taipan.plotting.stack import (
     describe_samples,
     draw_stack,
@@ -32,6 +34,8 @@ from taipan.plotting.style import (
     write_result,
 )
 
+_OUTSIDE = "The first and the last bin hold what lies beyond, too."
+_REMARK = {"size": 7, "color": "#444444"}
 _WIDE, _NARROW, _HEIGHT = 5.2, 1.9, 4.6  # inches: a distribution, a single bin, both
 
 
@@ -79,6 +83,7 @@ def fit_numbers(
     regions: Mapping[str, Region],
     header: Mapping[str, Any],
     others: Mapping[str, Observable] | None = None,
+    signals: SignalStyle = "auto",
 ) -> dict[str, Any]:
     """Collect the yields before or after a fit.
 
@@ -97,11 +102,14 @@ def fit_numbers(
         ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
     others
         Definitions of the observables that regions name as their own.
+    signals
+        How signals are drawn.
 
     Returns
     -------
     dict
-        ``panels`` with the yields of each region; ``signal`` of each is the expectation at signal
+        ``panels`` with the yields of each region; ``edges_hold_outside`` says that the edge bins
+        hold under- and overflow, ``signal`` is the expectation at signal
         strength 1 at both stages, so that a fitted strength below 0 can still be compared.
 
     Raises
@@ -131,6 +139,7 @@ def fit_numbers(
             continue
         content, found = shown[region], yields[stage][region]
         single = len(content["total"]) == 1
+        name = definition.choose_observable(result["observable"])
         shown_in = (others or {}).get(definition.observable or "", observable)
         nothing = [0.0] * len(content["total"])
         expected = [yields["prefit"][region].get(name, nothing) for name in signal]
@@ -142,6 +151,7 @@ def fit_numbers(
                 "label": "" if single else shown_in.label,
                 "unit": "" if single else shown_in.unit,
                 "edges": content["edges"],
+                "edges_hold_outside": not (single or is_score(shown_in.quantity or name)),
                 "samples": {k: found[k] for k in samples if k in found},
                 "signal": np.sum([nothing, *expected], axis=0).tolist(),
                 "total": content["total"],
@@ -159,6 +169,7 @@ def fit_numbers(
         "mu_sigma": fitted["sigma"] if stage == "postfit" else None,
         **({"poi_unit": unit} if (unit := find_unit(result, result["poi"])) else {}),
         "samples": describe_samples(samples),
+        "signals": signals,
         "panels": panels,
     }
 
@@ -197,7 +208,8 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
     )  # fmt: skip
     expected = float(np.sum(panels[0]["signal"]))
     factor = signal_factor(expected, float(np.sum(panels[0]["total"])) - expected)
-    stacked = any(_has_large_signal(panel) for panel in panels)
+    wish = numbers.get("signals", "auto")
+    stacked = any(_has_stacked_signal(panel, wish) for panel in panels)
     tops = []
     for column, panel in enumerate(panels):
         main, ratio = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column])
@@ -207,6 +219,8 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
         draw_stack(main, ratio, panel, samples, overlay=overlay, stacked=stacked, log=True)
         label = main.text(0.04, 0.965, panel["region_label"], transform=main.transAxes, va="top")
         shrink_to_fit(label, main)
+        if panel.get("edges_hold_outside"):
+            main.text(0.04, 0.9, _OUTSIDE, transform=main.transAxes, va="top", **_REMARK)
         if panel["single_bin"]:
             ratio.set_xticks([])
             ratio.set_xlabel("Yield", loc="center")
@@ -215,7 +229,7 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
         tops.append(main)
     entries = legend_entries(
         samples,
-        f"{numbers['stage'].capitalize()} uncertainty",
+        f"{numbers['stage'].capitalize()} uncertainty (stat. + syst.)",
         data=name_data(numbers["header"]) if panels[0]["data"] is not None else None,
         signal=f"Signal ({_name_strength(numbers)} = 1) × {factor}"
         if expected > 0.0 and not stacked
@@ -230,9 +244,9 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _has_large_signal(panel: Mapping[str, Any]) -> bool:
+def _has_stacked_signal(panel: Mapping[str, Any], wish: SignalStyle) -> bool:
     signal = float(np.sum(panel["signal"]))
-    return is_stacked(signal, float(np.sum(panel["total"])) - signal)
+    return is_stacked(signal, float(np.sum(panel["total"])) - signal, wish)
 
 
 def _name_strength(numbers: Mapping[str, Any]) -> str:

@@ -83,7 +83,9 @@ def impact_numbers(
     for item in result["impacts"][:SHOWN]:
         found = parameters[item["name"]]
         keys = ("pull", "constraint", "value", "sigma")
-        rows.append({**item, **{key: found[key] for key in keys}})
+        unit = find_unit(result, item["name"])
+        own = {"unit": unit} if unit else {}
+        rows.append({**item, **{key: found[key] for key in keys}, **own})
     mode = result.get("mode", "observed")
     unit = find_unit(result, result["poi"])
     numbers = {"header": header, "poi": result["poi"], "mode": mode, "rows": rows}
@@ -114,7 +116,7 @@ def impact_figure(numbers: Mapping[str, Any]) -> Figure:
     top.set_xlabel(with_unit(label, numbers.get("unit", "")))
     for place, row in zip(places, rows, strict=True):
         if row["pull"] is None:
-            text = f"{row['value']:.2f} ± {row['sigma']:.2f}"
+            text = f"{row['value']:.2f} ± {row['sigma']:.2f} {row.get('unit', '')}".rstrip()
             behind = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
             style = {"ha": "center", "va": "center", "size": 7.5, "zorder": 4, "bbox": behind}
             axes.text(0.0, place, text, **style)

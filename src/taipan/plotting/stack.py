@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
+from taipan.config.sections.plotting import SignalStyle
 from taipan.config.sections.samples import Sample
 from taipan.plotting.style import SIGNAL_COLOUR, with_unit
 
@@ -56,8 +57,8 @@ def signal_factor(signal: float, background: float) -> int:
     return max([step for step in steps if step <= allowed], default=1)
 
 
-def is_stacked(signal: float, background: float) -> bool:
-    """Tell whether a signal is drawn in the stack: one above a fifth of the background.
+def is_stacked(signal: float, background: float, wish: SignalStyle = "auto") -> bool:
+    """Tell whether a signal is drawn in the stack, by default one above a fifth of the background.
 
     A smaller one would not be seen there and is drawn as a line, scaled up.
 
@@ -65,7 +66,11 @@ def is_stacked(signal: float, background: float) -> bool:
     ----------
     signal, background
         Yields.
+    wish
+        ``stack`` or ``line``, whatever the yields are.
     """
+    if wish != "auto":
+        return wish == "stack"
     return signal > _SIGNAL_SHARE * max(background, 0.0)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,8 +27,7 @@ from matplotlib.text import Text
 
 from taipan.atomic import replacing, write_json
 from taipan.clean_text import escape_controls
-from taipan.errors import TaipanError
-from taipan.suggestions import nearest
+from taipan.style_file import parse_style
 
 logger = logging.getLogger(__name__)
 
@@ -77,46 +75,19 @@ def house_style() -> Iterator[None]:
 
 
 @contextmanager
-def own_style(path: Path | str | None) -> Iterator[None]:
-    """Put the settings of a style file over the look of the figures.
+def own_style(style: str | None) -> Iterator[None]:
+    """Put the settings of a style over the look of the figures.
 
     Parameters
     ----------
-    path
-        Style file of matplotlib, with lines such as ``font.size: 14``; None changes nothing.
-
-    Raises
-    ------
-    TaipanError
-        If the file cannot be read, or has a line that is no setting.
+    style
+        Text of :func:`taipan.style_file.read_style`; None changes nothing.
     """
-    token = _OWN.set({} if path is None else _read_style(Path(path)))
+    token = _OWN.set({} if style is None else parse_style(style, "style"))
     try:
         yield
     finally:
         _OWN.reset(token)
-
-
-def _read_style(path: Path) -> dict[str, Any]:
-    """Read a style file; matplotlib only warns of what it does not know."""
-    try:
-        with warnings.catch_warnings(record=True) as found:
-            warnings.simplefilter("always")
-            settings = matplotlib.rc_params_from_file(path, use_default_template=False)
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaipanError(f"{path}: cannot be read as a style of matplotlib ({error})") from error
-    allowed = {key: value for key, value in settings.items() if key != "backend"}
-    text = path.read_text(encoding="utf-8")
-    for number, line in enumerate(text.splitlines(), start=1):
-        key = line.partition("#")[0].partition(":")[0].strip()
-        if key and key not in settings:
-            hint = nearest(key, matplotlib.rcParams)
-            raise TaipanError(
-                f"{path}, line {number}: '{key}' is not a setting of matplotlib{hint}"
-            )
-    if found:
-        raise TaipanError(f"{path}: {found[0].message}")
-    return allowed
 
 
 def new_figure(width: float, height: float) -> Figure:

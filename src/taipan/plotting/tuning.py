@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from taipan.config.sections.tuning import HYPERPARAMETERS
@@ -28,6 +29,7 @@ _LABELS = {
     "sigma_mu": "Expected σ(μ)",
 }
 _BOOTSTRAPS = 200
+_REJECTED = "#9c9ca1"
 
 
 def tuning_numbers(
@@ -140,8 +142,8 @@ def trials_figure(numbers: Mapping[str, Any]) -> Figure:
     names = [*trials[0]["values"], "objective"] if trials else ["objective"]
     objective = [item["objective"] for item in trials if item["objective"] is not None]
     colours = ScalarMappable(Normalize(min(objective), max(objective)), mpl.colormaps["viridis"])
-    figure = new_figure(max(6.0, 1.35 * len(names)), 4.8)
-    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 0.5, 0.6, 0.75, 0.4))
+    figure = new_figure(max(6.0, 1.35 * len(names)), 5.1)
+    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 0.5, 0.8, 1.05, 0.4))
     axes = figure.add_subplot(grid[0])
     columns = [_axis([_value(item, name) for item in trials], name) for name in names]
     for index, item in enumerate(trials):
@@ -152,7 +154,7 @@ def trials_figure(numbers: Mapping[str, Any]) -> Figure:
             places,
             "--" if rejected else "-",
             lw=2.8 if best else 1.0,
-            color="#9c9ca1" if rejected else colours.to_rgba(item["objective"]),
+            color=_REJECTED if rejected else colours.to_rgba(item["objective"]),
             zorder=3 if best else 2,
             alpha=1.0 if best else 0.75,
         )
@@ -171,14 +173,29 @@ def trials_figure(numbers: Mapping[str, Any]) -> Figure:
             )
     axes.set_xlim(-0.1, len(names) - 0.5)
     axes.set_ylim(-0.05, 1.08)
-    axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names])
+    label = _LABELS.get(numbers["objective"], numbers["objective"])
+    shown = [*(name.replace("_", "\n") for name in names[:-1]), label.replace(" ", "\n")]
+    axes.set_xticks(range(len(names)), shown)
     axes.set_yticks([])
     axes.minorticks_off()
     for side in axes.spines.values():
         side.set_visible(False)
-    label = _LABELS.get(numbers["objective"], numbers["objective"])
-    add_header(axes, axes, numbers["header"], f"{len(trials)} trials, {label}")
+    figure.legend(
+        handles=_explain_lines(any(item["objective"] is None for item in trials)),
+        loc="lower center", ncols=3, borderpad=0.2,
+    )  # fmt: skip
+    add_header(axes, axes, numbers["header"], f"Search, {len(trials)} trials")
     return figure
+
+
+def _explain_lines(has_rejected: bool) -> list[Line2D]:
+    colours = mpl.colormaps["viridis"]
+    handles = [
+        Line2D([], [], color=colours(0.0), lw=2.8, label="Best trial"),
+        Line2D([], [], color=colours(0.5), lw=1.0, label="Others, colour of the last axis"),
+    ]
+    rejected = Line2D([], [], color=_REJECTED, lw=1.0, ls="--", label="Rejected")
+    return [*handles, rejected] if has_rejected else handles
 
 
 def _value(item: Mapping[str, Any], name: str) -> Any:

@@ -12,6 +12,7 @@ from taipan.config.model import Config
 from taipan.estimates.registry import add_divided, read_estimate
 from taipan.events.variations import template_variations
 from taipan.normalisation import from_dict
+from taipan.templates.band import control_variations
 from taipan.templates.build import add_parts, collect_errors, take_from_data
 from taipan.templates.combine import (
     add_pseudo_data,
@@ -65,11 +66,11 @@ def combine_templates(
     binned = apply_edges(config.observables, config.regions, edges)
     for output, paths, defined, varied in (
         (templates, observables, binned, variations),
-        (control, control_plots, config.control_plots, []),
+        (control, control_plots, config.control_plots, control_variations(variations)),
     ):
         parts = [read_histograms(path) for path in paths]
         total = add_parts(parts, config, defined, varied)
-        if normalisation is not None and varied:
+        if normalisation is not None and output == templates:
             norms = from_dict(read_json(normalisation))
             total = add_members(total, parts, config, varied, norms)
         if not has_data:

@@ -56,7 +56,7 @@ def histogram(
     threads
         Threads of a network.
     observables, control
-        Histogram files to write: with every variation, and nominal only.
+        Histogram files to write, with every variation: of fitted and of control quantities.
     """
     analysis = open_analysis(config, config.systematics)
     scorer = open_scorer(models, config.features, threads)

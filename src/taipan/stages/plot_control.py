@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from taipan.atomic import read_json
 from taipan.config.model import Config
+from taipan.estimates.registry import read_estimate
 from taipan.jobs.figures import Figure, FigureFiles
 from taipan.plotting.control import control_figure, control_numbers
 from taipan.plotting.style import save_figure
@@ -16,6 +18,7 @@ FIGURES = (Figure("control_{region}", "Control plots"),)
 
 def plot_control(
     control: str,
+    transfer_factor: str,
     config: Config,
     blinded: Collection[str],
     header: dict[str, Any],
@@ -27,8 +30,10 @@ def plot_control(
     ----------
     control
         Histogram file of the control quantities.
+    transfer_factor
+        JSON file of the rule ``measure_transfer_factor``.
     config
-        Sections `samples`, `regions` and `control_plots`.
+        Sections `samples`, `regions`, `control_plots`, `systematics` and `plotting`.
     blinded
         Regions whose data are left out.
     header
@@ -37,14 +42,10 @@ def plot_control(
         ``control_<region>`` → files.
     """
     histograms = read_histograms(control)
-    for region, definition in config.regions.items():
+    estimate = read_estimate(config.samples, read_json(transfer_factor))
+    for region in config.regions:
         numbers = control_numbers(
-            histograms,
-            config.control_plots,
-            config.samples,
-            (region, definition),
-            header,
-            blinded=region in blinded,
+            histograms, config, region, header, estimate=estimate, blinded=region in blinded
         )
         save_figure(control_figure(numbers), figures[f"control_{region}"], numbers)
 

@@ -44,7 +44,7 @@ def plot_fit(
     result
         JSON file of the rule ``fit``.
     config
-        Sections `samples`, `regions` and `observables`.
+        Sections `samples`, `regions`, `observables` and `plotting`.
     header
         ``label``, ``luminosity`` in fb⁻¹, ``energy`` in TeV.
     figures
@@ -54,11 +54,11 @@ def plot_fit(
     """
     content = read_json(result)
     regions = name_regions(config.regions, eras)
-    observables = config.observables
+    observables, signals = config.observables, config.plotting.signal
     observable = observables[content["observable"]]
     for stage in ("prefit", "postfit"):
         numbers = fit_numbers(
-            content, stage, observable, config.samples, regions, header, observables
+            content, stage, observable, config.samples, regions, header, observables, signals
         )
         save_figure(fit_figure(numbers), figures[stage], numbers)
     pulls = pull_numbers(content, header)

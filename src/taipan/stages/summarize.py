@@ -1,4 +1,4 @@
-"""Put the results of a run together: summary.json, summary.md and summary.html."""
+"""Put the results of a run together: summary.json, .md, .html and .pdf."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from taipan.atomic import read_json, write_json, write_text
 from taipan.config.model import Config
+from taipan.plotting.redraw import draw_again
+from taipan.plotting.slides import checks_figure, save_pages, slide_numbers, title_figure
 from taipan.provenance import package_versions
 from taipan.summary import (
     RunIdentity,
@@ -21,6 +23,7 @@ from taipan.summary import (
     to_page,
 )
 from taipan.summary.networks import compare_networks
+from taipan.summary.opening import write_opening
 
 
 def summarize(
@@ -46,6 +49,8 @@ def summarize(
     corrections: str | None = None,
     calibration: str | None = None,
     shown: Sequence[str] = (),
+    drawn: Sequence[str] = (),
+    slides: str | None = None,
 ) -> None:
     """Write the summary of a run.
 
@@ -87,6 +92,10 @@ def summarize(
         Record of the rule `calibrate_intervals`; None if intervals are not calibrated.
     shown
         PNG files of the figures of the main fit that the first page shows.
+    drawn
+        JSON files of the figures that the slides have.
+    slides
+        PDF file to write, with a title page and these figures; None for none.
     """
     main, verdicts = read_json(fit), read_gates(gates)
     content = summarise(
@@ -116,9 +125,14 @@ def summarize(
     )
     write_json(summary, content)
     folder = Path(text).parent
-    markdown = to_markdown(content, select_details(main, shown, folder))
+    details = select_details(main, shown, folder, slides)
+    markdown = to_markdown(content, details)
     write_text(text, markdown)
     write_text(page, to_page(markdown, folder))
+    if slides is not None:
+        numbers = slide_numbers(content, write_opening(content, details))
+        figures = [draw_again(Path(path).stem, read_json(path)) for path in drawn]
+        save_pages([title_figure(numbers), checks_figure(numbers), *figures], slides)
 
 
 if __name__ == "__main__":

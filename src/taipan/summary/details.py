@@ -34,15 +34,21 @@ class FitDetails:
         ``name`` and ``postfit`` (change at +1σ and −1σ, in the same unit), the largest first.
     figures
         Paths of the PNG files on the first page, relative to the summary.
+    slides
+        Path of the pages for slides, relative to the summary; empty if there are none.
     """
 
     breakdown: Mapping[str, float]
     impacts: Sequence[Mapping[str, Any]]
     figures: Sequence[str] = ()
+    slides: str = ""
 
 
 def select_details(
-    fit: Mapping[str, Any], figures: Sequence[str] = (), folder: Path | str = "."
+    fit: Mapping[str, Any],
+    figures: Sequence[str] = (),
+    folder: Path | str = ".",
+    slides: Path | str | None = None,
 ) -> FitDetails:
     """Take what the first page shows of the main fit.
 
@@ -54,12 +60,15 @@ def select_details(
         PNG files.
     folder
         Folder of the summary.
+    slides
+        PDF file with pages for slides.
     """
     found = fit["expected" if fit["observed"] is None else "observed"]
     return FitDetails(
         breakdown=found.get("breakdown", {}),
         impacts=found.get("impacts", ()),
         figures=[os.path.relpath(path, folder) for path in figures],
+        slides="" if slides is None else os.path.relpath(slides, folder),
     )
 
 
@@ -67,6 +76,11 @@ def largest_parts(details: FitDetails, count: int = 2) -> list[tuple[str, float]
     """List the largest parts of the uncertainty, with their sizes."""
     parts = [(name, size) for name, size in details.breakdown.items() if name != "total"]
     return sorted(parts, key=lambda item: -item[1])[:count]
+
+
+def link_slides(path: str) -> str:
+    """Write where the pages for slides are, as Markdown."""
+    return f"For slides: [{path}]({path})"
 
 
 def show_figures(details: FitDetails, *kinds: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The summary as one HTML file: figures inside, tables that sort, nothing from the network.
 
 The Markdown of :mod:`taipan.summary.text` uses headings, paragraphs, lists, tables, bold, code and
-images. They are translated here; every other character of it stays text.
+images, and one link. They are translated here; every other character of it stays text.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from taipan.errors import TaipanError
 
 _RULE = re.compile(r"\|( -+:? \|)+")
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
+_SLIDES = re.compile(r"For slides: \[([\w./-]+)\]\(\1\)")
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 62rem;
   margin: 0 auto; padding: 1rem 1.5rem 4rem; }
@@ -110,6 +111,10 @@ def _block(block: str, folder: Path | str) -> str:
     image = _IMAGE.fullmatch(block)
     if image is not None:
         return _figure(image[1], Path(folder) / image[2])
+    slides = _SLIDES.fullmatch(block)
+    if slides is not None:
+        link = f'<a href="{slides[1]}" target="_blank" rel="noopener">{slides[1]}</a>'
+        return f"<p>For slides: {link}</p>"
     lines = block.split("\n")
     if lines[0].startswith("## "):
         name = lines[0][3:]

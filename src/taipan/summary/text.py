@@ -12,6 +12,7 @@ from taipan.summary.corrections import CHANGES, list_changes
 from taipan.summary.cross_checks import tabulate_cross_checks
 from taipan.summary.details import (
     FitDetails,
+    link_slides,
     show_figures,
     tabulate_breakdown,
     tabulate_impacts,
@@ -57,6 +58,7 @@ def to_markdown(summary: Mapping[str, Any], details: FitDetails | None = None) -
         *write_opening(summary, details),
         f"Analysis `{summary['analysis']}` on `{summary['catalogue']}`: "
         f"{summary['luminosity']:g} fb⁻¹{_origin(summary)}, seed {summary['seed']}.",
+        *([] if details is None or not details.slides else [link_slides(details.slides)]),
         "## Signal strength",
         _results_table(summary),
         f"Expected: Asimov data with {_prediction(summary)}; its limit is the median without "

@@ -46,7 +46,7 @@ def plan_filling(
     shapes
         JSON file of the rule ``measure_shapes``.
     observables, control_plots
-        What is filled with every variation, and nominal only.
+        What is filled with every variation: fitted and control quantities.
     """
     return FillSettings(
         config.samples,

@@ -25,10 +25,9 @@ class FillSettings:
         Definitions; for collision data `samples` is empty.
     features
         Inputs of the network, in order.
-    observables
-        Filled for every variation; ``nn_score`` is the network's score.
-    control
-        Filled for the nominal alone.
+    observables, control
+        Fitted and control quantities, filled for every variation; ``nn_score`` is the network's
+        score.
     variations
         Variations with templates; filled in fitted regions and the sources of an estimate there.
     corrections
@@ -67,14 +66,13 @@ def empty_histogram(
 def empty_histograms(
     processes: Sequence[str], settings: FillSettings, variations: Sequence[str]
 ) -> tuple[dict[str, hist.Hist], dict[str, hist.Hist]]:
-    """Histograms of the observables, and those of the control plots, of the nominal alone."""
-    regions = list(settings.regions)
-    observables = {
-        name: empty_histogram(name, item, processes, regions, [NOMINAL, *variations])
-        for name, item in settings.observables.items()
-    }
-    control = {
-        name: empty_histogram(name, item, processes, regions, [NOMINAL])
-        for name, item in settings.control.items()
-    }
+    """Histograms of the observables, and those of the control plots."""
+    regions, labels = list(settings.regions), [NOMINAL, *variations]
+    observables, control = (
+        {
+            name: empty_histogram(name, item, processes, regions, labels)
+            for name, item in defined.items()
+        }
+        for defined in (settings.observables, settings.control)
+    )
     return observables, control

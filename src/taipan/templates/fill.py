@@ -131,9 +131,7 @@ def _fill_block(
     filler.shared.add(nominal.regions, nominal.samples)
     filler.fill(observables, nominal, None, weights)
     members.add(events, nominal, weights)
-    # a quantity may be both, with other bins; these figures show all the data
-    bins = find_bins(nominal.quantities, nominal.regions, settings.control)
-    filler.fill(control, replace(nominal, bins=bins), None, weights, divided=False)
+    filler.fill_control(control, nominal, None, weights)
     alternatives = {} if events.weights is None else events.weights.alternatives
     corrected = CorrectedEvents.of(events, analysis, nominal.quantities)
     weighed = WeighedEvents(
@@ -153,6 +151,7 @@ def _fill_block(
             known = changed.pop(variation.name, weights)
             after = known if corrected_weights is None else corrected_weights
             filler.fill(observables, located, variation, after)
+            filler.fill_control(control, located, variation, after)
             # a weight that is varied, too, may change events that no shift moves
             rows = moved.rows if known is weights else everything
             filler.fill_shift((nominal, weights), (located, after), variation, rows)
@@ -167,6 +166,7 @@ def _fill_block(
         if shifted is None:
             after = weights if varied is None else varied
             filler.fill(observables, nominal, variation, after)
+            filler.fill_control(control, nominal, variation, after)
             filler.fill_shift((nominal, weights), (nominal, after), variation, everything)
             continue
         if varied is not None:
@@ -229,11 +229,12 @@ class _Filler:
             late = {name: item for name, item in regions.items() if name in self._late}
             inside |= region_masks(quantities, late)
         bins = find_bins(quantities, inside, self._settings.observables)
+        control = find_bins(quantities, inside, self._settings.control)
         if self._events.is_data:
             samples = {DATA: np.ones(n, dtype=bool)}
         else:
             samples = sample_masks(quantities, self._defined(), self._events.name)
-        return Located(quantities, inside, samples, bins)
+        return Located(quantities, inside, samples, bins, control)
 
     def find_moved(self, variation: Variation, shifted: Columns) -> Moved:
         """Find the events that a shift has changed."""
@@ -306,14 +307,14 @@ class _Filler:
         variation: Variation | None,
         weights: Array,
         *,
-        divided: bool = True,
+        fitted: bool = True,
     ) -> None:
         """Fill every sample and region to which the variation (None: nominal) applies.
 
-        `divided`: collision events of regions that are only the sources of an estimate count with
-        the weight of the estimate.
+        `fitted`: collision events of regions that are only the sources of an estimate count with
+        the weight of the estimate, and what is fitted in one region is filled there alone.
         """
-        estimate = self._events.estimate if divided else None
+        estimate = self._events.estimate if fitted else None
         label = NOMINAL if variation is None else variation.name
         regions = located.regions if variation is None else self._varied
         for sample, of_sample in located.samples.items():
@@ -327,10 +328,21 @@ class _Filler:
                 if estimate is not None and region in self._only_sources:
                     filled = filled * estimate[chosen]
                 for name, histogram in histograms.items():
-                    if region not in self._settings.places.get(name, regions):
+                    if fitted and region not in self._settings.places.get(name, regions):
                         continue
                     places = located.bins[name][chosen]
                     self._add(histogram, (sample, region, label), places, filled)
+
+    def fill_control(
+        self,
+        histograms: Mapping[str, hist.Hist],
+        located: Located,
+        variation: Variation | None,
+        weights: Array,
+    ) -> None:
+        """Fill the control plots, which show all the data of a region."""
+        shown = replace(located, bins=located.control)
+        self.fill(histograms, shown, variation, weights, fitted=False)
 
     def fill_shift(
         self,

@@ -66,14 +66,16 @@ class Located:
         Of the nominal events; a variation has none.
     regions, samples
         Name → bool array, shape (n,).
-    bins
-        Observable → position on its axis with flow bins, shape (n,).
+    bins, control
+        Observable and control quantity → position on its axis with flow bins, shape (n,). One name
+        may be both, with other bins.
     """
 
     quantities: Mapping[str, Array]
     regions: Mapping[str, Array]
     samples: Mapping[str, Array]
     bins: Mapping[str, Array]
+    control: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -125,4 +127,4 @@ def replace_rows(nominal: Located, rows: Array, found: Located, part: slice) -> 
             after[name][rows] = values[part]
         return after
 
-    return Located({}, put("regions"), put("samples"), put("bins"))
+    return Located({}, put("regions"), put("samples"), put("bins"), put("control"))
