@@ -29,6 +29,7 @@ ELSEWHERE = (
     "cat",
     "cd",
     "git",
+    "jupyter",
     "less",
     "ls",
     "pip",

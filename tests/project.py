@@ -113,10 +113,11 @@ class Project:
 
 
 def copy_project(target: Path) -> Project:
+    unfinished = shutil.ignore_patterns("*.pyc.*", ".*.json")  # bytecode that is being written
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target / part, ignore=unfinished)
         else:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / part)
@@ -127,10 +128,12 @@ def copy_project(target: Path) -> Project:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The smoke configuration, run to the end; tests must not change it.
 
-    Made by the first process of the tests that needs it, for all of them.
+    Made by the first process of the tests that needs it, for all of them. `TAIPAN_TEST_FINISHED`
+    may name an empty folder for it, which serves several calls of pytest on the same code.
     """
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    own = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    folder = Path(os.environ.get("TAIPAN_TEST_FINISHED") or own)
     folder.mkdir(exist_ok=True)
     project, done = Project(folder / "taipan"), folder / "done"
     with (folder / "lock").open("w") as lock:

@@ -55,8 +55,8 @@ def test_gradient_of_sparse_shapes_is_the_same() -> None:
             kept = [m for m in sample["modifiers"] if m["type"] != "histosys" or place == 0]
             sample["modifiers"] = kept
     sparse = compile_model(workspace)
-    assert not isinstance(sparse.gradients._up, np.ndarray)
-    assert isinstance(model.gradients._up, np.ndarray)
+    assert not isinstance(sparse.gradients.entries.up, np.ndarray)
+    assert isinstance(model.gradients.entries.up, np.ndarray)
     values = draw(sparse, 3)
     weights = np.ones((3, sparse.n_bins))
     _, forward, _ = sparse.gradients.evaluate(values)

@@ -9,6 +9,7 @@ from taipan.checks.coverage import check_strengths
 from taipan.checks.fit import fittable_regions
 from taipan.config.load import merge
 from taipan.config.model import Config
+from taipan.coverage.truth import strength_ranges
 from taipan.datasets import Catalogue
 from taipan.errors import TaipanError
 from tests.toy_configuration import (
@@ -273,6 +274,11 @@ MESSAGES = {
     "fold of the bin edges beyond the last": (
         {"templates": {"binning": {"method": "merge", "fold": 5}}},
         "templates.binning.fold: 5 is not one of the training.folds = 5 folds (0 to 4)",
+    ),
+    "edges that look for a small uncertainty, with the events of the templates": (
+        {"templates": {"binning": {"method": "dynamic", "fold": None}}},
+        "templates.binning.fold: null, but the method 'dynamic' looks for a small σ(μ), and would "
+        "find fluctuations of the events that fill the templates (0 to 4, or the method quantile)",
     ),
     "fewer fine bins than bins": (
         {"templates": {"binning": {"method": "merge", "bins": 12, "fine_bins": 10}}},
@@ -580,6 +586,22 @@ def test_two_samples_are_not_estimated_from_the_same_data():
         "samples.QCD2.estimate: sample 'QCD' is estimated from data, too; each is all of data "
         "minus simulation, which would count twice (one sample at most)"
     ]
+
+
+def test_cross_sections_are_drawn_near_their_prediction():
+    """μ from 0 to 3; a cross section, whose range begins at 0, within 20 %."""
+    cross_section = {"value": 1000.0, "unit": "pb", "source": "here"}
+    interests = {
+        "mu": {"samples": ["ggH", "qqH"]},
+        "sigma": {"samples": ["ZTT"], "cross_section": cross_section, "range": [0, 4000]},
+    }
+    config = make_config({"fit": {"parameters_of_interest": interests}})
+    assert strength_ranges(config) == {"mu": (0.0, 3.0), "sigma": (0.8, 1.2)}
+    assert not list(check_strengths(config))
+    given = make_config(
+        {"fit": {"parameters_of_interest": interests}, "coverage": {"ranges": {"sigma": [0.5, 2]}}}
+    )
+    assert strength_ranges(given)["sigma"] == (0.5, 2.0)
 
 
 def test_range_of_the_fit_is_not_refused_for_a_coverage_that_nobody_asks_for():

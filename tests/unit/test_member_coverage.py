@@ -14,17 +14,17 @@ from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
 from taipan.coverage.draw import FitBins, SourceData, Universe
 from taipan.coverage.experiments import fit_experiments, stack_counts
-from taipan.coverage.member_factors import read_member_factors
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.score import summarise_experiments
 from taipan.coverage.truth import Truth, draw_truth
+from taipan.coverage.yield_factors import read_yield_factors
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
 from taipan.events.variations import template_variations
 from taipan.events.weights import EventWeights
 from taipan.inference import compile_model
 from taipan.likelihood import build_workspace
-from taipan.likelihood.table import read_table
+from taipan.likelihood.table import Table, read_table
 from taipan.normalisation import Normalisation, to_dict
 from taipan.skim.weight_means import WeightMeans
 from taipan.stages.draw_pseudo_data import draw_pseudo_data
@@ -104,7 +104,7 @@ class Toy:
         self.workspace, self.record = build_workspace(self.templates, config, "x", None)
         item = self.record["regions"]["high"]
         table = read_table(self.templates, "x")
-        factors = read_member_factors({"high": table}, {"high": item["starts"]}, config)
+        factors = read_yield_factors({"high": table}, {"high": item["starts"]}, config)
         bins = FitBins("x", {"high": np.asarray(item["edges_after"])}, frozenset())
         self.edges = bins.edges["high"]
         self.universe = Universe(ANALYSIS, config, bins, None, factors)
@@ -159,18 +159,34 @@ def test_nothing_moves_in_other_regions() -> None:
     other = found.config.systematics["v"].model_copy(update={"regions": ["low"]})
     config = found.config.model_copy(update={"systematics": {"v": other}})
     table = read_table(found.templates, "x")
-    assert read_member_factors({"high": table}, {"high": [0]}, config).changes == {}
+    assert read_yield_factors({"high": table}, {"high": [0]}, config).changes == {}
 
 
 def test_changes_are_those_of_the_merged_bins(toy: Toy) -> None:
     table = read_table(toy.templates, "x")
-    found = read_member_factors({"high": table}, {"high": [0, 2]}, toy.config)
+    found = read_yield_factors({"high": table}, {"high": [0, 2]}, toy.config)
     up, _ = found.changes["bkg", "high", "high"]["v"]
     nominal, varied = (
         table.counts("bkg", "high", label).values.reshape(2, 2).sum(axis=1)
         for label in ("nominal", "v_up")
     )
     np.testing.assert_allclose(up, varied / nominal - 1.0)
+
+
+def test_control_residual_moves_yields_of_bins_both_ways_and_never_below_zero() -> None:
+    """+60 % and -60 % in two bins at +1σ: at -2σ the first bin would have -20 % of its yield."""
+    residual = make_systematic(kind="control_residual", region="side", samples=["bkg"])
+    config = configure().model_copy(update={"systematics": {"left": residual}})
+    values = np.array([[[[10.0, 20.0], [16.0, 8.0]]]])
+    table = Table(
+        processes={"bkg": 0}, regions={"high": 0}, variations={"nominal": 0, "left_up": 1},
+        edges=(0.0, 1.0, 2.0), values=values, variances=values,
+    )  # fmt: skip
+    cell = ("bkg", "high", "high")
+    found = read_yield_factors({"high": table}, {"high": [0, 1]}, config)
+    for pull, wanted in ((0.5, [13.0, 14.0]), (-1.0, [4.0, 32.0]), (-2.0, [0.0, 44.0])):
+        np.testing.assert_allclose(found.vary(values[0, 0, 0], cell, {"left": pull}), wanted)
+    assert draw_truth({"left": residual}, (0.0, 1.0), np.random.default_rng(1)).pulls
 
 
 def test_stage_draws_them(toy: Toy, tmp_path: Path) -> None:

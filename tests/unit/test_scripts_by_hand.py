@@ -208,6 +208,20 @@ def test_uncertainty_of_chosen_edges_has_the_statistics_of_the_final_templates(
     assert found["sigma"] == pytest.approx(information**-0.5, rel=1e-6)
 
 
+def test_edges_of_equal_signal_may_come_from_all_events(
+    tmp_path: Path, inputs: dict[str, Any]
+) -> None:
+    """Events 0, 6, 7, 8 are below a score of ½, five above; all of them fill the templates, too."""
+    found = optimise(tmp_path, inputs, method="quantile", fold=None)
+    information = 0.0
+    for numbers in ([0, 6, 7, 8], [1, 2, 3, 4, 5]):
+        signal, background = 0.5 * (1.0 + np.array(numbers)), 2.0 * (11.0 + np.array(numbers))
+        noise = signal.sum() + background.sum() + (signal**2).sum() + (background**2).sum()
+        information += signal.sum() ** 2 / noise
+    assert found["edges"] == [0.0, 0.5, 1.0]
+    assert found["sigma"] == pytest.approx(information**-0.5, rel=1e-6)
+
+
 def test_bins_hold_the_background_that_is_wanted(tmp_path: Path, inputs: dict[str, Any]) -> None:
     """The lower bin has 106.9 background events and 11.2 of signal, which do not count."""
     assert optimise(tmp_path, inputs, min_background=106.0)["edges"] == [0.0, 0.5, 1.0]

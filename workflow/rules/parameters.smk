@@ -293,7 +293,7 @@ def chosen_edges():
 
 
 def dropped_fold():
-    """Fold of simulated events that chose the bin edges and is left out of the templates."""
+    """Fold of simulated events that chose the bin edges and is left out of the templates, if any."""
     binning = CONFIG.templates.binning
     return None if binning.method == "none" else binning.fold
 

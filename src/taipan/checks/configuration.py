@@ -330,7 +330,14 @@ def _check_binning(config: Config) -> Problems:
             "aside; without `features` there is none (none)"
         )
         return
-    if binning.fold >= config.training.folds:
+    if binning.fold is None:
+        if binning.method != "quantile":
+            yield (
+                f"templates.binning.fold: null, but the method '{binning.method}' looks for a "
+                "small σ(μ), and would find fluctuations of the events that fill the templates "
+                f"(0 to {config.training.folds - 1}, or the method quantile)"
+            )
+    elif binning.fold >= config.training.folds:
         yield (
             f"templates.binning.fold: {binning.fold} is not one of the training.folds = "
             f"{config.training.folds} folds (0 to {config.training.folds - 1})"

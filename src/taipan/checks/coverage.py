@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from taipan.config.model import Config
 from taipan.config.sections.coverage import Coverage
 from taipan.coverage.score import FEWEST_EXPERIMENTS
-from taipan.coverage.truth import describe_obstacle
+from taipan.coverage.truth import describe_obstacle, strength_ranges
 from taipan.suggestions import unknown
 
 
@@ -45,8 +45,7 @@ def _check_calibration(config: Config) -> Iterator[str]:
 def check_strengths(config: Config) -> Iterator[str]:
     """Check that the injected signal strengths are inside the range of the fit."""
     fit = config.fit
-    for name in fit.pois:
-        low, high = config.coverage.range_of(name)
+    for name, (low, high) in strength_ranges(config).items():
         first, last = fit.bounds(name)
         if not (first < low <= high < last and low >= 0.0):
             key = f"ranges.{name}" if name in config.coverage.ranges else "mu_range"

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
-from taipan.coverage.member_factors import MemberFactors
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import Truth, draw_factors
+from taipan.coverage.yield_factors import YieldFactors
 from taipan.errors import TaipanError
 from taipan.estimates.registry import MeasuredEstimate, add_divided, filled_places
 from taipan.events.corrections import EventCorrection
@@ -41,7 +41,7 @@ from taipan.nn.scores import ScoreColumns, Scorer
 from taipan.systematics.base import Systematic
 
 Array = NDArray[Any]
-NO_MEMBERS = MemberFactors()
+NO_FACTORS = YieldFactors()
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,8 @@ class Universe:
         Bins of the fit.
     scorer
         The networks; None if the observable is not their score.
-    members
-        Of the systematics of generator weights.
+    varied
+        Of the systematics that change the yields of bins.
     """
 
     def __init__(
@@ -203,9 +203,9 @@ class Universe:
         config: Config,
         binning: FitBins,
         scorer: Scorer | None,
-        members: MemberFactors = NO_MEMBERS,
+        varied: YieldFactors = NO_FACTORS,
     ) -> None:
-        self._members = members
+        self._varied = varied
         self.analysis, self.config, self.binning = analysis, config, binning
         sources = filled_places(config.samples)
         self._sources = {name: sources[name] for name in binning.edges if name in sources}
@@ -332,7 +332,7 @@ class Universe:
                 found_values = scaled if name not in values else values[name][chosen]
                 yields = self.binning.fill(region, found_values, scaled)
                 cell = (part.sample, region, place)
-                filled.append(self._members.vary(yields, cell, truth.pulls))
+                filled.append(self._varied.vary(yields, cell, truth.pulls))
             in_sources = np.reshape(filled[1:], (len(filled) - 1, len(filled[0])))
             found[region] = (filled[0], in_sources)
         return found

@@ -68,6 +68,14 @@ def draw_truth(
     return Truth(mu, pulls, drawn, further)
 
 
+def strength_ranges(config: Config) -> dict[str, tuple[float, float]]:
+    """Give the ranges that parameters of interest are drawn from, as factors on yields."""
+    return {
+        name: config.coverage.range_of(name, is_cross_section=item.cross_section is not None)
+        for name, item in config.fit.interests.items()
+    }
+
+
 def describe_obstacle(name: str, item: Systematic) -> str | None:
     """Say why a true value of a systematic cannot be applied; None if it can."""
     if not _can_be_drawn(item):
@@ -85,8 +93,8 @@ def describe_obstacle(name: str, item: Systematic) -> str | None:
 
 
 def _can_be_drawn(item: Systematic | type[Systematic]) -> bool:
-    """Tell whether a true value acts on events, or on the yields of samples by their members."""
-    return item.acts_on_events or item.has_members
+    """Tell whether a true value acts on events, or on the yields of bins by the templates."""
+    return item.acts_on_events or item.acts_on_bins
 
 
 def scale_samples(truth: Truth, config: Config) -> Truth:

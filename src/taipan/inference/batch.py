@@ -17,7 +17,7 @@ from taipan.inference.errors import FitError
 from taipan.inference.fit import fit
 from taipan.inference.minima import DEEPER, find_minimum
 from taipan.inference.model import CompiledModel
-from taipan.inference.stacked import CHUNK_NUMBERS, Found, descend_many
+from taipan.inference.stacked import Found, descend_many, find_saddles
 from taipan.inference.starts import find_straight, mirror_pulls
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,9 @@ def fit_many(
     held = np.broadcast_to(model.parameters.fixed, (rows, size))
     if fixed is not None:
         held = held | fixed
-    found = descend_many(model, data, start, held, sigma=sigma, check=confirm)
+    # where the data decide whether there is a second minimum, they do so first
+    check = confirm and not model.shape.is_nearly_straight
+    found = descend_many(model, data, start, held, sigma=sigma, check=check)
     if confirm and not model.shape.is_simple:
         _try_other_starts(model, data, start, held, found)
     failures: dict[int, str] = {}
@@ -119,6 +121,9 @@ def _try_other_starts(
     good = np.flatnonzero(found.converged)
     if model.shape.is_nearly_straight:
         good = good[~_find_straight(model, data[good], found.values[good])]
+        saddles = find_saddles(model, data[good], found.values[good], held[good])
+        found.converged[good[saddles]] = False
+        good = good[~saddles]
     if not len(good):
         return
     other = mirror_pulls(found.values[good], parameters.initial, parameters.constrained)
@@ -130,17 +135,15 @@ def _try_other_starts(
 
 
 def _find_straight(model: CompiledModel, data: Array, values: Array) -> Mask:
-    """Tell which minima leave no room for another one, few at a time."""
-    parameters, counts = model.parameters, data[:, : model.n_bins]
-    size = max(1, len(model.yields.alphas) * len(model.yields.nominal), values.shape[1] ** 2)
-    chunk = max(1, CHUNK_NUMBERS // size)
-    straight = np.zeros(len(values), dtype=np.bool_)
-    for first in range(0, len(values), chunk):
-        rows = slice(first, first + chunk)
-        straight[rows] = find_straight(
-            model.yields, values[rows], parameters.initial, parameters.sigma, counts[rows]
-        )
-    return straight
+    """Tell which minima leave no room for another one."""
+    parameters = model.parameters
+    return find_straight(
+        model.hessians,
+        values,
+        parameters.initial,
+        parameters.sigma,
+        data[:, : model.n_bins],
+    )
 
 
 def _fit_alone(

@@ -135,11 +135,19 @@ def follow_chords(model: CompiledModel, data: Array, start: Array, held: Mask) -
 
 
 def _fisher(model: CompiledModel, values: Array, data: Array) -> Array:
-    """Second derivatives of −ln L without those of the yields: nowhere negative."""
-    found = model.yields.derivatives(values[None])
-    slopes = found.slopes[0]
+    """Second derivatives of −ln L without those of the yields: nowhere negative.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If a factor of the yields is not positive.
+    """
     # as if the data were what is expected: those of another row are others
-    matrix = (slopes / np.maximum(found.yields[0], SMALLEST_RATE)) @ slopes.T
+    found = model.hessians.evaluate(values)
+    if found is None:
+        raise np.linalg.LinAlgError("a factor is not positive")
+    weights = 1.0 / np.maximum(found.yields, SMALLEST_RATE)
+    _, matrix = model.hessians.combine(found, np.zeros_like(weights), weights)
     auxiliary = model.auxiliary
     _, _, bend = model.auxiliary_terms(values[None], data[None])
     matrix[auxiliary, auxiliary] += bend[0]

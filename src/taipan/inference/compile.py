@@ -19,8 +19,10 @@ from taipan.bin_statistics import (
 )
 from taipan.inference.check import check_workspace
 from taipan.inference.copies import find_copies
+from taipan.inference.entries import group_entries
 from taipan.inference.errors import FitError
 from taipan.inference.gradient import Gradients
+from taipan.inference.hessian import Hessians
 from taipan.inference.histfactory import Yields
 from taipan.inference.model import CompiledModel, Parameters, name_bin
 from taipan.inference.modifiers import read_yields
@@ -138,6 +140,7 @@ def _assemble(
     }
     fixed = constraints.fixed.copy()
     fixed[list(places)] = True
+    entries = group_entries(yields)
     return CompiledModel(
         parameters=Parameters(
             names=tuple(config.par_names),
@@ -155,7 +158,8 @@ def _assemble(
         auxiliary=auxiliary,
         auxiliary_factor=factor,
         yields=yields,
-        gradients=Gradients(yields),
+        gradients=Gradients(yields, entries),
+        hessians=Hessians(yields, entries),
         floor=FLOOR_FRACTION * nominal,
         shape=judge_shape(yields, initial, constraints.sigma, constraints.lower, poi),
         copies=places,

@@ -8,6 +8,7 @@ time and without compilation. The formulae are pyhf's, and a model is refused un
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -252,10 +253,22 @@ class Yields:
                 pure[:, target[order][first]] += np.add.reduceat(value[:, order], first, axis=1)
         return pure.reshape(-1, size, size)
 
+    @cached_property
+    def columns(self) -> tuple[Indices, Indices]:
+        """Distinct columns of `norm_at`, shape ``(P, G)``, and which each entry has, ``(M,)``."""
+        if not len(self.norm_at):
+            return np.zeros((0, 1), dtype=np.intp), np.zeros(len(self.nominal), dtype=np.intp)
+        columns, group = np.unique(self.norm_at, axis=1, return_inverse=True)
+        return columns, np.asarray(group).reshape(-1)
+
     def _entries(self, values: Array) -> Array:
-        content, _, _ = self._content(values)
-        factors, _, _ = self._factors(values)
-        return np.asarray(content * factors.prod(axis=1) * self._multipliers(values).prod(axis=1))
+        columns, group = self.columns
+        value, _, _ = self._norm(values[:, self.alphas[self.norm_rows]])
+        padded = np.concatenate([value, np.ones((len(values), 1))], axis=1)
+        factors = padded[:, columns].prod(axis=1)[:, group]
+        weights, _, _ = self._shape(values[:, self.alphas[self.shape_rows]])
+        content = self.nominal + weights[0] @ self.shape_up + weights[1] @ self.shape_down
+        return np.asarray(content * factors * self._multipliers(values).prod(axis=1))
 
     def _content(self, values: Array) -> tuple[Array, Array, Array]:
         """Give nominal plus changes of shape, and its derivatives ``(T, P, M)``."""

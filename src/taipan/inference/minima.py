@@ -186,7 +186,7 @@ class _Search:
             return shape
         parameters, counts = model.parameters, self.data[: model.n_bins]
         straight = find_straight(
-            model.yields, best.values[None], parameters.initial, parameters.sigma, counts[None]
+            model.hessians, best.values[None], parameters.initial, parameters.sigma, counts[None]
         )
         return replace(shape, bent=shape.bent[: shape.strongly]) if straight[0] else shape
 

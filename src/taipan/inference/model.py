@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from taipan.inference.errors import FitError
 from taipan.inference.gradient import Gradients
+from taipan.inference.hessian import Hessians
 from taipan.inference.histfactory import Yields
 from taipan.inference.poisson import LARGEST_FLOOR, SLACK, poisson_terms, saturated_terms
 from taipan.inference.starts import Shape
@@ -99,8 +100,8 @@ class CompiledModel:
         Poisson auxiliary measurements: counts per unit of the parameter; Gaussian ones: zero.
     yields
         The expected yields as a function of the parameters.
-    gradients
-        Gradients of functions of them.
+    gradients, hessians
+        Gradients of functions of them; the same with second derivatives, for large models.
     floor
         Yields below which −ln L is continued, shape ``(B,)``; see
         :func:`taipan.inference.poisson.poisson_terms`.
@@ -124,6 +125,7 @@ class CompiledModel:
     auxiliary_factor: Array
     yields: Yields
     gradients: Gradients
+    hessians: Hessians
     floor: Array
     shape: Shape
     notes: tuple[str, ...] = ()
@@ -159,6 +161,27 @@ class CompiledModel:
         nllr, gradient, hessian
             Shapes ``(T,)``, ``(T, n)`` and ``(T, n, n)``.
         """
+        if self.hessians.is_faster:
+            rows = [self._evaluate_one(*pair) for pair in zip(values, data, strict=True)]
+            nllr, gradient, hessian = (np.stack(item) for item in zip(*rows, strict=True))
+            return nllr, gradient, hessian
+        return self._evaluate_together(values, data)
+
+    def _evaluate_one(self, values: Array, data: Array) -> tuple[Array, Array, Array]:
+        found = self.hessians.evaluate(values)
+        if found is None:
+            nllr, gradients, hessians = self._evaluate_together(values[None], data[None])
+            return nllr[0], gradients[0], hessians[0]
+        terms, slope, curvature = poisson_terms(
+            data[: self.n_bins], found.yields, self.floor, self.largest_floor
+        )
+        gradient, hessian = self.hessians.combine(found, slope, curvature)
+        penalty, slopes, curvatures = self.auxiliary_terms(values[None], data[None])
+        gradient[self.auxiliary] += slopes[0]
+        hessian[self.auxiliary, self.auxiliary] += curvatures[0]
+        return np.asarray(terms.sum() + penalty[0]), gradient, hessian
+
+    def _evaluate_together(self, values: Array, data: Array) -> tuple[Array, Array, Array]:
         found = self.yields.derivatives(values)
         terms, slope, curvature = poisson_terms(
             data[:, : self.n_bins], found.yields, self.floor, self.largest_floor

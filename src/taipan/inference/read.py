@@ -97,6 +97,7 @@ def open_workspace(
             opened = pyhf.Workspace(copy.deepcopy(dict(workspace)), validate=False)
             model = opened.model(
                 measurement_name=chosen["name"],
+                validate=False,  # it was, as a part of the workspace
                 modifier_settings={kind: {"interpcode": code} for kind, code in codes.items()},
             )
             observed = np.asarray(opened.data(model), dtype=np.float64)

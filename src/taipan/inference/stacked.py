@@ -119,6 +119,15 @@ def _descend_together(
     return Found(found.values, found.nllr, found.slope, deviation, converged)
 
 
+def find_saddles(model: CompiledModel, data: Array, values: Array, held: Mask) -> Mask:
+    """Tell which points without a slope are no minima, shape ``(T,)``."""
+    saddles = np.zeros(len(values), dtype=np.bool_)
+    for part in _divide(len(values), CHUNK_NUMBERS // _width(model)):
+        _, gradient, hessian = model.evaluate_many(values[part], data[part])
+        _, _, saddles[part] = _solve(hessian, gradient, ~held[part], model.poi)
+    return saddles
+
+
 def _find_doubtful(model: CompiledModel, values: Array, data: Array, held: Mask) -> Mask:
     """Tell which minima may owe something to what keeps yields above zero."""
     rates = model.rates(values)

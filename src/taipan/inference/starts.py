@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from taipan.inference.hessian import Hessians
 from taipan.inference.histfactory import Yields
 
 Array = npt.NDArray[np.float64]
@@ -146,7 +147,7 @@ def _lose_signal(yields: Yields, initial: Array, poi: int, pull: float) -> Mask:
 
 
 def find_straight(
-    yields: Yields, values: Array, initial: Array, sigma: Array, counts: Array
+    hessians: Hessians, values: Array, initial: Array, sigma: Array, counts: Array
 ) -> Mask:
     """Tell for which minima the residuals leave no room for another one, shape ``(T,)``.
 
@@ -155,23 +156,39 @@ def find_straight(
 
     Parameters
     ----------
-    yields, initial, sigma
+    hessians
+        Second derivatives of the yields.
+    initial, sigma
         As for :func:`judge_shape`.
     values
         Parameters at the minima, shape ``(T, n)``.
     counts
         Events in each bin, shape ``(T, B)``.
     """
+    yields = hessians.yields
     alphas = yields.alphas
     centre = values.copy()
     centre[:, alphas] = initial[alphas]
     rates = yields.total(values)
     positive = (rates > 0.0).all(axis=1)
     weights = 1.0 - counts / np.where(rates > 0.0, rates, 1.0)
-    bend = yields.weighted_curvature(yields.derivatives(centre), centre, weights)
     unit = np.outer(sigma[alphas], sigma[alphas])
-    lowest = np.linalg.eigvalsh(unit * bend[:, alphas[:, None], alphas])[:, 0]
-    return np.asarray(positive & (lowest > LEAST_BEND))
+    straight = np.zeros(len(values), dtype=np.bool_)
+    for row in np.flatnonzero(positive):
+        bend = hessians.bend(centre[row], weights[row])
+        straight[row] = bend is not None and _is_above(LEAST_BEND, unit * bend)
+    return straight
+
+
+def _is_above(least: float, matrix: Array) -> bool:
+    """Tell whether all eigenvalues of a symmetric matrix are above a number."""
+    if not np.isfinite(matrix).all():
+        return False
+    try:
+        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def mirror_pulls(values: Array, initial: Array, constrained: Mask) -> Array:

@@ -14,7 +14,6 @@ from taipan.config.sections.observables import filled_quantities
 from taipan.config.sections.region_bins import choose_histogram
 from taipan.coverage.draw import FitBins, SourceData, Universe, iterate_samples
 from taipan.coverage.event_store import EventStore, store_reach
-from taipan.coverage.member_factors import read_member_factors
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import (
     Truth,
@@ -22,7 +21,9 @@ from taipan.coverage.truth import (
     extreme_truths,
     leave_out_predictions,
     scale_samples,
+    strength_ranges,
 )
+from taipan.coverage.yield_factors import read_yield_factors
 from taipan.estimates.registry import MeasuredEstimate, counted_planes, read_estimate
 from taipan.events.corrections import read_corrections
 from taipan.events.inputs import SkimmedEvents
@@ -121,9 +122,9 @@ def draw_pseudo_data(
     factors = () if free or estimate is None else estimate.method.parameters
     corrections = read_corrections(config.weights, analysis.quantities, shapes)
     starts = {name: item["starts"] for name, item in merging.items()}
-    members = read_member_factors(tables, starts, config)
-    universe = Universe(analysis, config, binning, scorer, members)
-    others = {name: config.coverage.range_of(name) for name in config.fit.pois}
+    varied = read_yield_factors(tables, starts, config)
+    universe = Universe(analysis, config, binning, scorer, varied)
+    others = strength_ranges(config)
     span = others.pop(config.fit.poi)
     rng = np.random.default_rng(derive_seed(seed, "coverage", batch))
 

@@ -69,6 +69,14 @@ def fine_observables(config: Config) -> dict[str, Observable]:
     }
 
 
+def keep_deciding(dataset: DatasetEvents, fold: int | None) -> DatasetEvents:
+    """Keep the events that choose the edges: those of one fold, or all."""
+    if fold is None:
+        return dataset
+    choose = divide_estimate if dataset.is_data else select_fold
+    return choose(dataset, fold, inside=True)
+
+
 def optimise_binning(
     skimmed: SkimmedEvents,
     models: Sequence[str],
@@ -79,7 +87,7 @@ def optimise_binning(
     threads: int,
     edges: str,
 ) -> None:
-    """Write the edges of every observable; the events of one fold decide.
+    """Write the edges of every observable; the events of one fold decide, or all.
 
     Parameters
     ----------
@@ -105,8 +113,7 @@ def optimise_binning(
     compared = {name: FoldScorer(paths, config.features, threads) for name, paths in others.items()}
     parts = []
     for dataset in skimmed.open(analysis, len(models)):
-        choose = divide_estimate if dataset.is_data else select_fold
-        blocks: Iterable[DatasetEvents] = [choose(dataset, binning.fold, inside=True)]
+        blocks: Iterable[DatasetEvents] = [keep_deciding(dataset, binning.fold)]
         if lists := generator_branches(config, dataset.name):
             blocks = skimmed.stream_lists(dataset.name, analysis, len(models), lists, binning.fold)
         parts.append(fill_blocks(blocks, analysis, fill, scorer, compared)[0])
@@ -125,7 +132,8 @@ def optimise_binning(
         main, region = places[name]
         workspace = build_fine_workspace(total[main], config, main, measured, total)
         # the templates have all folds but the one used here, of simulation and of source data
-        model = linearise(workspace, region, signals, 1.0 / (len(models) - 1))
+        left = 1 if binning.fold is None else len(models) - 1
+        model = linearise(workspace, region, signals, 1.0 / left)
         signal = sum(
             histogram[{"process": sample, "region": region, "variation": NOMINAL}].values()
             for sample in signals

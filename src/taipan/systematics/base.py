@@ -129,6 +129,8 @@ class Systematic(Strict, ABC):
     """Whether events move between bins and across cuts."""
     acts_on_events: ClassVar[bool] = False
     """Whether single events can be varied by any number of standard deviations (pseudo-data)."""
+    acts_on_bins: ClassVar[bool] = False
+    """Whether the yields of bins are varied in place of events, by the templates (pseudo-data)."""
     made_of_correction: ClassVar[bool] = False
     """Whether the section `corrections` makes it, so that nobody writes it."""
 

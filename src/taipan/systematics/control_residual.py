@@ -45,6 +45,7 @@ class ControlResidual(Systematic):
     region: Name = Field(description="Control region in which data are compared with the samples.")
 
     fills_events: ClassVar[bool] = False
+    acts_on_bins: ClassVar[bool] = True
 
     @property
     def measured_in(self) -> str:

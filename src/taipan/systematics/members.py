@@ -74,6 +74,7 @@ class GeneratorWeights(Smoothed, ABC):
     """Branch of NanoAOD with the weights."""
     directions: ClassVar[tuple[str, ...]] = ("up", "down")
     has_members: ClassVar[bool] = True
+    acts_on_bins: ClassVar[bool] = True
 
     def check(self, path: str, target: Target) -> Iterator[str]:
         """Refuse what has no generator weights: flat ntuples, and copies that must be found."""

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from taipan.config.base import Bounded, Name, Strict
 
+CROSS_SECTIONS = (0.8, 1.2)
+"""Range of injected cross sections over their prediction: they are measured to a few per cent."""
+
 
 class Coverage(Strict):
     """Pseudo-experiments of `snakemake measure_coverage` and of calibrated intervals."""
@@ -19,7 +22,9 @@ class Coverage(Strict):
         4, description="Jobs that they are divided into (a divisor of `experiments`)."
     )
     mu_range: tuple[Bounded, Bounded] = Field(
-        (0.0, 3.0), description="Range of the injected signal strengths, drawn uniformly."
+        (0.0, 3.0),
+        description="Range of the injected signal strengths, drawn uniformly. Cross sections are "
+        "drawn within 20 % of their prediction.",
     )
     ranges: dict[Name, tuple[Bounded, Bounded]] = Field(
         default_factory=dict,
@@ -33,7 +38,8 @@ class Coverage(Strict):
         "`fit.poi` is calibrated, and put the calibrated one into the summary.",
     )
 
-    def range_of(self, name: str) -> tuple[float, float]:
-        """Give the range from which a parameter of interest is drawn."""
-        low, high = self.ranges.get(name, self.mu_range)
+    def range_of(self, name: str, *, is_cross_section: bool) -> tuple[float, float]:
+        """Give the range from which a parameter of interest is drawn, as a factor on yields."""
+        usual = CROSS_SECTIONS if is_cross_section else self.mu_range
+        low, high = self.ranges.get(name, usual)
         return float(low), float(high)

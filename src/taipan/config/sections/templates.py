@@ -32,10 +32,10 @@ class Binning(Strict):
         0.002,
         description="`merge` and `dynamic`: bins are joined while σ(μ) grows relatively by less.",
     )
-    fold: Annotated[int, Field(ge=0)] = Field(
+    fold: Annotated[int, Field(ge=0)] | None = Field(
         0,
         description="Fold of simulated and same-sign events that the edges are chosen with; the "
-        "templates are filled without it.",
+        "templates are filled without it. null, for `quantile` alone: all events do both.",
     )
 
 

@@ -1,9 +1,9 @@
-"""What systematics of generator weights do to the yields of the fit's bins.
+"""What systematics that are made of histograms do to the yields of the fit's bins.
 
-An envelope, a Hessian or replicas are made of histograms: no event has a weight at +1σ. So their
-true values act on the yields of each sample, by the combined templates: straight lines from 0 to
-+1σ and to -1σ, and beyond. For a pair of members (one scale, a shower) that is the same as to
-weigh the events with the straight line of their weights.
+An envelope, a Hessian, replicas or a control residual are made of histograms: no event has a weight
+at +1σ. So their true values act on the yields of each sample, by the combined templates: straight
+lines from 0 to +1σ and to -1σ, and beyond, but never below zero. For a pair of members (one scale,
+a shower) that is the same as to weigh the events with the straight line of their weights.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from taipan.config.model import Config
 from taipan.estimates.registry import filled_places
 from taipan.events.variations import with_sources
+from taipan.labels import NOMINAL
 from taipan.likelihood.merge import merge_values
 from taipan.likelihood.table import Table
-from taipan.systematics.members import select_generator
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class MemberFactors:
-    """Relative changes of yields at ±1σ of the systematics of generator weights.
+class YieldFactors:
+    """Relative changes of yields at ±1σ of the systematics that are made of histograms.
 
     Attributes
     ----------
@@ -55,12 +55,12 @@ class MemberFactors:
         factor = np.ones(len(yields))
         for name, (up, down) in self.changes.get(cell, {}).items():
             factor += abs(pulls[name]) * (up if pulls[name] > 0.0 else down)
-        return yields * factor
+        return yields * np.maximum(factor, 0.0)
 
 
-def read_member_factors(
+def read_yield_factors(
     tables: Mapping[str, Table], starts: Mapping[str, Sequence[int]], config: Config
-) -> MemberFactors:
+) -> YieldFactors:
     """Read the changes from the templates.
 
     Parameters
@@ -74,20 +74,23 @@ def read_member_factors(
     """
     sources = filled_places(config.samples)
     changes: dict[tuple[str, str, str], dict[str, tuple[Array, Array]]] = {}
-    for name, declared in select_generator(config.systematics).items():
+    for name, declared in config.systematics.items():
+        if not declared.acts_on_bins:
+            continue
         item = with_sources(declared, sources)
         for region, table in tables.items():
             for place in dict.fromkeys((region, *sources.get(region, ()))):
                 if item.regions is not None and place not in item.regions:
                     continue
                 for sample in item.samples:
-                    nominal, up, down = (
-                        merge_values(table.counts(sample, place, *label).values, starts[region])
-                        for label in ((), (f"{name}_up",), (f"{name}_down",))
+                    nominal, *varied = (
+                        merge_values(table.counts(sample, place, label).values, starts[region])
+                        for label in (NOMINAL, *(f"{name}_{way}" for way in item.varied))
                     )
+                    up, *down = (_relative(values, nominal) for values in varied)
                     cell = changes.setdefault((sample, region, place), {})
-                    cell[name] = (_relative(up, nominal), _relative(down, nominal))
-    return MemberFactors(changes)
+                    cell[name] = (up, down[0] if down else -up)
+    return YieldFactors(changes)
 
 
 def _relative(varied: Array, nominal: Array) -> Array:
