@@ -40,7 +40,7 @@ def test_figures_show_every_quantity(draw: Callable[..., Figure], diagnostics: d
     figure = draw(weight_numbers(diagnostics, HEADER, {"x": "GeV"}))
     labels = [axes.get_xlabel() for axes in figure.axes]
     assert labels == (
-        ["Event weight"] if draw is distribution_figure else ["Score", "x [GeV]", "y"]
+        ["Event weight"] if draw is distribution_figure else ["Score", "x (GeV)", "y"]
     )
 
 

@@ -452,6 +452,8 @@ def test_pulls_are_sorted_into_systematic_statistical_and_free() -> None:
     figure = pull_figure(numbers)
     assert figure.axes[0].containers[0][0].get_xdata() == pytest.approx([-0.1, 0.3])
     assert "mu = −2.500 ± 1.500" in texts(figure)
+    measured = {**fit_result(), "interests": {"mu": {"unit": "pb"}}}
+    assert "mu = −2.500 ± 1.500 pb" in texts(pull_figure(pull_numbers(measured, HEADER)))
 
 
 def test_parts_of_the_uncertainty_are_sorted_and_drawn_to_scale() -> None:

@@ -41,8 +41,8 @@ def pull_numbers(result: Mapping[str, Any], header: Mapping[str, Any]) -> dict[s
     -------
     dict
         ``systematic`` and ``statistical``: name, pull and constraint of the constrained
-        parameters; ``free``: name, value and sigma of the others. Names in alphabetical order,
-        bins in that of the fit.
+        parameters; ``free``: name, value, sigma and unit of the others. Names in alphabetical
+        order, bins in that of the fit.
     """
     kind, fitted = fitted_result(result)
     parameters = fitted["parameters"]
@@ -61,11 +61,20 @@ def pull_numbers(result: Mapping[str, Any], header: Mapping[str, Any]) -> dict[s
         ),
         "statistical": [item for item in constrained if item["name"].startswith(BIN_PARAMETERS)],
         "free": [
-            {key: item[key] for key in ("name", "value", "sigma", "at_bound")}
+            {
+                **{key: item[key] for key in ("name", "value", "sigma", "at_bound")},
+                **({"unit": unit} if (unit := find_unit(result, item["name"])) else {}),
+            }
             for item in parameters
             if not item["constrained"] and item["sigma"] > 0.0
         ],
     }
+
+
+def _write_free(item: Mapping[str, Any]) -> str:
+    value = f"{item['name']} = {item['value']:.3f} ± {item['sigma']:.3f}"
+    unit = f" {item['unit']}" if item.get("unit") else ""
+    return value + unit + (" (at its bound)" if item["at_bound"] else "")
 
 
 @house_style()
@@ -90,11 +99,7 @@ def pull_figure(numbers: Mapping[str, Any]) -> Figure:
     axes = [figure.add_subplot(cell) for cell in grid]
     for place, column in zip(axes, columns, strict=False):
         _draw_pulls(place, column, rows)
-    text = "\n".join(
-        f"{item['name']} = {item['value']:.3f} ± {item['sigma']:.3f}"
-        + (" (at its bound)" if item["at_bound"] else "")
-        for item in free
-    ).replace("-", "−")
+    text = "\n".join(map(_write_free, free)).replace("-", "−")
     figure.text(0.02, 0.12 / figure.get_figheight(), text, va="bottom", linespacing=1.3)
     title = numbers["observable"] + (" (expected)" if numbers["kind"] == "expected" else "")
     add_header(axes[0], axes[-1], numbers["header"], title)

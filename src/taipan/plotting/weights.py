@@ -10,7 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from taipan.plotting.style import CYCLE, add_header, house_style, inch_margins, new_figure
+from taipan.plotting.style import (
+    CYCLE,
+    add_header,
+    house_style,
+    inch_margins,
+    new_figure,
+    with_unit,
+)
 
 Array = NDArray[Any]
 
@@ -156,8 +163,7 @@ def _quantities(numbers: Mapping[str, Any]) -> list[str]:
 def _with_unit(name: str, numbers: Mapping[str, Any]) -> str:
     if name == "score":
         return "Score"
-    unit = numbers["units"].get(name, "")
-    return f"{name} [{unit}]" if unit else name
+    return with_unit(name, numbers["units"].get(name, ""))
 
 
 def _panels(
