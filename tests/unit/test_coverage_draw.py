@@ -35,6 +35,7 @@ SYSTEMATICS = {
     "rate": make_systematic(kind="rate", size=0.1, samples=["W"], regions=["signal"]),
     "shape": make_systematic(kind="weight", weight="tilt", samples=["W"], regions=["signal"]),
     "qcd": make_systematic(kind="weight", weight="half", samples=["QCD"]),
+    "all": make_systematic(kind="rate", size=0.3, samples=["QCD"], regions=["signal"]),
     "scale": make_systematic(kind="kinematic", shift="x", size=0.1, symmetrize=True, samples=["W"]),
     "smear": make_systematic(
         kind="kinematic", shift="wide", size=0.2, one_sided=True, samples=["S"]
@@ -115,6 +116,14 @@ def test_rate_acts_in_its_region_and_the_partner(universe: Simulated) -> None:
     wanted = 0.1 * (filled(universe, 1, 1.0) - 1.5 * filled(universe, 1, 0.0))
     np.testing.assert_allclose(change["signal"], wanted)
     np.testing.assert_allclose(change["control"], 0.0, atol=1e-12)
+
+
+def test_rate_of_an_estimate_scales_what_is_left_after_the_subtraction(
+    universe: Simulated,
+) -> None:
+    change = expected(universe, all=1.0)["signal"] - expected(universe)["signal"]
+    subtracted = filled(universe, 0, 0.0) + filled(universe, 1, 0.0)
+    np.testing.assert_allclose(change, 0.3 * 1.5 * (DATA - subtracted))
 
 
 def test_weight_is_linear_and_stays_in_its_region(universe: Simulated) -> None:

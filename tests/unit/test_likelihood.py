@@ -240,6 +240,23 @@ def test_data_driven_sample_follows_the_variations_of_what_is_subtracted():
     assert ("tau_energy_scale", "normsys") not in modifiers_of(workspace, "w_control", "QCD")
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_rate_of_a_data_driven_sample_scales_what_is_left_after_the_subtraction(sign):
+    """And what it shares with a subtracted sample scales that twice, as two factors do."""
+    own = {"kind": "rate", "size": 0.2, "samples": ["QCD"]}
+    both = {"kind": "rate", "size": 0.1, "samples": ["QCD", "W"]}
+    systematics = {**settings()["systematics"], "own": own, "both": both}
+    workspace, _ = build(config=make_config(systematics=systematics))
+    factor = 1.0 + 0.2 * sign
+    found = shown(yields_at(workspace, "own", sign)["signal"], "QCD")
+    np.testing.assert_allclose(found, factor * nominal("QCD", "signal"), rtol=1e-10)
+    factor = 1.0 + 0.1 * sign
+    subtracted = TRANSFER["value"] * nominal("W", "ss_signal")
+    wanted = factor * (nominal("QCD", "signal") - (factor - 1.0) * subtracted)
+    found = shown(yields_at(workspace, "both", sign)["signal"], "QCD")
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)
+
+
 def test_estimate_that_does_not_belong_to_the_factor_is_refused():
     with pytest.raises(LikelihoodError, match="QCD, region signal: the template is not 1.1 times"):
         build(transfer={**TRANSFER, "value": 1.1})

@@ -279,8 +279,10 @@ class Universe:
             return found
         for region in self._sources:
             data = source_data.draw(region, truth.pulls, rng)
+            rate = self._rate(estimate.sample, region, truth)
             for i, (of_data, of_simulated) in enumerate(draw_factors(estimate, region, truth)):
-                found[region] += of_data * data[i] - of_simulated * subtracted[region][i]
+                part = of_data * data[i] - of_simulated * subtracted[region][i]
+                found[region] += rate * part
         return found
 
     def _mirrored(
@@ -375,7 +377,8 @@ class Universe:
         factor = 1.0
         for name, item in self._systematics.items():
             found = item.yield_factor(truth.pulls[name])
-            if found is not None and self._acts(item, sample, region):
+            is_here = item.regions is None or region in item.regions
+            if found is not None and is_here and sample in item.samples:
                 factor *= found
         return factor
 

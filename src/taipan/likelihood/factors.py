@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,3 +61,25 @@ def list_factor_changes(parts: Sequence[PartYields], simulated: str) -> Iterator
         )
         has_events = not np.array_equal(up, down)
         yield YieldChange(name, size, templates=(up, down) if has_events else None)
+
+
+def join_rates(
+    own: Sequence[dict[str, Any]], of_estimate: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Join the rates of a subtracted sample and those of the estimate that it is a part of.
+
+    What scales the estimate scales all that it is made of. A parameter of both scales twice.
+
+    Parameters
+    ----------
+    own, of_estimate
+        Modifiers of type ``normsys``.
+    """
+    joined = {item["name"]: item for item in own}
+    for item in of_estimate:
+        data = dict(item["data"])
+        if item["name"] in joined:
+            before = joined[item["name"]]["data"]
+            data = {key: before[key] * value for key, value in data.items()}
+        joined[item["name"]] = {**item, "data": data}
+    return list(joined.values())

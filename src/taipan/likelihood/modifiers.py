@@ -15,7 +15,7 @@ from taipan.estimates.registry import MeasuredEstimate, filled_places
 from taipan.events.variations import with_sources
 from taipan.likelihood.counted import FreeYields
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.factors import list_factor_changes
+from taipan.likelihood.factors import join_rates, list_factor_changes
 from taipan.likelihood.merge import BinYields
 from taipan.likelihood.polynomial_parts import divide_sample
 from taipan.likelihood.subtracted import shift_estimate
@@ -138,7 +138,9 @@ class Builder:
             modifiers = [
                 *self._normalisations(name, region.region),
                 *self._transfer(partner, region, name),
-                *self._rates(name, partner, region.region),
+                *join_rates(
+                    *(self._rates(i, partner, region.region) for i in (name, estimate.sample))
+                ),
             ]
             # its Σw² is part of that of the estimated sample; 0.0 - x has no negative zeros
             data = BinYields(0.0 - counts.values, np.zeros_like(counts.values))

@@ -167,7 +167,11 @@ def read_source_data(
     estimate: MeasuredEstimate | None,
 ) -> SourceData:
     """Take the data of the sources in the fit's bins, nominal and under weights of the estimate."""
-    acting = [n for n, s in settings.systematics.items() if acts_on_estimate(s, settings.samples)]
+    acting = [
+        name
+        for name, item in settings.systematics.items()
+        if item.has_templates and acts_on_estimate(item, settings.samples)
+    ]
     counts: dict[str, dict[str, Any]] = {name: {} for name in (NOMINAL, *acting)}
     for region, item in merging.items():
         places = () if estimate is None else estimate.filled_in(region)
