@@ -35,6 +35,7 @@ SYSTEMATICS = {
     "rate": make_systematic(kind="rate", size=0.1, samples=["W"], regions=["signal"]),
     "shape": make_systematic(kind="weight", weight="tilt", samples=["W"], regions=["signal"]),
     "qcd": make_systematic(kind="weight", weight="half", samples=["QCD"]),
+    "few": make_systematic(kind="rate", size=0.2, select="x > 1.25", samples=["W"]),
     "all": make_systematic(kind="rate", size=0.3, samples=["QCD"], regions=["signal"]),
     "scale": make_systematic(kind="kinematic", shift="x", size=0.1, symmetrize=True, samples=["W"]),
     "smear": make_systematic(
@@ -116,6 +117,18 @@ def test_rate_acts_in_its_region_and_the_partner(universe: Simulated) -> None:
     wanted = 0.1 * (filled(universe, 1, 1.0) - 1.5 * filled(universe, 1, 0.0))
     np.testing.assert_allclose(change["signal"], wanted)
     np.testing.assert_allclose(change["control"], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("pull", [1.0, -0.5])
+def test_rate_of_some_events_scales_those(universe: Simulated, pull: float) -> None:
+    """Half of the events of W, also where they are subtracted."""
+    change = expected(universe, few=pull)["signal"] - expected(universe)["signal"]
+    part, wanted = universe.events[1], np.zeros(len(EDGES) - 1)
+    for place, factor in ((1.0, 1.0), (0.0, -1.5)):
+        chosen = (part.columns["os"] == place) & (part.columns["x"] > 1.25)
+        found = np.histogram(part.columns["x"][chosen], EDGES, weights=part.weights[chosen])[0]
+        wanted += factor * found
+    np.testing.assert_allclose(change, (1.2**pull if pull > 0 else 0.8**-pull) * wanted - wanted)
 
 
 def test_rate_of_an_estimate_scales_what_is_left_after_the_subtraction(

@@ -38,7 +38,7 @@ from taipan.events.selection import (
 )
 from taipan.events.variations import acts_on_estimate, with_sources
 from taipan.nn.scores import ScoreColumns, Scorer
-from taipan.systematics.base import Systematic
+from taipan.systematics.base import Systematic, WeighedEvents
 
 Array = NDArray[Any]
 NO_FACTORS = YieldFactors()
@@ -329,7 +329,8 @@ class Universe:
                 chosen = masks[place]
                 strength = truth.scales.get(part.sample, truth.mu if signal else 1.0)
                 scale = self._rate(part.sample, place, truth) * strength
-                scaled = scale * (self._weigh(part, place, truth) * counts)[chosen]
+                weights = self._weigh(part, quantities, place, truth)
+                scaled = scale * (weights * counts)[chosen]
                 name = self.binning.own.get(region, self.binning.observable)
                 found_values = scaled if name not in values else values[name][chosen]
                 yields = self.binning.fill(region, found_values, scaled)
@@ -354,17 +355,23 @@ class Universe:
                 columns = columns if shifted is None else shifted
         return columns
 
-    def _weigh(self, part: SampleEvents, region: str, truth: Truth) -> Array:
+    def _weigh(self, part: SampleEvents, quantities: Columns, region: str, truth: Truth) -> Array:
         """Give the weights of events in a region."""
-        weights = part.weights
+        weights, factors = part.weights, np.ones(len(part.weights))
         for name, item in self._systematics.items():
+            if not self._acts(item, part.sample, region):
+                continue
+            if item.selects_events:
+                events = WeighedEvents(part.dataset, factors, part.alternatives, quantities)
+                varied = item.weigh_events(name, events, {}, truth.pulls[name])
+                factors = factors if varied is None else varied
             weight = item.weight_name
-            if weight is None or not self._acts(item, part.sample, region):
+            if weight is None:
                 continue
             if weight not in part.alternatives:
                 raise TaipanError(f"coverage: systematics.{name}: no weight {weight!r}")
             weights = weights + truth.pulls[name] * (part.alternatives[weight] - part.weights)
-        return weights
+        return weights * factors
 
     def _acts(self, item: Systematic, sample: str, region: str) -> bool:
         if item.regions is not None and region not in item.regions:

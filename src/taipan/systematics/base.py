@@ -174,6 +174,11 @@ class Systematic(Strict, ABC):
         return None
 
     @property
+    def selects_events(self) -> bool:
+        """Whether it changes the yield of some events, which their quantities select."""
+        return False
+
+    @property
     def measured_in(self) -> str | None:
         """Control region in which it is measured, of one that is made of histograms."""
         return None

@@ -57,6 +57,11 @@ class Rate(Systematic):
             return ()
         return ("up",) if self.size is not None else ("up", "down")
 
+    @property
+    def selects_events(self) -> bool:
+        """Whether `select` is given."""
+        return self.select is not None
+
     def check(self, path: str, target: Target) -> Iterator[str]:
         """Refuse a rate that changes nothing, and a selection that no event can be asked for."""
         if self.up == 0.0 and self.down == 0.0:
