@@ -142,11 +142,13 @@ def test_labels_keep_their_mathematics_and_run_nothing(label: str, written: str)
 def test_tables_of_no_run_and_of_several_eras_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["export", "tables", str(tmp_path), "--out", str(tmp_path / "tables")]
+    results = tmp_path / "results" / "mine"
+    arguments = ["export", "tables", str(results), "--out", str(tmp_path / "tables")]
     assert main(arguments) == 1
     message = "no finished run (summary.json is missing); make one with ./run"
     assert message in capsys.readouterr().err
-    write_json(tmp_path / "summary.json", {"eras": {"2016": {}}, "analysis": "mine"})
+    results.mkdir(parents=True)
+    write_json(results / "summary.json", {"eras": {"2016": {}}, "analysis": "mine"})
     assert main(arguments) == 1
-    assert f"name one of them ({tmp_path}/eras/2016/mine)" in capsys.readouterr().err
+    assert f"name one of them ({results}/eras/2016/mine)" in capsys.readouterr().err
     assert not (tmp_path / "tables").exists()

@@ -16,12 +16,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
+from taipan.own_style import own_style
 from taipan.plotting.control import control_figure
 from taipan.plotting.fit import fit_figure
 from taipan.plotting.inference import impact_figure
 from taipan.plotting.parameters import breakdown_figure
 from taipan.plotting.slides import checks_figure, title_figure
-from taipan.plotting.style import house_style, make_printable, own_style
+from taipan.plotting.style import house_style, make_printable
 from taipan.plotting.tuning import trials_figure
 
 IMAGES = Path(__file__).parents[1] / "images"

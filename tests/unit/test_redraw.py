@@ -11,9 +11,10 @@ from taipan.atomic import read_json
 from taipan.cli.main import main
 from taipan.errors import TaipanError
 from taipan.jobs.figures import read_figures
+from taipan.own_style import own_style
 from taipan.plotting.parameters import breakdown_figure
 from taipan.plotting.redraw import DRAWN_BY, draw_again
-from taipan.plotting.style import house_style, own_style, save_figure
+from taipan.plotting.style import house_style, save_figure
 from taipan.style_file import read_style
 
 NUMBERS = {

@@ -24,6 +24,7 @@ from taipan.events.variations import template_variations
 from taipan.labels import DATA, NOMINAL
 from taipan.nn.scorer import FoldScorer
 from taipan.skim.storage import read_events
+from taipan.templates.band import control_variations
 from taipan.templates.combine import add_datasets, add_estimate, list_yields
 from taipan.templates.empty import FillSettings
 from taipan.templates.fill import fill_dataset
@@ -104,11 +105,12 @@ def test_order_of_files_and_events_changes_nothing(
 
     estimate = read_estimate(config.samples, read_json(transfer))
     assert estimate is not None
-    names = ([NOMINAL, *(item.name for item in variations)], [NOMINAL])
+    of_control = control_variations(variations)
+    names = [[NOMINAL, *(item.name for item in found)] for found in (variations, of_control)]
     observables = (config.observables, config.control_plots)
     tables = {}
     for i, file in enumerate(("templates", "control")):
-        varied = [] if i else variations
+        varied = of_control if i else variations
         total = add_datasets(
             [part[i] for part in parts],
             observables[i],

@@ -24,7 +24,7 @@ STAGES = (
     "plot_weights", "plot_systematics", "plot_fit",
 )  # fmt: skip
 CATEGORIES: dict[str, dict[str, str]] = {
-    "Result": {"summary.md": "summary"},
+    "Result": {"summary.md": "summary", "summary.pdf": "slides"},
     "Selection": {"cutflow/cutflow.csv": "cutflow_table"},
 }
 for _stage in STAGES:

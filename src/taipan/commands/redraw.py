@@ -7,8 +7,9 @@ from pathlib import Path
 
 from taipan.atomic import read_json
 from taipan.errors import TaipanError
+from taipan.own_style import own_style
 from taipan.plotting.redraw import draw_again
-from taipan.plotting.style import own_style, save_figure
+from taipan.plotting.style import save_figure
 from taipan.style_file import read_style
 
 

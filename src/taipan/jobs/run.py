@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from taipan.jobs.bind import STYLE, bind_job
+from taipan.own_style import own_style
 from taipan.scripting import run_call
 
 
@@ -25,16 +25,7 @@ def run_job(stage: Callable[..., Any]) -> None:
         )
 
     def run() -> None:
-        with _drawn_in(dict(job.params.items()).get(STYLE)):
+        with own_style(dict(job.params.items()).get(STYLE)):
             stage(**bind_job(stage, job))
 
     run_call(stage.__name__, run, log=job.log[0])
-
-
-def _drawn_in(style: str | None) -> AbstractContextManager[None]:
-    """Draw figures in a style, if there is one; only then is matplotlib loaded."""
-    if style is None:
-        return nullcontext()
-    from taipan.plotting.style import own_style
-
-    return own_style(style)

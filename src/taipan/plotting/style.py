@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +27,7 @@ from matplotlib.text import Text
 
 from taipan.atomic import replacing, write_json
 from taipan.clean_text import escape_controls
+from taipan.own_style import read_own_style
 from taipan.style_file import parse_style
 
 logger = logging.getLogger(__name__)
@@ -39,8 +40,6 @@ CYCLE = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 
 _SIZE = 10.0
 _SMALLEST = 4.0  # points
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-_OWN: ContextVar[Mapping[str, Any]] = ContextVar("own_style", default=_NOTHING)
 _OVERRIDES: dict[str, Any] = {
     "font.size": _SIZE,
     # the first font has no Greek letters: those come from the second
@@ -70,24 +69,13 @@ _OVERRIDES: dict[str, Any] = {
 @contextmanager
 def house_style() -> Iterator[None]:
     """Apply the CMS look of mplhep, at sizes that suit pages of several panels."""
-    with matplotlib.rc_context({**mplhep.style.CMS, **_OVERRIDES, **_OWN.get()}):
+    with matplotlib.rc_context({**mplhep.style.CMS, **_OVERRIDES, **_parse(read_own_style())}):
         yield
 
 
-@contextmanager
-def own_style(style: str | None) -> Iterator[None]:
-    """Put the settings of a style over the look of the figures.
-
-    Parameters
-    ----------
-    style
-        Text of :func:`taipan.style_file.read_style`; None changes nothing.
-    """
-    token = _OWN.set({} if style is None else parse_style(style, "style"))
-    try:
-        yield
-    finally:
-        _OWN.reset(token)
+@lru_cache
+def _parse(style: str | None) -> Mapping[str, Any]:
+    return MappingProxyType({} if style is None else parse_style(style, "style"))
 
 
 def new_figure(width: float, height: float) -> Figure:
