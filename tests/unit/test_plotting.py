@@ -199,6 +199,8 @@ def test_events_without_a_value_are_counted_and_not_folded() -> None:
     numbers = control()
     assert numbers["panels"][0]["outside"] == {"prediction": pytest.approx(14.0), "data": 11.0}
     assert "not shown: predicted 14, data 11" in texts(control_figure(numbers))
+    numbers["panels"][0]["outside"]["prediction"] = -0.2
+    assert "not shown: predicted 0, data 11" in texts(control_figure(numbers))
 
 
 def test_an_estimate_that_is_not_drawn_is_named() -> None:

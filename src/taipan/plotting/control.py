@@ -236,4 +236,5 @@ def _outside_text(panel: Mapping[str, Any]) -> str:
     if not (outside["data"] or abs(outside["prediction"]) >= 0.5):
         return ""
     data = "" if outside["data"] is None else f", data {outside['data']:.0f}"
-    return f"not shown: predicted {outside['prediction']:.0f}{data}"
+    prediction = round(outside["prediction"])  # a whole number: none is "-0"
+    return f"not shown: predicted {prediction}{data}"
