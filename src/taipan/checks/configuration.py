@@ -14,6 +14,7 @@ from pathlib import Path
 
 from taipan.analysis import Analysis
 from taipan.checks.adversary import check_adversary
+from taipan.checks.binning import check_binning
 from taipan.checks.classes import check_classes, score_names
 from taipan.checks.corrections import check_corrections
 from taipan.checks.coverage import check_coverage
@@ -105,7 +106,7 @@ def check_config(
         *check_systematics(config, catalogue, analysis),
         *check_weight_definitions(config, analysis),
         *check_corrections(config, analysis),
-        *_check_binning(config),
+        *check_binning(config),
         *check_fit(config),
         *check_unfolding(config, analysis),
         *check_skim(config, catalogue),
@@ -318,41 +319,6 @@ def _check_observables(config: Config, analysis: Analysis) -> Problems:
                 yield f"{path}: without `features` there is no network to give it"
             known = source in scores
             yield from check_edges(f"{path}.binning", observable.binning, is_score=known)
-
-
-def _check_binning(config: Config) -> Problems:
-    binning = config.templates.binning
-    if binning.method == "none":
-        return
-    if not config.features:
-        yield (
-            f"templates.binning.method: '{binning.method}' sets a fold of the network's events "
-            "aside; without `features` there is none (none)"
-        )
-        return
-    if binning.fold is None:
-        if binning.method != "quantile":
-            yield (
-                f"templates.binning.fold: null, but the method '{binning.method}' looks for a "
-                "small σ(μ), and would find fluctuations of the events that fill the templates "
-                f"(0 to {config.training.folds - 1}, or the method quantile)"
-            )
-    elif binning.fold >= config.training.folds:
-        yield (
-            f"templates.binning.fold: {binning.fold} is not one of the training.folds = "
-            f"{config.training.folds} folds (0 to {config.training.folds - 1})"
-        )
-    if binning.fine_bins < binning.bins:
-        yield (
-            f"templates.binning.fine_bins: {binning.fine_bins} is below templates.binning.bins "
-            f"({binning.bins})"
-        )
-    if not any(item.has_chosen_edges for item in config.regions.values()):
-        yield (
-            f"templates.binning.method: '{binning.method}' has no edges to choose: each region "
-            "with role signal has its `binning`, is a single bin or says `optimise_binning: false` "
-            "(none)"
-        )
 
 
 def check_access(config: Config, *, writes: bool) -> Problems:
