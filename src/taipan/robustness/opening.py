@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from taipan.events.opening import open_analysis
 from taipan.nn.inputs import TrainingInputs
 from taipan.nn.scorer import FoldScorer
 from taipan.nn.scores import classes_of
+from taipan.pieces import Pieces, identify
 from taipan.robustness.events import AttackedSample, collect_samples
 from taipan.robustness.measure import Attacker
 
@@ -104,3 +106,21 @@ def open_attack(
                 f"{len(sample.weights)} events in {region}"
             )
     return attacker, samples
+
+
+def open_pieces(
+    parts: str, files: AttackFiles, attacker: Attacker, config: Config, code: str
+) -> Pieces:
+    """Open the folder of what is finished of these attacks.
+
+    Parameters
+    ----------
+    parts
+        The folder; empty: nothing is kept.
+    files, attacker, config
+        What the attacks are made of.
+    code
+        Version of the code; what another one has finished is not used.
+    """
+    settings = [attacker.seed, code, config.model_dump(mode="json"), attacker.edges.tolist()]
+    return Pieces(Path(parts) if parts else None, identify(settings, files.paths))

@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from taipan.atomic import write_json, write_text
 from taipan.config.model import Config
-from taipan.pieces import Pieces, identify
 from taipan.robustness.attacked import ATTACKS, join_attacked
 from taipan.robustness.detector import FEWEST_FOOLED, measure_detection, train_detector
 from taipan.robustness.events import AttackedSample
 from taipan.robustness.measure import Attacker
-from taipan.robustness.opening import AttackFiles, open_attack
+from taipan.robustness.opening import AttackFiles, open_attack, open_pieces
 from taipan.robustness.text import write_detection
 
 logger = logging.getLogger("taipan.detect_attacks")
@@ -57,8 +55,7 @@ def detect_attacks(
         If no event of the region can be attacked, or the region is not fitted.
     """
     attacker, samples = open_attack(files, config, seed, threads)
-    settings = [seed, code, config.model_dump(mode="json"), attacker.edges.tolist()]
-    pieces = Pieces(Path(parts) if parts else None, identify(settings, files.paths))
+    pieces = open_pieces(parts, files, attacker, config, code)
     content = {
         name: pieces.make(name, partial(_detect, name, attacker, samples, config, threads))
         for name in ATTACKS

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from taipan.atomic import read_json, write_json, write_text
 from taipan.config.model import Config
-from taipan.pieces import Pieces, identify
 from taipan.robustness.events import AttackedSample
 from taipan.robustness.measure import Attacker, MovedTemplates
 from taipan.robustness.nuisance import compare_shifts, measure_effect
-from taipan.robustness.opening import AttackFiles, open_attack
+from taipan.robustness.opening import AttackFiles, open_attack, open_pieces
 from taipan.robustness.text import write_robustness
 
 logger = logging.getLogger("taipan.measure_robustness")
@@ -59,8 +57,7 @@ def measure_robustness(
         If no event of the region can be attacked, or the region is not fitted.
     """
     attacker, samples = open_attack(files, config, seed, threads)
-    settings = [seed, code, config.model_dump(mode="json"), attacker.edges.tolist()]
-    pieces = Pieces(Path(parts) if parts else None, identify(settings, files.paths))
+    pieces = open_pieces(parts, files, attacker, config, code)
     numbers, templates = {}, {}
     for sample in samples:
         numbers[sample.name], moved = pieces.make(sample.name, partial(_attack, attacker, sample))
