@@ -298,7 +298,7 @@ def test_worker_is_killed_and_another_process_joins(
 def test_killed_worker_and_killed_chief_lose_no_finished_trial(
     done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two workers: one is killed after a trial has ended, the chief after another has."""
+    """Two at a time: their process is killed after a trial has ended, the chief after another."""
 
     def finished() -> dict[int, bytes]:
         found = {}
@@ -319,7 +319,7 @@ def test_killed_worker_and_killed_chief_lose_no_finished_trial(
     wait_for(lambda: finished() or chief.poll() is not None)
     os.kill(find_writer(min(logs())), signal.SIGKILL)
     first = finished()
-    wait_for(lambda: len(logs()) == 3 and len(finished()) > len(first))
+    wait_for(lambda: len(logs()) == 2 and len(finished()) > len(first))
     chief.kill()
     chief.wait()
     second = finished()
@@ -363,9 +363,7 @@ def find_writer(path: Path) -> int:
 def test_workers_that_keep_dying_end_the_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from taipan.search import chief as tune_chief
-
-    monkeypatch.setattr(tune_chief.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(TaipanError, match="workers keep dying; worker"):
         search(tmp_path, TUNING.model_copy(update={"workers": 2}))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from taipan.nn.pretrained import Start
 from taipan.nn.reference import fit_reference
 from taipan.nn.sensitivity.engine import SensitivityEngine
 from taipan.nn.sensitivity.linear import LinearEvents
+
+_BUILDING = Lock()
+"""Networks are built one after the other: Keras names layers by a counter of the process."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,14 @@ def make_engine(
         cross-entropy: so the search has it.
     """
     prepare_tensorflow()
-    network = make_network(training_set, settings)
-    network.freeze(settings.pretrain.freeze)
-    if opponents:
-        return AdversarialEngine(network, settings, opponents)
-    if linear is not None:
-        return SensitivityEngine(network, settings, linear)
-    return Engine(network, settings)
+    with _BUILDING:
+        network = make_network(training_set, settings)
+        network.freeze(settings.pretrain.freeze)
+        if opponents:
+            return AdversarialEngine(network, settings, opponents)
+        if linear is not None:
+            return SensitivityEngine(network, settings, linear)
+        return Engine(network, settings)
 
 
 def make_network(training_set: TrainingSet, settings: Training) -> Network:

@@ -7,10 +7,8 @@ waits without end for a worker that died. Imports keras-tuner.
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import subprocess
-import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +18,8 @@ from typing import IO, Any
 
 from taipan.atomic import write_json
 from taipan.errors import TaipanError
-from taipan.search.job import CHIEF, PARENT, Search
+from taipan.search.job import CHIEF, Search, name_tuners, name_worker
+from taipan.search.process import end_of_log, start_process
 from taipan.search.tuner_internals import place_oracle, serve_oracle
 
 logger = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ logger = logging.getLogger(__name__)
 _POLL = 0.2  # s between looks at the workers
 _SILENCE = 300.0  # s without a sign of life after which a worker elsewhere counts as dead
 _CRASHES = 3  # of a worker, after which the search is given up
-_LOG_TAIL = 2000  # characters
 
 
 def run_alone(search: Search, threads: int) -> Any:
@@ -58,7 +56,7 @@ def run_alone(search: Search, threads: int) -> Any:
 
 
 def run_workers(search: Search, workers: int, threads: int) -> Any:
-    """Run all trials in worker processes.
+    """Run all trials in a worker process, which imports TensorFlow once for all of them.
 
     Workers on other machines that see the folder may join:
     ``python -m taipan.search.worker FOLDER``.
@@ -68,9 +66,9 @@ def run_workers(search: Search, workers: int, threads: int) -> Any:
     search
         The search, written to its folder.
     workers
-        Processes to start here.
+        Trials at the same time.
     threads
-        Threads of each.
+        Threads of TensorFlow that they share.
 
     Returns
     -------
@@ -80,12 +78,12 @@ def run_workers(search: Search, workers: int, threads: int) -> Any:
     Raises
     ------
     TaipanError
-        If workers keep dying; shows the end of the log of one.
+        If the worker keeps dying; shows the end of its log.
     """
-    crew = Crew(search.folder, threads, search.tuning.address, _free_port(search.tuning.address))
+    address = search.tuning.address
+    crew = Crew(search.folder, threads, workers, address, _free_port(address))
     try:
-        for _ in range(workers):
-            crew.start()  # before the imports here, which take as long as theirs
+        crew.start()  # before the imports here, which take as long as its own
         with warnings.catch_warnings():
             _ignore_warnings()
             import grpc
@@ -139,10 +137,11 @@ def _free_port(address: str) -> int:
 
 @dataclass
 class Crew:
-    """Worker processes on this machine."""
+    """The worker process on this machine, and those that replaced it."""
 
     folder: Path
     threads: int
+    tuners: int
     address: str
     port: int
     _running: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = field(default_factory=dict)
@@ -156,19 +155,13 @@ class Crew:
         path = self._log(name)
         path.parent.mkdir(exist_ok=True)
         log = path.open("wb")
-        environment = {
-            **os.environ,
+        variables = {
             "KERASTUNER_TUNER_ID": name,
             "KERASTUNER_ORACLE_IP": "127.0.0.1" if self.address == "0.0.0.0" else self.address,
             "KERASTUNER_ORACLE_PORT": str(self.port),
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "PYTHONSAFEPATH": "1",  # `-m` would look in the working directory first
-            PARENT: str(os.getpid()),
         }
-        command = [sys.executable, "-m", "taipan.search.worker", str(self.folder)]
-        process = subprocess.Popen(
-            [*command, str(self.threads)], env=environment, stdout=log, stderr=log
-        )
+        words = [str(self.folder), str(self.threads), str(self.tuners)]
+        process = start_process("taipan.search.worker", words, log, variables)
         self._running[name] = (process, log)
 
     def look_after(self, oracle: Any) -> int:
@@ -187,22 +180,23 @@ class Crew:
             del self._running[name]
             if code == 0:
                 continue
-            trial = oracle.give_up(name)
+            given_back = [oracle.give_up(tuner) for tuner in name_tuners(name, self.tuners)]
+            trials = ", ".join(f"trial {trial}" for trial in given_back if trial)
             self._crashes += 1
-            logger.warning(
-                "%s died (status %d)%s", name, code, f" in trial {trial}" if trial else ""
-            )
+            logger.warning("%s died (status %d)%s", name, code, f" in {trials}" if trials else "")
             if self._crashes > _CRASHES:
-                text = self._log(name).read_text(encoding="utf-8", errors="replace")
-                raise TaipanError(f"tuning: workers keep dying; {name} said:\n{text[-_LOG_TAIL:]}")
+                text = end_of_log(self._log(name))
+                raise TaipanError(f"tuning: workers keep dying; {name} said:\n{text}")
             self.start()
         self._give_up_silent(oracle)
         return len(self._running)
 
     def _give_up_silent(self, oracle: Any) -> None:
         """Give the trials of workers elsewhere back that show no sign of life."""
-        for name in [name for name in list(oracle.ongoing_trials) if name not in self._running]:
-            path = self.folder / "alive" / name
+        for name in list(oracle.ongoing_trials):
+            if name_worker(name) in self._running:
+                continue
+            path = self.folder / "alive" / name_worker(name)
             if path.exists() and time.time() - path.stat().st_mtime > _SILENCE:
                 logger.warning("%s is silent; trial %s is given back", name, oracle.give_up(name))
                 path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Comparison of the best trial with the configuration.
 
 The best of several noisy scores is too good. So both sets of values are trained again and compared
-on validation folds that ranked no trial, event by event. Imports TensorFlow.
+on validation folds that ranked no trial, event by event. Imports TensorFlow when it trains.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,6 @@ from taipan.search.job import Search
 from taipan.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
-_BUILDING = Lock()
-"""Networks are built one after the other: Keras names layers by a counter of the process."""
 
 FloatArray = NDArray[np.float64]
 
@@ -110,10 +107,8 @@ def decide(search: Search, configured: Candidate, found: Candidate, threads: int
     TaipanError
         If the training with the values of the configuration diverges or collapses.
     """
-    if found.same_network(configured):
-        return Decision(False, "no trial is better than the configuration")
-    if search.tuning.confirm_folds == 0:
-        return Decision(True, "taken without a comparison")
+    if (decision := decide_untrained(search, configured, found)) is not None:
+        return decision
     from taipan.nn.engine import prepare_tensorflow
 
     prepare_tensorflow(threads)
@@ -135,6 +130,15 @@ def decide(search: Search, configured: Candidate, found: Candidate, threads: int
     return Decision(taken, reason, comparison)
 
 
+def decide_untrained(search: Search, configured: Candidate, found: Candidate) -> Decision | None:
+    """Decide where no comparison is needed; None where it is."""
+    if found.same_network(configured):
+        return Decision(False, "no trial is better than the configuration")
+    if search.tuning.confirm_folds == 0:
+        return Decision(True, "taken without a comparison")
+    return None
+
+
 def _compare(
     search: Search, splits: Sequence[Split], before: list[FloatArray], after: list[FloatArray]
 ) -> SearchGain:
@@ -145,7 +149,6 @@ def _compare(
         folds.append(_fold(search, split))
         gains.append(gain)
         errors.append(error)
-        logger.info("fold %d: better by %.5f ± %.5f", folds[-1], gain, error)
     return combine_folds(folds, gains, errors)
 
 
@@ -273,8 +276,7 @@ def _scores(search: Search, candidate: Candidate, split: Split) -> FloatArray:
         return np.asarray(np.load(path))
     logger.info("%s is trained for the comparison on fold %d", candidate.name, fold)
     balanced = events.training_weights()
-    with _BUILDING:
-        engine = make_engine(events, candidate.settings)
+    engine = make_engine(events, candidate.settings)
     train_fold(
         engine,
         events,

@@ -19,7 +19,6 @@ from taipan.nn.data import TrainingSet
 
 EVENTS, SEARCH, CHIEF = "events.npz", "search.json", "chief.json"
 FIRST = 0  # number of the trial with the values of the configuration
-PARENT = "TAIPAN_SEARCH_PARENT"  # process id without which a worker has nothing to do
 _ARRAYS = ("features", "labels", "weights", "folds", "samples", "identifiers")
 _OF_LOSS = "of_loss"
 
@@ -93,6 +92,16 @@ def _read_classes(content: dict[str, Any]) -> Classes:
     members = tuple((str(sample), int(label)) for sample, label in content["members"])
     names, signal = tuple(content["names"]), tuple(content["signal"])
     return Classes(names, signal, bool(content["softmax"]), members)
+
+
+def name_tuners(worker: str, tuners: int) -> list[str]:
+    """Name those that run trials at the same time in a process: the first one as the process."""
+    return [worker, *(f"{worker}:{number}" for number in range(1, tuners))]
+
+
+def name_worker(tuner: str) -> str:
+    """Give the name of the process of a tuner."""
+    return tuner.partition(":")[0]
 
 
 def read_result(folder: Path, trial: int) -> dict[str, Any] | None:

@@ -139,9 +139,9 @@ def search_hyperparameters(
     search = Search(**{**vars(search), "folder": folder / f"search-{_identify(search, code)}"})
     search.folder.mkdir(parents=True, exist_ok=True)
     write_search(search)
-    workers = min(tuning.workers, tuning.trials)
+    workers = _count_workers(tuning)
     logger.info(
-        "search: %s, %d trials, %d workers, %d events",
+        "search: %s, %d trials, %d at a time, %d events",
         tuning.algorithm,
         tuning.trials,
         workers,
@@ -149,10 +149,7 @@ def search_hyperparameters(
     )
     from taipan.search.chief import run_alone, run_workers
 
-    if workers == 1:
-        oracle = run_alone(search, threads)
-    else:
-        oracle = run_workers(search, workers, max(1, threads // workers))
+    oracle = run_alone(search, threads) if workers == 1 else run_workers(search, workers, threads)
     trials = _collect(oracle, search)
     for trial in trials:
         _log_trial(trial)
@@ -162,6 +159,15 @@ def search_hyperparameters(
             "smaller networks in tuning.space or weaker overtraining.conditions are needed"
         )
     return _confirm(search, trials, threads)
+
+
+def _count_workers(tuning: Tuning) -> int:
+    return min(tuning.workers, tuning.trials)
+
+
+def trains_elsewhere(tuning: Tuning) -> bool:
+    """Tell whether a search trains in other processes alone, so that this needs no TensorFlow."""
+    return _count_workers(tuning) > 1
 
 
 def _check_splits(search: Search) -> None:
@@ -175,6 +181,7 @@ def _check_splits(search: Search) -> None:
 
 
 def _confirm(search: Search, trials: list[Trial], threads: int) -> SearchResult:
+    from taipan.search.comparison import decide_apart
     from taipan.search.confirm import Candidate, decide
     from taipan.search.space import to_training
 
@@ -182,12 +189,15 @@ def _confirm(search: Search, trials: list[Trial], threads: int) -> SearchResult:
     sets = search.tuning.space.feature_sets
     features = tuple(sets[best.values["feature_set"]]) if sets else names
     found = to_training(best.values, search.training)
-    decision = decide(
+    decision = (decide_apart if trains_elsewhere(search.tuning) else decide)(
         search,
         Candidate("configuration", search.training, (True,) * len(names)),
         Candidate(f"trial {best.number}", found, tuple(name in features for name in names)),
         threads,
     )
+    if (found_gain := decision.comparison) is not None:
+        for numbers in zip(found_gain.folds, found_gain.gains, found_gain.errors, strict=True):
+            logger.info("fold %d: better by %.5f ± %.5f", *numbers)
     logger.info(
         "best trial %d %s: %s",
         best.number,

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,7 +27,16 @@ from taipan.metrics.registry import EPOCH_METRICS
 from taipan.nn.conditions import HIGHER_IS_BETTER
 from taipan.nn.data import split_folds
 from taipan.scripting import configure_logging
-from taipan.search.job import CHIEF, FIRST, PARENT, Search, read_result, read_search, result_path
+from taipan.search.job import (
+    CHIEF,
+    FIRST,
+    Search,
+    name_tuners,
+    read_result,
+    read_search,
+    result_path,
+)
+from taipan.search.process import follow_parent
 from taipan.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -34,8 +44,18 @@ if TYPE_CHECKING:
     from taipan.nn.plan import Fitted
 
 
-def make_tuner(search: Search, oracle: Any) -> Any:
-    """Make the tuner of keras-tuner that runs trials of a search."""
+def make_tuner(search: Search, oracle: Any, name: str = "") -> Any:
+    """Make a tuner of keras-tuner that runs trials of a search.
+
+    Parameters
+    ----------
+    search
+        The search.
+    oracle
+        Its oracle, or one that stands for that of the chief.
+    name
+        Of the tuner; that of the environment if empty.
+    """
     from keras_tuner.engine.base_tuner import BaseTuner
     from keras_tuner.errors import FailedTrialError, FatalRuntimeError
 
@@ -64,7 +84,9 @@ def make_tuner(search: Search, oracle: Any) -> Any:
         def reload(self) -> None:
             """Nothing: the oracle is read by who owns it."""
 
-    return Tuner(oracle, directory=str(search.folder), project_name="oracle")
+    tuner = Tuner(oracle, directory=str(search.folder), project_name="oracle")
+    tuner.tuner_id = name or tuner.tuner_id
+    return tuner
 
 
 def _hyperband(oracle: Any, trial: Any) -> tuple[int, int | None]:
@@ -201,13 +223,6 @@ def _describe(fitted: Fitted, objective: str) -> dict[str, Any]:
     return described
 
 
-def _follow(parent: int) -> None:
-    """End when the process that started this one has ended."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
 def _follow_chief(path: Path) -> None:
     """End some seconds after the chief has taken its address away: nothing would answer."""
     while path.exists():
@@ -216,16 +231,34 @@ def _follow_chief(path: Path) -> None:
     os._exit(0)
 
 
-def main(folder: Path, threads: int) -> None:
+def _search_or_end(tuner: Any) -> None:
+    """Run trials; end the process if one fails, so that the chief hands its trials out again."""
+    try:
+        tuner.search()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def main(folder: Path, threads: int, tuners: int = 1) -> None:
     """Work for the search in a folder until its chief has no more trials.
+
+    Parameters
+    ----------
+    folder
+        Of the search.
+    threads
+        Threads of TensorFlow.
+    tuners
+        Trials at the same time. They share what TensorFlow takes: half a gigabyte and more.
 
     Raises
     ------
     TaipanError
         If there is no search in the folder.
     """
-    if parent := os.environ.get(PARENT):
-        threading.Thread(target=_follow, args=(int(parent),), daemon=True).start()
+    follow_parent()
     from taipan.nn.engine import prepare_tensorflow
     from taipan.search.oracle import make_oracle
 
@@ -237,19 +270,30 @@ def main(folder: Path, threads: int) -> None:
         os.environ["KERASTUNER_TUNER_ID"] = f"{socket.gethostname()}-{os.getpid()}"
     search = read_search(folder)
     prepare_tensorflow(threads)
-    oracle = make_oracle(search.tuning, search.training, search.seed, {})
-    make_tuner(search, oracle).search()
+    made = [
+        make_tuner(search, make_oracle(search.tuning, search.training, search.seed, {}), name)
+        for name in name_tuners(os.environ["KERASTUNER_TUNER_ID"], tuners)
+    ]
+    if tuners == 1:
+        made[0].search()
+        return
+    at_work = [threading.Thread(target=_search_or_end, args=(tuner,)) for tuner in made]
+    for thread in at_work:
+        thread.start()
+    for thread in at_work:
+        thread.join()
 
 
 if __name__ == "__main__":
     drop_folder()
     if len(sys.argv) < 2:
         sys.exit(
-            "python -m taipan.search.worker FOLDER [THREADS]: the folder of a search is missing"
+            "python -m taipan.search.worker FOLDER [THREADS [TRIALS AT THE SAME TIME]]: "
+            "the folder of a search is missing"
         )
     warnings.simplefilter("ignore", DeprecationWarning)  # keras-tuner asks for currentThread
     configure_logging()
     try:
-        main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+        main(Path(sys.argv[1]), *map(int, sys.argv[2:4] or ["1"]))
     except TaipanError as error:
         sys.exit(json.dumps(str(error), ensure_ascii=False))

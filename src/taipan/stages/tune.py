@@ -8,7 +8,13 @@ from pathlib import Path
 from taipan.config.model import Config
 from taipan.nn.inputs import TrainingInputs, open_training_set
 from taipan.nn.weights.store import read_loss_weights
-from taipan.search.tune import describe_best, search_hyperparameters, write_results
+from taipan.search.process import spare_tensorflow
+from taipan.search.tune import (
+    describe_best,
+    search_hyperparameters,
+    trains_elsewhere,
+    write_results,
+)
 
 
 def tune(
@@ -44,6 +50,8 @@ def tune(
     best, trials
         JSON and CSV file to write (``docs/training.md``).
     """
+    if trains_elsewhere(config.tuning):
+        spare_tensorflow()
     training_set = open_training_set(inputs, config)
     found = search_hyperparameters(
         training_set,

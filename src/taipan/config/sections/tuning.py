@@ -66,7 +66,7 @@ class Tuning(Strict):
     )
     trials: Annotated[int, Field(ge=1)] = Field(8, description="Largest number of trials.")
     workers: Annotated[int, Field(ge=1)] = Field(
-        2, description="Processes that run trials at the same time; they share the rule's cores."
+        2, description="Trials at the same time; they share the rule's cores and one process."
     )
     objective: Literal["brier", "bce", "auc", "sigma_mu"] = Field(
         "brier",
