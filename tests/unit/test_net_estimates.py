@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from taipan.cli.main import main
 from taipan.export.net_estimates import find_subtractions
 from taipan.export.tables import yields_table
 
@@ -55,3 +60,35 @@ def test_table_has_net_estimates_and_no_rounding_noise() -> None:
         ["total", "60 ± 2.5"],
         ["data", "61"],
     ]
+
+
+# hepdata-validator leaves the files that it has read to the garbage collector
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_hepdata_has_the_net_estimates_of_the_tables(tmp_path: Path) -> None:
+    """The submission listed `W_same_sign` with yields below zero."""
+    signal = sample("S", [3.0, 4.0])
+    signal["modifiers"] = [{"name": "mu", "type": "normfactor", "data": None}]
+    counts = [
+        {**item, "modifiers": [{**m, "data": {"hi": 1.01, "lo": 0.99}} for m in item["modifiers"]]}
+        for item in (QCD, W, SUBTRACTED)
+    ]
+    content = {
+        **workspace(signal, *counts),
+        "observations": [{"name": "signal", "data": [47.0, 20.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    path, target = tmp_path / "w.json", tmp_path / "out.tar.gz"
+    path.write_text(json.dumps(content))
+    assert main(["fit", str(path), "--hepdata", str(target)]) == 0
+    with tarfile.open(target) as archive:
+        (name,) = [n for n in archive.getnames() if n.endswith("prefit_signal.yaml")]
+        file = archive.extractfile(name)
+        assert file is not None
+        columns = yaml.safe_load(file)["dependent_variables"]
+    found = {item["header"]["name"]: [v["value"] for v in item["values"]] for item in columns}
+    assert "W_same_sign" not in found
+    assert found["QCD"] == pytest.approx([24.0, 11.0])
+    assert found["W"] == pytest.approx([20.0, 5.0])
+    assert found["Total"] == pytest.approx([47.0, 20.0])

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from taipan.config.model import Config
 from taipan.errors import TaipanError
@@ -133,14 +135,15 @@ def test_every_fitted_systematic_is_shown_in_every_region() -> None:
     assert varied["up"] == pytest.approx(varied["fitted"]["up"], rel=1e-3)
     assert len(varied["up"]) == 1
     figure = systematic_figure(numbers)
-    rows = len({name for name, _, _ in expected})
-    assert len(figure.axes) == 2 * rows
+    # what acts on the control region alone stands beside the signal region
+    assert len(figure.axes) == len({(name, role) for name, _, role in expected})
     drawn = texts(figure)
     assert "luminosity: background, rate" in drawn
     # the bin of the control region stands at the right of every panel
     assert all(axes.get_xlim() == pytest.approx((0.0, 1.09)) for axes in figure.axes)
     assert "luminosity: signal, rate" in drawn
-    assert "qcd_os_ss: signal, no effect" in drawn
+    assert "qcd_os_ss: signal" not in drawn
+    assert "qcd_os_ss" in note(figure)
     everything = systematic_numbers(
         make_histogram(),
         ("nn_score", config.observables["nn_score"]),
@@ -152,7 +155,47 @@ def test_every_fitted_systematic_is_shown_in_every_region() -> None:
     )
     shown = by_place(everything["panels"])
     assert shown["qqh_scale", "signal", "signal"]["fitted"] is None
-    assert "qqh_scale: signal, rate, pruned" in texts(systematic_figure(everything))
+    assert "qqh_scale (pruned)" in note(systematic_figure(everything))
+
+
+def note(figure: Figure) -> list[str]:
+    """Names below the columns."""
+    notes = [text.get_text() for text in figure.findobj(Text)]
+    found = [" ".join(text.split()) for text in notes if text.startswith("no effect: ")]
+    return [name for text in found for name in text.removeprefix("no effect: ").split(", ")]
+
+
+def test_panel_that_would_be_empty_is_left_out() -> None:
+    """Its row stood there with the line of nominal alone."""
+    shape = {"region": "signal", "class": "background", "edges": [0.0, 1.0, 2.0], "sides": "both"}
+    shape |= {"nominal": [4.0, 2.0], "nominal_sigma": [0.2, 0.2]}
+    panels = [
+        {**shape, "systematic": "moves", "up": [4.1, 2.0], "down": [3.9, 2.0]},
+        {**shape, "systematic": "stays", "up": [4.0, 2.0], "down": [4.0, 2.0 + 1e-15]},
+    ]
+    numbers = {
+        "header": HEADER, "label": "Score", "unit": "", "edges": [0.0, 1.0, 2.0],
+        "regions": {"signal": "SR"}, "control": [], "panels": panels,
+    }  # fmt: skip
+    figure = systematic_figure(numbers)
+    assert len(figure.axes) == 1
+    assert figure.axes[0].get_xlabel() == "Score"
+    assert note(figure) == ["stays"]
+    alone = systematic_figure({**numbers, "panels": panels[1:]})
+    assert note(alone) == ["stays"]
+
+
+def test_panels_of_several_regions_say_whose_they_are() -> None:
+    shape = {"class": "background", "edges": [0.0, 1.0], "sides": "both", "systematic": "moves"}
+    shape |= {"nominal": [4.0], "nominal_sigma": [0.2], "up": [4.1], "down": [3.9]}
+    numbers = {
+        "header": HEADER, "label": "Score", "unit": "", "edges": [0.0, 1.0], "control": [],
+        "regions": {"a": "one jet", "b": "two jets"},
+        "panels": [{**shape, "region": region} for region in ("a", "b")],
+    }  # fmt: skip
+    drawn = texts(systematic_figure(numbers))
+    assert "moves: one jet background" in drawn
+    assert "moves: two jets background" in drawn
 
 
 def test_parts_of_a_decorrelated_systematic_are_added() -> None:

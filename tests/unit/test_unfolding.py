@@ -156,6 +156,16 @@ def test_a_sample_is_divided_everywhere():
     assert config.samples["ZTT_bin1"].select == f"{before}z_true >= 10 and z_true < 20"
 
 
+def test_parts_are_told_apart_in_a_stack():
+    """All had the colour of the sample, and their labels had no unit."""
+    content = merge(CONTENT, {"samples": {"ZTT": {"colour": "#204060"}}})
+    truth = {"quantity": "z_true", "edges": [0, 10, 20], "unit": "GeV"}
+    samples = expand_truth_bins(merge(content, {"fit": {"unfolding": {"ZTT": truth}}}))["samples"]
+    assert samples["ZTT_bin1"]["label"].endswith(", 10 to 20 GeV")
+    colours = [samples[f"ZTT_{part}"]["colour"] for part in ("bin0", "bin1", "outside")]
+    assert colours == ["#204060", "#7488 9c".replace(" ", ""), "#c7cfd7"]
+
+
 def test_each_event_is_in_one_part():
     config = Config.model_validate(unfolded())
     events = {"gen_match": np.ones(6), "z_true": np.array([-1.0, 0.0, 9.9, 10.0, 20.0, np.nan])}
@@ -226,4 +236,4 @@ def test_figure_shows_the_spectrum_and_its_correlations():
     rho = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
     assert numbers["spectra"][0]["correlation"][0][1] == pytest.approx(rho)
     assert f"{100 * rho:.0f}".replace("-", "−") in {text.get_text() for text in right.texts}
-    assert left.get_ylabel() == "Cross section / width (pb / unit)"
+    assert left.get_ylabel() == "Cross section / width (pb / GeV)"

@@ -219,6 +219,7 @@ def _export(
 ) -> list[Path]:
     """Write the workspace or the result in other formats."""
     made: list[Path] = []
+    subtractions = find_subtractions(workspace)
     if options.hs3 is not None:
         write_json(options.hs3, to_hs3(workspace, options.measurement))
         made.append(options.hs3)
@@ -227,10 +228,9 @@ def _export(
             warnings.filterwarnings("ignore", "jsonschema.*Ref", DeprecationWarning)
             from taipan.export.hepdata import write_hepdata  # slow to import
 
-            write_hepdata(result, options.hepdata)
+            write_hepdata(result, options.hepdata, subtractions)
         made.append(options.hepdata)
     if options.tables is not None:
-        subtractions = find_subtractions(workspace)
         tables = {
             f"yields_{stage}": yields_table(result, stage, subtractions)
             for stage in ("prefit", "postfit")

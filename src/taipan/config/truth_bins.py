@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ OUTSIDE = "_outside"
 """Ending of the sample of the events that no truth bin holds."""
 STRENGTH = "mu_"
 """Beginning of the parameter of a truth bin: what was found over what is predicted."""
+_PALEST = 0.75
+"""Share of white in the colour of the events outside; that of the bins grows from 0 to it."""
 
 
 def name_bins(sample: str, number: int) -> list[str]:
@@ -65,25 +68,37 @@ def _divide(
     cut = given.get("select")
     before = f"({cut}) and " if cut else ""
     label = given.get("label") or sample
+    unit = f" {settings['unit']}" if settings.get("unit") else ""
     parts = {}
     for i, name in enumerate(name_bins(sample, len(edges) - 1)):
         low, high = float(edges[i]), float(edges[i + 1])
         inside = f"{quantity} >= {low:.12g} and {quantity} < {high:.12g}"
         parts[name] = {
             **given,
-            "label": f"{label}, {low:g} to {high:g}",
+            **_lighten(given, _PALEST * i / (len(edges) - 1)),
+            "label": f"{label}, {low:g} to {high:g}{unit}",
             "role": "signal",
             "select": before + inside,
         }
     first, last = float(edges[0]), float(edges[-1])
     parts[f"{sample}{OUTSIDE}"] = {
         **given,
+        **_lighten(given, _PALEST),
         "label": f"{label}, outside",
         "role": "background",
         # a missing quantity is in no bin, so it is outside
         "select": f"{before}not ({quantity} >= {first:.12g} and {quantity} < {last:.12g})",
     }
     return parts
+
+
+def _lighten(given: Mapping[str, Any], share: float) -> dict[str, str]:
+    """Mix the colour of a sample with white; nothing where it has none, or one that is wrong."""
+    colour = given.get("colour")
+    if not isinstance(colour, str) or not re.fullmatch("#[0-9a-fA-F]{6}", colour):
+        return {}
+    mixed = (round((1.0 - share) * part + 255.0 * share) for part in bytes.fromhex(colour[1:]))
+    return {"colour": "#" + bytes(mixed).hex()}
 
 
 def _replace(

@@ -14,12 +14,16 @@ from hepdata_lib import Submission, Table, Uncertainty, Variable
 from taipan.atomic import replacing
 from taipan.errors import TaipanError
 from taipan.export.names import check_submission_name, make_file_names
+from taipan.export.tables import without_noise
+from taipan.inference.yields import join_parts
 
 LARGEST_CORRELATION = 500
 """Parameters of the largest table of correlations: 250,000 rows, which take a minute."""
 
 
-def write_hepdata(result: Mapping[str, Any], path: Path | str) -> None:
+def write_hepdata(
+    result: Mapping[str, Any], path: Path | str, subtractions: Mapping[str, str]
+) -> None:
     """Write a validated HEPData submission (``.tar.gz``).
 
     It holds the signal strength, the yields of each region before and after the fit with
@@ -32,6 +36,8 @@ def write_hepdata(result: Mapping[str, Any], path: Path | str) -> None:
         As ``taipan fit`` writes it.
     path
         File to write, ending in ``.tar.gz``.
+    subtractions
+        Sample → estimate that it is subtracted for; the yields have the net estimate.
 
     Raises
     ------
@@ -42,10 +48,11 @@ def write_hepdata(result: Mapping[str, Any], path: Path | str) -> None:
     submission = Submission()
     submission.comment = f"Fit of the signal strength {result['poi']}."
     submission.add_table(_strength(result))
-    regions = [(stage, region) for stage in ("prefit", "postfit") for region in result[stage]]
+    yields = {stage: join_parts(result[stage], subtractions) for stage in ("prefit", "postfit")}
+    regions = [(stage, region) for stage, found in yields.items() for region in found]
     names = make_file_names([f"{stage} {region}" for stage, region in regions])
     for name, (stage, region) in zip(names, regions, strict=True):
-        submission.add_table(_yields(name, stage, region, result[stage][region]))
+        submission.add_table(_yields(name, stage, region, yields[stage][region]))
     if "impacts" in result:
         submission.add_table(_impacts(result))
     parameters = len(result["correlation"]["names"])
@@ -99,7 +106,7 @@ def _yields(name: str, stage: str, region: str, yields: Mapping[str, Any]) -> Ta
     bins = list(pairwise(edges))
     table.add_variable(_variable("Bin", bins, independent=True, binned=True))
     for sample, values in yields["samples"].items():
-        table.add_variable(_variable(sample, values))
+        table.add_variable(_variable(sample, map(without_noise, values)))
     total = _variable("Total", yields["total"])
     error = Uncertainty(f"{stage} uncertainty", is_symmetric=True)
     error.values = list(yields["total_sigma"])

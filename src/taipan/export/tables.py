@@ -37,12 +37,17 @@ def yields_table(
         row = [sample]
         for item in regions.values():
             value = sum(item["samples"].get(sample, [0.0]))
-            row.append(f"{value:.4g}" if abs(value) > _NOISE else "0")
+            row.append(f"{without_noise(value):.4g}")
         rows.append(row)
     totals = [f"{sum(i['total']):.5g} ± {i['sum_sigma']:.3g}" for i in regions.values()]
     rows.append(["total", *totals])
     rows.append(["data", *(f"{sum(item['data']):.6g}" for item in regions.values())])
     return rows
+
+
+def without_noise(value: float) -> float:
+    """Give a yield, or 0 for one that is only rounding."""
+    return value if abs(value) > _NOISE else 0.0
 
 
 def impacts_table(result: Mapping[str, Any]) -> TableRows:

@@ -320,6 +320,7 @@ def _describe_interests(config: Config, parts: Mapping[str, str]) -> dict[str, A
     spectra = {
         sample: {
             "quantity": item.quantity,
+            **({"label": item.label} if item.label else {}),
             "edges": list(item.edges),
             "unit": item.unit,
             "curvature": item.curvature,

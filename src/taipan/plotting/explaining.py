@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from taipan.plotting.style import CYCLE, add_header, house_style, inch_margins, new_figure
+from taipan.plotting.style import (
+    CYCLE,
+    add_header,
+    house_style,
+    inch_margins,
+    new_figure,
+    room_for_names,
+)
 
 _COLOURS = {"background": "#3f66c9", "signal": "#c91f37"}
 
@@ -22,8 +29,9 @@ def _paired_bars(
 ) -> Figure:
     """Draw several horizontal bars with errors for each name, in the order given from the top."""
     names, kinds = list(rows)[::-1], list(colours)
-    figure = new_figure(6.4, 1.6 + 0.3 * len(names))
-    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 1.3, 0.2, 0.6, 0.4))
+    room = room_for_names(names, 1.3)
+    figure = new_figure(5.1 + room, 1.6 + 0.3 * len(names))
+    grid = figure.add_gridspec(1, 1, **inch_margins(figure, room, 0.2, 0.6, 0.4))
     axes = figure.add_subplot(grid[0])
     height = 0.8 / len(kinds)
     for number, kind in enumerate(kinds):

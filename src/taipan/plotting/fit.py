@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from taipan.config.sections.observables import Observable
@@ -27,6 +28,7 @@ from taipan.plotting.style import (
     find_unit,
     house_style,
     inch_margins,
+    make_printable,
     name_data,
     new_figure,
     shrink_to_fit,
@@ -36,6 +38,7 @@ from taipan.plotting.style import (
 
 _OUTSIDE = "The first and the last bin hold what lies beyond, too."
 _REMARK = {"size": 7, "color": "#444444"}
+_LINE = 0.2  # inches of a line of the legend
 _WIDE, _NARROW, _HEIGHT = 5.2, 1.9, 4.6  # inches: a distribution, a single bin, both
 
 
@@ -200,16 +203,28 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
         Of :func:`fit_numbers`.
     """
     panels, samples = numbers["panels"], numbers["samples"]
-    widths = [_NARROW if panel["single_bin"] else _WIDE for panel in panels]
-    figure = new_figure(sum(widths) + 0.9 * len(panels), _HEIGHT + 1.5)
-    grid = figure.add_gridspec(
-        2, len(panels), height_ratios=(3, 1), width_ratios=widths, hspace=0.05, wspace=0.28,
-        **inch_margins(figure, 0.8, 0.2, 0.6, 0.9),
-    )  # fmt: skip
     expected = float(np.sum(panels[0]["signal"]))
     factor = signal_factor(expected, float(np.sum(panels[0]["total"])) - expected)
     wish = numbers.get("signals", "auto")
     stacked = any(_has_stacked_signal(panel, wish) for panel in panels)
+    entries = legend_entries(
+        samples,
+        f"{numbers['stage'].capitalize()} uncertainty (stat. + syst.)",
+        data=name_data(numbers["header"]) if panels[0]["data"] is not None else None,
+        signal=f"Signal ({_name_strength(numbers)} = 1) × {factor}"
+        if expected > 0.0 and not stacked
+        else None,
+        stacked=stacked,
+    )
+    widths = [_NARROW if panel["single_bin"] else _WIDE for panel in panels]
+    figure = new_figure(sum(widths) + 0.9 * len(panels), _HEIGHT + 1.5)
+    lines = _add_legend(figure, entries)
+    top = 0.5 + _LINE * lines
+    figure.set_figheight(_HEIGHT + 0.6 + top)
+    grid = figure.add_gridspec(
+        2, len(panels), height_ratios=(3, 1), width_ratios=widths, hspace=0.05, wspace=0.28,
+        **inch_margins(figure, 0.8, 0.2, 0.6, top),
+    )  # fmt: skip
     tops = []
     for column, panel in enumerate(panels):
         main, ratio = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column])
@@ -227,21 +242,25 @@ def fit_figure(numbers: Mapping[str, Any]) -> Figure:
             ratio.set_ylabel("")
             main.set_xticks([])
         tops.append(main)
-    entries = legend_entries(
-        samples,
-        f"{numbers['stage'].capitalize()} uncertainty (stat. + syst.)",
-        data=name_data(numbers["header"]) if panels[0]["data"] is not None else None,
-        signal=f"Signal ({_name_strength(numbers)} = 1) × {factor}"
-        if expected > 0.0 and not stacked
-        else None,
-        stacked=stacked,
-    )
-    figure.legend(
-        handles=entries, loc="upper center", ncols=-(-len(entries) // 2), borderpad=0.2,
-        columnspacing=1.4,
-    )  # fmt: skip
     add_header(tops[0], tops[-1], numbers["header"], _title(numbers))
     return figure
+
+
+def _add_legend(figure: Figure, entries: Sequence[Any]) -> int:
+    """Write a legend above the panels that is not wider than the figure; give its lines."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    lines = 2
+    while True:
+        legend = figure.legend(
+            handles=entries, loc="upper center", ncols=-(-len(entries) // lines), borderpad=0.2,
+            columnspacing=1.4,
+        )  # fmt: skip
+        make_printable(figure)
+        fits = legend.get_window_extent(renderer).width <= 0.94 * figure.bbox.width
+        if fits or lines >= len(entries):
+            return lines
+        legend.remove()
+        lines += 1
 
 
 def _has_stacked_signal(panel: Mapping[str, Any], wish: SignalStyle) -> bool:

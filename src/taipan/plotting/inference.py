@@ -20,7 +20,9 @@ from taipan.plotting.style import (
     add_header,
     find_unit,
     house_style,
+    inch_margins,
     new_figure,
+    room_for_names,
     save_figure,
     with_unit,
     write_estimate,
@@ -96,12 +98,10 @@ def impact_numbers(
 def impact_figure(numbers: Mapping[str, Any]) -> Figure:
     """Draw impacts (boxes, upper axis) and pulls (points, lower axis), the largest on top."""
     rows = numbers["rows"]
-    figure = new_figure(7.0, _ROW * max(len(rows), 3) + 2.3)
+    room = room_for_names((row["name"] for row in rows), 2.38)
+    figure = new_figure(4.62 + room, _ROW * max(len(rows), 3) + 2.3)
     axes = figure.add_subplot()
-    figure.subplots_adjust(
-        left=0.34, right=0.97, top=1.0 - 0.95 / figure.get_figheight(),
-        bottom=1.05 / figure.get_figheight(),
-    )  # fmt: skip
+    figure.subplots_adjust(**inch_margins(figure, room, 0.2, 1.05, 0.95))
     top = axes.twiny()
     places = np.arange(len(rows))
     for side, colour in ((0, UP), (1, DOWN)):

@@ -16,6 +16,7 @@ from taipan.plotting.style import (
     house_style,
     inch_margins,
     new_figure,
+    room_for_names,
     with_unit,
     write_parameter,
 )
@@ -174,8 +175,9 @@ def correlation_figure(numbers: Mapping[str, Any]) -> Figure:
     """
     names, matrix = numbers["names"], np.asarray(numbers["matrix"])
     size = max(0.3 * len(names), 4.4)  # the header needs this width
-    figure = new_figure(size + 3.0, size + 2.15)
-    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 1.85, 1.15, 1.75, 0.4))
+    room = room_for_names(names, 0.8)
+    figure = new_figure(size + room + 1.15, size + room + 0.4)
+    grid = figure.add_gridspec(1, 1, **inch_margins(figure, room, 1.15, room, 0.4))
     axes = figure.add_subplot(grid[0])
     image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1.0, vmax=1.0, aspect="equal")
     for (row, column), value in np.ndenumerate(matrix):

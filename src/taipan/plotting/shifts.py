@@ -8,11 +8,18 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
+from taipan.plotting.style import (
+    add_header,
+    house_style,
+    inch_margins,
+    new_figure,
+    room_for_names,
+)
 
 _LARGEST = 5.0
 """Largest χ²/ndf with a colour of its own: above it, a shift is far beyond its noise."""
 _CELL, _ROW = 0.75, 0.3  # inches
+_LEAST = 4.6, 1.6  # inches for header and label of the colours
 
 
 def shift_numbers(
@@ -60,8 +67,10 @@ def shift_figure(numbers: Mapping[str, Any]) -> Figure:
     for item in shifts:
         place = rows.index(item["systematic"]), columns.index(column(item))
         values[place] = item["chi2"] / item["ndf"]
-    figure = new_figure(max(_CELL * values.shape[1], 3.6) + 3.2, _ROW * values.shape[0] + 1.2)
-    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 2.1, 1.1, 0.8, 0.4))
+    width, height = _CELL * values.shape[1], _ROW * values.shape[0]
+    below, beside = room_for_names(columns, 0.8), room_for_names(rows, 2.1)
+    figure = new_figure(max(width, _LEAST[0]) + beside + 1.1, max(height, _LEAST[1]) + below + 0.4)
+    grid = figure.add_gridspec(1, 1, **inch_margins(figure, beside, 1.1, below, 0.4))
     axes = figure.add_subplot(grid[0])
     image = axes.imshow(values, cmap="viridis", vmin=0.0, vmax=_LARGEST, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
@@ -74,6 +83,6 @@ def shift_figure(numbers: Mapping[str, Any]) -> Figure:
     if not shifts:
         axes.text(0.5, 0.5, "no errors of shifts", transform=axes.transAxes, ha="center")
     bar = figure.colorbar(image, cax=axes.inset_axes((1.02, 0.0, 0.03, 1.0)), extend="max")
-    bar.set_label("χ²/ndf of the change of shape (1: noise)")
+    bar.set_label("χ²/ndf of the change\nof shape (1: noise)")
     add_header(axes, axes, numbers["header"], ", ".join(numbers["regions"].values()))
     return figure

@@ -50,8 +50,9 @@ def spectrum_numbers(result: Mapping[str, Any], header: Mapping[str, Any]) -> di
         spectra.append(
             {
                 "name": name,
-                "label": with_unit(item["quantity"], item["unit"]),
+                "label": with_unit(item.get("label", item["quantity"]), item["unit"]),
                 "edges": list(item["edges"]),
+                "unit": item["unit"],
                 "value_unit": item["predicted_unit"],
                 **{key: found[key] for key in ("values", "sigma", "predicted")},
                 "correlation": (covariance / np.outer(sigma, sigma)).tolist(),
@@ -83,7 +84,7 @@ def _draw_spectrum(axes: Axes, spectrum: Mapping[str, Any]) -> None:
     width = np.diff(edges) if spectrum["value_unit"] else np.ones(len(edges) - 1)
     centre = (edges[1:] + edges[:-1]) / 2.0
     predicted = np.asarray(spectrum["predicted"]) / width
-    axes.stairs(predicted, edges, color=CYCLE[0], label="prediction")
+    axes.stairs(predicted, edges, baseline=None, color=CYCLE[0], label="prediction")
     axes.errorbar(
         centre,
         np.asarray(spectrum["values"]) / width,
@@ -96,9 +97,11 @@ def _draw_spectrum(axes: Axes, spectrum: Mapping[str, Any]) -> None:
     )
     unit = spectrum["value_unit"]
     axes.set_xlabel(spectrum["label"])
-    axes.set_ylabel(f"Cross section / width ({unit} / unit)" if unit else "Over the prediction")
+    per_width = f"{unit} / {spectrum['unit']}" if spectrum.get("unit") else unit
+    axes.set_ylabel(f"Cross section / width ({per_width})" if unit else "Over the prediction")
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.35 * (high - low))
+    # room for the legend above and for the test below
+    axes.set_ylim(low - 0.15 * (high - low), high + 0.35 * (high - low))
     axes.text(0.03, 0.03, spectrum["test"], transform=axes.transAxes, size=7.5)
     axes.legend(loc="upper right", ncol=2, fontsize=8)
 

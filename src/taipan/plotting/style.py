@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +40,7 @@ CYCLE = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 
 _SIZE = 10.0
 _SMALLEST = 4.0  # points
+_LETTER = 0.078  # inches of a letter of a name at an axis
 _OVERRIDES: dict[str, Any] = {
     "font.size": _SIZE,
     # the first font has no Greek letters: those come from the second
@@ -98,6 +99,19 @@ def inch_margins(
     }
 
 
+def room_for_names(names: Iterable[str], least: float) -> float:
+    """Give the inches that names at an axis take, with its ticks.
+
+    Parameters
+    ----------
+    names
+        The names.
+    least
+        Inches for short ones.
+    """
+    return max(least, 0.3 + _LETTER * max(map(len, names), default=0))
+
+
 def add_header(left: Axes, right: Axes, header: Mapping[str, Any], text: str = "") -> None:
     """Write who made the data above one axes, and how many there are above another.
 
@@ -120,10 +134,24 @@ def add_header(left: Axes, right: Axes, header: Mapping[str, Any], text: str = "
         "textcoords": "offset points",
         "annotation_clip": False,
     }
-    left.annotate(f"{label}   {text}", (0, 1), (0, 5), size=1.1 * _SIZE, **style)
+    written = left.annotate(f"{label}   {text}", (0, 1), (0, 5), size=1.1 * _SIZE, **style)
     energy = "" if header["energy"] is None else f" ({header['energy']:g} TeV)"
     luminosity = f"{header['luminosity']:.4g} fb$^{{-1}}${energy}"
-    right.annotate(luminosity, (1, 1), (0, 5), ha="right", **style)
+    limit = right.annotate(luminosity, (1, 1), (0, 5), ha="right", **style)
+    _keep_left_of(written, limit)
+
+
+def _keep_left_of(text: Text, other: Text) -> None:
+    """Make a text smaller until it ends before another one begins."""
+    figure = text.figure
+    if figure is None:
+        return
+    make_printable(figure)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    end = other.get_window_extent(renderer).x0 - 0.5 * _SIZE
+    while (box := text.get_window_extent(renderer)).x1 > end and text.get_size() > _SMALLEST:
+        share = max(0.1, (end - box.x0) / box.width)
+        text.set_size(max(_SMALLEST, 0.98 * text.get_size() * share))
 
 
 def name_data(header: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from taipan.plotting.style import (
 from taipan.plotting.systematic_numbers import CLASSES_SHOWN
 
 _WIDTH, _HEIGHT, _GAP = 5.2, 1.35, 0.12  # of a panel and between rows, in inches
+_LINE, _LETTERS = 0.15, 85  # of the note below a column: inches for a line, letters in it
 _NOTES = {
     "both": "",
     "mirrored": ", one-sided: mirrored",
@@ -40,7 +42,9 @@ Array = NDArray[np.float64]
 
 @house_style()
 def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
-    """Draw up and down over nominal: a row a systematic, a column a region and class.
+    """Draw up and down over nominal: a panel a systematic, a column a region and class.
+
+    A note below a column names the systematics without effect there.
 
     Parameters
     ----------
@@ -65,26 +69,40 @@ def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
     ]
     shown = _place_panels(panels, columns, control)
     columns = [place for place in columns if any((row, *place) in shown for row in rows)]
-    figure = new_figure(_WIDTH * len(columns), (_HEIGHT + _GAP) * len(rows) + 1.2)
+    listed, notes = {}, {}
+    for place in columns:
+        of_column = {row: shown.get((row, *place), []) for row in rows}
+        listed[place] = [row for row in rows if _has_effect(of_column[row])]
+        notes[place] = _write_note(of_column)
+    height = max(1, *map(len, listed.values()))
+    below = 0.55 + 0.15 * len(control)
+    extra = _LINE * max(map(len, notes.values()))
+    figure = new_figure(_WIDTH * len(columns), (_HEIGHT + _GAP) * height + 1.2 + extra)
     grid = figure.add_gridspec(
-        len(rows), len(columns), hspace=_GAP / _HEIGHT, wspace=0.2,
-        **inch_margins(figure, 0.7, 0.2, 0.55 + 0.15 * len(control), 0.65),
+        height, len(columns), hspace=_GAP / _HEIGHT, wspace=0.2,
+        **inch_margins(figure, 0.7, 0.2, below + extra, 0.65),
     )  # fmt: skip
     own = numbers.get("axes", {})
-    for i, row in enumerate(rows):
-        for j, place in enumerate(columns):
+    several = len({region for region, _ in columns}) > 1
+    names = {name: f"{label} " if several else "" for name, label in numbers["regions"].items()}
+    for j, place in enumerate(columns):
+        shape = own.get(place[0], numbers)
+        for i, row in enumerate(listed[place]):
             axes = figure.add_subplot(grid[i, j])
-            shape = own.get(place[0], numbers)
-            _draw_panels(axes, np.asarray(shape["edges"]), shown.get((row, *place), []), control)
-            if (row, *place) not in shown:
-                axes.tick_params(labelleft=False)
-                text = f"{row}: {place[1]}, no effect"
-                axes.text(0.015, 0.93, text, transform=axes.transAxes, va="top", size=8.5)
-            axes.tick_params(labelbottom=i == len(rows) - 1)
-            if i == len(rows) - 1:
-                axes.set_xlabel(with_unit(shape["label"], shape["unit"]))
-            if (i, j) == (len(rows) // 2, 0):
+            edges = np.asarray(shape["edges"])
+            _draw_panels(axes, edges, shown[(row, *place)], control, names[place[0]])
+            axes.tick_params(labelbottom=i == len(listed[place]) - 1)
+            if (i, j) == (len(listed[place]) // 2, 0):
                 axes.set_ylabel("Varied / nominal", loc="center")
+        if not listed[place]:
+            axes = figure.add_subplot(grid[0, j])
+            axes.axis("off")
+        else:
+            axes.set_xlabel(with_unit(shape["label"], shape["unit"]))
+        axes.annotate(
+            "\n".join(notes[place]), (0, 0), (0, -72 * below), va="top", size=8.5,
+            xycoords="axes fraction", textcoords="offset points", annotation_clip=False,
+        )  # fmt: skip
     figure.legend(
         handles=[
             Line2D([], [], color=UP, label="+1σ"),
@@ -95,8 +113,36 @@ def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
         loc="upper right", ncols=4, borderpad=0.3,
     )  # fmt: skip
     region = ", ".join(label for name, label in numbers["regions"].items() if name not in control)
-    add_header(figure.axes[0], figure.axes[len(columns) - 1], numbers["header"], region)
+    tops = [sum(max(1, len(listed[place])) for place in columns[:j]) for j in range(len(columns))]
+    add_header(figure.axes[0], figure.axes[tops[-1]], numbers["header"], region)
     return figure
+
+
+def _has_effect(panels: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether anything that is drawn differs from nominal."""
+    return any(
+        not np.allclose(part[key], part["nominal"], rtol=1e-9, atol=0.0)
+        for panel in panels
+        for part in (panel, panel.get("fitted"))
+        if part is not None
+        for key in ("up", "down")
+        if part[key] is not None
+    )
+
+
+def _write_note(column: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Name the systematics without effect in a column, in lines that fit under it."""
+    pruned = {row for row, panels in column.items() if panels and _is_pruned(panels)}
+    names = [
+        row + (" (pruned)" if row in pruned else "")
+        for row, panels in column.items()
+        if not _has_effect(panels)
+    ]
+    return textwrap.wrap(f"no effect: {', '.join(names)}", _LETTERS) if names else []
+
+
+def _is_pruned(panels: Sequence[Mapping[str, Any]]) -> bool:
+    return all("fitted" in panel and panel["fitted"] is None for panel in panels)
 
 
 def _place_panels(
@@ -114,7 +160,11 @@ def _place_panels(
 
 
 def _draw_panels(
-    axes: Axes, edges: Array, panels: Sequence[Mapping[str, Any]], control: Sequence[str]
+    axes: Axes,
+    edges: Array,
+    panels: Sequence[Mapping[str, Any]],
+    control: Sequence[str],
+    where: str,
 ) -> None:
     """Draw the bins of a signal region and, at their right, one for each control region."""
     low, span = float(edges[0]), float(edges[-1] - edges[0])
@@ -146,9 +196,8 @@ def _draw_panels(
         axes.minorticks_off()
     if panels:
         first = panels[0]
-        dropped = "fitted" in first and all(panel["fitted"] is None for panel in panels)
-        text = f"{first['systematic']}: {first['class']}{_NOTES[first['sides']]}"
-        text += ", pruned" if dropped else ""
+        text = f"{first['systematic']}: {where}{first['class']}{_NOTES[first['sides']]}"
+        text += ", pruned" if _is_pruned(panels) else ""
         axes.text(0.015, 0.93, text, transform=axes.transAxes, va="top", size=8.5)
 
 

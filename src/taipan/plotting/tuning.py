@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 from taipan.config.sections.tuning import HYPERPARAMETERS
 from taipan.errors import TaipanError
 from taipan.metrics.registry import EPOCH_METRICS
-from taipan.plotting.style import add_header, house_style, inch_margins, new_figure
+from taipan.plotting.style import (
+    add_header,
+    house_style,
+    inch_margins,
+    new_figure,
+    room_for_names,
+)
 from taipan.search.importance import Value
 
 Array = NDArray[np.float64]
@@ -235,8 +241,9 @@ def bar_figure(
         Axis label; title of the figure.
     """
     names = sorted(values, key=lambda name: values[name]["value"])
-    figure = new_figure(6.0, 1.5 + 0.24 * len(names))
-    grid = figure.add_gridspec(1, 1, **inch_margins(figure, 1.3, 0.2, 0.6, 0.4))
+    room = room_for_names(names, 1.3)
+    figure = new_figure(4.7 + room, 1.5 + 0.24 * len(names))
+    grid = figure.add_gridspec(1, 1, **inch_margins(figure, room, 0.2, 0.6, 0.4))
     axes = figure.add_subplot(grid[0])
     axes.barh(
         range(len(names)),

@@ -76,6 +76,7 @@ class Unfolding(Strict):
         description="Edges of the truth bins. Events that none of them holds stay in the sample "
         "`<sample>_outside`, at the predicted rate.",
     )
+    label: str = Field("", description="The quantity in words, on plots; its name if empty.")
     unit: str = Field("", description="Unit of the edges, on plots.")
     curvature: Positive | None = Field(
         None,
