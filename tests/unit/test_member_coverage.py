@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import pytest
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
-from taipan.coverage.draw import FitBins, SourceData, Universe
+from taipan.coverage.bins import FitBins, SourceData
+from taipan.coverage.draw import Universe
 from taipan.coverage.experiments import fit_experiments, stack_counts
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.score import summarise_experiments
+from taipan.coverage.statistics import SimulationStatistics
 from taipan.coverage.truth import Truth, draw_truth
 from taipan.coverage.yield_factors import read_yield_factors
 from taipan.events.inputs import SkimmedEvents
@@ -109,8 +111,8 @@ class Toy:
         self.edges = bins.edges["high"]
         self.universe = Universe(ANALYSIS, config, bins, None, factors)
 
-    def expect(self, truth: Truth, rng: np.random.Generator | None = None) -> Any:
-        return self.universe.expected(self.events, truth, NO_DATA, rng)["high"]
+    def expect(self, truth: Truth) -> Any:
+        return self.universe.expected(self.events, truth, NO_DATA)["high"]
 
     def count(self, dataset: str, factors: Any = 1.0) -> Any:
         weights = WEIGHT * factors * np.ones(NUMBERS[dataset])
@@ -120,10 +122,14 @@ class Toy:
         """Draw strengths in [½, 1½] and the systematic, and fit with a model."""
         rng = np.random.default_rng(11)
         truths = [draw_truth(self.config.systematics, (0.5, 1.5), rng) for _ in range(EXPERIMENTS)]
-        counts = [{"high": rng.poisson(self.expect(truth, rng))} for truth in truths]
+        counts = [{"high": rng.poisson(self.expect(truth))} for truth in truths]
+        statistics = SimulationStatistics(self.universe, self.events, NO_DATA)
+        contents = [
+            {name: asdict(item) for name, item in statistics.draw(rng).items()} for _ in truths
+        ]
         model = compile_model(workspace)
         mu = np.array([truth.mu for truth in truths])
-        fitted = fit_experiments(model, stack_counts(model, counts), mu)
+        fitted = fit_experiments(model, stack_counts(model, counts, contents), mu)
         return summarise_experiments(fitted.truth, fitted.mu_hat, fitted.sigma, fitted.intervals)
 
 
