@@ -27,11 +27,11 @@ else:
     include: "workflow/rules/corrections.smk"
     include: "workflow/rules/shared.smk"
     include: "workflow/rules/figures.smk"
+    include: "workflow/rules/modules.smk"
 
     if HAS_NETWORK:
 
         include: "workflow/rules/tune.smk"
-        include: "workflow/rules/modules.smk"
         include: "workflow/rules/pretrain.smk"
         include: "workflow/rules/train.smk"
         include: "workflow/rules/weights.smk"

@@ -195,7 +195,8 @@ def test_control_residual_moves_yields_of_bins_both_ways_and_never_below_zero() 
     assert draw_truth({"left": residual}, (0.0, 1.0), np.random.default_rng(1)).pulls
 
 
-def test_stage_draws_them(toy: Toy, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_larger", [False, True], ids=["own events", "larger simulation"])
+def test_stage_draws_them(toy: Toy, tmp_path: Path, is_larger: bool) -> None:
     """Counts are those of the true values in the file, within what Poisson and resampling allow."""
     files = {}
     for name, x in toy.x.items():
@@ -214,7 +215,14 @@ def test_stage_draws_them(toy: Toy, tmp_path: Path) -> None:
     }  # fmt: skip
     config = configure(more=more)
     draw_pseudo_data(
-        skimmed=SkimmedEvents(files, str(tmp_path / "norm.json"), str(tmp_path / "pileup.json")),
+        # from a larger simulation: that of the run is not even opened
+        skimmed=SkimmedEvents(
+            {} if is_larger else files,
+            "absent.json" if is_larger else str(tmp_path / "norm.json"),
+            str(tmp_path / "pileup.json"),
+        ),
+        larger=files if is_larger else {},
+        larger_normalisation=str(tmp_path / "norm.json") if is_larger else None,
         models=[],
         shapes=str(tmp_path / "shapes.json"),
         templates=str(tmp_path / "templates.zip"),

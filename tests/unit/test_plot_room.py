@@ -82,3 +82,12 @@ def test_legend_of_many_samples_is_no_wider_than_the_figure() -> None:
         below = legend.get_window_extent().y0
     header = figure.axes[0].texts[-1].get_window_extent()
     assert header.y1 < below
+
+
+def test_label_of_the_colours_beside_many_columns_is_on_the_figure() -> None:
+    """The bar was three per cent of the cells' width, and left no room for its label."""
+    shift = {"region": "a", "direction": "up", "chi2": 2.0, "ndf": 1, "systematic": "pileup"}
+    shifts = [{**shift, "sample": f"Z{i}"} for i in range(40)]
+    figure = shift_figure({"header": HEADER, "regions": {"a": "SR"}, "shifts": shifts})
+    labels = [text for text in figure.findobj(Text) if "noise" in text.get_text()]
+    assert not leaves_figure(figure, labels)

@@ -67,6 +67,7 @@ samples: {QCD: {cross_checks: {other: {
   numerator: antiiso_os, denominator: antiiso_ss}}}}
 """,
     "pretrained": "training: {pretrain: {catalogue: fastsim}}",
+    "larger": "coverage: {simulation: {fastsim: {events: {DYJetsToLL: 9000}}}}",
     "binned, tuned": "templates: {binning: {method: merge}}\ntuning: {enabled: true}",
 }
 

@@ -23,9 +23,11 @@ from taipan.checks.decorrelation import OWN
 from taipan.checks.eras import check_one_period
 from taipan.checks.configuration import check_access, check_config
 from taipan.checks.generator_files import check_generator_files
+from taipan.checks.larger import check_larger_run
 from taipan.checks.pretraining import check_pretraining_run
 from taipan.certify.ledger import note_run
 from taipan.config.era_slices import make_header
+from taipan.config.larger import load_larger, split_larger
 from taipan.config.load import check_files, load_catalogue, load_config
 from taipan.config.overlays import restore_empty
 from taipan.config.networks import (
@@ -78,6 +80,10 @@ try:
     SOURCE = load_source(SOURCE_KEYS, ROOT)
     if SOURCE is not None:
         check_pretraining_run(CONFIG, CATALOGUE, SOURCE)
+    LARGER_KEYS = split_larger(MERGED, CONFIG)
+    LARGER = load_larger(LARGER_KEYS, ROOT)
+    if LARGER is not None:
+        check_larger_run(CONFIG, CATALOGUE, LARGER)
 except TaipanError as error:
     raise WorkflowError(f"The configuration is not valid.\n{error}") from None
 
@@ -119,8 +125,8 @@ onstart:
     refuse_bad_weights()
     claim_results(Path(OUT), CONFIG.folder)
     note_fixed()
-    if SOURCE is not None:
-        claim_results(Path(PRETRAINING), CONFIG.folder)
+    for folder in filter(None, (PRETRAINING, LARGER_OUT)):
+        claim_results(Path(folder), CONFIG.folder)
 
 
 def shared_threads():
@@ -145,8 +151,14 @@ config["unrecorded"] = {
     "shared_threads": shared_threads(),
 }
 
-OUT = f"{CONFIG.results}/{CONFIG.analysis}"
-PRETRAINING = SOURCE and f"{SOURCE.results}/{SOURCE.analysis}"
+
+def place_of(one):
+    """Folder of the results of a run, this one or one within it; none if there is no such run."""
+    return one and f"{one.results}/{one.analysis}"
+
+
+OUT = place_of(CONFIG)
+PRETRAINING, LARGER_OUT = place_of(SOURCE), place_of(LARGER)
 IS_SIMULATED = CATALOGUE.kind == "simulation"
 SEED = CONFIG.seed
 HAS_NETWORK = bool(CONFIG.features)
@@ -179,12 +191,21 @@ DATASETS = used_datasets(CONFIG, CATALOGUE)
 NOMINAL = nominal_datasets(CONFIG, CATALOGUE)
 HAS_DATA = CATALOGUE.pseudo_data is None  # else the nominal simulation stands for them
 ALTERNATIVES = [name for name in DATASETS if name not in NOMINAL]
-CHUNKS = {
-    name: plan_chunks(
-        CATALOGUE.dataset(name), generated_events(name), CONFIG.skim.chunk_events
-    )
-    for name in DATASETS
-}
+
+
+def chunks_of(one, catalogue, datasets):
+    """Dataset to the chunks that its files are read in, of this run or of one within it."""
+    return {
+        name: plan_chunks(
+            catalogue.dataset(name),
+            count_generated(one, catalogue, name),
+            one.skim.chunk_events,
+        )
+        for name in datasets
+    }
+
+
+CHUNKS = chunks_of(CONFIG, CATALOGUE, DATASETS)
 
 
 def catalogue_files():
@@ -211,14 +232,26 @@ def source_file(name):
 
 def skimmed_of(dataset):
     """Parquet files that the skim of a dataset makes, a file a chunk."""
-    return [f"{OUT}/events/{dataset}/{i}.parquet" for i in range(len(CHUNKS[dataset]))]
+    return skimmed_in(OUT, dataset, CHUNKS)
+
+
+def skimmed_in(folder, dataset, chunks):
+    """The same in the results of a run."""
+    return [
+        f"{folder}/events/{dataset}/{i}.parquet" for i in range(len(chunks[dataset]))
+    ]
 
 
 def events_of(dataset):
     """Parquet files of the events of a dataset that count."""
+    return events_in(OUT, dataset, CHUNKS)
+
+
+def events_in(folder, dataset, chunks):
+    """The same in the results of a run; all runs treat duplicates alike."""
     if CONFIG.skim.duplicates == "first":
-        return [f"{OUT}/events_once/{dataset}.parquet"]
-    return skimmed_of(dataset)
+        return [f"{folder}/events_once/{dataset}.parquet"]
+    return skimmed_in(folder, dataset, chunks)
 
 
 def identities_of(dataset):
@@ -231,6 +264,11 @@ def identities_of(dataset):
 def cutflows_of(dataset):
     """Cutflows of a dataset, a file a chunk."""
     return [f"{OUT}/cutflow/{dataset}/{i}.json" for i in range(len(CHUNKS[dataset]))]
+
+
+def normalisation_in(folder):
+    """Normalisation of the nominal datasets in the results of a run."""
+    return f"{folder}/normalisation.json"
 
 
 def nominal_by_dataset():
@@ -263,7 +301,7 @@ def scoring_models(wildcards):
     return OTHER_MODELS.get(wildcards.observable, MODELS)
 
 
-NORMALISATION = f"{OUT}/normalisation.json"
+NORMALISATION = normalisation_in(OUT)
 CUTFLOW = f"{OUT}/cutflow/cutflow.json"
 CUTFLOW_TABLE = f"{OUT}/cutflow/cutflow.csv"
 NORMALISATION_ALTERNATIVES = f"{OUT}/normalisation_alternatives.json"

@@ -1,4 +1,8 @@
-"""Coverage of the intervals: `snakemake measure_coverage`, not part of a default run."""
+"""Coverage of the intervals: `snakemake measure_coverage`, not part of a default run.
+
+Pseudo-data may be drawn from a larger simulation, made independently. The rules of that run are these
+ones, with `larger_` before their names.
+"""
 
 
 rule draw_pseudo_data:
@@ -8,6 +12,8 @@ rule draw_pseudo_data:
         models=scoring_models,
         normalisation=NORMALISATION,
         pileup=PILEUP,
+        larger=[path for paths in larger_by_dataset().values() for path in paths],
+        larger_normalisation=normalisation_in(LARGER_OUT) if LARGER else [],
         shapes=SHAPES,
         templates=TEMPLATES,
         transfer_factor=TRANSFER,
@@ -22,6 +28,7 @@ rule draw_pseudo_data:
     params:
         config=checked_coverage,
         events=simulated_by_dataset(),
+        larger=larger_by_dataset(),
         seed=SEED,
     script:
         "../../scripts/draw_pseudo_data.py"
@@ -75,3 +82,15 @@ rule measure_coverage:
         f"{OUT}/benchmarks/measure_coverage.tsv"
     script:
         "../../scripts/measure_coverage.py"
+
+
+if LARGER is not None:
+    follow_profile("larger_")
+
+    module larger:
+        snakefile:
+            "../../Snakefile"
+        config:
+            LARGER_KEYS
+
+    use rule * from larger as larger_*

@@ -322,6 +322,19 @@ def simulated_events():
     return [path for paths in simulated_by_dataset().values() for path in paths]
 
 
+@cache
+def larger_by_dataset():
+    """Nominal simulated dataset of the larger simulation to its Parquet files; none without one."""
+    if LARGER is None:
+        return {}
+    catalogue = load_catalogue(LARGER)
+    names = [
+        name for name in nominal_datasets(LARGER, catalogue) if name not in LARGER.data
+    ]
+    chunks = chunks_of(LARGER, catalogue, names)
+    return {name: events_in(LARGER_OUT, name, chunks) for name in names}
+
+
 def checked_coverage(_):
     """The same, checked as only a run that measures the coverage needs it."""
     for problem in check_strengths(CONFIG):

@@ -65,6 +65,11 @@ def check_eras(periods: Periods) -> Problems:
                     f"eras.{name}.{key}.pretrain.catalogue: '{training.pretrain.catalogue}': a run "
                     "of several eras has no pre-training (leave it out)"
                 )
+        if other.coverage.simulation:
+            yield (
+                f"eras.{name}.coverage.simulation: a run of several eras has no larger simulation "
+                "(leave it out)"
+            )
         yield from _check_interests(name, other.fit, first, config.fit)
     yield from _check_correlations(periods)
     yield from _check_files(periods)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from taipan.analysis_selection import load_analysis
-from taipan.checks.configuration import check_config
-from taipan.config.load import load_catalogue
+from taipan.checks.inner_run import (
+    Wording,
+    check_inner_config,
+    check_inner_events,
+    load_inner_catalogue,
+)
 from taipan.config.model import Config
 from taipan.config.networks import list_trainings
 from taipan.config.pretraining import find_pretraining, name_problem
@@ -39,19 +41,19 @@ def check_pretraining_run(config: Config, catalogue: Catalogue, source: Config) 
     found = find_pretraining(config)
     assert found is not None
     path, _ = found
-    try:
-        fast = load_catalogue(source)
-    except TaipanError as error:
-        raise TaipanError(name_problem(path, str(error))) from error
+
+    def rename(line: str) -> str:
+        return name_problem(path, line)
+
+    fast = load_inner_catalogue(source, rename)
+    wording = Wording(
+        f"{path}.overrides.seed", f"{path}.catalogue", "the networks are trained on anyway"
+    )
     problems = [
         *_check_shape(config, source),
-        *_check_events(path, config, catalogue, source, fast),
+        *check_inner_events((config, catalogue), (source, fast), wording),
+        *check_inner_config(source, fast, rename),
     ]
-    try:
-        analysis = load_analysis(Path(source.folder), source.quantities)
-        check_config(source, fast, analysis, writes=False)
-    except TaipanError as error:
-        problems += [name_problem(path, line) for line in str(error).splitlines()]
     if problems:
         raise TaipanError("\n".join(problems))
 
@@ -69,27 +71,3 @@ def _check_shape(config: Config, source: Config) -> Problems:
                     f"{path}.pretrain.overrides.training.{key}: {other!r} differs from "
                     f"{path}.{key} ({own!r}), which begins with the pre-trained network"
                 )
-
-
-def _check_events(
-    path: str, config: Config, catalogue: Catalogue, source: Config, fast: Catalogue
-) -> Problems:
-    """Refuse events that may be those of the analysis, in other folds or all of them."""
-    if fast.kind == "simulation":
-        if catalogue.kind == "simulation" and source.seed == config.seed:
-            yield (
-                f"{path}.overrides.seed: {source.seed} is the seed of the run, whose simulated "
-                "events are in its templates (another one, or leave it out)"
-            )
-        return
-    if fast.name == catalogue.name:
-        yield (
-            f"{path}.catalogue: '{fast.name}' is the catalogue of the run itself, whose events "
-            "the networks are trained on anyway (another one)"
-        )
-    elif (fast.kind, fast.table is None) != (catalogue.kind, catalogue.table is None):
-        yield (
-            f"{path}.catalogue: '{fast.name}' has files of kind '{fast.kind}', '{catalogue.name}' "
-            f"of kind '{catalogue.kind}', which identify events in another way: one that is in "
-            "both would be in two folds (a simulation, or files of the same kind)"
-        )

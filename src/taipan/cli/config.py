@@ -43,18 +43,23 @@ def check(overlays: tuple[str, ...], analysis: str | None, root: Path) -> None:
     """Check the configuration, with overlays, and say what it holds."""
     from taipan.analysis_choice import read_trusted
     from taipan.checks.describe import describe_config
+    from taipan.checks.larger import check_larger_run
     from taipan.checks.pretraining import check_pretraining_run
     from taipan.checks.whole import check_everything
     from taipan.config.eras import read_eras
+    from taipan.config.larger import read_larger
     from taipan.config.pretraining import read_source
 
     read, folder = read_trusted(overlays, root, analysis)
     named = {} if analysis is None else {"analysis": analysis}
     eras = read_eras(overlays, root, **named) if read.eras else {}
     source = read_source(overlays, root, **named)
+    larger = read_larger(overlays, root, **named)
     for name, (one, catalogue) in check_everything(eras or {"": read}, folder).items():
         if source is not None:
             check_pretraining_run(one, catalogue, source)
+        if larger is not None:
+            check_larger_run(one, catalogue, larger)
         print(f"era {name}: " * bool(name) + describe_config(one, catalogue))
 
 

@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from taipan.config.inner_run import load_inner, split_inner
 from taipan.config.load import load_config, merge_files
-from taipan.config.merging import merge
 from taipan.config.model import Config
 from taipan.config.networks import list_trainings
 from taipan.config.sections.pretraining import Pretrain
 from taipan.errors import TaipanError
-from taipan.seeds import derive_seed
 
 _COMMON = (
     *("analysis", "features", "categorical", "classes", "quantities"),
-    *("networks", "eras", "results", "remote", "tuning", "classifier"),
+    *("networks", "eras", "results", "remote", "tuning", "classifier", "coverage"),
 )
 """Keys that the networks have in common, or that say nothing in the pre-training."""
 
@@ -56,8 +55,7 @@ def split_source(overrides: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """Give the keys of the run that the networks are pre-trained in.
 
     They are those of the run itself, with `training.pretrain.overrides` over them. Its results lie
-    in a folder ``pretraining`` of those of the run. Its seed follows from that of the run, unless
-    it has one, so that no simulation makes the events of another.
+    in a folder ``pretraining`` of those of the run.
 
     Parameters
     ----------
@@ -88,25 +86,10 @@ def split_source(overrides: Mapping[str, Any], root: Path) -> dict[str, Any]:
             raise TaipanError(
                 f"{path}.overrides.{key}: the pre-training has that of the run; write it there"
             )
-    own = dict(pretrain.overrides.get("training") or {})
-    if "pretrain" in own:
+    if "pretrain" in (pretrain.overrides.get("training") or {}):
         raise TaipanError(f"{path}.overrides.training.pretrain: a pre-training has none before it")
-    written = overrides.get("networks") or {}
-    networks = {**written, **{name: _change(written.get(name), own) for name in config.networks}}
-    rest = {key: value for key, value in pretrain.overrides.items() if key != "training"}
-    return {
-        **merge(overrides, rest),
-        "catalogue": pretrain.catalogue,
-        "results": f"{config.results}/{config.analysis}/pretraining",
-        "seed": pretrain.overrides.get("seed", derive_seed(config.seed, "pretraining")),
-        "training": _change(overrides.get("training"), own),
-        **({"networks": networks} if networks else {}),
-    }
-
-
-def _change(training: Mapping[str, Any] | None, own: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the keys of the pre-training over those of a network."""
-    return {**merge(training or {}, own), "pretrain": {"catalogue": None}}
+    own = {**pretrain.overrides, "catalogue": pretrain.catalogue}
+    return split_inner(overrides, config, own, "pretraining", "pretraining")
 
 
 def load_source(keys: Mapping[str, Any], root: Path) -> Config | None:
@@ -124,14 +107,8 @@ def load_source(keys: Mapping[str, Any], root: Path) -> Config | None:
     TaipanError
         One line a problem, which says that it is one of the pre-training.
     """
-    if not keys:
-        return None
-    try:
-        return load_config(keys, root)
-    except TaipanError as error:
-        path = "training.pretrain"  # or that of a network, which has the same overrides
-        lines = [name_problem(path, line) for line in str(error).splitlines()]
-        raise TaipanError("\n".join(lines)) from error
+    path = "training.pretrain"  # or that of a network, which has the same overrides
+    return load_inner(keys, root, lambda line: name_problem(path, line))
 
 
 def name_problem(path: str, line: str) -> str:

@@ -190,7 +190,7 @@ def control_figure(numbers: Mapping[str, Any]) -> Figure:
         overlay = {"yields": yields, "factor": factor} if is_line else None
         draw_stack(main, ratio, panel, samples, overlay=overlay, stacked=stacked)
         main.text(
-            0.97, 0.97, _outside_text(panel), transform=main.transAxes, ha="right", va="top",
+            0.97, 0.95, _outside_text(panel), transform=main.transAxes, ha="right", va="top",
             size=6.5, color="#444444",
         )  # fmt: skip
         heads.append(main)

@@ -82,7 +82,9 @@ def shift_figure(numbers: Mapping[str, Any]) -> Figure:
     axes.tick_params(length=0)
     if not shifts:
         axes.text(0.5, 0.5, "no errors of shifts", transform=axes.transAxes, ha="center")
-    bar = figure.colorbar(image, cax=axes.inset_axes((1.02, 0.0, 0.03, 1.0)), extend="max")
+    inch = 1.0 / max(width, _LEAST[0])
+    place = axes.inset_axes((1.0 + 0.1 * inch, 0.0, 0.15 * inch, 1.0))
+    bar = figure.colorbar(image, cax=place, extend="max")
     bar.set_label("χ²/ndf of the change\nof shape (1: noise)")
     add_header(axes, axes, numbers["header"], ", ".join(numbers["regions"].values()))
     return figure

@@ -27,7 +27,9 @@ from taipan.plotting.style import (
 from taipan.plotting.systematic_numbers import CLASSES_SHOWN
 
 _WIDTH, _HEIGHT, _GAP = 5.2, 1.35, 0.12  # of a panel and between rows, in inches
+_VISIBLE = 2e-4  # of nominal: a pixel of a panel
 _LINE, _LETTERS = 0.15, 85  # of the note below a column: inches for a line, letters in it
+_NO_EFFECT = f"no effect (< {_VISIBLE:.2%})".replace("%", " %")
 _NOTES = {
     "both": "",
     "mirrored": ", one-sided: mirrored",
@@ -119,9 +121,9 @@ def systematic_figure(numbers: Mapping[str, Any]) -> Figure:
 
 
 def _has_effect(panels: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether anything that is drawn differs from nominal."""
+    """Tell whether anything that is drawn can be told from nominal."""
     return any(
-        not np.allclose(part[key], part["nominal"], rtol=1e-9, atol=0.0)
+        not np.allclose(part[key], part["nominal"], rtol=_VISIBLE, atol=0.0)
         for panel in panels
         for part in (panel, panel.get("fitted"))
         if part is not None
@@ -138,7 +140,7 @@ def _write_note(column: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
         for row, panels in column.items()
         if not _has_effect(panels)
     ]
-    return textwrap.wrap(f"no effect: {', '.join(names)}", _LETTERS) if names else []
+    return textwrap.wrap(f"{_NO_EFFECT}: {', '.join(names)}", _LETTERS) if names else []
 
 
 def _is_pruned(panels: Sequence[Mapping[str, Any]]) -> bool:

@@ -48,6 +48,8 @@ LARGEST_LOSS = 0.05
 
 def draw_pseudo_data(
     skimmed: SkimmedEvents,
+    larger: Mapping[str, Sequence[str]],
+    larger_normalisation: str | None,
     models: Sequence[str],
     shapes: str,
     templates: str,
@@ -66,6 +68,9 @@ def draw_pseudo_data(
     ----------
     skimmed
         Events of the nominal simulation.
+    larger, larger_normalisation
+        The same of a larger simulation, which pseudo-data are drawn from in their place: dataset →
+        Parquet files of the skim, and JSON file of the rule ``normalise``; none if there is none.
     models
         ONNX file of each fold.
     shapes
@@ -134,10 +139,13 @@ def draw_pseudo_data(
         truth = draw_truth(config.systematics, span, rng, factors, others)
         return scale_samples(truth, config)
 
+    source = skimmed
+    if larger_normalisation is not None:
+        source = SkimmedEvents(larger, larger_normalisation, skimmed.pileup)
+
     def simulated(files: SkimmedEvents) -> Iterator[SampleEvents]:
         return iterate_samples(files, analysis, config, corrections, max(len(models), 1))
 
-    source = skimmed
     truth, extremes = draw(), extreme_truths(config.systematics)
     with EventStore(pseudo_data) as near, EventStore(pseudo_data) as everything:
         passing = store_reach(universe, simulated(source), extremes, near)

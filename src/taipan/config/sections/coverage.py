@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -31,7 +31,12 @@ class Coverage(Strict):
         description="The same for single parameters of interest, as a factor on the prediction: "
         "`{sigma_ztt: [0.8, 1.2]}`.",
     )
-
+    simulation: dict[str, Any] | None = Field(
+        default_factory=dict,
+        description="Keys of the run that are others in the simulation that pseudo-data are drawn "
+        "from, such as `fastsim.events`, `catalogue`, `files` or `seed`: a larger one, made "
+        "independently. None: the events of the run itself.",
+    )
     calibrate: bool = Field(
         False,
         description="Draw the pseudo-experiments in every run, learn from them how the interval of "
