@@ -83,8 +83,8 @@ def systematic_numbers(
         nominal ± half the difference of the two; ``rate``, nothing was filled, and both are null.
         Samples that a systematic does not act on enter as they are; what is estimated from data as
         varied with the simulation that is subtracted. ``fitted``: ``edges``, ``nominal``, ``up``
-        and ``down`` of the fit's bins, smoothed and pruned; null if no part is fitted. ``axes``: label, unit and
-        edges of the regions with an observable of their own.
+        and ``down`` of the fit's bins, smoothed and pruned; null if no part is fitted. ``axes``:
+        label, unit and edges of the regions with an observable of their own.
 
     Raises
     ------
