@@ -197,13 +197,17 @@ def test_control_residual_moves_yields_of_bins_both_ways_and_never_below_zero() 
 
 @pytest.mark.parametrize("is_larger", [False, True], ids=["own events", "larger simulation"])
 def test_stage_draws_them(toy: Toy, tmp_path: Path, is_larger: bool) -> None:
-    """Counts are those of the true values in the file, within what Poisson and resampling allow."""
+    """Counts are those of the true values in the file, within what Poisson allows.
+
+    A larger simulation with another yield gives the changes alone: the rest is that of the run.
+    """
     files = {}
     for name, x in toy.x.items():
         files[name] = [write_events(tmp_path / f"{name}.parquet", x=x, y=np.ones(len(x)))]
-    norms = {n: Normalisation(n, False, WEIGHT, len(x), float(len(x)), 1.0)
-             for n, x in toy.x.items()}  # fmt: skip
-    write_json(tmp_path / "norm.json", to_dict(norms))
+    for label, scale in (("norm", WEIGHT), ("larger", 1.5 * WEIGHT)):
+        norms = {n: Normalisation(n, False, scale, len(x), float(len(x)), 1.0)
+                 for n, x in toy.x.items()}  # fmt: skip
+        write_json(tmp_path / f"{label}.json", to_dict(norms))
     write_json(tmp_path / "pileup.json", {"enabled": False})
     write_json(tmp_path / "shapes.json", {})
     write_json(tmp_path / "factor.json", None)
@@ -215,14 +219,9 @@ def test_stage_draws_them(toy: Toy, tmp_path: Path, is_larger: bool) -> None:
     }  # fmt: skip
     config = configure(more=more)
     draw_pseudo_data(
-        # from a larger simulation: that of the run is not even opened
-        skimmed=SkimmedEvents(
-            {} if is_larger else files,
-            "absent.json" if is_larger else str(tmp_path / "norm.json"),
-            str(tmp_path / "pileup.json"),
-        ),
+        skimmed=SkimmedEvents(files, str(tmp_path / "norm.json"), str(tmp_path / "pileup.json")),
         larger=files if is_larger else {},
-        larger_normalisation=str(tmp_path / "norm.json") if is_larger else None,
+        larger_normalisation=str(tmp_path / "larger.json") if is_larger else None,
         models=[],
         shapes=str(tmp_path / "shapes.json"),
         templates=str(tmp_path / "templates.zip"),
@@ -239,9 +238,9 @@ def test_stage_draws_them(toy: Toy, tmp_path: Path, is_larger: bool) -> None:
     truths = [Truth(item["mu"], item["pulls"], {}) for item in found["truths"]]
     wanted = np.array([toy.expect(truth) for truth in truths])
     drawn = np.array([item["high"] for item in found["counts"]])
-    # an event weighs 0.02, so the resampling adds 2 % to the variance
-    pulls = (drawn - wanted) / np.sqrt((1.0 + WEIGHT) * wanted)
+    pulls = (drawn - wanted) / np.sqrt(wanted)
     assert np.abs(pulls).max() < 4.0
+    assert len(found["contents"]) == len(found["counts"])
     assert np.std([truth.pulls["v"] for truth in truths]) > 0.5
 
 
