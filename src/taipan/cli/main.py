@@ -15,7 +15,7 @@ from taipan.analysis_folder import explain_own_error
 from taipan.clean_text import escape_controls
 from taipan.cli.certify import certify
 from taipan.cli.combine import combine, combine_results
-from taipan.cli.config import config
+from taipan.cli.config import check, config
 from taipan.cli.exchange import export, import_model
 from taipan.cli.fit import fit
 from taipan.cli.new import new
@@ -41,7 +41,7 @@ COMPLETE = "_TAIPAN_COMPLETE"
 @click.version_option(__version__, prog_name="taipan", message="%(prog)s %(version)s")
 @examples(
     "taipan new demo                             a small analysis of your own",
-    "taipan config check                         is the configuration valid?",
+    "taipan check                                is the configuration valid?",
     "taipan run --config analysis=demo           run it",
     "taipan show results/demo                    what was found",
     "taipan export events --out events.parquet   the events for pandas",
@@ -57,6 +57,7 @@ def taipan() -> None:
 
 for command in (
     new,
+    check,
     config,
     datasets,
     run,
