@@ -24,12 +24,8 @@ from taipan.analysis_selection import load_analysis
 from taipan.atomic import read_json
 from taipan.config.load import read_config
 from taipan.config.sections.region_bins import choose_histogram
-from taipan.coverage.draw import (
-    FitBins,
-    SourceData,
-    Universe,
-    iterate_samples,
-)
+from taipan.coverage.bins import FitBins, SourceData
+from taipan.coverage.draw import Universe, iterate_samples
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import Truth, extreme_truths
 from taipan.estimates.registry import read_estimate

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+Sides = Literal["both", "mirrored", "averaged", "denoised"]
+"""Two templates as filled; the up template mirrored onto down; ± half their difference; the same,
+with what of their mean is more than noise."""
 DATA = "data"
 """Process of the histograms that holds what was observed."""
 NOMINAL = "nominal"

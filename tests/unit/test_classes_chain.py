@@ -16,7 +16,9 @@ from taipan.config.sections.observables import DerivedQuantity
 from taipan.config.sections.overtraining import Overtraining
 from taipan.config.sections.training import Training
 from taipan.config.sections.tuning import Tuning
-from taipan.coverage.draw import FitBins, SampleEvents, SourceData, Universe
+from taipan.coverage.bins import FitBins, SourceData
+from taipan.coverage.draw import Universe
+from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import Truth
 from taipan.nn.adversary.events import Opponent, OpponentEvents
 from taipan.nn.adversary.monitor import divergence

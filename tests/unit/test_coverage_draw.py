@@ -12,7 +12,10 @@ import pytest
 from taipan.analysis import Shift
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.coverage.draw import FitBins, SampleEvents, SourceData, Universe
+from taipan.coverage.bins import FitBins, SourceData
+from taipan.coverage.draw import Universe
+from taipan.coverage.sample_events import SampleEvents
+from taipan.coverage.statistics import SimulationStatistics
 from taipan.coverage.truth import Truth
 from taipan.labels import is_score
 from taipan.systematics.registry import make_systematic
@@ -20,6 +23,7 @@ from tests.htautau import ANALYSIS
 from tests.made_up_estimates import measured, same_sign
 
 NUMBER = 4000
+KEYS = ("ratio", "error")
 EDGES = np.array([0.0, 1.0, 2.0, 3.0])
 REGIONS = {
     "signal": Region(cut="os > 0", role="signal"),
@@ -209,39 +213,69 @@ def test_effect_of_the_jet_resolution_is_linear_in_the_pull() -> None:
     assert slopes[1] == pytest.approx(6 * 0.08**2, rel=0.2)  # of a spectrum p^-5, to first order
 
 
-def test_resampling_keeps_the_mean_and_has_the_spread_of_the_weights(universe: Simulated) -> None:
-    source_data = SourceData({"signal": DATA[None]}, {"qcd": {"signal": DATA[None]}}, ESTIMATE)
-    truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), {})
+def draw_contents(universe: Simulated, source_data: SourceData, number: int) -> Any:
+    """Content of the bins over that of the templates, and its error, of many simulations."""
+    statistics = SimulationStatistics(universe.universe, universe.events, source_data)
     rng = np.random.default_rng(8)
-    drawn = np.array([universe.expected(truth, source_data, rng)["signal"] for _ in range(600)])
-    variance = 1.5**2 * DATA
-    for part in universe.events:
-        for place, factor in ((1.0, 1.0), (0.0, 1.5)):
-            chosen = part.columns["os"] == place
-            squares = np.histogram(
-                part.columns["x"][chosen], EDGES, weights=part.weights[chosen] ** 2
-            )[0]
-            variance = variance + factor**2 * squares
-    error = np.sqrt(variance / len(drawn))
-    assert np.all(
-        np.abs(drawn.mean(axis=0) - universe.expected(truth, source_data)["signal"]) < 4 * error
-    )
-    np.testing.assert_allclose(drawn.std(axis=0), np.sqrt(variance), rtol=0.12)
+    drawn = [statistics.draw(rng) for _ in range(number)]
+    names = {name: None for item in drawn for name in item}
+    return {
+        name: tuple(np.array([getattr(item[name], key) for item in drawn]) for key in KEYS)
+        for name in names
+    }
 
 
-def test_simulation_is_resampled_as_its_events_allow(universe: Simulated) -> None:
-    """The control region has no estimate: its yield varies by √Σw², and by nothing without."""
+def test_templates_of_other_events_have_the_spread_of_the_weights(universe: Simulated) -> None:
     source_data = SourceData({"signal": DATA[None]}, {"qcd": {"signal": DATA[None]}}, ESTIMATE)
-    truth = Truth(1.0, dict.fromkeys(SYSTEMATICS, 0.0), {})
-    weights = [p.weights[(p.columns["os"] == -2.0)] for p in universe.events]
-    total = sum(float(w.sum()) for w in weights)
-    spread = sum(float((w**2).sum()) for w in weights) ** 0.5
-    rng = np.random.default_rng(9)
-    drawn = np.array([universe.expected(truth, source_data, rng)["control"] for _ in range(400)])
-    assert drawn.mean() == pytest.approx(total, abs=4.0 * spread / 20.0)
-    # the spread of 400 numbers is known to 3.5 %
-    assert drawn.std() == pytest.approx(spread, rel=0.15)
-    assert universe.expected(truth, source_data)["control"] == pytest.approx([total])
+    number = 600
+    found = draw_contents(universe, source_data, number)
+    content = expected(universe)["signal"] - filled(universe, 0, 1.0)  # the signal has its own
+    variance = 1.5**2 * DATA
+    for i, part in enumerate(universe.events):
+        for place, factor in ((1.0, 1.0), (0.0, 1.5)):
+            if (i, place) == (0, 1.0):
+                continue
+            chosen = part.columns["os"] == place
+            variance = (
+                variance
+                + factor**2
+                * np.histogram(part.columns["x"][chosen], EDGES, weights=part.weights[chosen] ** 2)[
+                    0
+                ]
+            )
+    ratio, error = found["staterror_signal"]
+    spread = np.sqrt(variance) / content
+    assert np.all(np.abs(ratio.mean(axis=0) - 1.0) < 4.0 * spread / number**0.5)
+    # the spread of 600 numbers is known to 2.9 %
+    np.testing.assert_allclose(ratio.std(axis=0), spread, rtol=0.12)
+    np.testing.assert_allclose((error**2).mean(axis=0), 1.0, atol=0.05)
+
+
+def test_more_events_in_a_bin_have_a_larger_error(universe: Simulated) -> None:
+    source_data = SourceData({"signal": DATA[None]}, {"qcd": {"signal": DATA[None]}}, ESTIMATE)
+    ratio, error = draw_contents(universe, source_data, 400)["staterror_control"]
+    chosen = universe.events[1].columns["os"] == -2.0
+    weights = universe.events[1].weights[chosen]
+    spread = float((weights**2).sum()) ** 0.5 / float(weights.sum())
+    assert ratio.std() == pytest.approx(spread, rel=0.15)
+    # of equal weights the square of the error would be the content
+    assert np.corrcoef(ratio[:, 0], error[:, 0] ** 2)[0, 1] > 0.9
+
+
+def test_offsets_follow_strengths_and_rates(universe: Simulated) -> None:
+    """Yields of other simulated events take the place of those of the same without a shift."""
+    source_data = SourceData({"signal": DATA[None]}, {"qcd": {"signal": DATA[None]}}, ESTIMATE)
+    nominal = universe.universe.nominal_yields(universe.events)
+    half = [part.take(np.arange(NUMBER // 2)) for part in universe.events]
+    offsets = {
+        cell: yields - universe.universe.nominal_yields(half)[cell]
+        for cell, yields in nominal.items()
+    }
+    truth = Truth(2.5, dict.fromkeys(SYSTEMATICS, 0.0), {})
+    whole = universe.universe.expected(universe.events, truth, source_data)
+    found = universe.universe.expected(half, truth, source_data, offsets)
+    for region, yields in whole.items():
+        np.testing.assert_allclose(found[region], yields, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

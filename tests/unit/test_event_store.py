@@ -12,9 +12,11 @@ import pytest
 from taipan.analysis import Shift
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.coverage.draw import FitBins, SourceData, Universe
+from taipan.coverage.bins import FitBins, SourceData
+from taipan.coverage.draw import Universe
 from taipan.coverage.event_store import EventStore, store_reach
 from taipan.coverage.sample_events import SampleEvents, join_samples
+from taipan.coverage.statistics import SimulationStatistics
 from taipan.coverage.truth import Truth
 from taipan.errors import TaipanError
 from taipan.labels import is_score
@@ -93,18 +95,24 @@ def test_objects_are_padded_to_the_largest_number() -> None:
 
 
 def test_pseudo_data_do_not_depend_on_the_blocks(tmp_path: Path) -> None:
-    """The random numbers of an event are those that it has with all events in memory."""
+    """Truth and statistics of the simulation are those of all events in memory."""
     universe = make_universe()
     events = [make_part("S", 0, 13), make_part("B", 0, 17)]
     truth = Truth(2.0, {"push": 0.3}, {})
-    whole = universe.expected(events, truth, NOTHING, np.random.default_rng(3))
+    whole = universe.expected(events, truth, NOTHING)
+    drawn = SimulationStatistics(universe, events, NOTHING).draw(np.random.default_rng(3))
     with EventStore(tmp_path / "0.json", block=5) as store:
         for start in (0, 5, 10):
             store.add(make_part("S", start, min(5, 13 - start)))
             store.add(make_part("B", start, 5))
         store.add(make_part("B", 15, 2))
         assert len(list(store)) > 4
-        found = universe.expected(store, truth, NOTHING, np.random.default_rng(3))
+        found = universe.expected(store, truth, NOTHING)
+        again = SimulationStatistics(universe, store, NOTHING).draw(np.random.default_rng(3))
+    assert drawn.keys() == again.keys()
+    for name, item in drawn.items():
+        np.testing.assert_array_equal(again[name].ratio, item.ratio)
+        np.testing.assert_array_equal(again[name].error, item.error)
     np.testing.assert_array_equal(found["low"], whole["low"])  # whole numbers: exact
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from taipan.cli.main import main
-from taipan.coverage.draw import FitBins
+from taipan.coverage.bins import FitBins
 from taipan.coverage.score import higgsml_score, measure_coverage, shrink, summarise_experiments
 from taipan.coverage.truth import draw_truth
 from taipan.errors import TaipanError

@@ -72,12 +72,17 @@ def summarise(folder: Path, *, shift: float = 0.0, n: int = 400) -> dict:
         }
         for truth in truths
     ]
-    listed = [{"mu": truth.mu, "others": truth.others} for truth in truths]
-    write_json(folder / "0.json", {"truths": listed, "counts": counts})
+    listed = [
+        {"mu": truth.mu, "others": truth.others, "pulls": {}, "factors": {}} for truth in truths
+    ]
+    batch = {"truths": listed, "counts": counts, "contents": [{} for _ in truths]}
+    write_json(folder / "0.json", batch)
+    write_json(folder / "record.json", {"treatment": {"parameters": {}}})
     write_json(folder / "workspace.json", make_workspace())
     figures = {"coverage": {kind: folder / f"c.{kind}" for kind in ("pdf", "png", "json")}}
     summarise_coverage(
         str(folder / "workspace.json"),
+        str(folder / "record.json"),
         [str(folder / "0.json")],
         str(folder / "report.json"),
         figures,

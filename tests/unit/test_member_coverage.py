@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import pytest
 from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
-from taipan.coverage.draw import FitBins, SourceData, Universe
+from taipan.coverage.bins import FitBins, SourceData
+from taipan.coverage.draw import Universe
 from taipan.coverage.experiments import fit_experiments, stack_counts
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.score import summarise_experiments
+from taipan.coverage.statistics import SimulationStatistics
 from taipan.coverage.truth import Truth, draw_truth
 from taipan.coverage.yield_factors import read_yield_factors
 from taipan.events.inputs import SkimmedEvents
@@ -109,8 +111,8 @@ class Toy:
         self.edges = bins.edges["high"]
         self.universe = Universe(ANALYSIS, config, bins, None, factors)
 
-    def expect(self, truth: Truth, rng: np.random.Generator | None = None) -> Any:
-        return self.universe.expected(self.events, truth, NO_DATA, rng)["high"]
+    def expect(self, truth: Truth) -> Any:
+        return self.universe.expected(self.events, truth, NO_DATA)["high"]
 
     def count(self, dataset: str, factors: Any = 1.0) -> Any:
         weights = WEIGHT * factors * np.ones(NUMBERS[dataset])
@@ -120,10 +122,14 @@ class Toy:
         """Draw strengths in [½, 1½] and the systematic, and fit with a model."""
         rng = np.random.default_rng(11)
         truths = [draw_truth(self.config.systematics, (0.5, 1.5), rng) for _ in range(EXPERIMENTS)]
-        counts = [{"high": rng.poisson(self.expect(truth, rng))} for truth in truths]
+        counts = [{"high": rng.poisson(self.expect(truth))} for truth in truths]
+        statistics = SimulationStatistics(self.universe, self.events, NO_DATA)
+        contents = [
+            {name: asdict(item) for name, item in statistics.draw(rng).items()} for _ in truths
+        ]
         model = compile_model(workspace)
         mu = np.array([truth.mu for truth in truths])
-        fitted = fit_experiments(model, stack_counts(model, counts), mu)
+        fitted = fit_experiments(model, stack_counts(model, counts, contents), mu)
         return summarise_experiments(fitted.truth, fitted.mu_hat, fitted.sigma, fitted.intervals)
 
 
@@ -191,13 +197,17 @@ def test_control_residual_moves_yields_of_bins_both_ways_and_never_below_zero() 
 
 @pytest.mark.parametrize("is_larger", [False, True], ids=["own events", "larger simulation"])
 def test_stage_draws_them(toy: Toy, tmp_path: Path, is_larger: bool) -> None:
-    """Counts are those of the true values in the file, within what Poisson and resampling allow."""
+    """Counts are those of the true values in the file, within what Poisson allows.
+
+    A larger simulation with another yield gives the changes alone: the rest is that of the run.
+    """
     files = {}
     for name, x in toy.x.items():
         files[name] = [write_events(tmp_path / f"{name}.parquet", x=x, y=np.ones(len(x)))]
-    norms = {n: Normalisation(n, False, WEIGHT, len(x), float(len(x)), 1.0)
-             for n, x in toy.x.items()}  # fmt: skip
-    write_json(tmp_path / "norm.json", to_dict(norms))
+    for label, scale in (("norm", WEIGHT), ("larger", 1.5 * WEIGHT)):
+        norms = {n: Normalisation(n, False, scale, len(x), float(len(x)), 1.0)
+                 for n, x in toy.x.items()}  # fmt: skip
+        write_json(tmp_path / f"{label}.json", to_dict(norms))
     write_json(tmp_path / "pileup.json", {"enabled": False})
     write_json(tmp_path / "shapes.json", {})
     write_json(tmp_path / "factor.json", None)
@@ -209,14 +219,9 @@ def test_stage_draws_them(toy: Toy, tmp_path: Path, is_larger: bool) -> None:
     }  # fmt: skip
     config = configure(more=more)
     draw_pseudo_data(
-        # from a larger simulation: that of the run is not even opened
-        skimmed=SkimmedEvents(
-            {} if is_larger else files,
-            "absent.json" if is_larger else str(tmp_path / "norm.json"),
-            str(tmp_path / "pileup.json"),
-        ),
+        skimmed=SkimmedEvents(files, str(tmp_path / "norm.json"), str(tmp_path / "pileup.json")),
         larger=files if is_larger else {},
-        larger_normalisation=str(tmp_path / "norm.json") if is_larger else None,
+        larger_normalisation=str(tmp_path / "larger.json") if is_larger else None,
         models=[],
         shapes=str(tmp_path / "shapes.json"),
         templates=str(tmp_path / "templates.zip"),
@@ -233,9 +238,9 @@ def test_stage_draws_them(toy: Toy, tmp_path: Path, is_larger: bool) -> None:
     truths = [Truth(item["mu"], item["pulls"], {}) for item in found["truths"]]
     wanted = np.array([toy.expect(truth) for truth in truths])
     drawn = np.array([item["high"] for item in found["counts"]])
-    # an event weighs 0.02, so the resampling adds 2 % to the variance
-    pulls = (drawn - wanted) / np.sqrt((1.0 + WEIGHT) * wanted)
+    pulls = (drawn - wanted) / np.sqrt(wanted)
     assert np.abs(pulls).max() < 4.0
+    assert len(found["contents"]) == len(found["counts"])
     assert np.std([truth.pulls["v"] for truth in truths]) > 0.5
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from taipan.config.model import Config
 from taipan.config.sections.observables import Observable
-from taipan.coverage.draw import FitBins
+from taipan.coverage.bins import FitBins
 from taipan.errors import TaipanError
 from taipan.inference import compile_model, fit
 from taipan.likelihood import LikelihoodError, build_workspace
@@ -189,5 +189,4 @@ def test_pseudo_data_know_the_observable_of_each_region() -> None:
     edges = {"a": np.array([0.0, 0.5, 1.0]), "b": np.array(MASS_EDGES), "c": np.array([0.0, 1.0])}
     binning = FitBins("nn_score", edges, frozenset(["c"]), {"b": "mass"})
     assert binning.observables() == ["nn_score", "mass"]
-    filled = binning.fill("b", np.array([10.0, 50.0, 1000.0]), np.array([1.0, 2.0, 4.0]))
-    assert filled.tolist() == [1.0, 2.0, 4.0]
+    assert binning.find("b", np.array([10.0, 50.0, 1000.0])).tolist() == [0, 1, 2]

@@ -17,7 +17,9 @@ from taipan.config.sections.observables import Observable
 from taipan.config.sections.region_bins import choose_histogram, expand_observables
 from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
-from taipan.coverage.draw import FitBins, SampleEvents, Universe
+from taipan.coverage.bins import FitBins
+from taipan.coverage.draw import Universe
+from taipan.coverage.sample_events import SampleEvents
 from taipan.errors import TaipanError
 from taipan.events.expected import SampleSums, check_samples
 from taipan.events.load import DatasetEvents

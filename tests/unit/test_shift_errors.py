@@ -57,6 +57,19 @@ def test_pairs_have_the_errors_of_what_they_are_made_of() -> None:
     np.testing.assert_allclose(averaged.errors, [(UP + DOWN) / 4.0] * 2)
 
 
+@pytest.mark.parametrize(("size", "kept"), [(1e-9, 1.0), (100.0, 0.0), (0.05, None)])
+def test_sides_have_in_common_what_is_more_than_noise(size: float, kept: float | None) -> None:
+    """What both have in common is (1, -2, 0) here, each with the weight 1 / Σw² = 1."""
+    pair = make_template_pair(table(size * UP, size * DOWN), "x", "Z", "sr", "denoised")
+    half, common = np.array([2.0, 0.0, 1.0]), np.array([1.0, -2.0, 0.0])
+    noise = 0.5 * size * (UP + DOWN)
+    if kept is None:
+        kept = 1.0 - float(np.trace(noise)) / 5.0
+    np.testing.assert_allclose(pair.up, NOMINAL + half + kept * common, rtol=1e-8)
+    np.testing.assert_allclose(pair.down, NOMINAL - half + kept * common, rtol=1e-8)
+    np.testing.assert_allclose(pair.errors, [(0.5 + kept**2) * noise] * 2)
+
+
 def test_errors_that_were_not_filled_are_not_known() -> None:
     """Zero is an error only of a shift that moves nothing."""
     assert make_template_pair(table(up=np.zeros((3, 3))), "x", "Z", "sr", "both").errors is None
@@ -194,6 +207,48 @@ def test_errors_enter_the_record_and_the_figure() -> None:
     assert "no errors of shifts" in texts(shift_figure(shift_numbers(empty, {"a": "a"}, HEADER)))
 
 
+def statistics(workspace: dict[str, Any], sample: str) -> np.ndarray:
+    """Statistical error of the bins of a sample in the signal region."""
+    (channel,) = [c for c in workspace["channels"] if c["name"] == "signal"]
+    (found,) = [s for s in channel["samples"] if s["name"] == sample]
+    (modifier,) = [m for m in found["modifiers"] if m["type"] == "staterror"]
+    return np.asarray(modifier["data"])
+
+
+def test_noise_of_shifts_counts_as_statistics_of_the_simulation() -> None:
+    """Four shifts of energies move ZTT up and down, each with 2 % of the yield as variance."""
+    histograms = with_errors(0.02)
+    systematics = settings()["systematics"]
+    moving = [name for name, item in systematics.items() if item["kind"] == "kinematic"]
+    assert len(moving) == 4
+    found = {}
+    for counted in (False, True):
+        fit = {**settings().get("fit", {}), "shift_statistics": counted}
+        config = make_config(fit=fit)
+        workspace, _ = build_workspace(
+            histograms["nn_score"], config, "nn_score", TRANSFER, histograms
+        )
+        found[counted] = {name: statistics(workspace, name) for name in ("ZTT", "TT")}
+    added = found[True]["ZTT"] ** 2 - found[False]["ZTT"] ** 2
+    mirrored = sum(
+        "ZTT" in item["samples"] and item["kind"] == "weight" for item in systematics.values()
+    )
+    expected = (4 + mirrored) * 0.02 * nominal("ZTT", "signal")
+    np.testing.assert_allclose(added, expected[: len(added)], rtol=1e-9)
+    # the errors of other samples are not known here
+    np.testing.assert_array_equal(found[True]["TT"], found[False]["TT"])
+
+
+def test_noise_of_shifts_grows_with_the_root_of_the_events_of_a_projection() -> None:
+    histograms = with_errors(0.02)
+    variances = []
+    for factor in (1.0, 10.0):
+        arguments = (histograms["nn_score"], make_config(), "nn_score", TRANSFER, factor)
+        bins = {"signal": list(range(13))}
+        variances.append(statistics(project(*arguments, histograms, bins)["workspace"], "ZTT") ** 2)
+    np.testing.assert_allclose(variances[1], 10.0 * variances[0], rtol=1e-9)
+
+
 def test_table_folds_flow_bins_of_covariances() -> None:
     histograms = with_errors(1.0)
     errors = histograms[name_shifts("nn_score")]
@@ -208,7 +263,8 @@ def test_table_folds_flow_bins_of_covariances() -> None:
 
 def test_projection_takes_noise_out_and_keeps_given_bins() -> None:
     """Shifts that are all noise by their errors: ten times the events leave a smaller σ."""
-    config, sigma = make_config(), {}
+    fit = {**settings().get("fit", {}), "shift_statistics": False}
+    config, sigma = make_config(fit=fit), {}
     for size in (1e-9, 1.0):
         histograms = with_errors(size)
         arguments = (histograms["nn_score"], config, "nn_score", TRANSFER, 10.0)

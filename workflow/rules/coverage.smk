@@ -38,6 +38,7 @@ rule summarise_coverage:
     """Fit the pseudo-data; count how often intervals hold the truth."""
     input:
         workspace=f"{OUT}/workspaces/{{observable}}.json",
+        record=f"{OUT}/workspaces/{{observable}}_record.json",
         pseudo_data=[
             f"{OUT}/coverage/{{observable}}/{i}.json"
             for i in range(CONFIG.coverage.batches)

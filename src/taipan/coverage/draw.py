@@ -1,19 +1,20 @@
 """Pseudo-data made of simulated events.
 
-Each pseudo-experiment has a true signal strength and a true value of every systematic. The events
-are resampled (each is taken a Poisson(1) number of times, so that the true distributions differ
-from the templates as the limited simulation allows), their objects are shifted, cuts, quantities
-and the network are evaluated anew, and the counts of the fit's bins are drawn from the result.
-Nothing of the templates of the simulation or of their interpolation is used, but for systematics
-of generator weights, which are made of histograms; the data that an estimate is made of, and what a
-weight of them makes of them, come as counts.
+Each pseudo-experiment has a true signal strength and a true value of every systematic. The objects
+of the events are shifted, cuts, quantities and the network are evaluated anew, and the counts of
+the fit's bins are drawn from the result. Nothing of the templates of the simulation or of their
+interpolation is used, but for systematics of generator weights, which are made of histograms; the
+data that an estimate is made of, and what a weight of them makes of them, come as counts.
+
+What the limited simulation adds is not part of the truth: other events would have made other
+templates, see :mod:`taipan.coverage.statistics`.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,12 @@ from numpy.typing import NDArray
 
 from taipan.analysis import Analysis, Columns
 from taipan.config.model import Config
+from taipan.coverage.bins import FitBins, SourceData
 from taipan.coverage.sample_events import SampleEvents
 from taipan.coverage.truth import Truth, draw_factors
 from taipan.coverage.yield_factors import YieldFactors
 from taipan.errors import TaipanError
-from taipan.estimates.registry import MeasuredEstimate, add_divided, filled_places
+from taipan.estimates.registry import add_divided, filled_places
 from taipan.events.corrections import EventCorrection
 from taipan.events.inputs import SkimmedEvents
 from taipan.events.load import DatasetEvents
@@ -42,79 +44,6 @@ from taipan.systematics.base import Systematic, WeighedEvents
 
 Array = NDArray[Any]
 NO_FACTORS = YieldFactors()
-
-
-@dataclass(frozen=True)
-class FitBins:
-    """Bins of the fit.
-
-    Attributes
-    ----------
-    observable
-        Quantity of the fit.
-    edges
-        Fitted region → bin edges; two edges for a single bin.
-    single
-        Fitted regions of a single bin, whatever the observable.
-    own
-        Fitted region → quantity, where it is another than that of the fit.
-    """
-
-    observable: str
-    edges: Mapping[str, Array]
-    single: frozenset[str]
-    own: Mapping[str, str] = field(default_factory=dict)
-
-    def observables(self) -> list[str]:
-        """List the observables of all regions that have more than one bin."""
-        names = [self.own.get(name, self.observable) for name in self.edges]
-        binned = [name not in self.single for name in self.edges]
-        return list(dict.fromkeys(itertools.compress(names, binned)))
-
-    def fill(self, region: str, quantity: Array, weights: Array) -> Array:
-        """Sum weights per bin; values outside belong to the edge bins, NaN to the last one."""
-        if region in self.single:
-            return np.array([weights.sum()])
-        edges = self.edges[region]
-        bins = np.clip(np.searchsorted(edges, quantity, side="right") - 1, 0, len(edges) - 2)
-        return np.bincount(bins, weights, minlength=len(edges) - 1)
-
-
-@dataclass(frozen=True)
-class SourceData:
-    """Data that a sample is estimated from.
-
-    Attributes
-    ----------
-    data
-        Fitted region → data of the parts of its source per bin, shape ``(parts, bins)``; empty if
-        all samples are simulated.
-    varied
-        Systematic that acts on them → fitted region → the same under it.
-    estimate
-        How, and the factor of each region.
-    fixed
-        Region → true yields of the sample, where the fit counts it in further regions.
-    """
-
-    data: Mapping[str, Array]
-    varied: Mapping[str, Mapping[str, Array]]
-    estimate: MeasuredEstimate | None
-    fixed: Mapping[str, Array] = field(default_factory=dict)
-
-    def draw(
-        self, region: str, pulls: Mapping[str, float], rng: np.random.Generator | None
-    ) -> Array:
-        """Give the data of one pseudo-experiment; `rng` resamples them."""
-        nominal = self.data[region]
-        drawn = nominal if rng is None else rng.poisson(np.maximum(nominal, 0.0))
-        factor = np.ones(nominal.shape)
-        for name, varied in self.varied.items():
-            change = varied[region] - nominal
-            factor += pulls[name] * np.divide(
-                change, nominal, out=np.zeros(nominal.shape), where=nominal > 0.0
-            )
-        return np.asarray(drawn * factor)
 
 
 def iterate_samples(
@@ -237,7 +166,7 @@ class Universe:
         events: Iterable[SampleEvents],
         truth: Truth,
         source_data: SourceData,
-        rng: np.random.Generator | None = None,
+        offsets: Mapping[tuple[str, str, str], Array] | None = None,
     ) -> dict[str, Array]:
         """Give the expected yields of the fit's bins.
 
@@ -249,45 +178,68 @@ class Universe:
             Signal strength and systematics.
         source_data
             Data that a sample is estimated from.
-        rng
-            Resamples the events; each is taken once if absent.
+        offsets
+            (sample, fitted region, place) → yields that are added to those of the events, and
+            follow the strength and the rates; see :meth:`nominal_yields`.
 
         Returns
         -------
         dict
             Fitted region → yields.
         """
-        sizes = {name: max(1, len(edges) - 1) for name, edges in self.binning.edges.items()}
+        sizes = {name: self.binning.size(name) for name in self.binning.edges}
         found = {name: np.zeros(size) for name, size in sizes.items()}
         subtracted = {
             name: np.zeros((len(self._sources.get(name, ())), size)) for name, size in sizes.items()
         }
         for part in events:
-            counts = np.ones(len(part.weights), dtype=np.int64)
-            if rng is not None:
-                counts = rng.poisson(1.0, len(part.weights))
-                taken = np.flatnonzero(counts)
-                part, counts = part.take(taken), counts[taken]
-            for region, (yields, in_source) in self._mirrored(part, counts, truth).items():
-                if belongs_to(self.config.samples[part.sample], region, self.config.regions):
+            for region, (yields, in_source) in self._mirrored(part, truth).items():
+                if self.belongs(part.sample, region):
                     found[region] += yields
                 subtracted[region] += in_source
+        for (sample, region, place), yields in (offsets or {}).items():
+            scaled = self._scale(sample, place, truth) * yields
+            varied = self._varied.vary(scaled, (sample, region, place), truth.pulls)
+            if place != region:
+                subtracted[region][self._sources[region].index(place)] += varied
+            elif self.belongs(sample, region):
+                found[region] += varied
         for region, values in source_data.fixed.items():
             found[region] += values
         estimate = source_data.estimate
         if estimate is None or source_data.fixed:
             return found
         for region in self._sources:
-            data = source_data.draw(region, truth.pulls, rng)
+            data = source_data.vary(region, truth.pulls)
             rate = self._rate(estimate.sample, region, truth)
             for i, (of_data, of_simulated) in enumerate(draw_factors(estimate, region, truth)):
                 part = of_data * data[i] - of_simulated * subtracted[region][i]
                 found[region] += rate * part
         return found
 
-    def _mirrored(
-        self, part: SampleEvents, counts: Array, truth: Truth
-    ) -> dict[str, tuple[Array, Array]]:
+    def nominal_yields(self, events: Iterable[SampleEvents]) -> dict[tuple[str, str, str], Array]:
+        """Give (sample, fitted region, place) → yields without any systematic.
+
+        The place is the region itself or a source of an estimate in it.
+        """
+        found: dict[tuple[str, str, str], Array] = {}
+        for part in events:
+            for region, place, bins, weights, _ in self.list_entries(part, self.nominal_truth):
+                yields = np.bincount(bins, weights, minlength=self.binning.size(region))
+                cell = (part.sample, region, place)
+                found[cell] = found.get(cell, 0.0) + yields
+        return found
+
+    @property
+    def nominal_truth(self) -> Truth:
+        """Every systematic at zero, and the predicted signal."""
+        return Truth(1.0, dict.fromkeys(self._systematics, 0.0), {})
+
+    def belongs(self, sample: str, region: str) -> bool:
+        """Tell whether the events of a sample count in a region."""
+        return belongs_to(self.config.samples[sample], region, self.config.regions)
+
+    def _mirrored(self, part: SampleEvents, truth: Truth) -> dict[str, tuple[Array, Array]]:
         """Fill the bins; a one-sided shift below zero mirrors what the one above zero does."""
         below = {
             name: -truth.pulls[name]
@@ -295,22 +247,41 @@ class Universe:
             if _is_mirrored(item) and part.sample in item.samples and truth.pulls[name] < 0.0
         }
         if not below:
-            return self._fill(part, counts, truth)
+            return self._fill(part, truth)
         without = replace(truth, pulls={**truth.pulls, **dict.fromkeys(below, 0.0)})
-        base = self._fill(part, counts, without)
+        base = self._fill(part, without)
         found = {region: list(pair) for region, pair in base.items()}
         for name, pull in below.items():
             shifted = replace(without, pulls={**without.pulls, name: pull})
-            for region, pair in self._fill(part, counts, shifted).items():
+            for region, pair in self._fill(part, shifted).items():
                 for index in (0, 1):
                     change = pair[index] - base[region][index]
                     found[region][index] = found[region][index] - change
         return {region: (pair[0], pair[1]) for region, pair in found.items()}
 
-    def _fill(
-        self, part: SampleEvents, counts: Array, truth: Truth
-    ) -> dict[str, tuple[Array, Array]]:
+    def _fill(self, part: SampleEvents, truth: Truth) -> dict[str, tuple[Array, Array]]:
         """Fill the bins of each fitted region, and of what its estimate is made of."""
+        filled: dict[str, list[Array]] = {name: [] for name in self.binning.edges}
+        for region, place, bins, weights, _ in self.list_entries(part, truth):
+            yields = np.bincount(bins, weights, minlength=self.binning.size(region))
+            cell = (part.sample, region, place)
+            filled[region].append(self._varied.vary(yields, cell, truth.pulls))
+        found = {}
+        for region, (own, *others) in filled.items():
+            found[region] = (own, np.reshape(others, (len(others), len(own))))
+        return found
+
+    def list_entries(
+        self, part: SampleEvents, truth: Truth
+    ) -> Iterator[tuple[str, str, Array, Array, Array]]:
+        """List what events put into the bins of the fitted regions, and of their sources.
+
+        Yields
+        ------
+        region, place, bins, weights, rows
+            Fitted region; the region itself or a source of its estimate; bin and weight of each
+            event there, and its row in `part`, shape ``(m,)``.
+        """
         columns = self._shift(part, truth)
         quantities = self.analysis.compute(columns)
         masks = reach_masks(quantities, self._regions, self.analysis.is_late)
@@ -321,24 +292,20 @@ class Universe:
             masks |= region_masks(quantities, self._late)
         # a single bin needs no observable
         values = {name: quantities[name] for name in self.binning.observables()}
-        signal = self.config.samples[part.sample].role == "signal"
-        found = {}
         for region in self.binning.edges:
-            filled: list[Array] = []
+            name = self.binning.own.get(region, self.binning.observable)
             for place in (region, *self._sources.get(region, ())):
-                chosen = masks[place]
-                strength = truth.scales.get(part.sample, truth.mu if signal else 1.0)
-                scale = self._rate(part.sample, place, truth) * strength
-                weights = self._weigh(part, quantities, place, truth)
-                scaled = scale * (weights * counts)[chosen]
-                name = self.binning.own.get(region, self.binning.observable)
-                found_values = scaled if name not in values else values[name][chosen]
-                yields = self.binning.fill(region, found_values, scaled)
-                cell = (part.sample, region, place)
-                filled.append(self._varied.vary(yields, cell, truth.pulls))
-            in_sources = np.reshape(filled[1:], (len(filled) - 1, len(filled[0])))
-            found[region] = (filled[0], in_sources)
-        return found
+                rows = np.flatnonzero(masks[place])
+                weights = self._weigh(part, quantities, place, truth)[rows]
+                scaled = self._scale(part.sample, place, truth) * weights
+                found = values[name][rows] if name in values else scaled
+                yield region, place, self.binning.find(region, found), scaled, rows
+
+    def _scale(self, sample: str, place: str, truth: Truth) -> float:
+        """Give what multiplies all events of a sample in a place."""
+        signal = self.config.samples[sample].role == "signal"
+        strength = truth.scales.get(sample, truth.mu if signal else 1.0)
+        return self._rate(sample, place, truth) * strength
 
     def selected(self, part: SampleEvents, truth: Truth) -> Array:
         """Tell which events enter a fitted region or a source, shape ``(n,)``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,8 +42,20 @@ class Experiments:
     failed: int
 
 
-def stack_counts(model: CompiledModel, counts: Sequence[Mapping[str, Any]]) -> Array:
-    """Put counts and nominal auxiliary measurements into data vectors.
+def join_batches(
+    batches: Sequence[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Give the counts and the contents of all pseudo-experiments of some batches."""
+    counts = [item for batch in batches for item in batch["counts"]]
+    return counts, [item for batch in batches for item in batch["contents"]]
+
+
+def stack_counts(
+    model: CompiledModel,
+    counts: Sequence[Mapping[str, Any]],
+    contents: Sequence[Mapping[str, Any]] = (),
+) -> Array:
+    """Put counts and auxiliary measurements into data vectors.
 
     Parameters
     ----------
@@ -51,19 +64,36 @@ def stack_counts(model: CompiledModel, counts: Sequence[Mapping[str, Any]]) -> A
     counts
         Region → counts, of each pseudo-experiment; a region that is only part of the model has no
         events to draw, and keeps what is observed.
+    contents
+        Name of statistical parameters → ``ratio`` and ``error`` of the content of the bins that
+        other simulated events would have had (:mod:`taipan.coverage.statistics`), of each
+        pseudo-experiment. Where absent, auxiliary measurements are nominal.
 
     Returns
     -------
     ndarray
-        Shape ``(T, d)``.
+        Shape ``(T, d)``; ``(T, d + a)``, with the errors of the auxiliary measurements, if there
+        are contents.
     """
     nominal = model.expected_auxiliary(model.parameters.initial)
+    names = [model.parameters.names[i] for i in model.auxiliary]
+    counted = model.auxiliary_factor > 0
+    errors = np.where(counted, 1.0, model.parameters.sigma[model.auxiliary])
 
-    def stack(drawn: Mapping[str, Any]) -> Array:
+    def stack(drawn: Mapping[str, Any], other: Mapping[str, Any] | None) -> Array:
         parts = [drawn.get(name, model.observed[bins]) for name, bins in model.regions.items()]
-        return np.concatenate([*parts, nominal])
+        if other is None:
+            return np.concatenate([*parts, nominal])
+        ratio, error = np.ones(len(names)), np.ones(len(names))
+        for group, content in other.items():
+            for i, pair in enumerate(zip(content["ratio"], content["error"], strict=True)):
+                if (name := f"{group}[{i}]") in names:
+                    place = names.index(name)
+                    ratio[place], error[place] = pair
+        return np.concatenate([*parts, nominal * ratio, np.where(counted, 1.0, errors * error)])
 
-    return np.array([stack(drawn) for drawn in counts], dtype=np.float64)
+    rows = itertools.zip_longest(counts, contents)
+    return np.array([stack(*row) for row in rows], dtype=np.float64)
 
 
 def fit_experiments(model: CompiledModel, data: Array, truth: Array) -> Experiments:

@@ -90,7 +90,7 @@ def fit_many(
     if fixed is not None and fixed.ndim == 2:
         rows = max(rows, len(fixed))
     size = len(model.parameters.names)
-    data = np.broadcast_to(data, (rows, len(model.observed)))
+    data = np.broadcast_to(data, (rows, data.shape[-1]))
     start = np.broadcast_to(start, (rows, size)).astype(np.float64)
     held = np.broadcast_to(model.parameters.fixed, (rows, size))
     if fixed is not None:

@@ -205,6 +205,6 @@ def _reorder(model: CompiledModel, other: CompiledModel, data: Array) -> Array:
     """Put data of one model into the order of another with the same regions and constraints."""
     counts = np.concatenate([data[: model.n_bins][model.regions[name]] for name in other.regions])
     names = [model.parameters.names[i] for i in model.auxiliary]
-    measured = dict(zip(names, data[model.n_bins :], strict=True))
+    measured = dict(zip(names, model.split_auxiliary(data)[0], strict=True))
     rest = [measured[other.parameters.names[i]] for i in other.auxiliary]
     return np.concatenate([counts, rest])

@@ -247,7 +247,7 @@ def _read_auxiliary(model: CompiledModel, data: Array) -> Array:
     """Give the nominal parameters, the constrained ones where their measurements are."""
     values = model.parameters.initial.copy()
     factors = np.where(model.auxiliary_factor > 0, model.auxiliary_factor, 1.0)
-    values[model.auxiliary] = data[model.n_bins :] / factors
+    values[model.auxiliary] = model.split_auxiliary(data)[0] / factors
     return values
 
 

@@ -80,7 +80,9 @@ class CompiledModel:
     """Functions and facts of a statistical model.
 
     Data vectors hold the main counts (in the order of `regions`) followed by the auxiliary
-    measurements; parameter vectors follow `parameters`.
+    measurements; parameter vectors follow `parameters`. Data vectors of pseudo-experiments may go
+    on with the standard deviations of the auxiliary measurements, where those of the model are not
+    theirs (1 for Poisson ones, which have none).
 
     Attributes
     ----------
@@ -214,14 +216,24 @@ class CompiledModel:
         Added to the value of :meth:`evaluate_many` it gives −ln L with all constants, as pyhf has
         it (``-logpdf``).
         """
-        sigma = self.parameters.sigma[self.auxiliary]
+        measured, sigma = self.split_auxiliary(data)
         counted = self.auxiliary_factor > 0
-        measured = np.where(counted, data[:, self.n_bins :], 0.0)
+        measured = np.where(counted, measured, 0.0)
         constraints = np.where(
             counted, saturated_terms(measured), np.log(np.sqrt(2.0 * np.pi) * sigma)
         )
         counts = saturated_terms(data[:, : self.n_bins])
         return np.asarray(counts.sum(axis=1) + constraints.sum(axis=1))
+
+    def split_auxiliary(self, data: Array) -> tuple[Array, Array]:
+        """Give the auxiliary measurements of data, last axis ``a``, and their errors.
+
+        The errors are those in the data, if any are, and else those of the model, shape ``(a,)``.
+        """
+        end = self.n_bins + len(self.auxiliary)
+        own = data[..., end:]
+        sigma = own if own.shape[-1] else self.parameters.sigma[self.auxiliary]
+        return data[..., self.n_bins : end], sigma
 
     def auxiliary_terms(self, values: Array, data: Array) -> tuple[Array, Array, Array]:
         """Give what the auxiliary measurements add to −ln L.
@@ -236,8 +248,8 @@ class CompiledModel:
         sum, slope, curvature
             Shapes ``(T,)``, and ``(T, a)`` for each measurement.
         """
-        centre, measured = values[:, self.auxiliary], data[:, self.n_bins :]
-        sigma, factor = self.parameters.sigma[self.auxiliary], self.auxiliary_factor
+        centre, factor = values[:, self.auxiliary], self.auxiliary_factor
+        measured, sigma = self.split_auxiliary(data)
         counted = factor > 0
         pull = np.where(counted, 0.0, (measured - centre) / sigma)
         rate = np.where(counted, centre * factor, 1.0)

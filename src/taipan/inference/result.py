@@ -237,7 +237,7 @@ def describe_parameters(model: CompiledModel, data: Array, best: FitResult) -> l
     parameters = model.parameters
     centre = parameters.initial.copy()
     factors = np.where(model.auxiliary_factor > 0, model.auxiliary_factor, 1.0)
-    centre[model.auxiliary] = data[model.n_bins :] / factors
+    centre[model.auxiliary] = model.split_auxiliary(data)[0] / factors
     described = []
     for i, name in enumerate(parameters.names):
         if i in model.copies:

@@ -40,14 +40,33 @@ def remove_noise(
     change = float(difference.sum())
     shape = difference - nominal * (change / total)
     scale = np.where(nominal > 0, nominal, np.inf)
-    yields = np.where(nominal > 0, nominal, 0.0)
-    smooth = (curve @ (covariance / np.outer(scale, scale)) @ curve.T) * np.outer(yields, yields)
+    smooth = smooth_covariance(nominal, covariance, curve)
     rest = np.eye(len(nominal)) - np.outer(nominal / total, np.ones(len(nominal)))
     noise = np.diag(rest @ smooth @ rest.T)
     # a change of n events in a bin counts with its square over the yield
     rate = _shrink(change**2, fraction * float(covariance.sum()))
     bend = _shrink(float((shape**2 / scale).sum()), fraction * float((noise / scale).sum()))
     return np.asarray(nominal * (1.0 + rate * change / total) + bend * shape)
+
+
+def smooth_covariance(nominal: Array, covariance: Array, curve: Array) -> Array:
+    """Give the covariance of a shift after smoothing.
+
+    Parameters
+    ----------
+    nominal
+        Template, shape ``(n_bins,)``.
+    covariance
+        Of the shift as it was filled, shape ``(n_bins, n_bins)``.
+    curve
+        Matrix by which smoothing changed the ratio of the two templates.
+    """
+    if np.array_equal(curve, np.eye(len(nominal))):
+        return covariance
+    scale = np.where(nominal > 0, nominal, np.inf)
+    yields = np.where(nominal > 0, nominal, 0.0)
+    smooth = (curve @ (covariance / np.outer(scale, scale)) @ curve.T) * np.outer(yields, yields)
+    return np.asarray(smooth)
 
 
 def _shrink(found: float, expected: float) -> float:

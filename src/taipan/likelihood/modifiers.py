@@ -18,6 +18,7 @@ from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.factors import join_rates, list_factor_changes
 from taipan.likelihood.merge import BinYields
 from taipan.likelihood.polynomial_parts import divide_sample
+from taipan.likelihood.statistics import name_statistics, shift_variances
 from taipan.likelihood.subtracted import shift_estimate
 from taipan.likelihood.table import SMALLEST_CHANGE, TemplatePair, largest_change, plain
 from taipan.likelihood.templates import RegionTemplates, acts_in
@@ -39,9 +40,6 @@ logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float64]
 Modifier = dict[str, Any]
-
-SIGNAL_STATISTICS = "_signals"
-"""Ending of the statistical parameters of the signals."""
 
 
 class Builder:
@@ -83,6 +81,7 @@ class Builder:
         self.parts: dict[str, str] = {}
         self._met: set[str] = set()
         self._sample_changes: dict[tuple[str, str], float] = {}
+        self._shift_noise: dict[tuple[str, str], Array | float] = {}
 
     def channel(self, region: RegionTemplates) -> dict[str, Any]:
         """Give the channel of one region.
@@ -166,23 +165,16 @@ class Builder:
         self, name: str, simulated: str, region: str, counts: BinYields, modifiers: list[Modifier]
     ) -> dict[str, Any]:
         if self.config.fit.mc_statistics:
+            is_signal = self.config.samples[simulated].role == "signal"
+            variances = counts.variances + self._shift_noise.get((region, name), 0.0)
             modifiers.append(
                 {
-                    "name": self._statistics(simulated, region),
+                    "name": name_statistics(region, is_signal=is_signal),
                     "type": "staterror",
-                    "data": plain(np.sqrt(counts.variances)),
+                    "data": plain(np.sqrt(variances)),
                 }
             )
         return {"name": name, "data": plain(counts.values), "modifiers": modifiers}
-
-    def _statistics(self, sample: str, region: str) -> str:
-        """Name the statistical parameters of a sample's bins.
-
-        Signals have their own: one factor for all samples would let the statistical uncertainty of
-        the background scale the signal, and 1/γ has a mean above 1, which biases μ upwards.
-        """
-        signal = self.config.samples[sample].role == "signal"
-        return f"staterror_{region}{SIGNAL_STATISTICS if signal else ''}"
 
     def check_everything_acts(self) -> None:
         """Refuse declared parameters that change no fitted template.
@@ -341,6 +333,9 @@ class Builder:
         if change < SMALLEST_CHANGE:
             return []
         self._note_change(name, change)
+        if self.treat and self.config.fit.shift_statistics:
+            known = self._shift_noise.get((region, sample), 0.0)
+            self._shift_noise[region, sample] = known + shift_variances(variation)
         split = split_variation(nominal, variation)
         modifiers: list[Modifier] = []
         size = rate_size(split.up, split.down)

@@ -11,7 +11,7 @@ import numpy as np
 from taipan.config.model import Config
 from taipan.estimates.registry import MeasuredEstimate, filled_places
 from taipan.events.variations import with_sources
-from taipan.labels import DATA
+from taipan.labels import DATA, Sides
 from taipan.likelihood.counted import (
     FreeYields,
     free_in_plane,
@@ -20,7 +20,7 @@ from taipan.likelihood.counted import (
     single_bin,
 )
 from taipan.likelihood.merge import Merging, merge_values
-from taipan.likelihood.table import Sides, Table, make_template_pair
+from taipan.likelihood.table import Table, make_template_pair
 from taipan.likelihood.templates import (
     RegionTemplates,
     acts_in,

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from taipan.config.model import Config
 from taipan.estimates.base import FactorChange
 from taipan.estimates.registry import MeasuredEstimate
-from taipan.labels import DATA
+from taipan.labels import DATA, Sides
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields
-from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair, sum_errors
+from taipan.likelihood.table import Table, TemplatePair, make_template_pair, sum_errors
 
 Array = npt.NDArray[np.float64]
 

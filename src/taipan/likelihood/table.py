@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import hist
 import numpy as np
 import numpy.typing as npt
 
-from taipan.labels import NOMINAL
+from taipan.labels import NOMINAL, Sides
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields, merge_values
 
 Array = npt.NDArray[np.float64]
-Sides = Literal["both", "mirrored", "averaged"]
-"""Two templates as filled; the up template mirrored onto down; ± half their difference."""
 
 # Relative differences below this are floating-point noise of sums taken in another order.
 SMALLEST_CHANGE = 1e-9
@@ -198,7 +195,9 @@ def make_template_pair(
     """Make the templates at ±1σ of those filled.
 
     The error of half a difference is that of independent shifts up and down, an upper bound: an
-    event that leaves a bin in both counts twice.
+    event that leaves a bin in both counts twice. That of what both have in common is at most the
+    mean of the two. ``denoised`` templates keep of the latter what is more than noise, as smoothing
+    does (:func:`~taipan.likelihood.smooth.find_signal_fraction`).
     """
     nominal = table.counts(sample, region).values
     up = table.counts(sample, region, f"{name}_up").values
@@ -209,10 +208,23 @@ def make_template_pair(
     errors = _find_errors(table, sample, region, f"{name}_up", f"{name}_down")
     if sides == "both":
         return TemplatePair(up, down, errors)
-    half = 0.5 * (up - down)
+    half, common = 0.5 * (up - down), np.zeros(len(up))
     if errors is not None:
-        errors = np.broadcast_to(0.25 * errors.sum(axis=0), errors.shape)
-    return TemplatePair(nominal + half, nominal - half, errors)
+        noise = 0.5 * errors.sum(axis=0)
+        errors = np.broadcast_to(0.5 * noise, errors.shape)
+        if sides == "denoised":
+            common = 0.5 * (up + down) - nominal
+            kept = _find_kept(common, noise, table.counts(sample, region).variances)
+            common, errors = kept * common, errors + kept**2 * noise
+    return TemplatePair(nominal + common + half, nominal + common - half, errors)
+
+
+def _find_kept(change: Array, noise: Array, variances: Array) -> float:
+    """Give the fraction of a change that is more than noise, max(0, 1 - E/χ²)."""
+    known = variances > 0
+    weights = np.divide(1.0, variances, out=np.zeros(len(variances)), where=known)
+    found = float((weights * change**2).sum())
+    return max(0.0, 1.0 - float((weights * np.diag(noise)).sum()) / found) if found > 0 else 0.0
 
 
 def _find_errors(table: Table, sample: str, region: str, *labels: str) -> Array | None:

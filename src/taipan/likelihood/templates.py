@@ -17,14 +17,14 @@ from taipan.config.model import Config
 from taipan.config.sections.fit import fitted_regions
 from taipan.estimates.registry import MeasuredEstimate
 from taipan.events.selection import belongs_to
-from taipan.labels import DATA, NOMINAL
+from taipan.labels import DATA, NOMINAL, Sides
 from taipan.likelihood.counted import FreeYields
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.looser import LooserShape, add_looser
 from taipan.likelihood.merge import BinYields, Merging, find_merging, merge_values, take_bins
 from taipan.likelihood.repair import Repair, describe_repair, repair_counts
 from taipan.likelihood.subtracted import PartYields, find_subtracted
-from taipan.likelihood.table import Sides, Table, TemplatePair, make_template_pair
+from taipan.likelihood.table import Table, TemplatePair, make_template_pair
 from taipan.systematics.base import Systematic
 
 logger = logging.getLogger(__name__)
@@ -177,9 +177,9 @@ def _affected_samples(
         raise LikelihoodError(
             f"systematics.{name}: sample {lacking} has no template {down!r}, the others have"
         )
-    two_sided: Sides = "averaged" if systematic.is_averaged else "both"
     return {
-        sample: two_sided if table.is_filled(sample, down) else "mirrored" for sample in simulated
+        sample: systematic.two_sides if table.is_filled(sample, down) else "mirrored"
+        for sample in simulated
     }
 
 

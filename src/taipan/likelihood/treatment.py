@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taipan.config.sections.templates import Templates
-from taipan.likelihood.denoise import remove_noise
+from taipan.likelihood.denoise import remove_noise, smooth_covariance
 from taipan.likelihood.merge import BinYields
 from taipan.likelihood.repair import Repair, repair_pair
 from taipan.likelihood.significance import ShiftSignificance, compare_with_noise
@@ -131,7 +131,8 @@ def treat_variation(
     Returns
     -------
     TemplatePair
-        New templates; each keeps its total yield, unless noise is removed.
+        New templates; each keeps its total yield, unless noise is removed. Their covariances are
+        those of the noise that smoothing leaves.
     """
     record.shifts += _compare(name, place, counts, variation)
     errors = [None, None] if variation.errors is None else list(variation.errors)
@@ -157,7 +158,15 @@ def treat_variation(
             remove_noise(counts.values, side.values, covariance, side.curve, noise_removed)
             for side, covariance in zip(sides, variation.errors, strict=True)
         )
-    repaired, done = repair_pair(place, name, TemplatePair(up, down, variation.errors), offset)
+    left = None
+    if variation.errors is not None:
+        left = np.stack(
+            [
+                (1.0 - noise_removed) * smooth_covariance(counts.values, covariance, side.curve)
+                for side, covariance in zip(sides, variation.errors, strict=True)
+            ]
+        )
+    repaired, done = repair_pair(place, name, TemplatePair(up, down, left), offset)
     record.repaired += done
     return repaired
 

@@ -25,9 +25,10 @@ from taipan.labels import name_shifts
 from taipan.likelihood.asimov import expected_sigma
 from taipan.likelihood.curvature_penalty import make_curvature_region
 from taipan.likelihood.errors import LikelihoodError
-from taipan.likelihood.modifiers import SIGNAL_STATISTICS, Builder
+from taipan.likelihood.modifiers import Builder
 from taipan.likelihood.planes import add_planes
 from taipan.likelihood.polynomial_parts import list_squares, make_tie
+from taipan.likelihood.statistics import name_statistics
 from taipan.likelihood.table import Table, plain, read_table
 from taipan.likelihood.templates import RegionTemplates, collect_regions
 from taipan.likelihood.treatment import record_to_json
@@ -255,9 +256,9 @@ def _check_parameters_of_interest(config: Config) -> None:
 def _check_names(config: Config) -> None:
     taken: dict[str, str] = dict.fromkeys(config.fit.pois, "fit.poi")
     reserved = {
-        f"staterror_{region}{suffix}": "the statistics of a region"
+        name_statistics(region, is_signal=is_signal): "the statistics of a region"
         for region in config.regions
-        for suffix in ("", SIGNAL_STATISTICS)
+        for is_signal in (False, True)
     }
     taken.update(reserved)
     found = find_estimate(config.samples)

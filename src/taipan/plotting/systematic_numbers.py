@@ -16,8 +16,8 @@ from taipan.config.sections.regions import Region
 from taipan.config.sections.samples import Sample
 from taipan.errors import TaipanError
 from taipan.events.variations import Variation, template_variations
-from taipan.labels import NOMINAL
-from taipan.likelihood.table import Sides, Table, read_table
+from taipan.labels import NOMINAL, Sides
+from taipan.likelihood.table import Table, read_table
 from taipan.systematics.base import Systematic
 
 CLASSES_SHOWN = ("background", "signal")
@@ -79,12 +79,12 @@ def systematic_numbers(
         ``panels``: for each systematic, fitted region and class of samples, ``edges`` (those in
         ``control`` have one bin, as in the fit), the sum of the ``nominal`` templates with
         ``nominal_sigma`` (√Σw²), ``up`` and ``down`` as the fit takes them. ``sides`` says how:
-        ``both`` as filled; ``mirrored``, a one-sided systematic; ``averaged``, nominal ± half the
-        difference of the two; ``rate``, nothing was filled, and both are null. Samples that a
-        systematic does not act on enter as they are; what is estimated from data as varied with
-        the simulation that is subtracted. ``fitted``: ``edges``, ``nominal``, ``up`` and ``down``
-        of the fit's bins, smoothed and pruned; null if no part is fitted. ``axes``: label, unit and
-        edges of the regions with an observable of their own.
+        ``both`` and ``denoised`` as filled; ``mirrored``, a one-sided systematic; ``averaged``,
+        nominal ± half the difference of the two; ``rate``, nothing was filled, and both are null.
+        Samples that a systematic does not act on enter as they are; what is estimated from data as
+        varied with the simulation that is subtracted. ``fitted``: ``edges``, ``nominal``, ``up``
+        and ``down`` of the fit's bins, smoothed and pruned; null if no part is fitted. ``axes``:
+        label, unit and edges of the regions with an observable of their own.
 
     Raises
     ------
@@ -242,8 +242,8 @@ def _sides(
     """Make two templates of those filled, as the likelihood does sample by sample."""
     if len(varied) == 1:
         return "mirrored", varied[0], 2.0 * nominal - varied[0]
-    if not systematic.is_averaged:
-        return "both", varied[0], varied[1]
+    if systematic.two_sides != "averaged":
+        return systematic.two_sides, varied[0], varied[1]
     half = 0.5 * (varied[0] - varied[1])
     return "averaged", nominal + half, nominal - half
 

@@ -34,6 +34,7 @@ _NOTES = {
     "both": "",
     "mirrored": ", one-sided: mirrored",
     "averaged": ", symmetrised",
+    "denoised": ", symmetrised but for what is more than noise",
     "rate": ", rate",
 }
 # Width of the bin of a control region, and of the space before it, in widths of the main axis.

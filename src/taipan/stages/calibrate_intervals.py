@@ -9,7 +9,7 @@ import numpy as np
 
 from taipan.atomic import read_json, write_json
 from taipan.coverage.calibrate import judge_calibration, learn_calibration
-from taipan.coverage.experiments import fit_experiments, stack_counts
+from taipan.coverage.experiments import fit_experiments, join_batches, stack_counts
 from taipan.inference import compile_model
 
 logger = logging.getLogger("taipan.calibrate_intervals")
@@ -34,7 +34,7 @@ def calibrate_intervals(workspace: str, pseudo_data: Sequence[str], calibration:
     """
     batches = [read_json(path) for path in pseudo_data]
     model = compile_model(read_json(workspace))
-    data = stack_counts(model, [counts for batch in batches for counts in batch["counts"]])
+    data = stack_counts(model, *join_batches(batches))
     truth = np.array([item["mu"] for batch in batches for item in batch["truths"]])
     found = fit_experiments(model, data, truth)
     values = (found.truth, found.mu_hat, *found.intervals[0])

@@ -12,9 +12,11 @@ from taipan.atomic import read_json, write_json
 from taipan.config.model import Config
 from taipan.config.sections.observables import filled_quantities
 from taipan.config.sections.region_bins import choose_histogram
-from taipan.coverage.draw import FitBins, SourceData, Universe, iterate_samples
+from taipan.coverage.bins import FitBins, SourceData
+from taipan.coverage.draw import Universe, iterate_samples
 from taipan.coverage.event_store import EventStore, store_reach
 from taipan.coverage.sample_events import SampleEvents
+from taipan.coverage.statistics import SimulationStatistics
 from taipan.coverage.truth import (
     Truth,
     draw_truth,
@@ -141,12 +143,12 @@ def draw_pseudo_data(
     if larger_normalisation is not None:
         source = SkimmedEvents(larger, larger_normalisation, skimmed.pileup)
 
-    def simulated() -> Iterator[SampleEvents]:
-        return iterate_samples(source, analysis, config, corrections, max(len(models), 1))
+    def simulated(files: SkimmedEvents) -> Iterator[SampleEvents]:
+        return iterate_samples(files, analysis, config, corrections, max(len(models), 1))
 
     truth, extremes = draw(), extreme_truths(config.systematics)
     with EventStore(pseudo_data) as near, EventStore(pseudo_data) as everything:
-        passing = store_reach(universe, simulated(), extremes, near)
+        passing = store_reach(universe, simulated(source), extremes, near)
         complete = universe.expected(passing, truth, source_data)
         loss = _loss(complete, universe.expected(near, truth, source_data))
         counted = (near.kept, near.seen, loss)
@@ -154,19 +156,31 @@ def draw_pseudo_data(
         used = near
         if loss > LARGEST_LOSS:
             logger.info("that is more than %g σ: all events are used", LARGEST_LOSS)
-            for part in simulated():
+            for part in simulated(source):
                 everything.add(part)
             used = everything
-        truths, counts = [], []
+        offsets = {}
+        if source is not skimmed:
+            offsets = universe.nominal_yields(simulated(skimmed))
+            for cell, yields in universe.nominal_yields(used).items():
+                offsets[cell] = offsets.get(cell, 0.0) - yields
+        statistics = SimulationStatistics(universe, simulated(skimmed), source_data)
+        truths, counts, contents = [], [], []
         for _ in range(config.coverage.experiments // config.coverage.batches):
             truth = draw()
-            expected = universe.expected(used, truth, source_data, rng)
+            expected = universe.expected(used, truth, source_data, offsets)
             counts.append(
                 {name: rng.poisson(np.maximum(y, 0.0)).tolist() for name, y in expected.items()}
             )
+            contents.append(
+                {
+                    name: {"ratio": item.ratio.tolist(), "error": item.error.tolist()}
+                    for name, item in statistics.draw(rng).items()
+                }
+            )
             found = {"mu": truth.mu, "pulls": truth.pulls, "factors": truth.factors}
             truths.append({**found, "others": truth.others} if others else found)
-    write_json(pseudo_data, {"truths": truths, "counts": counts})
+    write_json(pseudo_data, {"truths": truths, "counts": counts, "contents": contents})
 
 
 def read_source_data(

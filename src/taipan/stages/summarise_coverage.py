@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from taipan.atomic import read_json, write_json
-from taipan.coverage.experiments import fit_experiments, stack_counts
+from taipan.coverage.effects import LEAST_P_VALUE, Effect, measure_effects
+from taipan.coverage.experiments import fit_experiments, join_batches, stack_counts
 from taipan.coverage.score import ALLOWED, LEVELS, summarise_experiments
 from taipan.inference import CompiledModel, compile_model
 from taipan.inference.joint import JointFits, fit_jointly
@@ -26,7 +28,7 @@ FIGURES = (Figure("coverage_{observable}", "Fit", "coverage"),)
 
 
 def summarise_coverage(
-    workspace: str, pseudo_data: Sequence[str], report: str, figures: FigureFiles
+    workspace: str, record: str, pseudo_data: Sequence[str], report: str, figures: FigureFiles
 ) -> None:
     """Write the report of the coverage and its figure.
 
@@ -34,6 +36,8 @@ def summarise_coverage(
     ----------
     workspace
         JSON file of the rule ``build_workspace``.
+    record
+        Record that was written beside it.
     pseudo_data
         JSON files of the rule ``draw_pseudo_data``.
     report
@@ -50,7 +54,7 @@ def summarise_coverage(
     batches = [read_json(path) for path in pseudo_data]
     truths = [item for batch in batches for item in batch["truths"]]
     model = compile_model(content)
-    data = stack_counts(model, [counts for batch in batches for counts in batch["counts"]])
+    data = stack_counts(model, *join_batches(batches))
     first, *further = (item["config"]["poi"] for item in content["measurements"])
     truth = np.array([item["mu"] for item in truths])
     found, pulls = _measure(model, data, truth)
@@ -64,9 +68,24 @@ def summarise_coverage(
         found |= {"others": others, "joint": _judge_jointly(joint)}
         kept = [found["joint"], *others.values()]
         found["passed"] = found["passed"] and all(item["passed"] for item in kept)
+    owners = read_json(record)["treatment"]["parameters"]
+    effects = measure_effects(model, data[:, : model.n_bins], truths, owners)
+    _log_effects(effects)
+    found["effects"] = [asdict(item) for item in effects]
     numbers = {"report": found, "pulls": pulls}
     save_figure(coverage_figure(numbers), figures["coverage"], numbers)
     write_json(report, found)
+
+
+def _log_effects(effects: Sequence[Effect]) -> None:
+    """Say which systematics do to the pseudo-data what the model does not say."""
+    for item in effects:
+        if item.p_value < LEAST_P_VALUE:
+            logger.warning(
+                "%s moves the estimate by %+.2f ± %.2f σ in the pseudo-data, by %+.2f σ in the "
+                "model (χ² of the bins %.0f / %d)",
+                *(item.name, item.found, item.error, item.expected, item.chi2, item.ndf),
+            )
 
 
 def _measure(model: CompiledModel, data: Array, truth: Array) -> tuple[dict[str, Any], list[float]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from taipan.config.base import Name, Strict
+from taipan.labels import Sides
 from taipan.suggestions import unknown
 
 if TYPE_CHECKING:
@@ -150,9 +151,9 @@ class Systematic(Strict, ABC):
         return "none"
 
     @property
-    def is_averaged(self) -> bool:
-        """Whether half the difference of up and down is used on both sides."""
-        return False
+    def two_sides(self) -> Sides:
+        """What is made of templates that are filled up and down."""
+        return "both"
 
     @property
     def alternatives(self) -> Sequence[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from taipan.labels import Sides
 from taipan.suggestions import unknown
 from taipan.systematics.base import Smoothed, Target
 
@@ -24,10 +25,11 @@ class Kinematic(Smoothed):
     size: Annotated[float, Field(gt=0, lt=10)] = Field(
         description="Size of ±1σ of the shift, relative and below 1 unless the analysis says so."
     )
-    symmetrize: bool = Field(
+    symmetrize: bool | Literal["noise"] = Field(
         False,
         description="Use the nominal template ± half the difference of the up and down templates, "
-        "which halves their statistical noise and removes changes common to both.",
+        "which halves their statistical noise and removes changes common to both. `noise` removes "
+        "of those common changes only what chance explains.",
     )
     one_sided: bool = Field(
         False,
@@ -51,9 +53,11 @@ class Kinematic(Smoothed):
         return self.directions[:1] if self.one_sided else self.directions
 
     @property
-    def is_averaged(self) -> bool:
+    def two_sides(self) -> Sides:
         """The key `symmetrize`."""
-        return self.symmetrize
+        if self.symmetrize == "noise":
+            return "denoised"
+        return "averaged" if self.symmetrize else "both"
 
     def check(self, path: str, target: Target) -> Iterator[str]:
         """Refuse a shift that does not exist, or is larger than what the skim keeps events for."""

@@ -146,6 +146,11 @@ class Fit(Strict):
         description="Regions with role signal or control that are filled, but not fitted.",
     )
     mc_statistics: bool = Field(True, description="One parameter per bin for Σw² (staterror).")
+    shift_statistics: bool = Field(
+        True,
+        description="Add the noise of shifted templates, after smoothing, to the statistics of "
+        "the simulation.",
+    )
     confidence_level: Fraction = Field(0.95, description="Level of the upper limit.")
     impacts: Literal["refits", "covariance"] = Field(
         "refits",
