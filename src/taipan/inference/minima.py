@@ -269,7 +269,8 @@ def _minimise(model: CompiledModel, data: Array, start: Array, is_fixed: Mask) -
 
 
 def _check_data(model: CompiledModel, data: Array) -> None:
-    if data.shape != model.observed.shape:
+    size = len(model.observed)
+    if data.shape not in ((size,), (size + len(model.auxiliary),)):
         raise FitError(f"data has shape {data.shape}, the model needs {model.observed.shape}")
     if not np.isfinite(data).all():
         raise FitError(f"data entry {int(np.argmin(np.isfinite(data)))} is not finite")
