@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,17 @@ import numpy as np
 import onnx
 import pytest
 
-from taipan.atomic import replacing_folder
+from taipan.atomic import replacing_folder, write_json
 from taipan.cli.main import main
+from taipan.commands.run_events import read_run
+from taipan.config.load import read_config
+from taipan.config.slices import hash_config
 from taipan.errors import TaipanError
 from taipan.publish.networks import check_opset
 from taipan.publish.performance import Performance
 from taipan.publish.reference import MOST_EVENTS, InputRanges, ReferenceEvents
+
+ROOT = Path(__file__).parents[2]
 
 
 def make_rows(process: str, count: int, first: int = 0, **columns: Any) -> dict[str, Any]:
@@ -160,3 +166,20 @@ def test_a_folder_of_somebody_else_is_never_replaced(
     assert main([*arguments, "--force"]) == 1
     assert "was not made by taipan publish" in capsys.readouterr().err
     assert (tmp_path / "mine").exists()
+
+
+def test_default_analysis_is_that_of_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hash was of the absolute folder: `export events` refused runs with a correction file."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    config = read_config([], Path())
+    assert any("corrections/" in item.file for item in config.weights.values() if item.file)
+    results = tmp_path / "results"
+    write_json(results / "normalisation.json", {})
+    write_json(results / "summary.json", {"provenance": {"config": hash_config(config)}})
+    assert read_run([], Path(), None, results)[2] == results
+    write_json(results / "summary.json", {"provenance": {"config": "another"}})
+    with pytest.raises(TaipanError, match="made with the configuration another, this one is"):
+        read_run([], Path(), None, results)

@@ -114,12 +114,11 @@ def read_run(
     config, folder = read_trusted(overlays, root, analysis)
     if config.eras:
         raise TaipanError("the configuration has eras; export one of them with its own overlay")
-    config = config.model_copy(update={"folder": str(folder)})
     place = results or root / config.results / config.analysis
     find_in_run(place, "normalisation.json")
-    catalogue = load_catalogue(config)
-    _refuse_another(config, place)
-    return config, catalogue, place
+    _refuse_another(config, place)  # before it has another folder, which files are named from
+    config = config.model_copy(update={"folder": str(folder)})
+    return config, load_catalogue(config), place
 
 
 def open_events(
