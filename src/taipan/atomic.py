@@ -1,7 +1,7 @@
 """Writing files so that a reader never sees half of one.
 
 A file is written under a temporary name in its own folder, flushed to disk and renamed. A job that
-is killed leaves the old file, or none.
+is killed leaves the old file, or none. A folder is made in a temporary one beside it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -61,6 +62,50 @@ def replacing(path: Path | str) -> Iterator[Path]:
         raise TaipanError(f"cannot write {target}: {reason}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes `path` when the block ends without an error.
+
+    Parameters
+    ----------
+    path
+        Folder to make. An old one stays as it is until the new one is complete.
+
+    Yields
+    ------
+    Path
+        Temporary folder beside it.
+
+    Raises
+    ------
+    TaipanError
+        If the folder cannot be written, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise TaipanError(f"cannot write {path}: {error.strerror}") from error
+    made, old = place / "new", place / "old"
+    try:
+        made.mkdir()
+        yield made
+        if path.exists():
+            path.replace(old)
+        try:
+            made.replace(path)
+        except OSError:
+            if old.exists():
+                old.replace(path)
+            raise
+    except OSError as error:
+        if explain_system_error(error) is None:
+            raise
+        raise TaipanError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _umask() -> int:

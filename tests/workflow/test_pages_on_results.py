@@ -48,7 +48,8 @@ def reads_results(page: Path) -> bool:
 
 def complete(words: list[str]) -> list[str]:
     """Name the configuration of the run, which is not the default one, where a page need not."""
-    return [*words, "--configfile", SMOKE] if words[1:3] == ["export", "events"] else words
+    reads = words[1:3] == ["export", "events"] or words[1] == "publish"
+    return [*words, "--configfile", SMOKE] if reads else words
 
 
 def is_there(words: list[str]) -> bool:
@@ -69,6 +70,9 @@ def folder(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path
 
 
+# hepdata-validator leaves the files that it has read to the garbage collector
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if reads_results(page)], ids=lambda path: path.stem
 )

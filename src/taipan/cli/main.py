@@ -20,6 +20,7 @@ from taipan.cli.exchange import export, import_model
 from taipan.cli.fit import fit
 from taipan.cli.new import new
 from taipan.cli.provenance import provenance
+from taipan.cli.publish import publish
 from taipan.cli.reproduce import bundle, reproduce
 from taipan.cli.results_folder import results_folder
 from taipan.cli.show import datasets, plot, run, show
@@ -73,6 +74,7 @@ for command in (
     bundle,
     reproduce,
     certify,
+    publish,
     results_folder,
 ):
     taipan.add_command(command)

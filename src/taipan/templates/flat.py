@@ -25,6 +25,8 @@ from taipan.templates.empty import FillSettings
 Array = NDArray[Any]
 WEIGHT = "weight"
 """Column with the nominal weight; those of variations are ``weight_<systematic>_up``."""
+HASH = "event_hash"
+"""Column with the hash of the event's identity."""
 TEXTS = ("dataset", "process", "region")
 """Columns with names."""
 
@@ -83,6 +85,8 @@ class FlatEvents:
         Regions whose collision events are left out, because the analysis is blinded.
     nominal_only
         Leave the weights of variations out.
+    identified
+        Add the column `event_hash`, which decides the fold.
     """
 
     def __init__(
@@ -94,7 +98,9 @@ class FlatEvents:
         *,
         hidden: Collection[str] = (),
         nominal_only: bool = False,
+        identified: bool = False,
     ) -> None:
+        self._identified = identified
         self._analysis, self._settings, self._hidden = analysis, settings, frozenset(hidden)
         others = {name: item for name, item in scorers.items() if name != SCORE}
         self._scores = ScoreColumns(scorers.get(SCORE), analysis, settings.features, others)
@@ -170,6 +176,7 @@ class FlatEvents:
             "region": np.full(n, region, dtype=object),
             "is_data": np.full(n, events.is_data),
             "fold": events.folds[chosen].astype(np.int32),
+            **({HASH: events.columns[HASH][chosen]} if self._identified else {}),
             **{name: _plain(quantities[name][chosen]) for name in [*names, *scores]},
         }
 
