@@ -30,8 +30,8 @@ from taipan.columns.identity import assign_folds
 from taipan.config.load import load_catalogue, read_config
 from taipan.config.model import Config
 from taipan.config.slices import hash_config
+from taipan.coverage.bins import FitBins
 from taipan.coverage.calibrate import IntervalCalibration
-from taipan.coverage.draw import FitBins
 from taipan.errors import TaipanError
 from taipan.events.selection import region_masks
 from taipan.inference import compile_model

@@ -54,6 +54,10 @@ class FitBins:
         bins = np.searchsorted(edges, quantity, side="right") - 1
         return np.asarray(np.clip(bins, 0, len(edges) - 2))
 
+    def fill(self, region: str, quantity: Array, weights: Array) -> Array:
+        """Sum the weights of the values in each bin (:meth:`find`)."""
+        return np.bincount(self.find(region, quantity), weights, minlength=self.size(region))
+
 
 @dataclass(frozen=True)
 class SourceData:

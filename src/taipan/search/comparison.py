@@ -94,6 +94,8 @@ def main(folder: Path, threads: int) -> None:
 
 if __name__ == "__main__":
     drop_folder()
+    if len(sys.argv) != 3:
+        sys.exit("python -m taipan.search.comparison FOLDER THREADS: both are needed")
     follow_parent()
     configure_logging()
     main(Path(sys.argv[1]), int(sys.argv[2]))
