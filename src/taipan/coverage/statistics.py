@@ -7,7 +7,7 @@ of a pseudo-experiment takes both in place of those of the templates.
 
 The truth stays as it is. To scatter the truth around the templates instead is the same only where
 templates have many events: the relative error of a bin belongs to the content that was simulated,
-not to the true one. With 30 events in a bin intervals at 95 % then cover 93.5 %.
+not to the true one (numbers in ``docs/inference.md``).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from taipan.labels import NOMINAL, Sides
 from taipan.likelihood.errors import LikelihoodError
 from taipan.likelihood.merge import BinYields, merge_values
+from taipan.likelihood.smooth import find_signal_fraction
 
 Array = npt.NDArray[np.float64]
 
@@ -214,17 +215,12 @@ def make_template_pair(
         errors = np.broadcast_to(0.5 * noise, errors.shape)
         if sides == "denoised":
             common = 0.5 * (up + down) - nominal
-            kept = _find_kept(common, noise, table.counts(sample, region).variances)
+            variances = table.counts(sample, region).variances
+            known = np.divide(1.0, variances, out=np.zeros(len(up)), where=variances > 0)
+            # no smooth curve: all of it may be noise
+            kept = find_signal_fraction(common, np.zeros(noise.shape), noise, known)
             common, errors = kept * common, errors + kept**2 * noise
     return TemplatePair(nominal + common + half, nominal + common - half, errors)
-
-
-def _find_kept(change: Array, noise: Array, variances: Array) -> float:
-    """Give the fraction of a change that is more than noise, max(0, 1 - E/χ²)."""
-    known = variances > 0
-    weights = np.divide(1.0, variances, out=np.zeros(len(variances)), where=known)
-    found = float((weights * change**2).sum())
-    return max(0.0, 1.0 - float((weights * np.diag(noise)).sum()) / found) if found > 0 else 0.0
 
 
 def _find_errors(table: Table, sample: str, region: str, *labels: str) -> Array | None:
